@@ -206,7 +206,7 @@ async def read_custom_call(request: IncomingRequest, path: str, *, is_trusted: b
     call = CustomCall(
         verb=request.verb,
         path=path,
-        asked=Call(method="custom", query=parse_query(request.custom_query)),
+        parameters=Call(method="custom", query=parse_query(request.custom_query)),
         is_trusted=is_trusted,
         forwarded=select_forwarded_headers(request.forwardable_headers),
     )
@@ -238,7 +238,7 @@ def _add_method_config(call: CustomCall, request: IncomingRequest, value: dict[s
         )
     rest = {name: item for name, item in value.items() if name != METHOD_CONFIG}
     asked = parse_call("custom", query=request.query, body=rest or NO_BODY)
-    return replace(call, asked=asked, method_config=config)
+    return replace(call, parameters=asked, method_config=config)
 
 
 def _parse_json_or_none(raw: bytes) -> Any:

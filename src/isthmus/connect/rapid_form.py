@@ -118,7 +118,7 @@ class RapidForms:
                 return None
             runner = make_action_runner(connection.upstream, connection.definition, FORM_ACTION)
             progress = await runner.run(action.steps[:index])
-            if not await runner.wants(action.steps[index], index, progress):
+            if not await runner.should_run(action.steps[index], index, progress):
                 return None
             fields = await self._read_fields(connection, action.steps[index], index, progress)
         except IsthmusError as failed:
@@ -238,12 +238,12 @@ class RapidForms:
         if not rest:
             return
         step = form.action.steps[form.index]
-        form.progress.took(step, form.index, submission)
+        form.progress.record(step, form.index, submission)
         try:
             connection = await self._connections.open(session.environment_id, account_id, request_id=new_id())
             runner = make_action_runner(connection.upstream, connection.definition, FORM_ACTION)
             for number, each in enumerate(rest, form.index + 1):
-                await runner.attempt(each, number, form.progress)
+                await runner.run_step(each, number, form.progress)
         except IsthmusError as failed:
             raise RapidFormFailed(_message_for_person(failed)) from failed
 

@@ -11,7 +11,7 @@ import orjson
 
 from isthmus.definitions.methods import BodyFormatConfig, MethodDefinition
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.evaluation import drop_undefined, evaluate, unresolved_placeholder_error
+from isthmus.engine.evaluation import drop_undefined, evaluate, render
 from isthmus.engine.multipart import OCTET_STREAM, as_file, write_multipart
 from isthmus.engine.pagination import PageRequest
 from isthmus.engine.queries import ArrayFormat, serialize_query
@@ -19,7 +19,7 @@ from isthmus.engine.xml import write_xml
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.host import Blob
-from isthmus.expressions.placeholders import PlaceholderError, Template
+from isthmus.expressions.placeholders import Template
 
 __all__ = [
     "MAX_DEPTH",
@@ -41,16 +41,16 @@ _METHODS_WITHOUT_BODY: Final = frozenset({"get", "delete"})
 
 
 def omits_body(method: MethodDefinition, *, later_page: bool) -> bool:
-    """Whether nothing of the call's own goes into a body."""
+    """True if neither the call nor its mapping puts anything into the body of this request."""
     return method.ignore_body or (later_page and method.ignore_body_in_pagination)
 
 
 def choose_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *, later_page: bool) -> Any:
     """The body of one request before it is encoded: `NO_BODY` or any JSON value.
 
-    `body`: the caller's (proxy) or the mapped one (unified). In order: `ignore_body`, or get/delete without
-    a `body` of their own, send none; `set_body_to_null` sends null; the `body` of the method is the whole
-    body; else `body` itself.
+    `body`: the caller's (proxy) or the mapped one (unified). In order: `ignore_body`, and get and delete
+    without a `body` in their definition, send none; `set_body_to_null` sends null; the `body` of the
+    definition is the whole body; else `body` itself.
     """
     if omits_body(method, later_page=later_page):
         return NO_BODY
@@ -63,17 +63,14 @@ def choose_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *
     if not isinstance(method.body, Template):
         value = evaluate("body", method.body, drop_undefined(scope))
         return NO_BODY if value is UNDEFINED else value
-    try:
-        value = method.body.render(scope)
-    except PlaceholderError as error:
-        raise unresolved_placeholder_error("body", error) from error
+    value = render(method.body, scope, "body")
     return NO_BODY if value is UNDEFINED else value
 
 
 def encode_body(
     method: MethodDefinition, body: Any, array_format: ArrayFormat
 ) -> tuple[bytes | None, str | None]:
-    """Bytes and the content type they imply; None and None for no body.
+    """The bytes of a body in the method's format, and their content type; None and None for no body.
 
     Raises BadRequest for a body that the format cannot hold.
     """
@@ -96,7 +93,8 @@ def encode_body(
 
 
 def _encode_raw(body: Any, config: BodyFormatConfig) -> tuple[bytes, str]:
-    """Bytes and text go out as they are; nothing else has a form of its own."""
+    """The bytes of a body that is sent as it is, and their content type. Raises BadRequest for anything but
+    bytes, text and files."""
     file = as_file(body)
     if file is not None:
         return file.data, config.content_type or file.type or OCTET_STREAM
@@ -122,7 +120,8 @@ def _encode_form(body: Any, array_format: ArrayFormat) -> tuple[bytes, str]:
 
 
 def dump_json(value: Any) -> bytes:
-    """UTF-8 JSON; integers of any size. Raises BadRequest for what has no JSON form."""
+    """The value as JSON in UTF-8, with integers of any size. Raises BadRequest for a value that has no JSON
+    form, or is nested too deeply."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -166,21 +165,22 @@ _METHODS_WITH_BODY: Final = frozenset({"post", "put", "patch"})
 
 @dataclass(frozen=True, slots=True)
 class UnpagedRequest:
-    """A request without what its page adds. `query`: in the URL. `body`: before encoding, with the call's
-    query in it where `takes_query`."""
+    """The query and body of a request without what its page adds. `query`: in the URL. `body`: before
+    encoding, with the call's query in it where `takes_query`."""
 
     query: Mapping[str, Any]
     body: Any
     takes_query: bool
 
-    def with_page(self, step: PageRequest, *, in_body: bool) -> tuple[Mapping[str, Any], Any]:
-        """Query and body with the page's parameters. Raises BadRequest for a body without room for them."""
-        query, body, parts = self.query, self.body, step.parts
+    def add_page(self, page: PageRequest, *, in_body: bool) -> tuple[Mapping[str, Any], Any]:
+        """Query and body with the page's parameters. Raises BadRequest for a body that is no object, if
+        parameters go into it."""
+        query, body, parts = self.query, self.body, page.parts
         if in_body:
-            params = step.params if parts is None else {**step.params, **parts.query}
+            params = page.params if parts is None else {**page.params, **parts.query}
             body = _place_page_params(body, params) if params else body
         else:
-            query = {**query, **step.params}
+            query = {**query, **page.params}
             if parts is not None and self.takes_query:
                 body = _merge_into_body(body, parts.query)
             elif parts is not None:
@@ -189,8 +189,8 @@ class UnpagedRequest:
 
 
 def puts_query_in_body(method: MethodDefinition, body: Any, *, later_page: bool) -> bool:
-    """Whether the call's query goes into the body: where the method says so and the body, before encoding,
-    has room for it, being an object or not there yet. Else it stays in the URL: it is never lost."""
+    """True if the call's query goes into the body: where the definition asks for it and the body, before
+    encoding, is an object or absent. Else the query stays in the URL."""
     if not method.add_query_to_body or method.method not in _METHODS_WITH_BODY:
         return False
     is_open = body is NO_BODY and not omits_body(method, later_page=later_page)
@@ -198,7 +198,7 @@ def puts_query_in_body(method: MethodDefinition, body: Any, *, later_page: bool)
 
 
 def flatten_dotted(body: Any) -> dict[str, Any]:
-    """What an object holds, by dotted names; empty for anything else."""
+    """The values in an object by their dotted names, nulls left out; empty for anything but an object."""
     found: dict[str, Any] = {}
     rest = [("", body)]
     while rest:
@@ -211,6 +211,7 @@ def flatten_dotted(body: Any) -> dict[str, Any]:
 
 
 def _merge_into_body(body: Any, high: Mapping[str, Any]) -> Any:
+    """The body with the entries of `high`, which win. Raises BadRequest for a body that is no object."""
     if not high:
         return body
     if body is NO_BODY:
@@ -221,7 +222,8 @@ def _merge_into_body(body: Any, high: Mapping[str, Any]) -> Any:
 
 
 def _place_page_params(body: Any, params: Mapping[str, Any]) -> Any:
-    """`params` in the body; a dotted name leads into objects (`variables.after`), made where none are."""
+    """The body with `params`. A dotted name leads into nested objects (`variables.after`), which are made
+    where there are none. Raises BadRequest for a body that is no object."""
     if body is not NO_BODY and not isinstance(body, dict):
         raise body_not_object_error()
     placed: dict[str, Any] = dict(body) if isinstance(body, dict) else {}
@@ -236,6 +238,7 @@ def _place_page_params(body: Any, params: Mapping[str, Any]) -> Any:
 
 
 def passthrough_paging_error() -> BadRequest:
+    """The error for a cursor that would go into a body whose bytes are passed through."""
     return BadRequest(
         "This list puts its cursor into the body, and bytes that are passed through cannot be paged. Send "
         "the body as JSON, without truto_body_passthrough, or send no cursor.",
@@ -244,6 +247,7 @@ def passthrough_paging_error() -> BadRequest:
 
 
 def body_not_object_error() -> BadRequest:
+    """The error for a body that page parameters cannot be put into."""
     return BadRequest(
         "The body must be an object, because this list puts its page into it.",
         failures=[failure("body", "must be an object", "bad_body")],

@@ -1,7 +1,7 @@
-"""A custom call: a raw path of the provider, or a method that the caller writes out (`definitions.md` §5).
+"""Custom calls: of a raw path of the provider, or of a method that the caller writes out.
 
-It is a proxy call of a method that no resource has. A path and a query that a caller sends are data: no
-placeholder in them is looked at. A `methodConfig` is a definition, and is read as one.
+A custom call is a proxy call of a method that belongs to no resource. The path and query that a caller sends
+are data, so placeholders in them are not rendered. A `methodConfig` is a definition, and is read as one.
 """
 
 from __future__ import annotations
@@ -75,14 +75,14 @@ _DROPPED_HEADERS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomCall:
-    """`verb`: the HTTP verb of the call, upper-case. `path`: as sent, percent-encoded, below `/custom/`.
-    `asked`: query, page and headers. `raw`: the body as it is to go out, None for none; not with
-    `method_config`, which has the rest of the JSON body in `asked.body`. `is_trusted`: the caller may see to
-    where credentials go (an API token; not the token of one account)."""
+    """One custom call. `verb`: the HTTP verb, upper-case. `path`: as sent, percent-encoded, below `/custom/`.
+    `parameters`: query and page, and with `method_config` the rest of the JSON body. `raw`: the body to send,
+    None for none; never with `method_config`. `is_trusted`: the caller may decide where credentials are sent
+    (an API token may, the token of one account may not). `forwarded`: headers of the caller to send."""
 
     verb: str
     path: str
-    asked: Call
+    parameters: Call
     raw: RawBody | None = None
     method_config: Mapping[str, Any] | None = None
     is_trusted: bool = True
@@ -90,13 +90,14 @@ class CustomCall:
 
 
 def is_read(verb: str, method_config: Mapping[str, Any] | None) -> bool:
-    """Whether neither the call nor what it writes out may change anything."""
+    """True if neither the verb of the call nor that of its `methodConfig` may change anything."""
     chosen = verb if method_config is None else str(method_config.get("method") or verb)
     return verb.upper() in _READ_VERBS and chosen.upper() in _READ_VERBS
 
 
 def check_relative_path(path: str) -> str:
-    """A path below the base URL. Raises BadRequest for what would lead elsewhere."""
+    """The path without a leading slash, and with braces encoded. Raises BadRequest for one that would not
+    lead below the base URL."""
     plain = path.lstrip("/")
     if plain.lower().startswith(("http://", "https://", "http:%2f", "https:%2f")):
         raise BadRequest(
@@ -108,7 +109,8 @@ def check_relative_path(path: str) -> str:
 
 
 def select_forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The caller's headers, lower-case names, less those of the connection, of this server and of proxies."""
+    """The caller's headers that are sent to the provider: all but those of the connection, of this server and
+    of proxies. Names are lower-case."""
     named = {name.strip().lower() for name in headers.get("connection", "").split(",")}
     return {
         name: value
@@ -120,10 +122,11 @@ def select_forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
 async def call_custom(
     upstream: Upstream, config: IntegrationConfig, call: CustomCall, *, clock: Clock = _CLOCK
 ) -> CallResult:
-    """JSON as a ValueResult `{result, next_cursor, prev_cursor}`; anything else as a StreamResult, unchanged.
+    """Makes a custom call. JSON gives a ValueResult `{result, next_cursor, prev_cursor}`, anything else a
+    StreamResult of the unchanged bytes.
 
     Raises BadRequest for a path or a `methodConfig` that may not be called, RemoteError for an error of the
-    third party, and what `Upstream.send` raises.
+    provider, and what `Upstream.send` raises.
     """
     plan = _make_plan(config, call)
     if plan.definition.base_url is not None:
@@ -133,7 +136,7 @@ async def call_custom(
     async def fetch(cursor: str | None) -> Page | StreamResult:
         answer = await fetch_proxy_answer(upstream, plan, inputs, cursor, clock)
         if answer.stream is not None:
-            return answer.streamed(answer.stream)
+            return answer.to_stream_result(answer.stream)
         # The one value stands for the records of a page; an empty list is no reason to stop.
         records = [] if answer.data == [] else [answer.data]
         return Page(records, answer.cursors.next, answer.cursors.prev)
@@ -156,12 +159,14 @@ def _make_plan(config: IntegrationConfig, call: CustomCall) -> MethodPlan:
 
 
 def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) -> MethodPlan:
+    """The plan of the method that the caller wrote out. Raises BadRequest for one that is not valid, or that
+    this caller may not send."""
     given = call.method_config
     assert given is not None
     verb = call.verb.lower() if call.verb.upper() not in ("HEAD", "OPTIONS") else "get"
     defaults = {"method": verb, "path": make_literal_template(path), "pagination": None}
     definition = load(MethodDefinition, {**defaults, **given}, source=METHOD_CONFIG, prefix=METHOD_CONFIG)
-    # Stored definitions may hold notes of their author, and are sent back as they are: misspelt is refused.
+    # Stored definitions may hold notes of their author, and callers copy them: only misspelt keys fail.
     misspelt = [
         failure(each.path, f"{each.message}; {each.fix}", "unknown_field")
         for each in unknown_keys(definition, top="warn", path=METHOD_CONFIG)
@@ -179,7 +184,8 @@ def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) 
 
 
 def _refuse_credentials(definition: MethodDefinition) -> None:
-    """The token of one account may call its provider, and not learn or redirect what it is called with."""
+    """Raises BadRequest for a definition by which the token of one account could read the account's
+    credentials or send them elsewhere."""
     for name in ("base_url", "authorization"):
         if getattr(definition, name) is not None:
             raise _not_allowed_error(name, "may not be set with the token of an integrated account")
@@ -206,6 +212,7 @@ def _not_allowed_error(name: str, message: str) -> BadRequest:
 
 
 def _require_same_origin(plan: MethodPlan, context: Mapping[str, Any]) -> None:
+    """Raises BadRequest where the plan's base URL leads to another origin than the integration's."""
     scope = make_template_scope(context, id=None, query={}, body=NO_BODY)
     own = plan.config.base_url
     if own is None or parse_origin(BaseUrl(own, "base_url").render(scope)) != parse_origin(
@@ -217,18 +224,18 @@ def _require_same_origin(plan: MethodPlan, context: Mapping[str, Any]) -> None:
 
 
 def _make_inputs(plan: MethodPlan, call: CustomCall) -> tuple[MethodInputs, str | None]:
-    asked = call.asked
-    nested = asked.query.nested
+    parameters = call.parameters
+    nested = parameters.query.nested
     if call.method_config is None:
         query: dict[str, Any] = {}
-        for name, value in asked.query.pairs:
+        for name, value in parameters.query.pairs:
             query.setdefault(name, []).append(value)
         inputs = MethodInputs(
             kind="custom", query=query, scope_query=nested, raw=call.raw, forwarded=call.forwarded
         )
         return inputs, None
     pages = plan.paginator is not None
-    if plan.paginator is not None and asked.goes_back:
+    if plan.paginator is not None and parameters.goes_back:
         require_backward_paging(plan.paginator)
     dropped = {"cursor"} if pages else set()
     if plan.paginator is not None and plan.paginator.limit_param:
@@ -238,12 +245,12 @@ def _make_inputs(plan: MethodPlan, call: CustomCall) -> tuple[MethodInputs, str 
         kind="custom",
         query={name: value for name, value in nested.items() if name not in dropped},
         scope_query=nested,
-        body=asked.body,
+        body=parameters.body,
         forwarded=call.forwarded,
-        limit=asked.limit,
+        limit=parameters.limit,
         asks_for_list=pages,
     )
-    return inputs, asked.cursor or (alias if pages and isinstance(alias, str) and alias else None)
+    return inputs, parameters.cursor or (alias if pages and isinstance(alias, str) and alias else None)
 
 
 def _is_not_json(status: int, headers: Mapping[str, str]) -> bool:

@@ -1,4 +1,5 @@
-"""The caller's query as its schema means it, and what a call lacks (`definitions.md` §4.2, 4 and 5)."""
+"""Reads the query and body of a call by their JSON Schemas: coerces the query, and requires what is
+required."""
 
 from __future__ import annotations
 
@@ -19,17 +20,19 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]
 
 
 class InputSchema:
-    """A JSON Schema of a query or body, as far as calls go by it. `{}` asks for nothing.
+    """A JSON Schema of a query or body, compiled to what calls use of it. `{}` requires nothing.
 
-    Reads `properties` (or a map of properties by itself), `required` (names, or `true` on a property),
-    `type`, `items`, `default`, `dependentRequired` and `x-required-if`. What is no JSON Schema in it
-    (`type: date`, `items: string`) asks for nothing, and its values pass as they are.
+    Used are `properties` (or a map of properties by itself), `required` (names, or `true` on a property),
+    `type`, `items`, `default`, `dependentRequired` and `x-required-if`. What is not JSON Schema in it
+    (`type: date`, `items: string`) requires nothing, and its values are not converted.
+
+    `required`: names of the required properties. `conditional`: rule by name, see `_find_conditional_rules`.
     """
 
     __slots__ = ("_defaults", "_is_object", "_parts", "_types", "conditional", "required")
 
     def __init__(self, schema: Mapping[str, Any] | None, *, depth: int = _MAX_DEPTH) -> None:
-        """`depth`: how many levels of objects are looked into for what they require."""
+        """`depth`: how many levels of nested objects are searched for required properties."""
         schema = schema or {}
         properties = _find_properties(schema)
         listed = schema.get("required")
@@ -52,9 +55,9 @@ class InputSchema:
         }
 
     def coerce(self, query: Mapping[str, Any]) -> dict[str, Any]:
-        """Text as the type its schema names, where it can be read as that; defaults for what is absent.
-        Operators (`field[gt]=1`) take the field's type, `in` and `nin` are comma lists; objects are gone
-        into. Unknown keys pass."""
+        """The query with text converted to the types of the schema, where it can be, and with defaults for
+        what is absent. Operators (`field[gt]=1`) have the field's type, `in` and `nin` are comma lists;
+        nested objects are converted too. Unknown keys are kept."""
         result: dict[str, Any] = dict(query)
         for name, item in self._types.items():
             if name in result:
@@ -63,24 +66,24 @@ class InputSchema:
             result.setdefault(name, value)
         return result
 
-    def missing(self, values: Any) -> list[tuple[str, ...]]:
-        """The path of each name that is required and not given, or given empty; of an object, what lacks in
-        it where it is given itself, and of another value in its place all that it requires."""
+    def find_missing(self, values: Any) -> list[tuple[str, ...]]:
+        """The paths of required properties that are absent or empty. Inside of a nested object they are
+        searched where the object itself is given; a value of another type in its place has none of them."""
         given = values if isinstance(values, Mapping) else {}
         found: list[tuple[str, ...]] = [(name,) for name in self.required if given.get(name) in (None, "")]
         for name, part in self._parts.items():
             value = given.get(name)
             if value not in (None, "") and (part._is_object or isinstance(value, Mapping)):
-                found += [(name, *path) for path in part.missing(value)]
+                found += [(name, *path) for path in part.find_missing(value)]
         return found
 
 
 def require_inputs(
     query_schema: InputSchema, body_schema: InputSchema, query: Mapping[str, Any], body: Any
 ) -> None:
-    """Raises BadRequest with the insights of `api.md` §1.6 for required names that the call lacks."""
-    lacking_query = query_schema.missing(query)
-    lacking_body = body_schema.missing(None if body is NO_BODY else body)
+    """Raises BadRequest, with insights, where the call lacks required query parameters or body fields."""
+    lacking_query = query_schema.find_missing(query)
+    lacking_body = body_schema.find_missing(None if body is NO_BODY else body)
     if not lacking_query and not lacking_body:
         return
     parameters = [name + "".join(f"[{inner}]" for inner in rest) for name, *rest in lacking_query]
@@ -108,7 +111,7 @@ def require_inputs(
 
 
 def make_conditional_insights(query_schema: InputSchema, body_schema: InputSchema) -> dict[str, Any]:
-    """Hints that go with any error of a call whose schemas have conditional rules."""
+    """The insights that any error of a call has whose schemas hold conditional rules."""
     return {
         **_make_insight(
             "conditionally_required_query_parameters",
@@ -128,6 +131,8 @@ def _make_insight(key: str, description: str, value: Any) -> dict[str, Any]:
 
 
 def _find_properties(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The schemas of the properties; a schema that has neither `properties` nor `type` is such a map
+    itself."""
     found = schema.get("properties")
     if not isinstance(found, Mapping):
         found = {} if isinstance(schema.get("type"), str) else schema
@@ -141,7 +146,7 @@ def _may_require(schema: Mapping[str, Any]) -> bool:
 def _find_conditional_rules(
     schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """Name to rule, in words or as the expression."""
+    """By name of a property, when it is required: the expression of `x-required-if`, or a phrase."""
     rules = {
         name: str(item["x-required-if"]) for name, item in properties.items() if item.get("x-required-if")
     }
@@ -153,6 +158,7 @@ def _find_conditional_rules(
 
 
 def _coerce_value(value: Any, schema: Mapping[str, Any]) -> Any:
+    """The value converted to the type of its schema, where that is possible; else as it is."""
     kinds = schema.get("type")
     kind = next((item for item in kinds if item != "null"), None) if isinstance(kinds, list) else kinds
     if isinstance(value, Mapping) and kind not in ("object", "array"):
@@ -172,12 +178,14 @@ def _coerce_value(value: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _coerce_list(value: Any, items: Mapping[str, Any]) -> Any:
+    """The list that a value or a comma list stands for, its items converted by `items`."""
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")] if value else []
     return [_coerce_value(item, items) for item in value] if isinstance(value, list) else value
 
 
 def _coerce_text(text: str, kind: Any) -> Any:
+    """The boolean or number that a text stands for, by the `type` of its schema; else the text."""
     if kind == "boolean":
         return _BOOLEANS.get(text.strip().lower(), text)
     plain = text.strip()

@@ -1,10 +1,13 @@
-"""Works out once per effective definition what of a method is known before any call, and keeps it."""
+"""Compiles the methods of a definition to plans: what is known of a call before it is made.
+
+A plan is made once for each effective definition, and kept as long as the definition lives.
+"""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Generic, TypeVar
 
@@ -31,14 +34,15 @@ V = TypeVar("V")
 
 
 class PlanCache(Generic[Owner, K, V]):
-    """One dictionary an owner. Owners are told apart by identity: definitions are too large to compare."""
+    """One dictionary per owner, kept as long as the owner lives. Owners are told apart by identity, because
+    definitions are too large to compare."""
 
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
         self._entries: dict[int, tuple[weakref.ref[Owner], dict[K, V]]] = {}
 
-    def of(self, owner: Owner) -> dict[K, V]:
+    def entries_of(self, owner: Owner) -> dict[K, V]:
         key = id(owner)
         found = self._entries.get(key)
         if found is not None and found[0]() is owner:
@@ -53,11 +57,11 @@ Entry = tuple[str, Template]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MethodPlan:
-    """`headers` and `query`: templates of the integration under those of the method, names removed by null
-    left out. `dynamic_headers`, `dynamic_query`: the method's expression, where it has one instead.
-    `paginator`: for calls that ask for a list. `later_path`: the path of every page after the first.
-    `cursor_root`: where in the body the paginator looks, None for the whole. `streams`: given status and
-    headers of an answer, whether it is handed on as it arrives."""
+    """A method of an integration, compiled. `headers` and `query`: templates of the integration under
+    those of the method, names removed by null left out. `dynamic_headers`, `dynamic_query`: the method's
+    expression, where it has one instead. `paginator`: for calls that ask for a list. `later_path`: the
+    path of every page after the first. `cursor_root`: where in the body the paginator looks, None for the
+    whole. `streams`: given status and headers of an answer, whether it is passed on as it arrives."""
 
     resource: str
     name: str
@@ -78,9 +82,16 @@ class MethodPlan:
     response_path: DataPath | None
     error_expression: Expression | None
     streams: Callable[[int, Mapping[str, str]], bool]
+    _authorizations: dict[str | None, Authorization | OAuth1Signature | None] = field(default_factory=dict)
 
     def authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
-        """What the method sends for an account that connected in this way."""
+        """The authorization of an account that connected by this credential format; None where nothing is
+        sent."""
+        if credential_format not in self._authorizations:
+            self._authorizations[credential_format] = self._choose_authorization(credential_format)
+        return self._authorizations[credential_format]
+
+    def _choose_authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
         spec = self.config.authorization_of(self.definition, credential_format or "")
         if credential_format == "oauth" and isinstance(spec, BearerAuthorization) and not spec.config.token:
             credential = self.config.credentials.get("oauth")
@@ -90,15 +101,15 @@ class MethodPlan:
 
 
 _PLANS: Final[PlanCache[IntegrationConfig, tuple[str, str], MethodPlan]] = PlanCache()
-_AD_HOC: Final[PlanCache[MethodDefinition, str, MethodPlan]] = PlanCache()
+_AD_HOC_PLANS: Final[PlanCache[MethodDefinition, str, MethodPlan]] = PlanCache()
 
 
 def plan_method(config: IntegrationConfig, resource: str, method: str) -> MethodPlan:
     """The plan of a method, the same object for the same `config` object.
 
-    Raises NotFound, naming what is close, and DefinitionError for a method that no call could work with.
+    Raises NotFound, suggesting similar names, and DefinitionError for a method that cannot be called.
     """
-    plans = _PLANS.of(config)
+    plans = _PLANS.entries_of(config)
     plan = plans.get((resource, method))
     if plan is None:
         definition = _find_definition(config, resource, method)
@@ -110,9 +121,9 @@ def plan_method(config: IntegrationConfig, resource: str, method: str) -> Method
 def plan_ad_hoc_method(
     config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition, *, where: str
 ) -> MethodPlan:
-    """The plan of a method that no resource has: one that stands in a step, or that a caller sent. Kept as
-    long as the definition lives. `where`: its place, for messages."""
-    plans = _AD_HOC.of(definition)
+    """The plan of a method that belongs to no resource: one written out in a step, or sent by a caller. Kept
+    as long as `definition` lives. `where`: its place, for messages."""
+    plans = _AD_HOC_PLANS.entries_of(definition)
     plan = plans.get(where)
     if plan is None or plan.config is not config:
         plan = plans[where] = _make_plan(config, resource, name, definition, where)
@@ -141,7 +152,8 @@ def _find_definition(config: IntegrationConfig, resource: str, method: str) -> M
 
 
 def suggest_names(name: str, names: Iterable[str], label: str) -> str:
-    """A sentence that helps whoever mistyped a name: close ones, or else some that exist."""
+    """A sentence for whoever mistyped a name: the similar names, or else up to ten that exist. `label`: what
+    the names are of, for example "Its methods"."""
     known = sorted(names)
     if not known:
         return f"{label}: none."
@@ -155,7 +167,7 @@ def suggest_names(name: str, names: Iterable[str], label: str) -> str:
 def _make_plan(
     config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition, where: str
 ) -> MethodPlan:
-    base, field = (
+    base, place = (
         (definition.base_url, f"{where}.base_url") if definition.base_url else (config.base_url, "base_url")
     )
     if base is None:
@@ -173,7 +185,7 @@ def _make_plan(
         config=config,
         definition=definition,
         verb=definition.method.upper(),
-        base_url=BaseUrl(base, field),
+        base_url=BaseUrl(base, place),
         path=PathTemplate(definition.path, f"{where}.path"),
         headers=headers,
         removed_headers=removed,
@@ -191,7 +203,8 @@ def _make_plan(
 
 
 def _may_list(name: str, definition: MethodDefinition) -> bool:
-    """A standard single-record method never pages; a custom one may be what a unified list calls."""
+    """True if the method may be paged: a list, a method that declares pagination, and a custom method,
+    which a unified list may call."""
     return (
         name == "list"
         or name not in {"get", "create", "update", "delete"}
@@ -202,7 +215,8 @@ def _may_list(name: str, definition: MethodDefinition) -> bool:
 def _merge_headers(
     low: Mapping[str, Template | None], high: Mapping[str, Template | None]
 ) -> tuple[tuple[Entry, ...], frozenset[str]]:
-    """Entries of two levels, the higher winning, names without case; null at any level removes the name."""
+    """The entries of two levels, `high` winning, and the lower-case names that null removes at any level.
+    Names are compared without case."""
     merged: dict[str, Entry] = {}
     removed = set()
     for name, template in (*low.items(), *high.items()):
@@ -217,6 +231,6 @@ def _merge_headers(
 def _merge_query(
     low: Mapping[str, Template | None], high: Mapping[str, Template | None]
 ) -> tuple[Entry, ...]:
-    """Entries of two levels, the higher winning; null drops what is below."""
+    """The entries of two levels, `high` winning; null drops the entry of `low`."""
     merged = {**low, **high}
     return tuple((name, template) for name, template in merged.items() if template is not None)

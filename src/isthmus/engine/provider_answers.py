@@ -1,4 +1,4 @@
-"""One request and its answer, read; the only place that sends (`definitions.md` §4.2, 12 to 17)."""
+"""Sends one request of a method and reads its answer. The engine sends nowhere else."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _NO_CURSORS: Final = Cursors()
 
 @dataclass(frozen=True, slots=True)
 class ProviderAnswer:
-    """A success. `body`: the whole parsed body. `data`: what `response_path` finds in it; for
+    """A successful answer. `body`: the whole parsed body. `data`: what `response_path` finds in it; for
     nothing, [] on a list and None else. `raw`: the provider's records in the data of a list, else empty.
-    `stream`: not None where the answer is to be handed on as it arrives; then `body` is None."""
+    `stream`: not None where the answer is passed on as it arrives; then `body` is None."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,7 +51,7 @@ class ProviderAnswer:
     cursors: Cursors = _NO_CURSORS
     stream: HttpStream | None = None
 
-    def streamed(self, stream: HttpStream) -> StreamResult:
+    def to_stream_result(self, stream: HttpStream) -> StreamResult:
         kept = {name: self.headers[name] for name in _STREAM_HEADERS if name in self.headers}
         return StreamResult(self.status, kept, stream)
 
@@ -59,10 +59,10 @@ class ProviderAnswer:
 async def fetch_answer(
     upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock
 ) -> ProviderAnswer:
-    """Sends one request of a method. Raises RemoteFailure for an error of the third party, besides what
-    `build` and `Upstream.send` raise."""
+    """Sends the request of one page of a method, and reads the answer. Raises ProviderFailure for an error of
+    the provider, and what `build_request` and `Upstream.send` raise."""
     account = upstream.account
-    outgoing, step = await run_in_turns(
+    outgoing, page = await run_in_turns(
         partial(
             build_request,
             plan,
@@ -73,11 +73,11 @@ async def fetch_answer(
             cursor_key=account.cursor_key,
         )
     )
-    reading = _AnswerReader(plan, inputs, clock)
+    reader = _AnswerReader(plan, inputs, clock)
     if plan.error_expression is not None:
-        outgoing = replace(outgoing, status_of=reading.status)
+        outgoing = replace(outgoing, status_of=reader.find_status)
     response = await upstream.send(outgoing)
-    wait = await outgoing.throttling.wait(response, clock)
+    wait = await outgoing.throttling.find_wait(response, clock)
     if wait is not None:
         await _close_stream(response)
         now = clock.now().timestamp()
@@ -86,7 +86,7 @@ async def fetch_answer(
         )
     if response.stream is not None:
         return ProviderAnswer(response.status, response.headers, None, None, stream=response.stream)
-    return await run_in_turns(_make_answer, plan, inputs, response, step, reading)
+    return await run_in_turns(_make_answer, plan, inputs, response, page, reader)
 
 
 async def _close_stream(response: HttpResponse) -> None:
@@ -96,7 +96,8 @@ async def _close_stream(response: HttpResponse) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _ReadAnswer:
-    """`body`: parsed. `is_opaque`: bytes, or text that is no JSON: no `response_path` applies."""
+    """An answer with its parsed `body`. `is_opaque`: the body is bytes, or could not be parsed, so that no
+    `response_path` applies. `failed`: the error that the answer means, None for a success."""
 
     response: HttpResponse
     body: Any
@@ -105,8 +106,8 @@ class _ReadAnswer:
 
 
 class _AnswerReader:
-    """What the answers of one request hold, and whether they are errors. Found out once an answer, whoever
-    asks first: a gateway that has to know what its account is told, or the call itself."""
+    """Parses the answers of one request, and tells whether they are errors. Each answer is parsed once,
+    though both the gateway (to know the account's state) and the call ask."""
 
     __slots__ = ("_clock", "_inputs", "_last", "_plan")
 
@@ -114,23 +115,23 @@ class _AnswerReader:
         self._plan, self._inputs, self._clock = plan, inputs, clock
         self._last: _ReadAnswer | None = None
 
-    def status(self, response: HttpResponse) -> int:
-        """The status that an answer means: its own, or that of the error which its body tells."""
+    def find_status(self, response: HttpResponse) -> int:
+        """The status that an answer means: its own, or that of the error in its body."""
         if response.stream is not None or _is_end_of_ranges(self._plan, self._inputs, response):
             return response.status
         try:
-            failed = self.of(response).failed
+            failed = self.read(response).failed
         except UpstreamInvalid:
             return response.status
         return response.status if failed is None else failed.status
 
-    def of(self, response: HttpResponse) -> _ReadAnswer:
-        """Raises UpstreamInvalid where the body cannot be parsed and has to be."""
+    def read(self, response: HttpResponse) -> _ReadAnswer:
+        """Raises UpstreamInvalid where the body cannot be parsed, and the definition makes that an error."""
         if self._last is None or self._last.response is not response:
-            self._last = self._read(response)
+            self._last = self._parse(response)
         return self._last
 
-    def _read(self, response: HttpResponse) -> _ReadAnswer:
+    def _parse(self, response: HttpResponse) -> _ReadAnswer:
         plan = self._plan
         if response.status >= 400:
             body, is_opaque = parse_error_body(plan.definition, response), False
@@ -138,7 +139,7 @@ class _AnswerReader:
             body, is_opaque = Blob(response.body, response.headers.get("content-type", "")), True
         else:
             parsed = parse_body(plan.definition, response)
-            body, is_opaque = parsed.body, parsed.is_garbage
+            body, is_opaque = parsed.body, parsed.is_unparsed
         failed = None
         if response.status >= 400 or plan.error_expression is not None:
             failed = find_failure(plan.error_expression, response, body, self._clock.now().timestamp())
@@ -146,6 +147,7 @@ class _AnswerReader:
 
 
 def _is_end_of_ranges(plan: MethodPlan, inputs: MethodInputs, response: HttpResponse) -> bool:
+    """True if a list by `Range` headers is answered with 416: it ends here, and that is no error."""
     return (
         response.status == _RANGE_NOT_SATISFIABLE
         and inputs.asks_for_list
@@ -154,12 +156,13 @@ def _is_end_of_ranges(plan: MethodPlan, inputs: MethodInputs, response: HttpResp
 
 
 def _make_answer(
-    plan: MethodPlan, inputs: MethodInputs, response: HttpResponse, step: PageRequest, reading: _AnswerReader
+    plan: MethodPlan, inputs: MethodInputs, response: HttpResponse, page: PageRequest, reader: _AnswerReader
 ) -> ProviderAnswer:
+    """The answer with its data and cursors. Raises ProviderFailure where it is an error."""
     if _is_end_of_ranges(plan, inputs, response):
-        cursors = _read_cursors(plan, response, step, None, [])
+        cursors = _read_cursors(plan, response, page, None, [])
         return ProviderAnswer(response.status, response.headers, None, [], [], cursors)
-    read = reading.of(response)
+    read = reader.read(response)
     if read.failed is not None:
         raise read.failed
     path = None if read.is_opaque else plan.response_path
@@ -169,18 +172,19 @@ def _make_answer(
             response.status, response.headers, read.body, None if data is UNDEFINED else data
         )
     data, raw = _find_list(plan, path, response, read.body)
-    cursors = _read_cursors(plan, response, step, read.body, raw)
+    cursors = _read_cursors(plan, response, page, read.body, raw)
     return ProviderAnswer(response.status, response.headers, read.body, data, raw, cursors)
 
 
 def _find_list(
     plan: MethodPlan, path: DataPath | None, response: HttpResponse, body: Any
 ) -> tuple[Any, list[Any]]:
-    """The data of a list, and the provider's records in it. An element of XML that might repeat is no array
-    where it doesn't: an object that a path leads to is that element.
+    """The data of a list, and the provider's records in it. Where XML has an element once, an object stands
+    in the place of an array of them, and is the one record.
 
-    Raises UpstreamInvalid for text in which the path finds nothing: a page that says "back soon" is no list
-    without records."""
+    Raises UpstreamInvalid for text in which the path finds nothing: a page that says "back soon" is no empty
+    list.
+    """
     data, is_record = (body, False) if path is None else path.read_list(body)
     if data is UNDEFINED and isinstance(body, str):
         kind = read_media_type(response.headers) or "of no type"
@@ -196,7 +200,7 @@ def _find_list(
 
 
 def _read_cursors(
-    plan: MethodPlan, response: HttpResponse, step: PageRequest, body: Any, raw: list[Any]
+    plan: MethodPlan, response: HttpResponse, page: PageRequest, body: Any, raw: list[Any]
 ) -> Cursors:
     if plan.paginator is None:
         return _NO_CURSORS
@@ -204,14 +208,14 @@ def _read_cursors(
         root = body if plan.cursor_root is None else find_at_path(plan.cursor_root, body)
         root = None if root is UNDEFINED else root
         answer = PageAnswer(root, response.headers, response.url, len(raw), response.status)
-        return plan.paginator.read_cursors(step, answer)
+        return plan.paginator.read_cursors(page, answer)
     except ExpressionError as error:
         raise mapping_error("pagination", error) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records as the caller gets them, with where to go on."""
+    """One page of records as the caller gets them, and the cursors of the pages next to it."""
 
     records: list[Any]
     next_cursor: str | None
@@ -223,8 +227,8 @@ class Page:
 async def fetch_filled_page(
     fetch: Callable[[str | None], Awaitable[Page | StreamResult]], cursor: str | None
 ) -> Page | StreamResult:
-    """The page at a cursor; where it is empty and goes on, the next that is not. Clients stop at an empty
-    page (`api.md` §1.2 Q7). After 20 empty ones in a row the last is returned as it is."""
+    """The page at a cursor, or the first filled one after it: clients take an empty page for the end of the
+    list. After 20 empty pages in a row the last is returned as it is."""
     page = await fetch(cursor)
     for _ in range(MAX_EMPTY_PAGES):
         if isinstance(page, StreamResult) or page.records or page.next_cursor is None:

@@ -44,19 +44,19 @@ _TOO_MANY_REQUESTS: Final = 429
 
 
 class ThrottleDetector:
-    """Whether the answers of one request are throttling. Found out once an answer, whoever asks first: a
-    gateway that has to keep the wait, or the call itself."""
+    """Tells whether the answers of one request are throttling. Each answer is evaluated once, though both the
+    gateway and the call ask."""
 
     __slots__ = ("_last", "_spec", "_wait")
 
     def __init__(self, spec: RateLimit | None = None) -> None:
-        """`spec`: None means the default rule (status 429)."""
+        """`spec`: the definition's `rate_limit` block; None for the default rule, status 429."""
         self._spec: Final = spec
         self._last: HttpResponse | None = None
         self._wait: float | None = None
 
-    async def wait(self, response: HttpResponse, clock: Clock) -> float | None:
-        """As `detect`, in seconds from when the answer was first looked at."""
+    async def find_wait(self, response: HttpResponse, clock: Clock) -> float | None:
+        """Seconds to wait, from when the answer was first looked at; None where it is not throttling."""
         if self._spec is None and response.status != _TOO_MANY_REQUESTS:
             return None
         if self._last is not response:
@@ -67,10 +67,10 @@ class ThrottleDetector:
 
 
 def detect_throttling(spec: RateLimit | None, response: HttpResponse, *, now: float) -> float | None:
-    """Seconds to wait from now (0 to 86,400), or None where the answer is not throttling.
+    """Seconds to wait from now (0 to 86,400); None where the answer is not throttling.
 
-    `now`: epoch seconds. Without `is_rate_limited`, status 429 decides; where neither expression gives a
-    number, `Retry-After` (seconds or an HTTP date) does, else 10 s.
+    `now`: epoch seconds. Without `is_rate_limited` in `spec`, status 429 decides. Where neither expression of
+    `spec` gives a number, `Retry-After` (seconds or an HTTP date) does, else the wait is 10 s.
     """
     if spec is None:
         return _wait_from_headers(response, now) if response.status == _TOO_MANY_REQUESTS else None
@@ -90,7 +90,8 @@ def detect_throttling(spec: RateLimit | None, response: HttpResponse, *, now: fl
 
 
 def account_closed_error(seconds: float) -> RemoteError:
-    """What a call gets, unsent, while its account waits: the provider said so to an earlier call."""
+    """The error of a call that is not sent, because the provider told an earlier call of the account to
+    wait. `seconds`: how long the account still waits."""
     whole = max(1, math.ceil(seconds))
     return RemoteError(
         f"The provider asked to wait, and {whole} seconds of that are left. Repeat the call after them.",
@@ -101,7 +102,8 @@ def account_closed_error(seconds: float) -> RemoteError:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """`Retry-After` (RFC 9110 §10.2.3) in seconds from now; None where absent or unreadable."""
+    """The seconds from now that a `Retry-After` header asks for (RFC 9110 §10.2.3), at most a day; None where
+    it is absent or unreadable."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
@@ -140,7 +142,8 @@ _ERROR_STATUSES: Final = range(400, 600)
 
 @dataclass(frozen=True, slots=True)
 class ErrorVerdict:
-    """What an `error_expression` said. None: it left that open. `details`: its further keys."""
+    """What an `error_expression` returned for an answer. None: it did not name that. `details`: its further
+    keys."""
 
     status: int | None = None
     message: str | None = None
@@ -149,8 +152,9 @@ class ErrorVerdict:
 
 
 class ProviderFailure(Exception):
-    """The third party's error before it is shaped for a caller. `body`: parsed, any JSON value or text.
-    `raw`: what the caller is shown of it, which is text where the body is XML."""
+    """An error answer of the provider, before it is worded for a caller. `status`: the one that the answer
+    means. `body`: parsed, any JSON value or text. `raw`: the body as the caller gets it, text for XML.
+    `verdict`: what the definition's `error_expression` says. `now`: epoch seconds of the answer."""
 
     def __init__(
         self, status: int, response: HttpResponse, body: Any, verdict: ErrorVerdict, now: float
@@ -165,21 +169,23 @@ class ProviderFailure(Exception):
 
     @property
     def message(self) -> str:
+        """The message of the `error_expression`, else the one found in the body, else ""."""
         if self.verdict.message is not None:
             return self.verdict.message
         is_parsed_xml = self.raw is not self.body and isinstance(self.body, dict)
         return find_error_message(next(iter(self.body.values())) if is_parsed_xml else self.body)
 
-    def forwarded(self) -> dict[str, str]:
+    def headers_for_caller(self) -> dict[str, str]:
         return select_headers_for_caller(self.headers, self.now)
 
 
 def find_failure(
     expression: Expression | None, response: HttpResponse, body: Any, now: float
 ) -> ProviderFailure | None:
-    """A status of 400 and above is an error; the expression adds others, and may say more about any.
+    """The failure that an answer means; None for a success.
 
-    `body`: the parsed body. An expression that fails says nothing.
+    A status of 400 and above is an error. `expression`, an `error_expression`, may recognise others, and word
+    any; one that fails is ignored. `body`: the parsed body. `now`: epoch seconds.
     """
     verdict = _NO_VERDICT
     if expression is not None:
@@ -196,18 +202,19 @@ def find_failure(
 def make_throttled_failure(
     method: MethodDefinition, expression: Expression | None, response: HttpResponse, wait: float, now: float
 ) -> ProviderFailure:
-    """Throttling is a 429 with `Retry-After` in whole seconds, however the provider put it. `expression`: an
-    `error_expression`, which may say more about it, but for its status."""
+    """The failure of a throttled answer: a 429 with `Retry-After` in whole seconds, however the provider
+    put it. `expression`: an `error_expression`, which may word it, and does not change the status."""
     headers = {**response.headers, "retry-after": str(max(1, math.ceil(wait)))}
-    told, body = replace(response, headers=headers), parse_error_body(method, response)
+    with_wait, body = replace(response, headers=headers), parse_error_body(method, response)
     verdict = _NO_VERDICT if expression is None else _evaluate_error_expression(expression, response, body)
-    return ProviderFailure(429, told, body, verdict, now)
+    return ProviderFailure(429, with_wait, body, verdict, now)
 
 
 _NO_VERDICT: Final = ErrorVerdict()
 
 
 def _evaluate_error_expression(expression: Expression, response: HttpResponse, body: Any) -> ErrorVerdict:
+    """`_NO_VERDICT` where the result is falsy or the expression fails."""
     headers = dict(response.headers)
     root = {
         "response": {
@@ -240,7 +247,8 @@ def _evaluate_error_expression(expression: Expression, response: HttpResponse, b
 
 
 def read_error_status(value: Mapping[str, Any]) -> int | None:
-    """`status` or `statusCode` of an expression's result, where it is that of an error."""
+    """`status` or `statusCode` of an expression's result, where it is one of an error (400 to 599); else
+    None."""
     for name in ("status", "statusCode"):
         given = value.get(name)
         number = parse_whole_number(given)
@@ -250,7 +258,8 @@ def read_error_status(value: Mapping[str, Any]) -> int | None:
 
 
 def find_error_message(body: Any) -> str:
-    """The first text that providers commonly put an error's message into; "" where there is none."""
+    """The message in an error's body: the first text in the places where providers commonly put it; "" where
+    there is none."""
     if isinstance(body, list):
         first = body[0] if body else None
         return _first_nonempty_text(first.get("message")) if isinstance(first, dict) else ""
@@ -275,8 +284,8 @@ def _first_nonempty_text(*candidates: Any) -> str:
 
 
 def select_headers_for_caller(headers: Mapping[str, str], now: float) -> dict[str, str]:
-    """Those of a provider's headers that tell the caller how to go on. `Retry-After` as whole seconds >= 1,
-    because clients wait for nothing else."""
+    """The headers of a provider's answer that the caller gets: of rate limits, the request id, and
+    `Retry-After` as whole seconds >= 1, because clients understand nothing else. `now`: epoch seconds."""
     forwarded = {
         name: value
         for name, value in headers.items()
@@ -289,7 +298,7 @@ def select_headers_for_caller(headers: Mapping[str, str], now: float) -> dict[st
 
 
 def find_missing_scopes(needed: tuple[str, ...], context: Mapping[str, Any]) -> list[str]:
-    """The method's scopes that the account was not granted."""
+    """The OAuth scopes among `needed` that the account, by its context, was not granted."""
     oauth = context.get("oauth")
     granted = oauth.get("scope") if isinstance(oauth, Mapping) else None
     held = granted.split() if isinstance(granted, str) else granted or ()
@@ -297,7 +306,7 @@ def find_missing_scopes(needed: tuple[str, ...], context: Mapping[str, Any]) -> 
 
 
 def make_remote_insights(status: int, scopes: tuple[str, ...], context: Mapping[str, Any]) -> dict[str, Any]:
-    """`forbidden_error` on a 403, the one insight that proxy calls have too."""
+    """The insights of an error that proxy calls have too: `forbidden_error` on a 403."""
     if status != 403:
         return {}
     return {
@@ -311,7 +320,8 @@ def make_remote_insights(status: int, scopes: tuple[str, ...], context: Mapping[
 def to_proxy_error(
     failed: ProviderFailure, scopes: tuple[str, ...], context: Mapping[str, Any]
 ) -> RemoteError:
-    """A proxy call's error: the provider's body under both of its names (`api.md` A24)."""
+    """The error that the caller of a proxy call gets: the provider's body is under both `raw_response` and
+    `details`."""
     return RemoteError(
         failed.message,
         status=failed.status,
@@ -319,5 +329,5 @@ def to_proxy_error(
         error=failed.verdict.error,
         details=dict(failed.verdict.details) or failed.raw,
         insight=make_remote_insights(failed.status, scopes, context),
-        headers=failed.forwarded(),
+        headers=failed.headers_for_caller(),
     )

@@ -1,4 +1,4 @@
-"""A proxy call: one method of an integration, as the provider has it (`definitions.md` §4.4)."""
+"""Proxy calls: a method of an integration is called, and its data returned as the provider has it."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _CLOCK: Final = SystemClock()
 async def call_method(
     upstream: Upstream, config: IntegrationConfig, resource: str, call: Call, *, clock: Clock = _CLOCK
 ) -> CallResult:
-    """`list` gives a ListResult, anything else the provider's data after `response_path` as a ValueResult;
-    what is neither JSON, XML nor text gives a StreamResult.
+    """Calls a method of a proxy resource. `list` gives a ListResult, any other method the provider's data
+    after `response_path` as a ValueResult; what is neither JSON, XML nor text gives a StreamResult.
 
-    Raises NotFound for an unknown resource or method, BadRequest for what the call lacks, RemoteError for
-    an error of the third party, and what `Upstream.send` raises.
+    Raises NotFound for an unknown resource or method, BadRequest for what the call lacks, RemoteError for an
+    error of the provider, and what `Upstream.send` raises.
     """
     plan = plan_method(config, resource, call.method)
     if call.method == "list":
@@ -50,7 +50,7 @@ async def call_method(
         return await _fetch_list(upstream, plan, inputs, cursor, clock)
     answer = await fetch_method_answer(upstream, plan, call, clock)
     if answer.stream is not None:
-        return answer.streamed(answer.stream)
+        return answer.to_stream_result(answer.stream)
     data = answer.data
     if call.method == "delete" and not data:
         data = deleted_record(call.record_id)
@@ -60,8 +60,8 @@ async def call_method(
 async def fetch_method_answer(
     upstream: Upstream, plan: MethodPlan, call: Call, clock: Clock = _CLOCK, *, reads_whole: bool = False
 ) -> ProviderAnswer:
-    """One request of a method and its answer, not shaped for a caller; of a list, one page. `reads_whole`:
-    bytes as a blob in `data`, within the limit of any answer."""
+    """Sends one request of a method, of a list one page, and reads the answer. `reads_whole`: bytes become a
+    blob in `data` instead of a stream. Raises what `call_method` raises."""
     inputs, cursor = make_inputs(plan, call)
     if reads_whole:
         inputs = replace(inputs, reads_whole=True)
@@ -71,7 +71,7 @@ async def fetch_method_answer(
 async def fetch_proxy_answer(
     upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock = _CLOCK
 ) -> ProviderAnswer:
-    """As `exchange`, raising RemoteError for an error of the third party."""
+    """As `provider_answers.fetch_answer`, but raises RemoteError for an error of the provider."""
     try:
         return await fetch_answer(upstream, plan, inputs, cursor, clock)
     except ProviderFailure as failed:
@@ -84,7 +84,7 @@ async def _fetch_list(
     async def fetch(cursor: str | None) -> Page | StreamResult:
         answer = await fetch_proxy_answer(upstream, plan, inputs, cursor, clock)
         if answer.stream is not None:
-            return answer.streamed(answer.stream)
+            return answer.to_stream_result(answer.stream)
         return Page(as_records(answer.data), answer.cursors.next, answer.cursors.prev)
 
     page = await fetch_filled_page(fetch, cursor)
@@ -94,8 +94,11 @@ async def _fetch_list(
 
 
 def make_inputs(plan: MethodPlan, call: Call) -> tuple[MethodInputs, str | None]:
-    """`limit` is renamed to the provider's parameter, where it has one; `cursor` is the alias of
-    `next_cursor` only on a list that pages and was sent no `next_cursor`."""
+    """What a proxy call puts into the method's request, and the cursor of its page.
+
+    On a list that pages, `limit` is left out of the query where the provider has a parameter for it, and
+    `cursor` is an alias of `next_cursor` where that was not sent.
+    """
     nested = call.query.nested
     query: Mapping[str, Any] = nested
     cursor = call.cursor

@@ -1,4 +1,4 @@
-"""From a method's plan and what a call brings to the request that goes out (`definitions.md` §1.5, §4.4)."""
+"""Builds the request of one page: from the plan of a method, and what a call puts into it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from isthmus.engine.evaluation import (
     drop_undefined,
     evaluate,
     make_template_scope,
-    unresolved_placeholder_error,
-    wrong_result_error,
+    render_or_undefined,
+    require_object,
 )
 from isthmus.engine.method_plans import MethodPlan
 from isthmus.engine.pagination import PageRequest, PageStart, RequestDraft
@@ -39,7 +39,6 @@ from isthmus.engine.urls import (
 )
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
-from isthmus.expressions.placeholders import PlaceholderError, Template
 from isthmus.http.messages import HttpRequest
 
 __all__ = ["MethodInputs", "add_cursor", "build_request", "render_default_headers"]
@@ -50,14 +49,14 @@ class MethodInputs:
     """What one call puts into a method's request, on every page alike.
 
     `query`: outbound, over the definition's own. `fixed`: names in it that a mapping or `remote_query` set.
-    `scope_query`: what templates see as `query`, where that is not `query`. `body`: outbound, before the
-    rules of §1.8; `raw` skips them; `body_is_mapped`: a mapping made it, and no page overwrites the limit in
-    it, nor, with `body_has_cursor`, anything else that it set. `headers`: replaces the definition's (a
-    mapping's), null removing one; None to keep the definition's. `forwarded`: headers of the caller that go
-    out too. `path`: replaces the method's (a mapping's). `asks_for_list`: whether pages, limits and cursors
-    apply. `names_cursors`: the answer's mapping gives cursors of its own, which the method's pagination need
-    not know. `names`: further names that templates see. `scopes`: OAuth scopes beside those of the method.
-    `reads_whole`: bytes are read into a blob instead of being handed on as they arrive.
+    `scope_query`: what templates see as `query`. `body`: the caller's or the mapped one, before
+    `bodies.choose_body`; `raw`: bytes that are sent instead. `body_is_mapped`: a mapping made the body, so no
+    page overwrites the limit in it, nor, with `body_has_cursor`, anything else that it set. `headers`:
+    replaces the definition's (a mapping's), null removing one; None to keep the definition's. `forwarded`:
+    headers of the caller that are sent too. `path`: replaces the method's (a mapping's). `asks_for_list`:
+    whether pages, limits and cursors apply. `names_cursors`: the answer's mapping gives cursors of its own,
+    which the method's pagination need not know. `names`: further names that templates see. `scopes`: OAuth
+    scopes beside those of the method. `reads_whole`: bytes are read into a blob instead of being streamed.
     """
 
     kind: OperationKind
@@ -92,9 +91,11 @@ def build_request(
     *,
     cursor_key: bytes = b"",
 ) -> tuple[OutgoingRequest, PageRequest]:
-    """The request of one page. `cursor_key`: of the account, as in `AccountFacts`.
+    """The request of the page at `cursor`, complete but for authorization, and what of it belongs to the
+    page.
 
-    Raises BadRequest where the call lacks something, and MappingFailed.
+    `cursor_key`: of the account, as in `AccountFacts`. Raises BadRequest where the call lacks something, and
+    MappingFailed.
     """
     seen = add_cursor(inputs.scope_query, visible_cursor(plan.paginator, cursor))
     scope = make_template_scope(context, id=inputs.id, query=seen, body=inputs.body)
@@ -103,10 +104,10 @@ def build_request(
     own_query = _render_own_query(plan, scope)
     later = cursor is not None and inputs.asks_for_list
     unpaged = _place_query(plan, inputs, scope, own_query, later_page=later)
-    step = _start_page(plan, inputs, scope, unpaged, {**own_query, **inputs.query}, cursor, cursor_key)
-    http, body = _assemble_request(plan, inputs, scope, unpaged, step)
-    if step.parts is not None:
-        step = replace(step, parts=replace(step.parts, draft=_make_draft(http, body, step.parts.draft.query)))
+    page = _start_page(plan, inputs, scope, unpaged, {**own_query, **inputs.query}, cursor, cursor_key)
+    http, body = _assemble_request(plan, inputs, scope, unpaged, page)
+    if page.parts is not None:
+        page = replace(page, parts=replace(page.parts, draft=_make_draft(http, body, page.parts.draft.query)))
     outgoing = OutgoingRequest(
         http=http,
         operation=Operation(
@@ -116,7 +117,7 @@ def build_request(
             id=inputs.id,
             query=inputs.query,
             cursor=cursor,
-            limit=step.size if step.size is not None else inputs.limit,
+            limit=page.size if page.size is not None else inputs.limit,
             body=None if body is NO_BODY else body,
         ),
         authorization=plan.authorization(credential_format),
@@ -124,7 +125,7 @@ def build_request(
         scopes=tuple(dict.fromkeys((*plan.definition.scopes, *inputs.scopes))),
         drop_credentials_on_redirect=plan.definition.ignore_credentials_on_redirect,
     )
-    return outgoing, step
+    return outgoing, page
 
 
 def _assemble_request(
@@ -132,26 +133,26 @@ def _assemble_request(
     inputs: MethodInputs,
     scope: Mapping[str, Any],
     unpaged: UnpagedRequest,
-    step: PageRequest,
+    page: PageRequest,
 ) -> tuple[HttpRequest, Any]:
-    """The request with what `step` adds to it, and its body before encoding."""
+    """The request with what `page` adds to it, and its body before encoding."""
     definition = plan.definition
-    in_url, body = unpaged.with_page(step, in_body=definition.paginate_in_body)
+    in_url, body = unpaged.add_page(page, in_body=definition.paginate_in_body)
     if inputs.raw is not None and body is not NO_BODY:
-        if step.cursor is not None:
+        if page.cursor is not None:
             raise passthrough_paging_error()
         body = NO_BODY
-    url = _build_url(plan, inputs, scope, step, in_url)
+    url = _build_url(plan, inputs, scope, page, in_url)
     data, content_type = (
         (inputs.raw.data, inputs.raw.content_type)
         if inputs.raw is not None
         else encode_body(definition, body, plan.array_format)
     )
     headers = _build_headers(plan, inputs, scope, content_type)
-    if step.headers:
-        names = {name.lower() for name in step.headers}
+    if page.headers:
+        names = {name.lower() for name in page.headers}
         headers = {name: value for name, value in headers.items() if name.lower() not in names}
-        headers.update(step.headers)
+        headers.update(page.headers)
     http = HttpRequest(
         method=plan.verb,
         url=url,
@@ -165,6 +166,7 @@ def _assemble_request(
 
 
 def _make_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> RequestDraft:
+    """The request as the expressions of dynamic pagination see it. `query`: the caller's."""
     parts = urlsplit(http.url)
     options: dict[str, Any] = {
         "method": http.method,
@@ -177,7 +179,7 @@ def _make_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> Reque
 
 
 def add_cursor(query: Mapping[str, Any], cursor: str | None) -> Mapping[str, Any]:
-    """The query as expressions and templates see it: the cursor under both of its names."""
+    """The query as expressions and templates see it: with the cursor under both of its names."""
     return {**query, "cursor": cursor, "next_cursor": cursor} if cursor is not None else query
 
 
@@ -190,7 +192,10 @@ def _start_page(
     cursor: str | None,
     cursor_key: bytes,
 ) -> PageRequest:
-    """`query`: the whole of it without pagination, wherever it goes."""
+    """What the page at `cursor` adds to the request. `query`: all of it without pagination, wherever it goes.
+
+    Raises BadRequest for a cursor that is not one of this list.
+    """
     if plan.paginator is None or not inputs.asks_for_list:
         if cursor is None or not inputs.asks_for_list:
             return _UNPAGED
@@ -210,31 +215,31 @@ def _start_page(
         fixed = frozenset(given.keys() & (kept | (inputs.fixed if unpaged.takes_query else frozenset())))
     start = PageStart(cursor, inputs.limit, given, fixed, draft, cursor_key)
     try:
-        step = plan.paginator.start(start)
+        page = plan.paginator.start(start)
     except BadRequest:
         if not inputs.names_cursors:
             raise
-        step = replace(plan.paginator.start(replace(start, cursor=None)), cursor=cursor)
-    return replace(step, key=cursor_key)
+        page = replace(plan.paginator.start(replace(start, cursor=None)), cursor=cursor)
+    return replace(page, key=cursor_key)
 
 
 def _find_kept_names(inputs: MethodInputs, limit_param: str | None) -> frozenset[str]:
-    """What of a mapped body no page overwrites. A position is that of the first page, where the mapping does
-    not read the cursor: kept, it would be the only page there is."""
+    """Dotted names in a mapped body that no page overwrites. Where the mapping does not read the cursor, only
+    the limit is kept: a position in the body is that of the first page, and would be sent for every page."""
     names = frozenset(flatten_dotted(inputs.body)) if inputs.body_is_mapped else frozenset[str]()
     return names if inputs.body_has_cursor else names & {limit_param}
 
 
 def _render_own_query(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters of the definition; one with a placeholder that has no value is dropped."""
+    """The query parameters of the definition; one with a placeholder that has no value is dropped."""
     query: dict[str, Any] = {}
     for name, template in plan.query:
-        value = _render_or_undefined(template, scope, f"query.{name}")
+        value = render_or_undefined(template, scope, f"query.{name}")
         if value is not UNDEFINED and value is not None:
             query[name] = value
     if plan.dynamic_query is not None:
         value = evaluate("query", plan.dynamic_query, drop_undefined(scope))
-        query.update(_require_object(value, "query"))
+        query.update(require_object(value, "query"))
     return query
 
 
@@ -259,23 +264,23 @@ def _build_url(
     plan: MethodPlan,
     inputs: MethodInputs,
     scope: Mapping[str, Any],
-    step: PageRequest,
+    page: PageRequest,
     query: Mapping[str, Any],
 ) -> str:
     base = plan.base_url.render(scope)
-    if step.url is not None:
+    if page.url is not None:
         # The token is the caller's to send, so it must not lead anywhere but to this base's origin.
-        target = resolve_on_origin(base, step.url)
+        target = resolve_on_origin(base, page.url)
         if target is None:
             raise bad_cursor("must lead to the provider's own address")
         return encode_illegal_characters(target)
-    if step.parts is not None and step.parts.address is not None:
-        url = _resolve_path(iter((base,)), step.parts.address, "pagination")
+    if page.parts is not None and page.parts.address is not None:
+        url = _resolve_path(iter((base,)), page.parts.address, "pagination")
         own = parse_query(urlsplit(url).query).nested
         query = {name: value for name, value in query.items() if name not in own}
     elif inputs.path is not None:
         url = _resolve_path(_render_base_urls(plan, base, scope), inputs.path)
-    elif step.cursor is not None and plan.later_path is not None:
+    elif page.cursor is not None and plan.later_path is not None:
         url = _resolve_path(iter((base,)), plan.later_path.render(scope), "pagination_path")
     else:
         url = join_path(base, plan.path.render(scope))
@@ -283,15 +288,17 @@ def _build_url(
 
 
 def _render_base_urls(plan: MethodPlan, base: str, scope: Mapping[str, Any]) -> Iterator[str]:
-    """The method's base URL, and the integration's own where that is another: rendered only if it is asked
-    for, since an account may have no values for it."""
+    """The method's base URL, then the integration's where that is another one. The second is rendered only
+    when it is needed, because an account may have no values for it."""
     yield base
     if plan.definition.base_url is not None and plan.config.base_url is not None:
         yield BaseUrl(plan.config.base_url, "base_url").render(scope)
 
 
 def _resolve_path(bases: Iterator[str], path: str, field: str = "path_mapping") -> str:
-    """A path under the first base; an address on the origin of one of them."""
+    """The URL that a path or address means: a path below the first base, an address as it is. Raises
+    BadRequest for an address that is not on the origin of any base. `field`: where it stands, for
+    messages."""
     if not path.startswith(("http://", "https://")):
         return join_path(next(bases), check_path(path, field))
     for base in bases:
@@ -305,20 +312,16 @@ def _resolve_path(bases: Iterator[str], path: str, field: str = "path_mapping") 
 
 
 def render_default_headers(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, str]:
-    """The definition's own headers, without authorization and content type."""
+    """The headers of the definition, without authorization and content type."""
     headers: dict[str, Any] = {}
     for name, template in plan.headers:
         value = (
-            template.source
-            if template.is_static
-            else _render_or_undefined(template, scope, f"headers.{name}")
+            template.source if template.is_static else render_or_undefined(template, scope, f"headers.{name}")
         )
         if value is not UNDEFINED and value is not None:
             headers[name] = value
     if plan.dynamic_headers is not None:
-        computed = _require_object(
-            evaluate("headers", plan.dynamic_headers, drop_undefined(scope)), "headers"
-        )
+        computed = require_object(evaluate("headers", plan.dynamic_headers, drop_undefined(scope)), "headers")
         names = {name.lower() for name in computed}
         headers = {name: value for name, value in headers.items() if name.lower() not in names}
         headers.update(
@@ -332,7 +335,8 @@ def render_default_headers(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[s
 def _build_headers(
     plan: MethodPlan, inputs: MethodInputs, scope: Mapping[str, Any], content_type: str | None
 ) -> dict[str, str]:
-    """Null at any level takes a header away, also one that would follow from the body."""
+    """The headers of the request, without authorization. Null at any level removes a header, also the content
+    type that follows from the body."""
     removed = plan.removed_headers
     if inputs.headers is None:
         headers = render_default_headers(plan, scope)
@@ -349,18 +353,3 @@ def _build_headers(
         headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
         headers["Content-Type"] = content_type
     return headers
-
-
-def _render_or_undefined(template: Template, scope: Mapping[str, Any], field: str) -> Any:
-    try:
-        return template.render_or_undefined(scope)
-    except PlaceholderError as error:
-        raise unresolved_placeholder_error(field, error) from error
-
-
-def _require_object(value: Any, field: str) -> dict[str, Any]:
-    if value is UNDEFINED or value is None:
-        return {}
-    if isinstance(value, dict):
-        return value
-    raise wrong_result_error(field, "an object")

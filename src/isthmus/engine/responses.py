@@ -1,4 +1,4 @@
-"""Reading an answer: its parser, `response_path`, records (`definitions.md` §1.9, §1.10)."""
+"""Reads the body of a provider's answer: chooses the parser, applies `response_path`, finds the records."""
 
 from __future__ import annotations
 
@@ -49,15 +49,18 @@ csv.field_size_limit(2**31 - 1)  # the size of the whole answer is bounded where
 
 @dataclass(frozen=True, slots=True)
 class ParsedBody:
-    """`body`: JSON value, text, or None. `is_garbage`: it could not be parsed, and `body` is
+    """`body`: JSON value, text, or None. `is_unparsed`: it could not be parsed, and `body` is
     `{"raw", "parse_error"}`, to which no `response_path` applies."""
 
     body: Any
-    is_garbage: bool = False
+    is_unparsed: bool = False
 
 
 def should_stream(form: ResponseFormat | None, status: int, headers: Mapping[str, str]) -> bool:
-    """Whether an answer goes to the caller as it arrives: a success that is no JSON, XML or text."""
+    """True if an answer is passed to the caller as it arrives: a success that is no JSON, XML or text.
+
+    `form`: the format that the definition forces, None for none.
+    """
     if status >= 400 or status == 204 or headers.get("content-length") == "0":
         return False
     if form is not None:
@@ -69,11 +72,12 @@ def should_stream(form: ResponseFormat | None, status: int, headers: Mapping[str
 
 
 def read_media_type(headers: Mapping[str, str]) -> str:
+    """The media type without its parameters, in lower case; "" where there is none."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def parse_body(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
-    """The body of a success. An answer without a content type is JSON where it parses, else text.
+    """Parses the body of a success. Without a content type it is JSON where it parses, else text.
 
     Raises UpstreamInvalid for JSON, XML or CSV that does not parse where `throw_error_on_parse_error` is set.
     """
@@ -97,7 +101,7 @@ def _choose_format(method: MethodDefinition, response: HttpResponse) -> str:
 
 
 def _format_of_media_type(kind: str) -> str:
-    """The parser for a media type; "" where nothing is said."""
+    """The format to parse a media type as: "json", "xml" or "text"; "" where there is no media type."""
     if kind.endswith("json"):
         return "json"
     return "xml" if kind.endswith("xml") and kind != _XHTML else kind and "text"
@@ -112,8 +116,8 @@ def is_parsed_as_xml(method: MethodDefinition, response: HttpResponse) -> bool:
 
 
 def parse_error_body(method: MethodDefinition, response: HttpResponse) -> Any:
-    """The body of an error: XML where its type says so, else JSON where it parses, else text; None if
-    empty."""
+    """Parses the body of an error: as XML where its type says so, else as JSON where it parses, else text;
+    None for an empty body."""
     if not response.body:
         return None
     if is_xml_answer(response):
@@ -137,16 +141,17 @@ def _parse_or_report(
 def _unparsed_body(method: MethodDefinition, response: HttpResponse, name: str, reason: str) -> ParsedBody:
     if method.throw_error_on_parse_error:
         raise UpstreamInvalid(f"The provider's answer is not valid {name}: {reason}.")
-    return ParsedBody({"raw": decode_text(response), "parse_error": reason}, is_garbage=True)
+    return ParsedBody({"raw": decode_text(response), "parse_error": reason}, is_unparsed=True)
 
 
 def _parse_xml(method: MethodDefinition, response: HttpResponse) -> Any:
-    said = _CHARSET.search(response.headers.get("content-type", ""))
-    return parse_xml(decode_text(response) if said else response.body, method.body_format_config)
+    charset = _CHARSET.search(response.headers.get("content-type", ""))
+    return parse_xml(decode_text(response) if charset else response.body, method.body_format_config)
 
 
 def _parse_csv(text: str) -> list[dict[str, str]]:
-    """A record a row, keyed by the first one; what a row lacks is "", what is too many `column_<n>`."""
+    """One object per row, keyed by the names in the first row. A missing cell is "", a cell too many has the
+    key `column_<n>`. Raises csv.Error for too many cells."""
     rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     names = next(rows, [])
     records = []
@@ -183,14 +188,14 @@ def _loads_or_undefined(body: bytes) -> Any:
 
 
 def decode_text(response: HttpResponse) -> str:
-    """The body as text, in the charset that its type names, else UTF-8."""
+    """The body as text, in the charset that its content type names, else UTF-8."""
     charset = _CHARSET.search(response.headers.get("content-type", ""))
     return response.body.decode(_find_codec(charset[1]) if charset else "utf-8", "replace")
 
 
 def _find_codec(charset: str) -> str:
-    """UTF-8 for a charset that is unknown, or no charset: Python has codecs that take a minute for a
-    megabyte, or give text that is no Unicode."""
+    """The name of Python's codec for a charset; UTF-8 for an unknown one, and for codecs that are no charset.
+    Some of those take a minute for a megabyte, or return text that is no Unicode."""
     try:
         name = codecs.lookup(charset).name
     except LookupError:
@@ -199,7 +204,7 @@ def _find_codec(charset: str) -> str:
 
 
 class DataPath:
-    """`response_path`, ready to be applied. A path of plain names, also from `$` on, is walked; the rest is
+    """A `response_path`, ready to be applied. A path of nothing but names is walked; any other expression is
     evaluated."""
 
     __slots__ = ("_expression", "_names")
@@ -209,17 +214,20 @@ class DataPath:
         self._expression: Final = expression
 
     def read(self, body: Any) -> Any:
-        """UNDEFINED where nothing is there; an array of one is that one."""
-        value = self._walked(body)
+        """What stands at the path; UNDEFINED where nothing does. An array of one gives its item."""
+        value = self._walk(body)
         if value is None or isinstance(value, list):
             return evaluate("response_path", self._expression, body)
         return value
 
     def read_list(self, body: Any) -> tuple[Any, bool]:
-        """As `read`, an array of one staying an array; and whether an object that is found is one record, an
-        expression giving one of several as itself. So it is where names led to it through an array, and where
-        there is no array in it that might be the records."""
-        value = self._walked(body)
+        """What stands at the path, an array of one staying an array; and whether an object that was found is
+        one record rather than an envelope around records.
+
+        An expression returns a list of one record as the record itself. An object is such a record where
+        names led to it through an array, and where it holds no array that might be the records.
+        """
+        value = self._walk(body)
         if value is not None:
             return value, False
         value = evaluate("response_path", self._expression, body)
@@ -227,8 +235,8 @@ class DataPath:
             self._names is not None or find_raw_records(value) == [value]
         )
 
-    def _walked(self, body: Any) -> Any:
-        """What names alone lead to; None where there is more to do."""
+    def _walk(self, body: Any) -> Any:
+        """What the names of the path lead to; None where the expression has to be evaluated."""
         if self._names is None:
             return None
         value = body
@@ -240,14 +248,15 @@ class DataPath:
 
 
 def as_records(data: Any) -> list[Any]:
-    """The data of a list as an array (`definitions.md` §1.10)."""
+    """The data of a list as an array: itself, [] for None, else an array of the one value."""
     if isinstance(data, list):
         return data
     return [] if data is None else [data]
 
 
 def find_raw_records(data: Any) -> list[Any]:
-    """The provider's records in the data of a list: itself, or the one array of objects in it (§4.2)."""
+    """The provider's records in the data of a list: of an object the one array of objects in it, where there
+    is exactly one; of anything else the data itself."""
     if isinstance(data, dict):
         arrays = [value for value in data.values() if isinstance(value, list)]
         filled = [value for value in arrays if value and all(isinstance(item, dict) for item in value)]

@@ -1,8 +1,8 @@
-"""The requests of steps: a method written out in the step, or a call of one the integration has."""
+"""Sends the requests of steps: of a method written out in the step, or of one of the integration's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from isthmus.definitions.actions import ResourceCall
@@ -10,7 +10,7 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.evaluation import make_template_scope, unresolved_placeholder_error
+from isthmus.engine.evaluation import make_template_scope, render, render_or_undefined, render_strict
 from isthmus.engine.method_plans import plan_ad_hoc_method, plan_method
 from isthmus.engine.proxy import fetch_method_answer, fetch_proxy_answer
 from isthmus.engine.requests import MethodInputs
@@ -18,7 +18,7 @@ from isthmus.engine.responses import as_records
 from isthmus.engine.upstream import Upstream
 from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED
-from isthmus.expressions.placeholders import PlaceholderError, Template, make_literal_template
+from isthmus.expressions.placeholders import make_literal_template
 from isthmus.kit.clock import Clock
 
 __all__ = ["StepRequests"]
@@ -28,7 +28,7 @@ _LITERAL_ENTRIES: Final = ("headers", "query")
 
 
 class StepRequests:
-    """Sends on behalf of one run of steps."""
+    """Sends the requests of one run of steps."""
 
     __slots__ = ("_clock", "_config", "_upstream")
 
@@ -38,37 +38,45 @@ class StepRequests:
         self._clock = clock
 
     async def send(self, request: Any, names: Mapping[str, Any], where: str) -> Any:
-        """The data after `response_path`; bytes as a blob. `request`: a method, a ResourceCall, or the object
-        an expression made of one. Raises RemoteError and what sending raises."""
+        """Sends a request, and returns its data after `response_path`, bytes as a blob.
+
+        `request`: a method, a ResourceCall, or the object that an expression returned for one of them.
+        `names`: what templates see. `where`: the field, for messages. Raises RemoteError, MappingFailed for
+        an object that is neither, and what sending raises.
+        """
         if isinstance(request, MethodDefinition):
-            return await self._inline(request, names, where)
+            return await self._send_inline(request, names, where)
         if isinstance(request, ResourceCall):
             scope = {**make_template_scope(self._upstream.context, id=None, query={}, body=NO_BODY), **names}
-            return await self._call(
+            return await self._call_resource(
                 request.resource,
                 request.method,
-                _render(request.id, Template.render_strict, scope, f"{where}.id"),
-                _render(request.query, Template.render_or_undefined, scope, f"{where}.query"),
-                _render(request.body, Template.render, scope, f"{where}.body"),
+                UNDEFINED if request.id is None else render_strict(request.id, scope, f"{where}.id"),
+                UNDEFINED
+                if request.query is None
+                else render_or_undefined(request.query, scope, f"{where}.query"),
+                UNDEFINED if request.body is None else render(request.body, scope, f"{where}.body"),
             )
-        return await self._computed(request, names, where)
+        return await self._send_computed(request, names, where)
 
-    async def _inline(self, method: MethodDefinition, names: Mapping[str, Any], where: str) -> Any:
-        """It sends what it says itself: the caller's query and body are only there to be read."""
+    async def _send_inline(self, method: MethodDefinition, names: Mapping[str, Any], where: str) -> Any:
+        """Sends a method written out in the step. It sends what its definition says; the caller's query and
+        body are only visible to its templates."""
         plan = plan_ad_hoc_method(self._config, "_step", where, method, where=where)
         inputs = MethodInputs(kind="custom", names=names, reads_whole=True)
         return (await fetch_proxy_answer(self._upstream, plan, inputs, None, self._clock)).data
 
-    async def _call(self, resource: str, method: str, id: Any, query: Any, body: Any) -> Any:
+    async def _call_resource(self, resource: str, method: str, id: Any, query: Any, body: Any) -> Any:
         plan = plan_method(self._config, resource, method)
         call = Call.from_values(method, id=id, query=query, body=body)
         data = (await fetch_method_answer(self._upstream, plan, call, self._clock, reads_whole=True)).data
         return as_records(data) if method == "list" else data
 
-    async def _computed(self, value: Any, names: Mapping[str, Any], where: str) -> Any:
-        """Values that an expression computed hold data, so no placeholder in them is looked at."""
+    async def _send_computed(self, value: Any, names: Mapping[str, Any], where: str) -> Any:
+        """Sends the request that an expression returned. Its values are data, so placeholders in them are not
+        rendered."""
         if isinstance(value, Mapping) and isinstance(value.get("resource"), str) and value.get("method"):
-            return await self._call(
+            return await self._call_resource(
                 value["resource"],
                 str(value["method"]),
                 value.get("id"),
@@ -91,15 +99,6 @@ class StepRequests:
             given = literal.pop(name, None)
             if isinstance(given, Mapping):
                 literal[name] = {key: make_literal_template(item) for key, item in given.items()}
-        return await self._inline(load(MethodDefinition, literal, source=where, prefix=where), names, where)
-
-
-def _render(
-    template: Template | None, render: Callable[[Template, Mapping[str, object]], Any], scope: Any, where: str
-) -> Any:
-    if template is None:
-        return UNDEFINED
-    try:
-        return render(template, scope)
-    except PlaceholderError as error:
-        raise unresolved_placeholder_error(where, error) from error
+        return await self._send_inline(
+            load(MethodDefinition, literal, source=where, prefix=where), names, where
+        )

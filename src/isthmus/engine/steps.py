@@ -1,7 +1,7 @@
-"""The one runner of steps (`definitions.md` §1.12, §3.6): before and after a mapped call, and in actions.
+"""Runs steps: those before and after a mapped call, and those of actions.
 
-A step sees what its place gives it (`StepScope`) and the context as it is by then. Steps run in order; one
-that fails ends the run, unless it says `ignore_error`.
+A step sees the names of its place (`StepScope`) and the account's context as it is by then. Steps run in
+order; one that fails ends the run, unless it has `ignore_error`.
 """
 
 from __future__ import annotations
@@ -23,17 +23,11 @@ from isthmus.definitions.actions import (
 )
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.evaluation import (
-    evaluate_mapping,
-    is_truthy,
-    make_template_scope,
-    unresolved_placeholder_error,
-)
+from isthmus.engine.evaluation import evaluate_mapping, is_truthy, make_template_scope, render
 from isthmus.engine.step_requests import StepRequests
 from isthmus.engine.upstream import Upstream
 from isthmus.errors import IsthmusError, MappingFailed, NotExecutable
 from isthmus.expressions import UNDEFINED, Expression
-from isthmus.expressions.placeholders import PlaceholderError
 from isthmus.kit.clock import Clock, SystemClock
 
 __all__ = ["ActionScope", "Progress", "StepRunner", "StepScope", "make_action_runner", "run_action"]
@@ -44,15 +38,17 @@ _CLOCK: Final = SystemClock()
 
 @dataclass(slots=True)
 class Progress:
-    """What the steps gave so far. `named`: by `name`, else `step_<index>`. `last`: of the last step that ran,
-    UNDEFINED before the first. `data`: what is mapped so far, and `is_after`: in `after` steps only."""
+    """The results of the steps so far. `named`: by the step's `name`, else by `step_<index>`. `last`: that of
+    the last step that ran, UNDEFINED before the first. `is_after`: the steps come after a mapped call, and
+    `data` is the mapped data, which a transform step replaces."""
 
     named: dict[str, Any] = field(default_factory=dict)
     last: Any = UNDEFINED
     data: Any = UNDEFINED
     is_after: bool = False
 
-    def took(self, step: Step, index: int, value: Any) -> None:
+    def record(self, step: Step, index: int, value: Any) -> None:
+        """Keeps the result of a step that ran."""
         self.named[step.name or f"step_{index}"] = None if value is UNDEFINED else value
         self.last = value
         if isinstance(step, TransformStep) and self.is_after:
@@ -60,20 +56,20 @@ class Progress:
 
 
 class StepScope(Protocol):
-    """What the steps of one place see."""
+    """The names and variables that the steps of one place see."""
 
     def names(self, progress: Progress, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Of expressions; those of templates are these over the usual ones."""
+        """The names that expressions see. Templates see them too, over those of every template."""
         ...
 
     def bindings(self, progress: Progress) -> Mapping[str, object] | None:
-        """Variables of expressions, without their `$`."""
+        """The variables of expressions by name, without their `$`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ActionScope:
-    """Of an action. `id`, `query`, `body`: the caller's, where there is one."""
+    """The scope of the steps of an action. `id`, `query`, `body`: the caller's, where there is one."""
 
     account: Mapping[str, Any]
     id: str | None = None
@@ -94,7 +90,7 @@ class ActionScope:
 
 @dataclass(frozen=True, slots=True)
 class StepRunner:
-    """`where`: the field that holds the steps, for messages."""
+    """Runs the steps of one place. `where`: the field that holds them, for messages."""
 
     upstream: Upstream
     config: IntegrationConfig
@@ -103,42 +99,43 @@ class StepRunner:
     clock: Clock = _CLOCK
 
     async def run(self, steps: Sequence[Step], progress: Progress | None = None) -> Progress:
-        """Raises what a failing step raised, MappingFailed for an expression, NotExecutable for a form."""
+        """Runs the steps in order, and returns their results. Raises what a failing step raises,
+        MappingFailed for an expression, NotExecutable for a form."""
         progress = progress or Progress()
         for index, step in enumerate(steps):
             try:
-                await self.attempt(step, index, progress)
+                await self.run_step(step, index, progress)
             except IsthmusError as failed:
                 if not step.ignore_error:
                     raise
                 _LOG.warning("%s.%d failed with %s and is ignored", self.where, index, type(failed).__name__)
         return progress
 
-    async def attempt(self, step: Step, index: int, progress: Progress) -> bool:
-        """One step; False where its `run_if` keeps it from running. Raises what it raises."""
-        names, bindings = self._seen(progress)
-        if not await self._wants(step, index, names, bindings):
+    async def run_step(self, step: Step, index: int, progress: Progress) -> bool:
+        """Runs one step. False if its `run_if` keeps it from running. Raises what the step raises."""
+        names, bindings = self._make_names(progress)
+        if not await self._evaluate_run_if(step, index, names, bindings):
             return False
-        value = await self._value(step, f"{self.where}.{index}", progress, names, bindings)
-        progress.took(step, index, value)
+        value = await self._execute(step, f"{self.where}.{index}", progress, names, bindings)
+        progress.record(step, index, value)
         return True
 
-    async def wants(self, step: Step, index: int, progress: Progress) -> bool:
-        """Whether its `run_if` lets a step run; so it does without one. Raises MappingFailed."""
-        return await self._wants(step, index, *self._seen(progress))
+    async def should_run(self, step: Step, index: int, progress: Progress) -> bool:
+        """True if the step has no `run_if`, or a truthy one. Raises MappingFailed."""
+        return await self._evaluate_run_if(step, index, *self._make_names(progress))
 
-    def _seen(self, progress: Progress) -> tuple[dict[str, Any], Mapping[str, object] | None]:
-        """Names and variables of the expressions of one step."""
+    def _make_names(self, progress: Progress) -> tuple[dict[str, Any], Mapping[str, object] | None]:
+        """The names and variables that the expressions of the next step see."""
         return self.scope.names(progress, self.upstream.context), self.scope.bindings(progress)
 
-    async def _wants(
+    async def _evaluate_run_if(
         self, step: Step, index: int, names: dict[str, Any], bindings: Mapping[str, object] | None
     ) -> bool:
         if step.run_if is None:
             return True
         return is_truthy(await evaluate_mapping(f"{self.where}.{index}.run_if", step.run_if, names, bindings))
 
-    async def _value(
+    async def _execute(
         self,
         step: Step,
         where: str,
@@ -146,7 +143,7 @@ class StepRunner:
         names: dict[str, Any],
         bindings: Mapping[str, object] | None,
     ) -> Any:
-        async def computed(expression: Expression | None) -> Any:
+        async def compute(expression: Expression | None) -> Any:
             if expression is None:
                 return progress.last
             return await evaluate_mapping(f"{where}.config.expression", expression, names, bindings)
@@ -159,15 +156,12 @@ class StepRunner:
                 requests = StepRequests(self.upstream, self.config, self.clock)
                 return await requests.send(config, names, f"{where}.config")
             case TransformStep():
-                return await computed(step.config.expression)
+                return await compute(step.config.expression)
             case UpdateContextStep():
-                return await self._merge(await computed(step.config.expression), where)
+                return await self._merge_into_context(await compute(step.config.expression), where)
             case SetContextStep():
-                try:
-                    fixed = step.config.render(self._template_names(names))
-                except PlaceholderError as error:
-                    raise unresolved_placeholder_error(f"{where}.config", error) from error
-                return await self._merge(fixed, where)
+                fixed = render(step.config, self._make_template_names(names), f"{where}.config")
+                return await self._merge_into_context(fixed, where)
             case GetContextStep():
                 return _find_in_context(self.upstream.context, step.config.path)
             case FormStep():
@@ -176,7 +170,7 @@ class StepRunner:
                     "post_connect_user_form."
                 )
 
-    async def _merge(self, value: Any, where: str) -> Any:
+    async def _merge_into_context(self, value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
             raise MappingFailed(
                 f"{where} must give an object to merge into the context. Correct its config.",
@@ -187,12 +181,13 @@ class StepRunner:
         await self.upstream.update_context(value)
         return value
 
-    def _template_names(self, names: Mapping[str, Any]) -> dict[str, Any]:
+    def _make_template_names(self, names: Mapping[str, Any]) -> dict[str, Any]:
         return {**make_template_scope(self.upstream.context, id=None, query={}, body=NO_BODY), **names}
 
 
 def _find_in_context(context: Mapping[str, Any], path: str) -> Any:
-    """UNDEFINED where nothing is there; the whole context for an empty path."""
+    """What stands at a dotted path of the context; UNDEFINED where nothing does, the whole context for an
+    empty path."""
     value: Any = dict(context)
     for name in path.split(".") if path else ():
         value = value.get(name, UNDEFINED) if isinstance(value, Mapping) else UNDEFINED
@@ -210,7 +205,8 @@ async def run_action(
     body: Any = NO_BODY,
     clock: Clock = _CLOCK,
 ) -> Any:
-    """The result of the action's last step that ran; None for nothing. Raises what its steps raise."""
+    """Runs an action. Returns the result of its last step that ran, None for none. Raises what the steps
+    raise."""
     runner = make_action_runner(upstream, config, name, id=id, query=query, body=body, clock=clock)
     progress = await runner.run(action.steps)
     return None if progress.last is UNDEFINED else progress.last
@@ -226,7 +222,7 @@ def make_action_runner(
     body: Any = NO_BODY,
     clock: Clock = _CLOCK,
 ) -> StepRunner:
-    """What runs the steps of an action, with what they see."""
+    """The runner of the steps of an action. `id`, `query`, `body`: of the caller, for the steps to see."""
     facts = upstream.account
     account = {"id": facts.id, "tenant_id": facts.tenant_id, "is_sandbox": facts.is_sandbox}
     scope = ActionScope(account, id, query or {}, body)

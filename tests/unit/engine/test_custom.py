@@ -20,7 +20,7 @@ async def _call(method_config: dict[str, Any], body: Any = NO_BODY, *, is_truste
     call = CustomCall(
         verb="POST",
         path="things",
-        asked=parse_call("custom", body=body),
+        parameters=parse_call("custom", body=body),
         method_config=method_config,
         is_trusted=is_trusted,
     )

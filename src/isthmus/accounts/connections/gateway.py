@@ -165,7 +165,7 @@ class Gateway:
             attempt.host = urlsplit(request.http.url).hostname
             response = await self.send_with_refresh(request, attempt)
             attempt.status = response.status
-            wait = await request.throttling.wait(response, self._parts.clock)
+            wait = await request.throttling.find_wait(response, self._parts.clock)
         except BaseException:
             throttle.record_failure()
             if response is not None:

@@ -186,7 +186,7 @@ class Lifecycle:
         """Run a step; during an outage, a step of a validation is tried several times."""
 
         async def attempt() -> bool:
-            return await runner.attempt(step, state.step, state.progress)
+            return await runner.run_step(step, state.step, state.progress)
 
         is_patient = state.stage == "validation" and not step.ignore_error
         await (retry_outages(self._clock, attempt) if is_patient else attempt())

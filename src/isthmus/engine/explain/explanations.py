@@ -197,7 +197,7 @@ async def explain_steps(runner: StepRunner, upstream: DryRun, steps: Sequence[St
             entry |= {"outcome": "not_run", "reason": f"comes after {waits_for}, whose answer it may read"}
             continue
         try:
-            ran = await runner.attempt(step, index, progress)
+            ran = await runner.run_step(step, index, progress)
             entry["outcome"] = "ran" if ran else "skipped"
         except NotSent as stopped:
             waits_for = entry["name"]

@@ -51,7 +51,7 @@ async def to_unified_error(
         error=error,
         extra=extra,
         insight=make_insights(plan, failed.status, scopes, said),
-        headers=failed.forwarded(),
+        headers=failed.headers_for_caller(),
     )
 
 

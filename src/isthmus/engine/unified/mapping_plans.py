@@ -99,7 +99,7 @@ _PLANS: Final[PlanCache[MappingConfig, tuple[str, str], MappingPlan]] = PlanCach
 def plan_mapping(mapping: MappingConfig, target: UnifiedTarget, method: str) -> MappingPlan:
     """The plan of a mapping, the same for the same objects. Raises NotExecutable for a field that is not
     executed yet."""
-    plans = _PLANS.of(mapping)
+    plans = _PLANS.entries_of(mapping)
     key = (target.integration, method)
     plan = plans.get(key)
     if plan is None or plan.definition is not target.definition:

@@ -178,7 +178,7 @@ class _UnifiedCall:
         except (ProviderFailure, RemoteError) as failed:
             raise await self.error(failed, shown) from failed
         if answer.stream is not None:
-            return answer.streamed(answer.stream)
+            return answer.to_stream_result(answer.stream)
         page = await map_page(self.plan, self.said, shown, inputs, answer)
         if not self.plan.side_loads and not self.plan.mapping.after:
             return page
@@ -241,7 +241,7 @@ async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult 
     call = run.said.call
     answer = await run.answer()
     if answer.stream is not None:
-        return answer.streamed(answer.stream)
+        return answer.to_stream_result(answer.stream)
     value = await map_value(run.plan, run.said, answer)
     if run.plan.side_loads or run.plan.mapping.after:
         value = await run.completed(value)
