@@ -26,12 +26,19 @@ from isthmus.jobs import (
     defer,
 )
 from isthmus.jobs.database_outages import DatabaseUnavailable, is_database_unavailable
-from isthmus.jobs.engine.worker import engine_worker
+from isthmus.jobs.engine.worker import EngineWorker, engine_worker
 from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, engine_running, until
 from tests.contract.jobs.recorder import Recorder, counted, put
 
 pytestmark = pytest.mark.both_databases
+
+
+async def take_job(worker: EngineWorker) -> Job:
+    """The next job, run by a worker that is registered for it."""
+    taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
+    assert taken is not None
+    return taken
 
 
 async def test_a_run_that_was_given_to_another_writes_nothing(database: Database) -> None:
@@ -76,13 +83,93 @@ async def test_finishing_a_job_that_was_given_to_another_leaves_it_alone(databas
         assert tuple(row) == ("doing", other, 1)
 
 
+FENCE = {
+    "another worker": {"worker_id": None},
+    "another attempt": {"attempts": 7},
+    "waiting again": {"status": "todo"},
+}
+"""How a job may differ from that of a run which it is no longer; each alone is enough."""
+
+
+@pytest.mark.parametrize("change", FENCE.values(), ids=FENCE)
+async def test_a_run_whose_job_differs_in_anything_is_superseded(
+    database: Database, change: dict[str, Any]
+) -> None:
+    await put(database, "a", "b")
+    async with engine_worker(database, Recorder(), QUICK) as worker:
+        taken = [await take_job(worker), await take_job(worker)]
+    runs = [
+        Run(
+            what="work",
+            key="ab"[number],
+            failures=0,
+            database=database,
+            job_id=each.id or 0,
+            worker_id=each.worker_id,
+            attempts=each.attempts,
+            priority=0,
+        )
+        for number, each in enumerate(taken)
+    ]
+    async with database.write() as conn:
+        await conn.execute(update(job).where(job.c.id == taken[0].id).values(change))
+    with pytest.raises(Superseded):
+        async with runs[0].write():
+            pass
+    async with runs[1].write():  # the other job is still its own
+        pass
+
+
+@pytest.mark.parametrize("change", FENCE.values(), ids=FENCE)
+async def test_a_job_that_differs_in_anything_is_not_ended(
+    database: Database, change: dict[str, Any]
+) -> None:
+    await put(database, "a", "b")
+    async with engine_worker(database, Recorder(), QUICK) as worker:
+        taken, other = await take_job(worker), await take_job(worker)
+        async with database.write() as conn:
+            await conn.execute(update(job).where(job.c.id == taken.id).values(change))
+        await worker.manager.requeue_job(taken)
+        assert not await worker.manager.delete_job(taken)
+        async with database.read() as conn:
+            left = (await conn.execute(select(job).order_by(job.c.id))).mappings().all()
+    was = {"status": "doing", "worker_id": taken.worker_id, "attempts": taken.attempts}
+    assert {name: left[0][name] for name in was} == {**was, **change}
+    assert (left[1]["status"], left[1]["worker_id"]) == ("doing", other.worker_id)
+    assert len(left) == 2
+
+
+async def test_what_a_worker_left_behind_is_queued_again_and_nothing_else(database: Database) -> None:
+    await put(database, *"abcd")
+    async with engine_worker(database, Recorder(), QUICK) as worker:
+        await worker.manager.prune_stalled_workers(0)
+        mine, other = [await worker.manager.register_worker() for _ in range(2)]
+        jobs = [await worker.manager.fetch_job(None, each) for each in (mine, mine, other)]
+        kept, left, others = [each.id for each in jobs if each is not None]
+        await worker.manager.requeue_all_except(mine, [kept or 0])
+        async with database.read() as conn:
+            rows = (await conn.execute(select(job.c.id, job.c.status, job.c.attempts))).all()
+    found = {row.id: (row.status, row.attempts) for row in rows}
+    waiting = {("todo", 0)} & set(found.values())
+    assert waiting, "d, which nobody took"
+    assert (found[kept], found[left], found[others]) == (("doing", 0), ("todo", 1), ("doing", 0))
+
+
+async def test_only_jobs_whose_end_was_asked_for_are_looked_for_to_be_ended(database: Database) -> None:
+    await put(database, *"abc")
+    async with engine_worker(database, Recorder(), QUICK) as worker:
+        taken = [await take_job(worker), await take_job(worker)]
+        async with database.write() as conn:
+            asked = update(job).where(job.c.id == taken[0].id)
+            await conn.execute(asked.values(abort_requested=True))
+        assert list(await worker.manager.list_jobs_to_abort_async()) == [taken[0].id]
+
+
 async def test_a_job_that_is_given_back_beside_its_waiting_twin_is_dropped(database: Database) -> None:
     handlers = Recorder()
     await put(database, "a")
     async with engine_worker(database, handlers, QUICK) as worker:
-        await worker.manager.prune_stalled_workers(0)
-        taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
-        assert taken is not None
+        taken = await take_job(worker)
         await put(database, "a")  # the twin
         await worker.manager.requeue_job(taken)
     assert await counted(database) == 1
@@ -96,9 +183,7 @@ async def test_a_job_that_is_given_back_while_its_twin_is_deferred_does_not_stay
     handlers = Recorder()
     await put(database, "a")
     async with engine_worker(database, handlers, QUICK) as worker:
-        await worker.manager.prune_stalled_workers(0)
-        taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
-        assert taken is not None
+        taken = await take_job(worker)
         await asyncio.gather(worker.manager.requeue_job(taken), put(database, "a"))
         async with database.read() as conn:
             assert (await conn.execute(select(job.c.status))).scalars().all() == ["todo"]
@@ -115,8 +200,7 @@ async def test_a_job_that_ends_behind_a_long_write_does_not_stay_running(
     handlers = Recorder()
     await put(database, "a")
     async with engine_worker(database, handlers, QUICK) as worker:
-        taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
-        assert taken is not None
+        taken = await take_job(worker)
         async with database.write():
             ending = asyncio.create_task(worker.manager.finish_job(taken, Status.SUCCEEDED, False))
             await until(lambda: ending.done() or worker.manager.outages.last is not None)
@@ -128,9 +212,7 @@ async def test_a_job_that_is_given_back_after_its_end_was_asked_for_is_gone(data
     handlers = Recorder()
     await put(database, "a")
     async with engine_worker(database, handlers, QUICK) as worker:
-        await worker.manager.prune_stalled_workers(0)
-        taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
-        assert taken is not None
+        taken = await take_job(worker)
         async with database.write() as conn:
             assert await cancel(conn, "work", "a", abort=True)
         await worker.manager.requeue_job(taken)

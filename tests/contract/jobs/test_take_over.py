@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text, update
 
 from isthmus.db import Database
+from isthmus.db.tables import job, job_worker
 from isthmus.jobs import (
     Handlers,
     Run,
@@ -23,14 +24,19 @@ from tests.contract.jobs.recorder import Recorder, counted, put
 pytestmark = pytest.mark.both_databases
 
 
-async def test_what_a_dead_worker_ran_is_taken_over(database: Database) -> None:
-    handlers = Recorder()
-    await put(database, "a", "b")
-    async with engine_worker(database, handlers, QUICK) as worker:
+async def take_by_a_dead_worker(database: Database, *keys: str) -> None:
+    """Jobs of these keys, run by a worker that is registered and does not live."""
+    await put(database, *keys)
+    async with engine_worker(database, Recorder(), QUICK) as worker:
         await worker.manager.prune_stalled_workers(0)
         dead = await worker.manager.register_worker()
-        for _ in range(2):
+        for _ in keys:
             assert await worker.manager.fetch_job(None, dead) is not None
+
+
+async def test_what_a_dead_worker_ran_is_taken_over(database: Database) -> None:
+    handlers = Recorder()
+    await take_by_a_dead_worker(database, "a", "b")
     await put(database, "b")  # of which a twin waits now
     if not database.is_sqlite:
         async with database.write() as conn:
@@ -47,12 +53,7 @@ async def test_what_a_dead_worker_ran_is_taken_over(database: Database) -> None:
 
 async def test_a_job_whose_end_was_asked_for_is_not_taken_over(database: Database) -> None:
     handlers = Recorder()
-    await put(database, "a", "b")
-    async with engine_worker(database, handlers, QUICK) as worker:
-        await worker.manager.prune_stalled_workers(0)
-        dead = await worker.manager.register_worker()
-        for _ in range(2):
-            assert await worker.manager.fetch_job(None, dead) is not None
+    await take_by_a_dead_worker(database, "a", "b")
     async with database.write() as conn:
         assert await cancel(conn, "work", "a", abort=True)  # which nobody hears any more
     if not database.is_sqlite:
@@ -83,6 +84,50 @@ async def test_a_worker_that_beats_is_left_alone(database: Database) -> None:
             assert await requeue_stalled_jobs(database, stalled_seconds=10) == 0
         let_go.set()
         await until(lambda: ran == [0])
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_who_beats_stays_registered_and_what_waits_is_not_taken_over(database: Database) -> None:
+    await put(database, "waits")
+    async with engine_worker(database, Recorder(), QUICK) as worker:
+        alive, silent = [await worker.manager.register_worker() for _ in range(2)]
+        await silence(database, silent)
+        await until(lambda: _is_gone(database, silent))
+        async with database.read() as conn:
+            workers = await conn.execute(select(job_worker.c.id))
+            assert list(workers.scalars()) == [alive]
+            assert (await conn.execute(select(job.c.status, job.c.attempts))).all() == [("todo", 0)]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_a_silent_worker_whose_job_is_locked_is_not_forgotten(database: Database) -> None:
+    """It would leave a running job that belongs to nobody, which the next look could not tell from others."""
+    await put(database, "a")
+    async with engine_worker(database, Recorder(), QUICK) as worker:
+        silent = await worker.manager.register_worker()
+        assert await worker.manager.fetch_job(None, silent) is not None
+        await silence(database, silent)
+        async with database.write() as conn:
+            await conn.execute(select(job).with_for_update())
+            swept = asyncio.create_task(requeue_stalled_jobs(database, stalled_seconds=1.0))
+            assert await swept == 0
+            assert (await conn.execute(select(job_worker.c.id))).scalars().all() == [silent]
+
+
+async def silence(database: Database, worker_id: int) -> None:
+    """The worker was not heard of for a day."""
+    async with database.write() as conn:
+        old = text(
+            "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 day' WHERE id = :id"
+        )
+        await conn.execute(old, {"id": worker_id})
+
+
+async def _is_gone(database: Database, worker_id: int) -> bool:
+    assert await requeue_stalled_jobs(database, stalled_seconds=1.0) == 0
+    async with database.read() as conn:
+        found = await conn.execute(select(job_worker.c.id).where(job_worker.c.id == worker_id))
+        return found.scalar_one_or_none() is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -119,9 +121,8 @@ def _create_definition_tables() -> None:
     )
 
 
-def _create_mapping_tables() -> None:
-    op.create_table(
-        "unified_model_resource_method",
+def _mapping_columns() -> tuple[sa.Column[Any], ...]:
+    return (
         *row_columns(),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
@@ -129,6 +130,13 @@ def _create_mapping_tables() -> None:
         sa.Column("resource_name", sa.Text, nullable=False),
         sa.Column("method_name", sa.Text, nullable=False),
         sa.Column("config", json(), nullable=False),
+    )
+
+
+def _create_mapping_tables() -> None:
+    op.create_table(
+        "unified_model_resource_method",
+        *_mapping_columns(),
         sa.Column("unified_model_id", uuid(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_unified_model_resource_method"),
         sa.ForeignKeyConstraint(
@@ -147,13 +155,7 @@ def _create_mapping_tables() -> None:
     )
     op.create_table(
         "environment_unified_model_resource_method",
-        *row_columns(),
-        sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("integration_name", sa.Text, nullable=False),
-        sa.Column("resource_name", sa.Text, nullable=False),
-        sa.Column("method_name", sa.Text, nullable=False),
-        sa.Column("config", json(), nullable=False),
+        *_mapping_columns(),
         sa.Column("environment_unified_model_id", uuid(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_environment_unified_model_resource_method"),
         sa.ForeignKeyConstraint(
