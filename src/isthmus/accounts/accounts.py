@@ -18,7 +18,7 @@ from isthmus.accounts.rows.account_checks import (
     FAILED_STATUSES,
     REGIONS,
     SANDBOX_METHOD,
-    account_not_found,
+    account_not_found_error,
     check_fields,
     check_mapping_overrides,
     find_credential_format,
@@ -112,7 +112,7 @@ class Accounts:
         statement = select_accounts(self._environment_id).where(integrated_account.c.id == id)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
-            raise account_not_found(id)
+            raise account_not_found_error(id)
         return (await build_account_views(self._conn, [row]))[0]
 
     async def create(self, values: Mapping[str, Any]) -> Row:
@@ -338,7 +338,7 @@ class Accounts:
         )
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
-            raise account_not_found(id)
+            raise account_not_found_error(id)
         return dict(row)
 
     async def _update_row(self, row: Mapping[str, Any], values: Mapping[str, Any]) -> Row:

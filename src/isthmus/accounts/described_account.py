@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.rows.account_checks import account_not_found
+from isthmus.accounts.rows.account_checks import account_not_found_error
 from isthmus.db.tables import blocked_account, environment_integration, integrated_account
 from isthmus.integrations.meta.integration_description import IntegrationDescription, describe_install
 from isthmus.integrations.rows.scope import Scope
@@ -56,7 +56,7 @@ async def describe_account(conn: AsyncConnection, scope: Scope, account_id: str)
     )
     row = (await conn.execute(statement)).one_or_none()
     if row is None:
-        raise account_not_found(account_id)
+        raise account_not_found_error(account_id)
     described = await describe_install(
         conn,
         row.integration_id,

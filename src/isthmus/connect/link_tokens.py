@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.rows.account_checks import MAX_TENANT_ID_LENGTH, REGIONS, account_not_found
+from isthmus.accounts.rows.account_checks import MAX_TENANT_ID_LENGTH, REGIONS, account_not_found_error
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.connect.errors import InvalidToken
 from isthmus.connect.redirect_uris import check_redirect_uri
@@ -115,7 +115,7 @@ class LinkTokens:
         )
         locking = mine.with_for_update(read=True, key_share=True)
         if (await self._conn.execute(locking)).scalar_one_or_none() is None:
-            raise account_not_found(id)
+            raise account_not_found_error(id)
 
     async def _resolve_models(self, values: Mapping[str, Any]) -> list[str]:
         """The ids of the unified models that `values` names: by id of an install, by id or by name of a

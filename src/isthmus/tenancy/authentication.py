@@ -223,11 +223,13 @@ class Authenticator:
         return self._return_unless_expired(principal)
 
     def _return_unless_expired(self, principal: Principal) -> Principal | None:
+        """Return the principal, None if its token has expired."""
         if principal.expires_at is not None and principal.expires_at <= self._clock.now():
             return None
         return principal
 
     def _remember(self, memory: OrderedDict[str, T], key: str, value: T) -> None:
+        """Add an entry; the oldest is dropped if there are more than `capacity`."""
         memory[key] = value
         memory.move_to_end(key)
         if len(memory) > self._capacity:

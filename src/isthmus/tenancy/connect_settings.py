@@ -91,6 +91,7 @@ def _filter_origins(value: object) -> tuple[str, ...]:
 
 
 def _make_pattern_check(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    """Return a check that a value is a text which matches the whole pattern."""
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 

@@ -111,7 +111,7 @@ class Environments:
         try:
             await self._conn.execute(statement)
         except IntegrityError:
-            raise _name_taken(name) from None
+            raise _name_taken_error(name) from None
 
     async def _validate_name(self, name: object) -> str:
         """Return the trimmed name. Raises BadRequest, and Conflict if the team has an environment of this
@@ -128,11 +128,11 @@ class Environments:
             )
         taken = exists().where(environment.c.team_id == self._team_id, environment.c.name == name)
         if (await self._conn.execute(select(taken))).scalar_one():
-            raise _name_taken(name)
+            raise _name_taken_error(name)
         return name
 
 
-def _name_taken(name: str) -> Conflict:
+def _name_taken_error(name: str) -> Conflict:
     return Conflict(f"the team has an environment named {name} already; choose another name.")
 
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text
 
 from isthmus.db import Database
 from isthmus.db.tables import job, job_worker

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from tests.background import drain, tick
-from tests.unit.accounts.conftest import Desk, WatchedClock
+from tests.unit.accounts.conftest import Desk, WatchedClock, install
 from tests.unit.accounts.provider import Provider
 from tests.unit.integrations.small_catalog import write_catalog
+from tests.unit.integrations.world import World
 
 from isthmus.accounts import Accounts, Connections
 from isthmus.accounts.lifecycle.actions import ScheduledActions
@@ -148,4 +149,15 @@ async def test_it_goes_with_its_account(
     gone, stays = await connect(desk), await connect(desk)
     async with database.write() as conn:
         await Accounts(conn, desk.scope).delete(gone)
+    assert await schedules(database) == [(f"{stays}:renew_watch", "0 * * * *")]
+
+
+async def test_deleting_a_tenant_leaves_its_schedules_in_other_environments(
+    desk: Desk, database: Database, provider: Provider, world: World
+) -> None:
+    sibling = await install(database, world.sibling, provider.url)
+    await connect(desk)
+    stays = await connect(sibling)
+    async with database.write() as conn:
+        await Accounts(conn, desk.scope).delete_many({"tenant_id": "t-1"})
     assert await schedules(database) == [(f"{stays}:renew_watch", "0 * * * *")]

@@ -22,7 +22,7 @@ from isthmus.accounts.credentials.refresh_store import EARLY_REFRESH_SECONDS
 from isthmus.accounts.credentials.refresher import Refresher
 from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, get_access_token
 from isthmus.accounts.egress import Sender, select_sender
-from isthmus.accounts.rows.account_checks import SANDBOX_METHOD, account_not_found
+from isthmus.accounts.rows.account_checks import SANDBOX_METHOD, account_not_found_error
 from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
 from isthmus.accounts.sandbox.replay import SandboxUpstream
 from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
@@ -283,7 +283,7 @@ class Connections:
             statement = select_account(environment_id, account_id)
             found = (await conn.execute(statement)).mappings().one_or_none()
             if found is None:
-                raise account_not_found(account_id)
+                raise account_not_found_error(account_id)
             row = dict(found)
             keys = get_key_ring(conn)
             override = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.rows.account_checks import SANDBOX_METHOD, account_not_found
+from isthmus.accounts.rows.account_checks import SANDBOX_METHOD, account_not_found_error
 from isthmus.accounts.rows.context import CONTEXT_SECRETS, OVERRIDE_SECRETS, build_effective_context
 from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
 from isthmus.db.database import get_key_ring
@@ -73,7 +73,7 @@ async def read_explained_account(conn: AsyncConnection, environment_id: str, id:
     )
     row = (await conn.execute(statement)).mappings().one_or_none()
     if row is None:
-        raise account_not_found(id)
+        raise account_not_found_error(id)
     keys = get_key_ring(conn)
     override = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])
     secrets = CONTEXT_SECRETS.open(keys, row["id"], row["context_secrets"])

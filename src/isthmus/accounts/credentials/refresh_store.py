@@ -129,7 +129,7 @@ class RefreshStore:
                 return RefreshedCredentials(context, row["revision"], is_new=False)
             plan = plan_refresh(account.definition, account.facts.authentication_method, context)
             if plan is None:
-                raise _cannot_refresh(account.facts)
+                raise _not_refreshable_error(account.facts)
             lease = await take_lease(conn, account.facts.id, owner, plan.submitted_credential)
             return (
                 None
@@ -186,7 +186,7 @@ class RefreshStore:
 
         refreshed = await self._write_with_retries(work)
         if is_gone:
-            raise _account_not_found(account.facts)
+            raise _account_deleted_error(account.facts)
         if refreshed is None:
             raise LeaseLost
         return refreshed
@@ -311,7 +311,7 @@ def _build_context(conn: AsyncConnection, account: RefreshTarget, row: Mapping[s
     return build_effective_context(decrypt_context(get_key_ring(conn), row), account.definition.variables())
 
 
-def _cannot_refresh(facts: AccountFacts) -> BadRequest:
+def _not_refreshable_error(facts: AccountFacts) -> BadRequest:
     return BadRequest(
         f"Nothing can refresh the credentials of account {facts.id} ({facts.authentication_method}). "
         "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials.",
@@ -323,11 +323,11 @@ async def _lock_account(conn: AsyncConnection, facts: AccountFacts) -> dict[str,
     """Lock and read the account's row. Raises NotFound."""
     row = await _lock_account_if_exists(conn, facts)
     if row is None:
-        raise _account_not_found(facts)
+        raise _account_deleted_error(facts)
     return row
 
 
-def _account_not_found(facts: AccountFacts) -> NotFound:
+def _account_deleted_error(facts: AccountFacts) -> NotFound:
     return NotFound(f"the account {facts.id} is gone.")
 
 

@@ -23,7 +23,7 @@ __all__ = [
     "REGIONS",
     "SANDBOX_METHOD",
     "STATUSES",
-    "account_not_found",
+    "account_not_found_error",
     "check_fields",
     "check_mapping_overrides",
     "find_credential_format",
@@ -126,7 +126,7 @@ async def check_mapping_overrides(
                 if config is None:
                     continue
                 if not isinstance(config, Mapping):
-                    raise _not_an_object(field)
+                    raise _not_an_object_error(field)
                 check_mapping_override(config, source=f"{model}/{resource}.{method}", field=field)
     added = set(iter_override_cells(override or {})) - set(iter_override_cells(stored or {}))
     if added:
@@ -150,16 +150,16 @@ def _list_entries(value: Any, field: str) -> list[tuple[str, Any]]:
     if value is None:
         return []
     if not isinstance(value, Mapping):
-        raise _not_an_object(field)
+        raise _not_an_object_error(field)
     return list(value.items())
 
 
-def account_not_found(id: str) -> NotFound:
+def account_not_found_error(id: str) -> NotFound:
     """The error for an account that does not exist, or belongs to another environment."""
     return NotFound(
         f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
     )
 
 
-def _not_an_object(field: str) -> BadRequest:
+def _not_an_object_error(field: str) -> BadRequest:
     return BadRequest(f"{field} must be an object.", failures=[failure(field, "must be an object", "type")])

@@ -67,7 +67,7 @@ class ConnectedDefinition:
         )
         row = (await conn.execute(statement)).one_or_none()
         if row is None:
-            raise _install_not_found(install_id)
+            raise _install_not_found_error(install_id)
         keys = get_key_ring(conn)
         stored = {"id": row.integration_id, "config": row.config, "secrets": row.secrets}
         base = build_usable_config(keys, stored, is_owner=bool(row.is_owner))
@@ -110,10 +110,10 @@ async def lock_install(conn: AsyncConnection, environment_id: str, install_id: s
         environment_integration.c.environment_id == environment_id,
     )
     if (await conn.execute(stays.with_for_update(read=True, key_share=True))).one_or_none() is None:
-        raise _install_not_found(install_id)
+        raise _install_not_found_error(install_id)
 
 
-def _install_not_found(install_id: str) -> NotFound:
+def _install_not_found_error(install_id: str) -> NotFound:
     return NotFound(
         f"no environment integration {install_id} in this environment. GET /environment-integration "
         "lists what is installed."

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, func, select
 from tests.background import QUICK, drain, tick
-from tests.unit.accounts.conftest import Desk, WatchedClock
+from tests.unit.accounts.conftest import Desk, WatchedClock, install
 from tests.unit.accounts.credentials.authority import (
     ACTION,
     DEFINITION,
@@ -19,6 +19,7 @@ from tests.unit.accounts.credentials.authority import (
     connect,
     with_time,
 )
+from tests.unit.integrations.world import World
 
 from isthmus.accounts import Accounts, Connections, Installs
 from isthmus.accounts.credentials.revocations import Revocations
@@ -172,6 +173,29 @@ async def test_each_way_to_delete_leaves_no_timer_and_no_job(
         await Installs(conn, desk.scope).delete(desk.install_id)
     assert await timers(database) == []
     assert LIFECYCLE_JOB not in await jobs(database)
+
+
+@pytest.mark.parametrize("selection", ["tenant_id", "ids"])
+async def test_deleting_many_leaves_the_accounts_of_other_environments(
+    desk: Desk,
+    database: Database,
+    handlers: Handlers,
+    authority: Authority,
+    clock: WatchedClock,
+    world: World,
+    selection: str,
+) -> None:
+    sibling = await install(database, world.sibling, authority.url)
+    gone = await connect(desk, clock, ends_in=1800, refresh_token="rt-gone")
+    kept = await connect(sibling, clock, ends_in=1800, refresh_token="rt-kept")
+    chosen = {"tenant_id": "t-1"} if selection == "tenant_id" else {"ids": [gone, kept]}
+    async with database.write() as conn:
+        await defer(conn, LIFECYCLE_JOB, kept, run_at=clock.now() + timedelta(hours=1))
+        await Accounts(conn, desk.scope).delete_many(chosen)
+    await drain(database, handlers)
+    assert authority.revoked == ["rt-gone"]
+    assert (await sibling.get(kept))["tenant_id"] == "t-1"
+    assert set(await timers(database)) == {(REFRESH_JOB, kept), (LIFECYCLE_JOB, kept)}
 
 
 async def jobs(database: Database) -> list[str]:
