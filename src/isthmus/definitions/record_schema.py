@@ -1,4 +1,4 @@
-"""JSON Schemas inside definitions: of unified records, of queries and bodies (`definitions.md` §3.1)."""
+"""Checks of the JSON Schemas in definitions: those of unified records, queries and bodies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from isthmus.definitions.findings import Finding, Severity
 from isthmus.definitions.json_values import as_list, as_mapping
 
-__all__ = ["check", "is_record_schema"]
+__all__ = ["check_schema", "is_record_schema"]
 
 _TYPES: Final = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
 _OPERATORS: Final = frozenset({"eq", "in", "gt", "lt", "gte", "lte", "ne", "like"})
@@ -18,73 +18,87 @@ _NAMED: Final = ("properties", "$defs", "patternProperties")
 
 
 def is_record_schema(data: Mapping[str, Any]) -> bool:
-    """Whether a document is a schema, and no definition."""
+    """True if a document is a JSON Schema, not a definition."""
     return "$schema" in data or ("properties" in data and "type" in data)
 
 
-def check(schema: Any, path: str, section: str) -> Iterator[Finding]:
-    """What can be told without an instance: unknown types, required names that are not declared, operators
-    that do not exist."""
+def check_schema(schema: Any, path: str, section: str) -> Iterator[Finding]:
+    """Findings on unknown types and filter operators, undeclared required names, and wrong types of keywords.
+
+    `path`, `section`: of the findings.
+    """
     if isinstance(schema, bool):
         return
     if not isinstance(schema, Mapping):
-        yield _finding("error", path, section, "must be a JSON Schema: an object", None)
+        yield _schema_finding("error", path, section, "must be a JSON Schema: an object", None)
         return
-    yield from _own(schema, path, section)
-    for below, part in _parts(schema, path):
-        yield from check(part, below, section)
+    yield from _check_keywords(schema, path, section)
+    for below, part in _iter_subschemas(schema, path):
+        yield from check_schema(part, below, section)
 
 
-def _own(schema: Mapping[str, Any], path: str, section: str) -> Iterator[Finding]:
+def _check_keywords(schema: Mapping[str, Any], path: str, section: str) -> Iterator[Finding]:
+    """The findings on the schema's own keywords, without those of subschemas."""
     kinds = schema.get("type")
     for kind in kinds if isinstance(kinds, list) else [kinds]:
-        if kind is not None and not _is_one_of(kind, _TYPES):
+        if kind is not None and not _is_known(kind, _TYPES):
             known = ", ".join(sorted(_TYPES))
-            yield _finding("error", _at(path, "type"), section, f"{kind!r} is no type", f"use one of {known}")
+            yield _schema_finding(
+                "error", _join_path(path, "type"), section, f"{kind!r} is no type", f"use one of {known}"
+            )
     declared = as_mapping(schema.get("properties"))
     for name in as_list(schema.get("required")):
         if not isinstance(name, str):
-            yield _finding("error", _at(path, "required"), section, f"{name!r} is no name", "name properties")
+            yield _schema_finding(
+                "error", _join_path(path, "required"), section, f"{name!r} is no name", "name properties"
+            )
         elif declared and name not in declared:
-            yield _finding(
-                "warn", _at(path, "required"), section, f"{name} is required and not declared", "declare it"
+            yield _schema_finding(
+                "warn",
+                _join_path(path, "required"),
+                section,
+                f"{name} is required and not declared",
+                "declare it",
             )
     for name in as_list(schema.get("x-filter-operators")):
-        if not _is_one_of(name, _OPERATORS):
+        if not _is_known(name, _OPERATORS):
             known = ", ".join(sorted(_OPERATORS))
-            yield _finding(
+            yield _schema_finding(
                 "error",
-                _at(path, "x-filter-operators"),
+                _join_path(path, "x-filter-operators"),
                 section,
                 f"{name!r} is no operator",
                 f"use some of {known}",
             )
     for key in _NAMED:
         if schema.get(key) is not None and not isinstance(schema[key], Mapping):
-            yield _finding("error", _at(path, key), section, "must be an object of schemas", None)
+            yield _schema_finding(
+                "error", _join_path(path, key), section, "must be an object of schemas", None
+            )
     if "enum" in schema and not isinstance(schema["enum"], list):
-        yield _finding("error", _at(path, "enum"), section, "must be a list of values", None)
+        yield _schema_finding("error", _join_path(path, "enum"), section, "must be a list of values", None)
 
 
-def _is_one_of(value: Any, names: frozenset[str]) -> bool:
+def _is_known(value: Any, names: frozenset[str]) -> bool:
     return isinstance(value, str) and value in names
 
 
-def _parts(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+def _iter_subschemas(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """Path and value of each direct subschema."""
     for key in _NESTED:
         if key in schema:
-            yield _at(path, key), schema[key]
+            yield _join_path(path, key), schema[key]
     for key in _LISTED:
         for index, part in enumerate(as_list(schema.get(key))):
-            yield _at(path, f"{key}.{index}"), part
+            yield _join_path(path, f"{key}.{index}"), part
     for key in _NAMED:
         for name, part in as_mapping(schema.get(key)).items():
-            yield _at(path, f"{key}.{name}"), part
+            yield _join_path(path, f"{key}.{name}"), part
 
 
-def _at(path: str, name: str) -> str:
+def _join_path(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _finding(severity: Severity, path: str, section: str, message: str, fix: str | None) -> Finding:
+def _schema_finding(severity: Severity, path: str, section: str, message: str, fix: str | None) -> Finding:
     return Finding(severity=severity, section=section, source="schema", path=path, message=message, fix=fix)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from isthmus.definitions.record_schema import check
+from isthmus.definitions.record_schema import check_schema
 from isthmus.definitions.yaml_source import Unreadable, parse
 
 __all__ = ["SCHEMA_TYPES", "as_json_schema", "as_object_schema", "check_part", "empty_schema", "read_schema"]
@@ -84,7 +84,7 @@ def _unusable(schema: Any, path: str) -> Iterator[tuple[str, str]]:
 def _problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
     return [
         (each.path, each.message if each.fix is None else f"{each.message}; {each.fix}")
-        for each in check(schema, path, "schema")
+        for each in check_schema(schema, path, "schema")
         if each.severity == "error"
     ]
 

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import pytest
 from tests.unit.definitions.desk import CLEAN, changed
 
-from isthmus.authoring.lint import Corpus, jsonata, lint_config, pattern
-from isthmus.authoring.lint.subject import IntegrationSubject
+from isthmus.authoring.lint import Corpus, jsonata_rules, lint_config
+from isthmus.authoring.lint.integration_subject import IntegrationSubject
+from isthmus.authoring.lint.shape_comparison import check_shapes
 from isthmus.definitions.findings import Finding
 from isthmus.expressions.library import Function, Library
 
@@ -352,7 +353,7 @@ def test_descriptions_are_read_where_documentation_is_in_the_file() -> None:
 
 def test_a_function_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = [Function(name, lambda value: value) for name in ("string", "number", "firstNonEmpty")]
-    monkeypatch.setattr(jsonata, "DIALECT", Library(functions, name="small"))
+    monkeypatch.setattr(jsonata_rules, "DIALECT", Library(functions, name="small"))
     config = changed("error_expression", "$frstNonEmpty(data.fault) & $string($own := 1)")
     (finding,) = [item for item in lint_config(config) if item.source == "jsonata"]
     assert (finding.severity, finding.position) == ("error", 0)
@@ -366,7 +367,7 @@ class TestPatterns:
     }
 
     def found(self, config: dict[str, Any], known: dict[str, Any]) -> list[tuple[str, str, str | None]]:
-        found = pattern.check(IntegrationSubject(config), Corpus(known), name="desk")
+        found = check_shapes(IntegrationSubject(config), Corpus(known), name="desk")
         return [(item.severity, item.path, item.fix) for item in found]
 
     def test_a_section_like_a_known_one_is_not_reported(self) -> None:

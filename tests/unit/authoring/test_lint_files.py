@@ -36,7 +36,7 @@ class TestFiles:
         report = self.validate(
             path, json.dumps({"name": "desk", "config": changed("base_url", "http://d.example")})
         )
-        assert report.lines() == [
+        assert report.format_lines() == [
             f"{path}:1: warn: config.base_url: is not https: credentials travel in the clear (use https)"
         ]
         assert report.as_json()["summary"] == {"total": 1, "error": 0, "warn": 1, "info": 0}

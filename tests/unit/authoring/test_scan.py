@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.authoring.lint.scan import called_functions, masked, object_keys, string_literals
+from isthmus.authoring.lint.expression_text import (
+    find_called_functions,
+    find_object_keys,
+    find_string_literals,
+    mask_literals,
+)
 
 
 class TestScan:
     def test_strings_names_comments_and_patterns_are_masked(self) -> None:
         text = "a & '$f(' /* $g( */ & $match(b, /$h(/) & `$i(` & c / $j(d)"
-        assert len(masked(text)) == len(text)
-        assert [name for name, _ in called_functions(text)] == ["match", "j"]
+        assert len(mask_literals(text)) == len(text)
+        assert [name for name, _ in find_called_functions(text)] == ["match", "j"]
 
     def test_own_functions_are_not_called_from_outside(self) -> None:
         text = "($f := function($g, $h) { $g($h) + $sum(x) }; $f($k, 1) ~> λ($z) { $z(1) })"
-        assert [name for name, _ in called_functions(text)] == ["sum"]
+        assert [name for name, _ in find_called_functions(text)] == ["sum"]
 
     def test_literals_are_listed(self) -> None:
-        assert string_literals('\'a\' & "b\\"c" & `d`') == ["a", 'b\\"c']
+        assert find_string_literals('\'a\' & "b\\"c" & `d`') == ["a", 'b\\"c']
 
     @pytest.mark.parametrize(
         ("text", "keys"),
@@ -30,4 +35,4 @@ class TestScan:
         ],
     )
     def test_keys_of_the_object_that_is_built(self, text: str, keys: tuple[str, ...]) -> None:
-        assert object_keys(text) == keys
+        assert find_object_keys(text) == keys

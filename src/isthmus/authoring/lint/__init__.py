@@ -1,12 +1,12 @@
-"""Checks of definition files, beyond what the models refuse (`definitions.md` §6.3).
+"""The lint of definition files: rules beyond those of the pydantic models (docs/reference/checks.md).
 
-`validate_file(path)` gives a `Report`: findings with their dotted path and line, what would be right, and the
-exit code of a command. One file of rules a family; each rule is a function of JSON, so that an invalid part
-does not hide what is wrong elsewhere.
+`validate_file(path)` returns a `Report` with findings: their dotted path, line and correction. Each `_rules`
+module is one family of rules. Rules read plain JSON, so that an invalid part does not hide findings in other
+parts.
 """
 
-from isthmus.authoring.lint.files import lint_config, validate_document, validate_file
-from isthmus.authoring.lint.pattern import Corpus
+from isthmus.authoring.lint.file_validation import lint_config, validate_document, validate_file
 from isthmus.authoring.lint.report import CSV_COLUMNS, Report
+from isthmus.authoring.lint.shape_comparison import Corpus
 
 __all__ = ["CSV_COLUMNS", "Corpus", "Report", "lint_config", "validate_document", "validate_file"]

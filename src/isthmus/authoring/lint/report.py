@@ -1,4 +1,4 @@
-"""The outcome of checking one file."""
+"""The report on one checked file: findings, their summary, and their output formats."""
 
 from __future__ import annotations
 
@@ -13,30 +13,32 @@ __all__ = ["CSV_COLUMNS", "Mode", "Report"]
 Mode: TypeAlias = Literal["integration", "config", "mapping", "model", "schema", "exchanges", "unreadable"]
 
 CSV_COLUMNS: Final = ("severity", "section", "source", "resource", "method", "message")
-_ORDER: Final[dict[Severity, int]] = {"error": 0, "warn": 1, "info": 2}
+_SEVERITY_ORDER: Final[dict[Severity, int]] = {"error": 0, "warn": 1, "info": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`source` names the file; `mode` says what it was taken for. Findings come worst first, then by line."""
+    """The findings of one file, the most severe first, then by line. `mode`: the kind of file it was read
+    as."""
 
     source: str
     mode: Mode
     findings: tuple[Finding, ...] = ()
 
     @classmethod
-    def of(cls, source: str, mode: Mode, findings: list[Finding]) -> Report:
+    def from_findings(cls, source: str, mode: Mode, findings: list[Finding]) -> Report:
         unique = list(dict.fromkeys(findings))
-        unique.sort(key=lambda item: (_ORDER[item.severity], item.line or 0, item.path))
+        unique.sort(key=lambda item: (_SEVERITY_ORDER[item.severity], item.line or 0, item.path))
         return cls(source, mode, tuple(unique))
 
     @property
     def summary(self) -> dict[str, int]:
         counts = Counter(item.severity for item in self.findings)
-        return {"total": len(self.findings), **{name: counts[name] for name in _ORDER}}
+        return {"total": len(self.findings), **{name: counts[name] for name in _SEVERITY_ORDER}}
 
     def exit_code(self, *, ignore_warnings: bool = False) -> int:
-        """0: nothing blocks; 1: an error, or a warning unless those are ignored; 2: it could not be read."""
+        """0 if nothing blocks; 1 for errors, and for warnings unless ignored; 2 if the file could not be
+        read."""
         if self.mode == "unreadable":
             return 2
         blocking = {"error"} if ignore_warnings else {"error", "warn"}
@@ -50,12 +52,12 @@ class Report:
             "summary": self.summary,
         }
 
-    def lines(self) -> list[str]:
-        """For people: `file:line: severity: path: message (fix)`, one a finding."""
-        return [_line(self.source, item) for item in self.findings]
+    def format_lines(self) -> list[str]:
+        """One line for each finding: `file:line: severity: path: message (fix)`."""
+        return [_format_line(self.source, item) for item in self.findings]
 
 
-def _line(source: str, finding: Finding) -> str:
+def _format_line(source: str, finding: Finding) -> str:
     place = source if finding.line is None else f"{source}:{finding.line}"
     path = f"{finding.path}: " if finding.path else ""
     fix = f" ({finding.fix})" if finding.fix else ""

@@ -49,7 +49,7 @@ def apply(
     what is created. `docs_only`: the documentation rows of what is there, and nothing else."""
     try:
         entry, files = _read(name)
-        wrong = [line for path in files for line in validate_file(path).lines() if ": error: " in line]
+        wrong = [line for path in files for line in validate_file(path).format_lines() if ": error: " in line]
         for line in wrong:
             typer.echo(line, err=True)
         if wrong:

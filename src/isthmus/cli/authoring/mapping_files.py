@@ -134,7 +134,7 @@ def _checked(name: str, document: Document, model: Mapping[str, Json] | None) ->
 def _lines(report: Report, *, all_of_them: bool) -> list[str]:
     return [
         line
-        for line, finding in zip(report.lines(), report.findings, strict=True)
+        for line, finding in zip(report.format_lines(), report.findings, strict=True)
         if all_of_them or finding.severity != "info"
     ]
 

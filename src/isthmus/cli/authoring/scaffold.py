@@ -148,7 +148,7 @@ def _tell(folder: Path, files: Mapping[str, str]) -> None:
     for path in sorted(files):
         typer.echo(f"{folder / path}")
     report = validate_file(folder / _MAIN)
-    for line in report.lines():
+    for line in report.format_lines():
         typer.echo(line, err=True)
     commands = "\n".join(f"  isthmus integrations {each} {folder}" for each in ("validate", "test"))
     typer.echo(f"\nFill it in, then:\n{commands}", err=True)

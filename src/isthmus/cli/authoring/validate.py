@@ -155,7 +155,7 @@ def _show(reports: Sequence[Report], output: str) -> None:
 
 
 def _print(report: Report) -> None:
-    for line in report.lines():
+    for line in report.format_lines():
         typer.echo(line)
     summary = report.summary
     counts = ", ".join(f"{summary[name]} {name}" for name in ("error", "warn", "info"))

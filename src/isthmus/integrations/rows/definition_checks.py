@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from isthmus.definitions import record_schema
 from isthmus.definitions.execution import mapping_not_executed, not_executed, refuse
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration, merge_mapping
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.record_schema import check_schema
 from isthmus.definitions.schema_forms import check_part
 from isthmus.definitions.spelling import unknown_keys
 from isthmus.definitions.unified_model import UnifiedModelDefinition
@@ -79,7 +79,7 @@ def check_record_schemas(name: str, resources: Any, *, field: str = "resources")
     failures = [
         failure(each.path, f"{each.message}{f'; {each.fix}' if each.fix else ''}", "json_schema")
         for path, schema in _iter_schemas(resources, field)
-        for each in record_schema.check(schema, path, "model")
+        for each in check_schema(schema, path, "model")
         if each.severity == "error"
     ]
     if failures:

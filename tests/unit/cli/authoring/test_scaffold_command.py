@@ -47,7 +47,7 @@ def written(folder: Path, wish: ScaffoldRequest) -> Path:
 def blocking(folder: Path) -> list[str]:
     files = [path for path in sorted(folder.rglob("*")) if path.suffix in (".yaml", ".json")]
     assert files
-    return [line for path in files for line in validate_file(path).lines() if ": info: " not in line]
+    return [line for path in files for line in validate_file(path).format_lines() if ": info: " not in line]
 
 
 @pytest.mark.parametrize("address", ["https://quillboard.example/api", "{{credentials.url}}/api"])
@@ -121,7 +121,7 @@ def test_the_definition_alone_is_written_to_a_file_and_over_none(tmp_path: Path,
     path = tmp_path / name
     ran = alone("--out", str(path))
     assert (ran.exit_code, ran.stdout.strip()) == (0, str(path))
-    assert [line for line in validate_file(path).lines() if ": info: " not in line] == []
+    assert [line for line in validate_file(path).format_lines() if ": info: " not in line] == []
     path.write_text("mine")
     again = alone("--out", str(path))
     assert (again.exit_code, "nothing is overwritten" in again.stderr) == (2, True)

@@ -1,4 +1,4 @@
-"""Expressions that fail on every call, or read what is never there (`jsonata`)."""
+"""Rules on expressions that always fail, or read names that never exist (source `jsonata`)."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from collections.abc import Iterator
 from typing import Final
 
 from isthmus import expressions
-from isthmus.authoring.lint.scan import called_functions, hyphenated_headers
-from isthmus.authoring.lint.sites import Site
+from isthmus.authoring.lint.expression_sites import Site
+from isthmus.authoring.lint.expression_text import find_called_functions, find_hyphenated_headers
 from isthmus.definitions.findings import Finding, Severity
 from isthmus.expressions import DIALECT, Expression, ExpressionError
 from isthmus.kit.close_names import closest
 
-__all__ = ["check"]
+__all__ = ["check_expression"]
 
 _ALWAYS: Final = frozenset({"undefined"})
 _BUILT_IN: Final = "string"
 
 
-def check(site: Site) -> Iterator[Finding]:
-    """The rules for one expression. One that does not compile is reported by the schema."""
+def check_expression(site: Site) -> Iterator[Finding]:
+    """The findings on one expression. One that does not compile is reported by `parse_model`."""
     try:
         expression = expressions.compile(site.text)
     except ExpressionError:
         return
-    yield from _functions(site)
-    yield from _headers(site)
-    yield from _scope(site, expression)
+    yield from _check_functions(site)
+    yield from _check_headers(site)
+    yield from _check_scope(site, expression)
 
 
-def _functions(site: Site) -> Iterator[Finding]:
+def _check_functions(site: Site) -> Iterator[Finding]:
     known = DIALECT.functions
     if _BUILT_IN not in known:  # a library that does not list what the language has can tell nothing
         return
-    for name, position in called_functions(site.text):
+    for name, position in find_called_functions(site.text):
         if name not in known:
             close = closest(name, known)
-            yield _finding(
+            yield _expression_finding(
                 "error",
                 site,
                 f"${name} is no function",
@@ -45,18 +45,18 @@ def _functions(site: Site) -> Iterator[Finding]:
             )
 
 
-def _headers(site: Site) -> Iterator[Finding]:
-    for name, position in hyphenated_headers(site.text):
-        yield _finding(
+def _check_headers(site: Site) -> Iterator[Finding]:
+    for name, position in find_hyphenated_headers(site.text):
+        yield _expression_finding(
             "error", site, f"headers.{name} subtracts one name from another", f"headers.`{name}`", position
         )
 
 
-def _scope(site: Site, expression: Expression) -> Iterator[Finding]:
+def _check_scope(site: Site, expression: Expression) -> Iterator[Finding]:
     if site.scope is None:
         return
     for name in sorted(expression.names - site.scope - _ALWAYS):
-        yield _finding(
+        yield _expression_finding(
             "warn",
             site,
             f"{name} is not in scope here and is always undefined",
@@ -65,7 +65,9 @@ def _scope(site: Site, expression: Expression) -> Iterator[Finding]:
         )
 
 
-def _finding(severity: Severity, site: Site, message: str, fix: str, position: int | None) -> Finding:
+def _expression_finding(
+    severity: Severity, site: Site, message: str, fix: str, position: int | None
+) -> Finding:
     return Finding(
         severity=severity,
         section=site.section,

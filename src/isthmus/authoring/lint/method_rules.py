@@ -1,4 +1,4 @@
-"""Methods that are configured against themselves (`critic_method_config`)."""
+"""Rules on contradictory configurations of methods (source `critic_method_config`)."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from isthmus import expressions
-from isthmus.authoring.lint.subject import IntegrationSubject, Method, at
+from isthmus.authoring.lint.integration_subject import IntegrationSubject, Method, get_at
 from isthmus.definitions.findings import Finding, Severity
 from isthmus.definitions.methods import STANDARD_METHODS
 from isthmus.expressions import UNDEFINED, ExpressionError
 
-__all__ = ["check"]
+__all__ = ["check_methods"]
 
 _ID = re.compile(r"\{\{\s*id\s*(?::\w+\s*)?\}\}")
 
 
-def check(subject: IntegrationSubject) -> Iterator[Finding]:
+def check_methods(subject: IntegrationSubject) -> Iterator[Finding]:
     for method in subject.methods:
-        yield from _path_id(method)
-        yield from _bodies(method)
-        yield from _list_sample(method)
+        yield from _check_path_id(method)
+        yield from _check_bodies(method)
+        yield from _check_list_sample(method)
 
 
-def _path_id(method: Method) -> Iterator[Finding]:
-    """`create` and `list` have no id. An item method may well be a POST; a custom one has an id only where
-    the caller gives one."""
+def _check_path_id(method: Method) -> Iterator[Finding]:
+    """Findings on paths with `{{id}}` in methods that are called without an id.
+
+    These are `create`, and a `list` that is a POST. Custom POST methods have an id only if their caller sends
+    one.
+    """
     if not _ID.search(method.url_path):
         return
     if method.name == "create" or (method.name == "list" and method.verb == "post"):
-        yield _finding(
+        yield _method_finding(
             "error",
             method,
             "path",
@@ -39,7 +42,7 @@ def _path_id(method: Method) -> Iterator[Finding]:
             "use update with put or patch, or read a parent's id from {{query.…}}",
         )
     elif method.name not in STANDARD_METHODS and method.name != "partial_update" and method.verb == "post":
-        yield _finding(
+        yield _method_finding(
             "warn",
             method,
             "path",
@@ -48,19 +51,20 @@ def _path_id(method: Method) -> Iterator[Finding]:
         )
 
 
-def _bodies(method: Method) -> Iterator[Finding]:
+def _check_bodies(method: Method) -> Iterator[Finding]:
     if method.verb in ("get", "delete") and method.body.get("body") is not None:
-        yield _finding(
+        yield _method_finding(
             "warn", method, "body", f"{method.verb.upper()} with a body", "use `query`, or another `method`"
         )
     if method.verb == "get" and method.body.get("add_query_to_body"):
-        yield _finding(
+        yield _method_finding(
             "warn", method, "add_query_to_body", "a GET has no body to put the query into", "remove it"
         )
 
 
-def _list_sample(method: Method) -> Iterator[Finding]:
-    sample = at(method.body, "examples", "response")
+def _check_list_sample(method: Method) -> Iterator[Finding]:
+    """A finding if `response_path` does not find an array in the method's sample response."""
+    sample = get_at(method.body, "examples", "response")
     if method.name != "list" or not isinstance(sample, str):
         return
     path = method.body.get("response_path")
@@ -69,9 +73,9 @@ def _list_sample(method: Method) -> Iterator[Finding]:
         found = expressions.compile(path).evaluate(data) if isinstance(path, str) and path else data
     except (ValueError, ExpressionError):
         return
-    if not isinstance(found, list) and not (isinstance(found, dict) and _collects(path, data)):
+    if not isinstance(found, list) and not (isinstance(found, dict) and _collects_records(path, data)):
         what = "nothing" if found is UNDEFINED else "no array"
-        yield _finding(
+        yield _method_finding(
             "warn",
             method,
             "response_path",
@@ -80,9 +84,11 @@ def _list_sample(method: Method) -> Iterator[Finding]:
         )
 
 
-def _collects(path: Any, data: Any) -> bool:
-    """Whether more than names of objects leads to what is found: an object there is a record that was
-    collected, and the list has it (`definitions.md` §1.10)."""
+def _collects_records(path: Any, data: Any) -> bool:
+    """True if the path goes through an array or computes its result.
+
+    The engine then lists a single object that the path finds as a record.
+    """
     for name in path.split(".") if isinstance(path, str) else ():
         if not isinstance(data, dict) or name not in data:
             return True
@@ -90,7 +96,7 @@ def _collects(path: Any, data: Any) -> bool:
     return False
 
 
-def _finding(severity: Severity, method: Method, field: str, message: str, fix: str) -> Finding:
+def _method_finding(severity: Severity, method: Method, field: str, message: str, fix: str) -> Finding:
     return Finding(
         severity=severity,
         section="resources",

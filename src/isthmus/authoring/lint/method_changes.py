@@ -1,4 +1,4 @@
-"""Methods that came or went since an earlier definition (`method_coverage`)."""
+"""Findings on methods that were added or removed since an earlier definition (source `method_coverage`)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from isthmus.definitions.findings import Finding
 from isthmus.definitions.json_values import as_mapping
 
-__all__ = ["check"]
+__all__ = ["check_method_changes"]
 
 
-def check(config: Mapping[str, Any], earlier: Mapping[str, Any]) -> Iterator[Finding]:
-    """Paths from the top of a config."""
-    now, before = _methods(config), _methods(earlier)
+def check_method_changes(config: Mapping[str, Any], earlier: Mapping[str, Any]) -> Iterator[Finding]:
+    """A finding for each removed and each new method. `config`, `earlier`: two configs of one integration."""
+    now, before = _list_methods(config), _list_methods(earlier)
     for resource, method in sorted(before - now):
         yield Finding(
             severity="warn",
@@ -37,7 +37,7 @@ def check(config: Mapping[str, Any], earlier: Mapping[str, Any]) -> Iterator[Fin
         )
 
 
-def _methods(config: Mapping[str, Any]) -> set[tuple[str, str]]:
+def _list_methods(config: Mapping[str, Any]) -> set[tuple[str, str]]:
     return {
         (str(resource), str(name))
         for resource, methods in as_mapping(config.get("resources")).items()

@@ -1,6 +1,6 @@
-"""The rules, each with its reason, and the page of the reference that is made of them.
+"""A table of all rules with their reasons, and the reference page that is generated from it.
 
-python -m isthmus.authoring.lint.rules docs/reference/checks.md
+python -m isthmus.authoring.lint.rule_reference docs/reference/checks.md
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["RULES", "Rule", "render"]
+__all__ = ["RULES", "Rule", "render_page"]
 
-_HEAD: Final = """# Checks
+_PAGE_HEAD: Final = """# Checks
 
-<!-- Made by `python -m isthmus.authoring.lint.rules docs/reference/checks.md`: change the rules. -->
+<!-- Made by `python -m isthmus.authoring.lint.rule_reference docs/reference/checks.md`: change the rules. -->
 
 What `isthmus integrations validate` looks at, and why. *E* is an error (the server refuses the file, or a
 call would fail), *W* a warning that blocks too unless `--ignore-warnings`, *I* a note. A finding names its
@@ -25,7 +25,8 @@ family as `source`.
 
 
 class Rule(NamedTuple):
-    """`severity`: E, W or I."""
+    """One row of the table. `source`: the family of findings. `severity`: E (error), W (warning) or I
+    (note)."""
 
     source: str
     finding: str
@@ -248,12 +249,12 @@ RULES: Final = tuple(
 )
 
 
-def render() -> str:
-    """The page."""
-    return _HEAD + "".join(
+def render_page() -> str:
+    """The page in Markdown."""
+    return _PAGE_HEAD + "".join(
         f"| `{rule.source}` | {rule.finding} | {rule.severity} | {rule.why} |\n" for rule in RULES
     )
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(render(), encoding="utf-8")
+    Path(sys.argv[1]).write_text(render_page(), encoding="utf-8")

@@ -1,4 +1,5 @@
-"""Secrets in files, and places where credentials would be exposed (`security`)."""
+"""Rules on secrets written into files, and on URLs that expose credentials (findings with source
+`security`)."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from isthmus.authoring.lint.subject import IntegrationSubject, at, text_leaves
+from isthmus.authoring.lint.integration_subject import IntegrationSubject, get_at, iter_texts
 from isthmus.definitions.findings import Finding
 from isthmus.definitions.json_values import as_mapping
 from isthmus.definitions.secrets import is_secret_name
 from isthmus.expressions.placeholders import find_placeholders
 
-__all__ = ["check"]
+__all__ = ["check_security"]
 
 _SECRET_VALUE: Final = re.compile(
     r"\b(?:sk|pk|rk)_(?:live|test)_\w{8,}|\b(?:gh[pousr]|xox[abprs])[-_]\w{10,}|\beyJ[\w-]{10,}\.[\w-]{10,}"
@@ -23,42 +24,44 @@ _SECRET_VALUE: Final = re.compile(
 _LOCAL_SUFFIXES: Final = (".local", ".internal", ".localhost", ".lan")
 
 
-def check(subject: IntegrationSubject) -> Iterator[Finding]:
-    yield from _secrets(subject)
-    yield from _addresses(subject)
+def check_security(subject: IntegrationSubject) -> Iterator[Finding]:
+    yield from _check_secrets(subject)
+    yield from _check_urls(subject)
 
 
-def _secrets(subject: IntegrationSubject) -> Iterator[Finding]:
+def _check_secrets(subject: IntegrationSubject) -> Iterator[Finding]:
+    """A finding for each secret that is written out in headers, queries, credentials or verification."""
     blocks = [("headers", subject.config.get("headers")), ("query", subject.config.get("query"))]
     for method in subject.methods:
         for field in ("headers", "query"):
             if not isinstance(method.body.get(field), str):
                 blocks.append((f"{method.path}.{field}", method.body.get(field)))
     for path, block in blocks:
-        for below, text in text_leaves(block, path):
+        for below, text in iter_texts(block, path):
             if _is_literal(text) and (is_secret_name(below.rsplit(".", 1)[-1]) or _SECRET_VALUE.search(text)):
-                yield _secret(below, path.split(".", maxsplit=1)[0])
+                yield _secret_finding(below, path.split(".", maxsplit=1)[0])
     for name, credential in subject.credentials.items():
-        text = at(credential, "config", "client", "secret")
+        text = get_at(credential, "config", "client", "secret")
         if isinstance(text, str) and _is_literal(text):
-            yield _secret(f"credentials.{name}.config.client.secret", "credentials")
+            yield _secret_finding(f"credentials.{name}.config.client.secret", "credentials")
     proofs = [("authorization", "authorization", subject.config.get("authorization"))]
     proofs += [(f"{m.path}.authorization", "resources", m.body.get("authorization")) for m in subject.methods]
-    signature = at(subject.config, "webhook", "signature_verification")
+    signature = get_at(subject.config, "webhook", "signature_verification")
     for path, section, block in (*proofs, ("webhook.signature_verification", "webhook", signature)):
         # Where the user name is the key, providers want a password that means nothing.
-        named = any(find_placeholders(str(at(block, "config", "username") or "")))
+        named = any(find_placeholders(str(get_at(block, "config", "username") or "")))
         for key in ("token", "header_value", "secret", *(() if named else ("password",))):
-            text = at(block, "config", key)
+            text = get_at(block, "config", key)
             if isinstance(text, str) and _is_literal(text):
-                yield _secret(f"{path}.config.{key}", section)
+                yield _secret_finding(f"{path}.config.{key}", section)
 
 
 def _is_literal(text: str) -> bool:
+    """True for a text without placeholders that is not empty."""
     return bool(text) and not any(find_placeholders(text))
 
 
-def _secret(path: str, section: str) -> Finding:
+def _secret_finding(path: str, section: str) -> Finding:
     return Finding(
         severity="warn",
         section=section,
@@ -69,33 +72,36 @@ def _secret(path: str, section: str) -> Finding:
     )
 
 
-def _addresses(subject: IntegrationSubject) -> Iterator[Finding]:
+def _check_urls(subject: IntegrationSubject) -> Iterator[Finding]:
+    """Findings on base URLs and on the OAuth URLs of credentials."""
     urls = [("base_url", "base_url", subject.config.get("base_url"))]
     urls += [(f"{m.path}.base_url", "resources", m.body.get("base_url")) for m in subject.methods]
     for name, credential in subject.credentials.items():
-        config = as_mapping(at(credential, "config"))
-        found = {f"auth.{key}": at(config, "auth", key) for key in ("tokenHost", "authorizeHost")}
+        config = as_mapping(get_at(credential, "config"))
+        found = {f"auth.{key}": get_at(config, "auth", key) for key in ("tokenHost", "authorizeHost")}
         found |= {key: config.get(key) for key in ("requestTokenUrl", "authorizeUrl", "tokenUrl")}
         urls += [(f"credentials.{name}.config.{key}", "credentials", url) for key, url in found.items()]
     for path, section, url in urls:
         if isinstance(url, str):
-            yield from _address(path, section, url)
+            yield from _check_url(path, section, url)
 
 
-def _address(path: str, section: str, url: str) -> Iterator[Finding]:
+def _check_url(path: str, section: str, url: str) -> Iterator[Finding]:
+    """Findings if a URL is not https, or has a private host."""
     if url.lower().startswith("http://"):
-        yield _exposed(path, section, "is not https: credentials travel in the clear", "use https")
+        yield _url_finding(path, section, "is not https: credentials travel in the clear", "use https")
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return
     if _is_private(host):
-        yield _exposed(
+        yield _url_finding(
             path, section, f"{host} is a private address, which servers refuse to call", "use a public name"
         )
 
 
 def _is_private(host: str) -> bool:
+    """True for local host names, and for IP addresses that are not global."""
     if host == "localhost" or host.endswith(_LOCAL_SUFFIXES):
         return True
     try:
@@ -104,5 +110,5 @@ def _is_private(host: str) -> bool:
         return False
 
 
-def _exposed(path: str, section: str, message: str, fix: str) -> Finding:
+def _url_finding(path: str, section: str, message: str, fix: str) -> Finding:
     return Finding(severity="warn", section=section, source="security", path=path, message=message, fix=fix)

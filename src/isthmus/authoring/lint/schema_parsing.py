@@ -1,4 +1,4 @@
-"""Whether a definition has the shape the server accepts, and keys that nobody reads (`schema`)."""
+"""Parsing definitions into models, with findings for what is invalid (source `schema`)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pydantic import BaseModel, ValidationError
 from isthmus.definitions.findings import Finding, section_of
 from isthmus.definitions.load import failures_of
 
-__all__ = ["parse", "salvaged"]
+__all__ = ["parse_model", "salvage_model"]
 
 M = TypeVar("M", bound=BaseModel)
 
-_ROUNDS: Final = 50
+_MAX_ROUNDS: Final = 50
 
 
-def parse(model: type[M], data: object) -> tuple[M | None, list[Finding]]:
-    """The model, or None and what is wrong."""
+def parse_model(model: type[M], data: object) -> tuple[M | None, list[Finding]]:
+    """The parsed model without findings, or None with the findings."""
     try:
         return model.model_validate(data), []
     except ValidationError as error:
@@ -32,36 +32,38 @@ def parse(model: type[M], data: object) -> tuple[M | None, list[Finding]]:
                 message=item["message"],
                 position=position,
             )
-            for item, position in zip(failures_of(error, data), _positions(error), strict=False)
+            for item, position in zip(failures_of(error, data), _iter_positions(error), strict=False)
         ]
 
 
-def salvaged(model: type[M], data: Any, findings: list[Finding]) -> M | None:
-    """What is left of an invalid document without the parts that are wrong, so that rules which read a model
-    still see the rest; None where nothing sensible is left."""
+def salvage_model(model: type[M], data: Any, findings: list[Finding]) -> M | None:
+    """A model of an invalid document without its invalid parts, for rules that read models.
+
+    None if removing the parts with findings does not make it valid.
+    """
     rest = copy.deepcopy(data)
-    for _ in range(_ROUNDS):
-        if not findings or not _take_out(rest, findings[0].path):
+    for _ in range(_MAX_ROUNDS):
+        if not findings or not _remove_at(rest, findings[0].path):
             return None
-        parsed, findings = parse(model, rest)
+        parsed, findings = parse_model(model, rest)
         if parsed is not None:
             return parsed
     return None
 
 
-def _take_out(data: Any, path: str) -> bool:
-    """Remove what stands at the path, or around it where it is missing; whether there was anything."""
+def _remove_at(data: Any, path: str) -> bool:
+    """Removes the value at the path, or the object that lacks it. False if there was nothing to remove."""
     names = path.split(".")
     place = data
     for depth, name in enumerate(names):
         last = depth == len(names) - 1
         if isinstance(place, dict) and name in place:
-            if last or not _holds(place[name], names[depth + 1]):
+            if last or not _has_item(place[name], names[depth + 1]):
                 del place[name]
                 return True
             place = place[name]
         elif isinstance(place, list) and name.isdigit() and int(name) < len(place):
-            if last or not _holds(place[int(name)], names[depth + 1]):
+            if last or not _has_item(place[int(name)], names[depth + 1]):
                 del place[int(name)]
                 return True
             place = place[int(name)]
@@ -70,12 +72,14 @@ def _take_out(data: Any, path: str) -> bool:
     return False
 
 
-def _holds(value: Any, name: str) -> bool:
+def _has_item(value: Any, name: str) -> bool:
+    """True if an object has the key, or an array the index."""
     if isinstance(value, dict):
         return name in value
     return isinstance(value, list) and name.isdigit() and int(name) < len(value)
 
 
-def _positions(error: ValidationError) -> Iterator[int | None]:
+def _iter_positions(error: ValidationError) -> Iterator[int | None]:
+    """For each failure the position in an expression's text, or None."""
     for item in error.errors(include_url=False, include_input=False):
         yield (item.get("ctx") or {}).get("position")

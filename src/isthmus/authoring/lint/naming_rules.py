@@ -1,4 +1,4 @@
-"""Names of methods and of the ids in their paths (`method_naming`), and what their descriptions say
+"""Rules on method names and ids in paths (source `method_naming`), and on descriptions
 (`description_quality`)."""
 
 from __future__ import annotations
@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from isthmus.authoring.lint.subject import IntegrationSubject, Method
+from isthmus.authoring.lint.integration_subject import IntegrationSubject, Method
 from isthmus.definitions.findings import Finding, Severity
 
-__all__ = ["check"]
+__all__ = ["check_naming"]
 
 _NUMBERED = re.compile(r"_[0-9]+\Z")
 _LAST_PLACEHOLDER = re.compile(r"\{\{([^{}]+)\}\}/?\Z")
@@ -19,22 +19,24 @@ _ITEM_METHODS = frozenset({"get", "update", "partial_update", "delete"})
 _MIN_DESCRIPTION = 10
 
 
-def check(subject: IntegrationSubject) -> Iterator[Finding]:
+def check_naming(subject: IntegrationSubject) -> Iterator[Finding]:
     for method in subject.methods:
-        yield from _name(method)
-        yield from _own_id(method)
+        yield from _check_method_name(method)
+        yield from _check_path_id(method)
     for index, row in enumerate(subject.documentation):
         if row.get("type") == "description":
-            yield from _description(row, index)
+            yield from _check_description(row, index)
 
 
-def _name(method: Method) -> Iterator[Finding]:
+def _check_method_name(method: Method) -> Iterator[Finding]:
     if _NUMBERED.search(method.name):
-        yield _finding("warn", method, method.path, "is the name a generator falls back to", _better(method))
+        yield _naming_finding(
+            "warn", method, method.path, "is the name a generator falls back to", _suggest_name(method)
+        )
 
 
-def _better(method: Method) -> str:
-    """What the method probably is."""
+def _suggest_name(method: Method) -> str:
+    """A correction with the name that probably fits the method."""
     if method.verb == "get" and _LAST_PLACEHOLDER.search(method.url_path):
         return "name it get"
     if method.verb == "patch":
@@ -44,10 +46,11 @@ def _better(method: Method) -> str:
     return "name it by what it does"
 
 
-def _own_id(method: Method) -> Iterator[Finding]:
+def _check_path_id(method: Method) -> Iterator[Finding]:
+    """A finding if the path of an item method ends in a placeholder other than `{{id}}`."""
     match = _LAST_PLACEHOLDER.search(method.url_path.partition("?")[0])
     if method.name in _ITEM_METHODS and match and not _READS_ID.match(match[1]):
-        yield _finding(
+        yield _naming_finding(
             "warn",
             method,
             f"{method.path}.path",
@@ -56,7 +59,8 @@ def _own_id(method: Method) -> Iterator[Finding]:
         )
 
 
-def _description(row: Any, index: int) -> Iterator[Finding]:
+def _check_description(row: Any, index: int) -> Iterator[Finding]:
+    """A finding if a documentation row with a description is too short, or only repeats the method's name."""
     text = str(row.get("content", "")).strip()
     method = row.get("method")
     severity: Severity
@@ -78,7 +82,7 @@ def _description(row: Any, index: int) -> Iterator[Finding]:
     )
 
 
-def _finding(severity: Severity, method: Method, path: str, message: str, fix: str) -> Finding:
+def _naming_finding(severity: Severity, method: Method, path: str, message: str, fix: str) -> Finding:
     return Finding(
         severity=severity,
         section="resources",

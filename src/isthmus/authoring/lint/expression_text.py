@@ -1,11 +1,17 @@
-"""What can be told from the text of a JSONata expression without evaluating it."""
+"""Finding function calls, header names, literals and object keys in the text of a JSONata expression."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-__all__ = ["called_functions", "hyphenated_headers", "masked", "object_keys", "string_literals"]
+__all__ = [
+    "find_called_functions",
+    "find_hyphenated_headers",
+    "find_object_keys",
+    "find_string_literals",
+    "mask_literals",
+]
 
 _BEFORE_OPERAND: Final = frozenset("(,=:[!&|?{};<>+*~^%")
 _CALL: Final = re.compile(r"\$([A-Za-z_]\w*)\s*\(")
@@ -15,13 +21,16 @@ _HYPHENATED: Final = re.compile(r"\bheaders\s*\.\s*([A-Za-z]\w*(?:-[A-Za-z]\w*)+
 _KEY: Final = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*:(?!=)""")
 
 
-def masked(text: str) -> str:
-    """The same length, with the inside of strings, quoted names, comments and regular expressions blank."""
+def mask_literals(text: str) -> str:
+    """The text with the inside of strings, quoted names, comments and regular expressions replaced by spaces.
+
+    Offsets stay the same.
+    """
     out: list[str] = []
     index = 0
     before = ""
     while index < len(text):
-        end = _end_of_opaque(text, index, before)
+        end = _find_literal_end(text, index, before)
         if end > index + 1:
             opener = text[index]
             out.append(opener + " " * (end - index - 1))
@@ -35,20 +44,24 @@ def masked(text: str) -> str:
     return "".join(out)
 
 
-def _end_of_opaque(text: str, index: int, before: str) -> int:
-    """One past the end of the opaque piece that begins at `index`; `index` where none does."""
+def _find_literal_end(text: str, index: int, before: str) -> int:
+    """The end of the string, quoted name, comment or regular expression that begins at `index`.
+
+    `index` itself if none begins there. `before`: the last character before it that is no space.
+    """
     char = text[index]
     if char in "\"'`":
-        return _after_quote(text, index + 1, char)
+        return _find_quote_end(text, index + 1, char)
     if text.startswith("/*", index):
         end = text.find("*/", index + 2)
         return len(text) if end < 0 else end + 2
     if char == "/" and (not before or before in _BEFORE_OPERAND):
-        return _after_quote(text, index + 1, "/")
+        return _find_quote_end(text, index + 1, "/")
     return index
 
 
-def _after_quote(text: str, index: int, quote: str) -> int:
+def _find_quote_end(text: str, index: int, quote: str) -> int:
+    """The position after the closing quote, or the end of the text."""
     while index < len(text):
         if text[index] == "\\" and quote != "`":
             index += 2
@@ -59,27 +72,29 @@ def _after_quote(text: str, index: int, quote: str) -> int:
     return len(text)
 
 
-def called_functions(text: str) -> list[tuple[str, int]]:
-    """Names after `$` that are called and that the expression does not define itself, with their offset."""
-    plain = masked(text)
+def find_called_functions(text: str) -> list[tuple[str, int]]:
+    """The called functions that the expression does not define itself: names without `$`, with their
+    offsets."""
+    plain = mask_literals(text)
     own = set(_ASSIGNED.findall(plain))
     for parameters in _PARAMETERS.findall(plain):
         own.update(name.strip().removeprefix("$") for name in parameters.split(","))
     return [(match[1], match.start()) for match in _CALL.finditer(plain) if match[1] not in own]
 
 
-def hyphenated_headers(text: str) -> list[tuple[str, int]]:
-    """Header names that are read without backticks and so subtract, with their offset."""
-    return [(match[1], match.start(1)) for match in _HYPHENATED.finditer(masked(text))]
+def find_hyphenated_headers(text: str) -> list[tuple[str, int]]:
+    """Header names with a hyphen but without backticks, which are read as a subtraction; with their
+    offsets."""
+    return [(match[1], match.start(1)) for match in _HYPHENATED.finditer(mask_literals(text))]
 
 
-def string_literals(text: str) -> list[str]:
-    """The contents of the quoted strings, escapes as written."""
+def find_string_literals(text: str) -> list[str]:
+    """The contents of the string literals, with escapes as written."""
     found = []
     index = 0
     before = ""
     while index < len(text):
-        end = _end_of_opaque(text, index, before)
+        end = _find_literal_end(text, index, before)
         if end > index + 1:
             if text[index] in "\"'":
                 found.append(text[index + 1 : end - 1])
@@ -91,9 +106,9 @@ def string_literals(text: str) -> list[str]:
     return found
 
 
-def object_keys(text: str) -> tuple[str, ...]:
-    """The literal keys of the outermost object that the expression builds first; empty if it builds none."""
-    plain = masked(text)
+def find_object_keys(text: str) -> tuple[str, ...]:
+    """The literal keys of the first object constructor in the text; empty if there is none."""
+    plain = mask_literals(text)
     start = plain.find("{")
     if start < 0:
         return ()
