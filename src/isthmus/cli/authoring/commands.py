@@ -43,6 +43,6 @@ def expression(
 
     isthmus expr --explain @mapping.jsonata - < contact.json
     """
-    from isthmus.cli.authoring.expressions import run_expression as work
+    from isthmus.cli.authoring.expression_command import run_expression as work
 
     raise typer.Exit(work(text, document=document, trace=trace, explain=explain, time=time, python=python))

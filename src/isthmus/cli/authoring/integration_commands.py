@@ -86,7 +86,7 @@ def init(
     isthmus integrations init quillboard --base-url https://paper.example
     --resources people --out quillboard.integration.json
     """
-    from isthmus.cli.authoring.scaffold import init as work
+    from isthmus.cli.authoring.write_scaffold import init as work
 
     raise typer.Exit(
         work(
@@ -152,10 +152,10 @@ def validate(
 
     isthmus integrations validate -o json quillboard/integration.yaml
     """
-    from isthmus.cli.authoring.validate import Wanted
-    from isthmus.cli.authoring.validate import validate as work
+    from isthmus.cli.authoring.validate_files import ValidationRequest
+    from isthmus.cli.authoring.validate_files import validate as work
 
-    wanted = Wanted(
+    wanted = ValidationRequest(
         [*(files or ()), *map(str, file or ())],
         stdin=stdin,
         against=against,
@@ -188,7 +188,7 @@ def run_contract(
 
     isthmus integrations test quillboard --check fields -o json
     """
-    from isthmus.cli.authoring.contract import run_contract as work
+    from isthmus.cli.authoring.contract_suite import run_contract as work
 
     raise typer.Exit(work(integration, only=check or (), everything=everything, output=output))
 
@@ -236,7 +236,7 @@ def record(
     isthmus integrations record quillboard --account 0b6f2c1e-6a55-4f0e...
     --method notes.list --query board_id=7 --dry-run
     """
-    from isthmus.cli.authoring.record import record as work
+    from isthmus.cli.authoring.record_account import record as work
 
     raise typer.Exit(
         work(
@@ -285,7 +285,7 @@ def apply(
 
     isthmus integrations apply quillboard --dry-run
     """
-    from isthmus.cli.authoring.apply import apply as work
+    from isthmus.cli.authoring.apply_integration import apply as work
 
     raise typer.Exit(
         work(

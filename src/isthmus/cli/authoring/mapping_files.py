@@ -1,4 +1,4 @@
-"""`isthmus unified-mappings`: checks mapping files, and makes a server's rows what they say."""
+"""The work of `isthmus unified-mappings`: checking mapping files, and applying them to a server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import Final
 import typer
 
 from isthmus.authoring.lint import Report, validate_document
-from isthmus.cli.authoring.mapping_rows import Change, Target, layer_of, planned, send, told
+from isthmus.cli.authoring.mapping_changes import (
+    LayerName,
+    MappingChange,
+    find_layer,
+    format_counts,
+    plan_changes,
+    send_change,
+)
 from isthmus.cli.record_output import Json
 from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, report_error
 from isthmus.cli.remote.arguments import confirm
@@ -28,21 +35,24 @@ _CONFLICT: Final = 6
 def validate(
     files: Sequence[str], *, verbose: bool, environment_id: str | None, api_url: str | None, token: str | None
 ) -> int:
-    """The exit code: warnings never fail. `environment_id`: whose model is taken, from the server; None for
-    the one in files."""
+    """Prints the findings and returns the exit code; warnings do not count.
+
+    `environment_id`: checks against the models of this environment of the server; None for models in files.
+    """
     try:
-        documents = {name: _mapping(Path(name)) for name in files}
+        documents = {name: _read_mapping_file(Path(name)) for name in files}
         models: dict[str, Mapping[str, Json]] = {}
         if environment_id is not None:
-            wanted = {name for name in map(_model_name, documents.values()) if name}
-            models = asyncio.run(_models(wanted, environment_id, ApiClient(api_url, token)))
+            wanted = {name for name in map(_get_model_name, documents.values()) if name}
+            models = asyncio.run(_read_environment_models(wanted, environment_id, ApiClient(api_url, token)))
     except (RemoteCallFailed, IsthmusError) as error:
         return report_error(error)
     reports = [
-        _checked(name, document, models.get(_model_name(document))) for name, document in documents.items()
+        _check_document(name, document, models.get(_get_model_name(document)))
+        for name, document in documents.items()
     ]
     for report in reports:
-        for line in _lines(report, all_of_them=verbose):
+        for line in _format_findings(report, all_of_them=verbose):
             typer.echo(line)
         counts = ", ".join(f"{report.summary[severity]} {severity}" for severity in ("error", "warn", "info"))
         typer.echo(f"{report.source}: {counts}")
@@ -50,18 +60,23 @@ def validate(
 
 
 def apply(
-    file: str, *, target: Target | None, api_url: str | None, token: str | None, dry_run: bool, yes: bool
+    file: str, *, target: LayerName | None, api_url: str | None, token: str | None, dry_run: bool, yes: bool
 ) -> int:
-    """The exit code: 0, 1 for a file with errors, else that of the call that failed."""
+    """Returns the exit code: 0, 1 for a file with errors, otherwise that of the failed call.
+
+    `target`: the layer to write; None for the one that the file names.
+    """
     try:
-        document = _mapping(Path(file))
-        report = _checked(file, document, None)
+        document = _read_mapping_file(Path(file))
+        report = _check_document(file, document, None)
         if report.exit_code(ignore_warnings=True):
-            for line in _lines(report, all_of_them=False):
+            for line in _format_findings(report, all_of_them=False):
                 typer.echo(line, err=True)
             return 1
         chosen = target or document.data.get("write_target") or ("base" if _is_export(document) else "env")
-        applying = _apply(document.data, chosen, ApiClient(api_url, token), dry_run=dry_run, yes=yes)
+        applying = _apply_mapping_file(
+            document.data, chosen, ApiClient(api_url, token), dry_run=dry_run, yes=yes
+        )
         return asyncio.run(applying)
     except RemoteCallFailed as failed:
         code = report_error(failed)
@@ -73,8 +88,8 @@ def apply(
         return _CONFLICT if isinstance(error, Conflict) else code
 
 
-async def _apply(
-    data: Mapping[str, Json], target: Target, remote: ApiClient, *, dry_run: bool, yes: bool
+async def _apply_mapping_file(
+    data: Mapping[str, Json], target: LayerName, remote: ApiClient, *, dry_run: bool, yes: bool
 ) -> int:
     model = str(data.get("unified_model") or data.get("unified_model_name"))
     integration = str(data.get("integration") or data.get("integration_name"))
@@ -85,8 +100,8 @@ async def _apply(
                 "there is.",
                 err=True,
             )
-        changes = await planned(await layer_of(remote, target, model), integration, data["cells"])
-        summary = told(f"mappings {model} ({target})", [change.done for change in changes])
+        changes = await plan_changes(await find_layer(remote, target, model), integration, data["cells"])
+        summary = format_counts(f"mappings {model} ({target})", [change.done for change in changes])
         if dry_run:
             for change in changes:
                 typer.echo(f"{change.name}: {change.done}")
@@ -100,19 +115,19 @@ async def _apply(
     return 0
 
 
-async def _send_all(remote: ApiClient, changes: Sequence[Change]) -> None:
-    """Raises RemoteCallFailed, which says how far it came: what was sent stays."""
+async def _send_all(remote: ApiClient, changes: Sequence[MappingChange]) -> None:
+    """Sends the changes. Raises RemoteCallFailed that says how many were sent before; these stay."""
     sent = [change for change in changes if change.verb]
     for number, change in enumerate(sent):
         try:
-            await send(remote, change)
+            await send_change(remote, change)
         except RemoteCallFailed as failed:
             come = f"{number} of {len(sent)} rows were written before" if number else "nothing was written"
             raise RemoteCallFailed(f"{change.name}: {failed.message} ({come})", failed.code) from failed
 
 
-def _mapping(path: Path) -> Document:
-    """Raises SetupError for what is no mapping file."""
+def _read_mapping_file(path: Path) -> Document:
+    """Raises SetupError if it cannot be read, or is no mapping file."""
     try:
         document = read(path)
     except Unreadable as error:
@@ -126,12 +141,12 @@ def _mapping(path: Path) -> Document:
     return document
 
 
-def _checked(name: str, document: Document, model: Mapping[str, Json] | None) -> Report:
+def _check_document(name: str, document: Document, model: Mapping[str, Json] | None) -> Report:
     models = find_catalog().path / "unified"
     return validate_document(document, name, Path(name), models=models, model=model)
 
 
-def _lines(report: Report, *, all_of_them: bool) -> list[str]:
+def _format_findings(report: Report, *, all_of_them: bool) -> list[str]:
     return [
         line
         for line, finding in zip(report.format_lines(), report.findings, strict=True)
@@ -143,12 +158,15 @@ def _is_export(document: Document) -> bool:
     return "unified_model_name" in document.data or "integration_name" in document.data
 
 
-def _model_name(document: Document) -> str:
+def _get_model_name(document: Document) -> str:
     return str(document.data.get("unified_model") or document.data.get("unified_model_name") or "")
 
 
-async def _models(names: set[str], environment_id: str, remote: ApiClient) -> dict[str, Mapping[str, Json]]:
-    """By name, with what the environment overrides. Raises SetupError for one that it has not installed."""
+async def _read_environment_models(
+    names: set[str], environment_id: str, remote: ApiClient
+) -> dict[str, Mapping[str, Json]]:
+    """The models by name, with the environment's overrides. Raises SetupError for one that is not
+    installed."""
     found: dict[str, Mapping[str, Json]] = {}
     async with remote:
         for name in sorted(names):

@@ -1,4 +1,5 @@
-"""`isthmus integrations init`: writes the first files of an integration, and never over anything."""
+"""The work of `isthmus integrations init`: writing the first files of an integration, never over existing
+ones."""
 
 from __future__ import annotations
 
@@ -39,14 +40,17 @@ def init(
     has_webhook: bool,
     schemas: str,
 ) -> int:
-    """The exit code: 0, or 2 where something is missing, wrong or already there. `prints`, `out`: the
-    definition alone goes to standard output, or into that one file; else `into` gets a folder with all."""
+    """Returns the exit code: 0, or 2 if something is missing, wrong or exists already.
+
+    `prints`: prints the definition only. `out`: writes the definition only, to this file. Otherwise a folder
+    with all files is made in `into`.
+    """
     if sum((prints, out is not None, into is not None)) > 1:
         typer.echo("isthmus: choose one of --print, --out and --into.", err=True)
         return 2
-    name = _given(name, "NAME", "Name (a slug, as in the folder's name)")
-    base_url = _given(base_url, "--base-url", "Address that every path is put behind")
-    named = _given(resources, "--resources", "Resources of the provider, a,b (own:unified maps one)")
+    name = _get_or_ask(name, "NAME", "Name (a slug, as in the folder's name)")
+    base_url = _get_or_ask(base_url, "--base-url", "Address that every path is put behind")
+    named = _get_or_ask(resources, "--resources", "Resources of the provider, a,b (own:unified maps one)")
     if name is None or base_url is None or named is None:
         return 2
     models = Models(find_catalog().path / "unified")
@@ -56,7 +60,7 @@ def init(
         base_url=base_url.rstrip("/"),
         auth=auth,
         pagination=pagination,
-        resources=_resources(named, model, models),
+        resources=_parse_resources(named, model, models),
         models=models,
         model=model,
         category=category,
@@ -69,20 +73,20 @@ def init(
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2
     if prints or out is not None:
-        return _alone(files, out)
-    return _folder(files, (into or Path()) / name)
+        return _write_definition(files, out)
+    return _write_new_folder(files, (into or Path()) / name)
 
 
-def _folder(files: Mapping[str, str], folder: Path) -> int:
+def _write_new_folder(files: Mapping[str, str], folder: Path) -> int:
     if folder.exists():
-        return _is_there(folder, "--into")
-    _write(folder, files)
-    _tell(folder, files)
+        return _refuse_existing(folder, "--into")
+    _write_files(folder, files)
+    _print_next_steps(folder, files)
     return 0
 
 
-def _alone(files: Mapping[str, str], out: Path | None) -> int:
-    """The definition, without what a folder has beside it. `out`: None for standard output."""
+def _write_definition(files: Mapping[str, str], out: Path | None) -> int:
+    """Writes only the definition and returns the exit code. `out`: None for standard output."""
     text = files[_MAIN]
     if out is not None and out.suffix == ".json":
         text = json.dumps(parse(text).data, indent=2, ensure_ascii=False) + "\n"
@@ -94,7 +98,7 @@ def _alone(files: Mapping[str, str], out: Path | None) -> int:
             with out.open("x", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
-            return _is_there(out, "--out")
+            return _refuse_existing(out, "--out")
         except OSError as error:
             typer.echo(f"isthmus: {out} cannot be written: {error.strerror}.", err=True)
             return 2
@@ -104,7 +108,7 @@ def _alone(files: Mapping[str, str], out: Path | None) -> int:
     return 0
 
 
-def _is_there(path: Path, option: str) -> int:
+def _refuse_existing(path: Path, option: str) -> int:
     typer.echo(
         f"isthmus: {path} is already there, and nothing is overwritten. Choose another name or {option}.",
         err=True,
@@ -112,8 +116,8 @@ def _is_there(path: Path, option: str) -> int:
     return 2
 
 
-def _given(value: str | None, option: str, question: str) -> str | None:
-    """The value, or what a person answers; None, said on standard error, where nobody is there to ask."""
+def _get_or_ask(value: str | None, option: str, question: str) -> str | None:
+    """The value, or the answer to the question; None with a message if there is no terminal to ask on."""
     if value:
         return value
     if sys.stdin.isatty() and sys.stderr.isatty():
@@ -122,8 +126,9 @@ def _given(value: str | None, option: str, question: str) -> str | None:
     return None
 
 
-def _resources(named: str, model: str | None, models: Models) -> list[Resource]:
-    """`a,own:unified`. With a model, a name that it has too is mapped to it."""
+def _parse_resources(named: str, model: str | None, models: Models) -> list[Resource]:
+    """The resources in a text such as `a,own:unified`. A name that the model has too is mapped to that
+    resource."""
     shared = models[model].file.resources if model in models.names else {}
     found = []
     for each in filter(None, (part.strip() for part in named.split(","))):
@@ -132,8 +137,8 @@ def _resources(named: str, model: str | None, models: Models) -> list[Resource]:
     return found
 
 
-def _write(folder: Path, files: Mapping[str, str]) -> None:
-    """All of them or none: made beside the folder, then put in its place."""
+def _write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes all files or none: they are written beside the folder and then moved to it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as made:
         draft = Path(made) / folder.name
@@ -144,7 +149,7 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
         draft.rename(folder)
 
 
-def _tell(folder: Path, files: Mapping[str, str]) -> None:
+def _print_next_steps(folder: Path, files: Mapping[str, str]) -> None:
     for path in sorted(files):
         typer.echo(f"{folder / path}")
     report = validate_file(folder / _MAIN)

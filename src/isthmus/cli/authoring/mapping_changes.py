@@ -1,4 +1,5 @@
-"""The mapping rows of a server, and what makes them those of a file: created or patched, never deleted."""
+"""Planning and sending the changes of a server's mapping rows that a mapping file asks for. Rows are not
+deleted."""
 
 from __future__ import annotations
 
@@ -12,16 +13,24 @@ from isthmus.cli.remote.api_client import ApiClient
 from isthmus.definitions.layers import patch_between
 from isthmus.errors import Conflict, SetupError
 
-__all__ = ["Change", "Layer", "Target", "layer_of", "planned", "send", "told"]
+__all__ = [
+    "LayerName",
+    "MappingChange",
+    "MappingLayer",
+    "find_layer",
+    "format_counts",
+    "plan_changes",
+    "send_change",
+]
 
-Target: TypeAlias = Literal["base", "env"]
+LayerName: TypeAlias = Literal["base", "env"]
 
-_ALWAYS_TOLD: Final = ("created", "updated", "unchanged")
+_ALWAYS_COUNTED: Final = ("created", "updated", "unchanged")
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """Where a model's mapping rows are. `owner`: the field that says whose they are, and its value."""
+class MappingLayer:
+    """The route of a model's mapping rows. `owner`: the field with the id of the model, or of its install."""
 
     remote: ApiClient
     route: str
@@ -29,8 +38,9 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """`done`: created, updated, unchanged or skipped. `verb`, `path`, `body`: of the call, if any."""
+class MappingChange:
+    """The change of one row. `done`: created, updated, unchanged or skipped. `verb`, `path`, `body`: of its
+    call."""
 
     name: str
     done: str
@@ -39,68 +49,74 @@ class Change:
     body: Mapping[str, Json] | None = None
 
 
-async def layer_of(remote: ApiClient, target: Target, model: str) -> Layer:
-    """Raises SetupError where the server does not have the model, or the environment has not installed it."""
+async def find_layer(remote: ApiClient, target: LayerName, model: str) -> MappingLayer:
+    """The base or environment layer of a model. Raises SetupError if the model does not exist or is not
+    installed."""
     if target == "base":
         models = await remote.fetch_all_rows("/unified-model", name=model)
         if not models:
             raise SetupError(
                 f"there is no unified model {model} at {remote.url}: POST /unified-model makes it."
             )
-        return Layer(remote, "/unified-model-resource-method", {"unified_model_id": models[0]["id"]})
+        return MappingLayer(remote, "/unified-model-resource-method", {"unified_model_id": models[0]["id"]})
     models = await remote.fetch_all_rows("/environment-unified-model", **{"unified_model.name": model})
     if not models:
         raise SetupError(
             f"the unified model {model} is not installed here: POST /environment-unified-model installs it."
         )
     owner = {"environment_unified_model_id": models[0]["id"]}
-    return Layer(remote, "/environment-unified-model-resource-method", owner)
+    return MappingLayer(remote, "/environment-unified-model-resource-method", owner)
 
 
-async def planned(layer: Layer, integration: str, cells: Sequence[Mapping[str, Json]]) -> list[Change]:
-    """What each cell of a file asks for. Raises Conflict, before anything is sent, for a cell that was built
-    on another version than the row has now."""
+async def plan_changes(
+    layer: MappingLayer, integration: str, cells: Sequence[Mapping[str, Json]]
+) -> list[MappingChange]:
+    """The change for each cell of a file; nothing is sent.
+
+    Raises Conflict for a cell whose `existing_version` differs from the version of the row.
+    """
     owner = {**layer.owner, "integration_name": integration}
     rows = await layer.remote.fetch_all_rows(layer.route, **owner)
     live = {(row["resource_name"], row["method_name"]): row for row in rows}
-    return [_change(layer.route, owner, cell, live) for cell in cells]
+    return [_plan_change(layer.route, owner, cell, live) for cell in cells]
 
 
-def _change(
+def _plan_change(
     route: str,
     owner: Mapping[str, str],
     cell: Mapping[str, Json],
     live: Mapping[tuple[str, str], Mapping[str, Json]],
-) -> Change:
+) -> MappingChange:
     resource, method = cell["resource_name"], cell["method_name"]
     name = f"{resource}.{method}"
     if cell.get("apply_db_action") == "skip":
-        return Change(name, "skipped")
+        return MappingChange(name, "skipped")
     row = live.get((resource, method))
     if row is None:
         body = {**owner, "resource_name": resource, "method_name": method, "config": cell["config"]}
-        return Change(name, "created", "POST", route, body)
+        return MappingChange(name, "created", "POST", route, body)
     patch = patch_between(row["config"], cell["config"])
     if not patch:
-        return Change(name, "unchanged")
+        return MappingChange(name, "unchanged")
     built_on = cell.get("existing_version")
     if built_on is not None and built_on != row["version"]:
         raise Conflict(
             f"{name} was built on version {built_on}, and the server has version {row['version']}: it was "
             "changed meanwhile. Take that in, or take existing_version out to replace what is there."
         )
-    return Change(
+    return MappingChange(
         name, "updated", "PATCH", f"{route}/{row['id']}", {"version": row["version"], "config": patch}
     )
 
 
-async def send(remote: ApiClient, change: Change) -> None:
-    """Raises RemoteCallFailed."""
+async def send_change(remote: ApiClient, change: MappingChange) -> None:
+    """Makes the call of a change, if it has one. Raises RemoteCallFailed."""
     if change.verb:
         await remote.call(change.verb, change.path, body=change.body)
 
 
-def told(what: str, done: Iterable[str]) -> str:
-    counts = Counter(dict.fromkeys(_ALWAYS_TOLD, 0))
+def format_counts(what: str, done: Iterable[str]) -> str:
+    """A line such as `mappings crm: 2 created, 0 updated, 1 unchanged`."""
+    counts = Counter(dict.fromkeys(_ALWAYS_COUNTED, 0))
     counts.update(done)
     return f"{what}: {', '.join(f'{count} {each}' for each, count in counts.items())}"

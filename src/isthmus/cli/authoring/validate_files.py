@@ -1,4 +1,4 @@
-"""`isthmus integrations validate` and `lint`: print what the checks find."""
+"""The work of `isthmus integrations validate` and `lint`: checking files and printing the findings."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ from isthmus.definitions.yaml_source import Document, Unreadable, parse, read
 from isthmus.errors import NotFound, SetupError
 from isthmus.integrations.catalog.shipped_files import find_catalog
 
-__all__ = ["Wanted", "validate"]
+__all__ = ["ValidationRequest", "validate"]
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
-_MAIN: Final = ("integration.yaml", "*.integration.json")
+_MAIN_FILES: Final = ("integration.yaml", "*.integration.json")
 _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _STDIN: Final = "standard input"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """`names`: files, folders, and ids or names of stored integrations. `corpus`: a folder of integrations to
-    compare with, None for the shipped ones. `against`: an earlier integration file."""
+class ValidationRequest:
+    """What to check.
+
+    `names`: files, folders, and ids or names of stored integrations. `against`: an earlier integration file.
+    `corpus`: a folder of integrations to compare with; None for the shipped ones.
+    """
 
     names: Sequence[str]
     stdin: bool = False
@@ -41,10 +44,10 @@ class Wanted:
     token: str | None = None
 
 
-def validate(wanted: Wanted, *, ignore_warnings: bool, ignore_info: bool, output: str) -> int:
-    """The exit code: that of the worst file; of the call that failed, for a stored integration."""
+def validate(wanted: ValidationRequest, *, ignore_warnings: bool, ignore_info: bool, output: str) -> int:
+    """Prints the findings and returns the exit code: the highest of all files, or that of a failed call."""
     try:
-        reports = list(_reports(wanted))
+        reports = list(_iter_reports(wanted))
     except (RemoteCallFailed, SetupError, NotFound) as error:
         code = report_error(error)
         return 4 if isinstance(error, NotFound) else code
@@ -54,18 +57,18 @@ def validate(wanted: Wanted, *, ignore_warnings: bool, ignore_info: bool, output
             replace(each, findings=tuple(item for item in each.findings if item.severity != "info"))
             for each in reports
         ]
-    _show(reports, output)
+    _print_reports(reports, output)
     return code
 
 
-def _reports(wanted: Wanted) -> Iterator[Report]:
-    """Raises SetupError for what is asked for wrongly, NotFound for what is stored nowhere."""
+def _iter_reports(wanted: ValidationRequest) -> Iterator[Report]:
+    """A report on each document. Raises SetupError for a bad request, NotFound for an unknown integration."""
     if not wanted.names and not wanted.stdin:
         raise SetupError("name a file, a folder or a stored integration, or give --stdin.")
     checked: dict[str, Any] = {
         "models": find_catalog().path / "unified",
-        "against": None if wanted.against is None else _earlier(wanted.against),
-        "corpus": _corpus(wanted.corpus),
+        "against": None if wanted.against is None else _read_earlier(wanted.against),
+        "corpus": _build_corpus(wanted.corpus),
     }
     if wanted.stdin:
         try:
@@ -76,7 +79,7 @@ def _reports(wanted: Wanted) -> Iterator[Report]:
     for name in wanted.names:
         path = Path(name)
         if path.exists() or path.suffix in _SUFFIXES or len(path.parts) > 1:
-            for each in _files(path):
+            for each in _iter_files(path):
                 yield validate_file(each, **checked)
         else:
             try:
@@ -85,11 +88,11 @@ def _reports(wanted: Wanted) -> Iterator[Report]:
                 raise SetupError(
                     f"there is no file {name}, and to look on a server: {error.message}"
                 ) from None
-            source, file = asyncio.run(_stored(name, remote))
+            source, file = asyncio.run(_read_stored_integration(name, remote))
             yield validate_document(Document(file), source, **checked)
 
 
-def _earlier(path: Path) -> Mapping[str, Any]:
+def _read_earlier(path: Path) -> Mapping[str, Any]:
     try:
         data = read(path).data
     except Unreadable as error:
@@ -99,13 +102,13 @@ def _earlier(path: Path) -> Mapping[str, Any]:
     return data
 
 
-def _corpus(folder: Path | None) -> Corpus:
-    """Of the integrations in a folder, or in folders below it; what cannot be read there is passed over."""
+def _build_corpus(folder: Path | None) -> Corpus:
+    """The integrations in and below a folder; unreadable files are skipped."""
     root = find_catalog().path / "integrations" if folder is None else folder
     if not root.is_dir():
         raise SetupError(f"{root} is no folder of integrations: --integration-config-dir names one.")
     known: dict[str, Mapping[str, Any]] = {}
-    for path in (each for pattern in _MAIN for each in sorted(root.rglob(pattern))):
+    for path in (each for pattern in _MAIN_FILES for each in sorted(root.rglob(pattern))):
         try:
             data = read(path).data
         except Unreadable:
@@ -115,8 +118,8 @@ def _corpus(folder: Path | None) -> Corpus:
     return Corpus(known)
 
 
-async def _stored(name: str, remote: ApiClient) -> tuple[str, dict[str, Any]]:
-    """Where an integration is on a server, and what its file would hold. `name`: its id, or its name."""
+async def _read_stored_integration(name: str, remote: ApiClient) -> tuple[str, dict[str, Any]]:
+    """URL and file content of an integration on a server. `name`: its id or name. Raises NotFound."""
     async with remote:
         if _ID.fullmatch(name):
             row = await remote.call("GET", f"/integration/{name}")
@@ -128,15 +131,15 @@ async def _stored(name: str, remote: ApiClient) -> tuple[str, dict[str, Any]]:
     return f"{remote.url}/integration/{row['id']}", file
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """The file itself, or each definition file below a folder."""
+def _iter_files(path: Path) -> Iterator[Path]:
+    """The path itself if it is no folder, else each YAML and JSON file below it."""
     if not path.is_dir():
         yield path
         return
     yield from sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES)
 
 
-def _show(reports: Sequence[Report], output: str) -> None:
+def _print_reports(reports: Sequence[Report], output: str) -> None:
     if output == "json":
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
     elif output == "ndjson":
@@ -151,10 +154,10 @@ def _show(reports: Sequence[Report], output: str) -> None:
             )
     else:
         for report in reports:
-            _print(report)
+            _print_report(report)
 
 
-def _print(report: Report) -> None:
+def _print_report(report: Report) -> None:
     for line in report.format_lines():
         typer.echo(line)
     summary = report.summary

@@ -1,4 +1,5 @@
-"""`isthmus expr`: runs an expression on a JSON document, and shows how it came to its result."""
+"""The work of `isthmus expr`: running an expression on a JSON document, and printing how its result came
+about."""
 
 from __future__ import annotations
 
@@ -17,24 +18,25 @@ from isthmus.expressions import UNDEFINED, Expression, ExpressionError, compile
 
 __all__ = ["run_expression"]
 
-_SHOWN = 100
+_MAX_LENGTH = 100
 
 
 def run_expression(
     expression: str, *, document: str | None, trace: bool, explain: bool, time: bool, python: bool
 ) -> int:
-    """The exit code. `expression`: a text, or `@file`. `document`: a file, `-` for standard input, or none.
+    """Prints the result as JSON to standard output, everything else to standard error, and returns the exit
+    code.
 
-    The result goes to standard output as JSON (nothing where there is none); the rest to standard error.
+    `expression`: a text, or `@file`. `document`: a file, `-` for standard input, or None.
     """
     try:
         started = perf_counter()
-        compiled = compile(_text(expression))
+        compiled = compile(_read_expression(expression))
         compile_ms = (perf_counter() - started) * 1000
         if python:
             typer.echo(compiled.generated_python())
             return 0
-        given = _document(document)
+        given = _read_document(document)
         started = perf_counter()
         result = compiled.evaluate(given)
         evaluate_ms = (perf_counter() - started) * 1000
@@ -42,19 +44,21 @@ def run_expression(
         typer.echo(str(error), err=True)
         return 1
     if trace or explain:
-        _tell(compiled, given, trace=trace, explain=explain)
+        _print_steps(compiled, given, trace=trace, explain=explain)
     if time:
         typer.echo(f"compiled in {compile_ms:.2f} ms, evaluated in {evaluate_ms:.3f} ms", err=True)
     if result is not UNDEFINED:
-        typer.echo(_json(result, indent=True))
+        typer.echo(_to_json(result, indent=True))
     return 0
 
 
-def _tell(compiled: Expression, given: Any, *, trace: bool, explain: bool) -> None:
+def _print_steps(compiled: Expression, given: Any, *, trace: bool, explain: bool) -> None:
     if trace:
         told = compiled.trace(given)
         for step in told.steps:
-            typer.echo(f"{step.text}\n    in  {_short(step.input)}\n    out {_short(step.output)}", err=True)
+            typer.echo(
+                f"{step.text}\n    in  {_shorten(step.input)}\n    out {_shorten(step.output)}", err=True
+            )
         if told.is_truncated:
             typer.echo("(cut: more steps than a trace holds)", err=True)
     if explain:
@@ -65,21 +69,21 @@ def _tell(compiled: Expression, given: Any, *, trace: bool, explain: bool) -> No
             )
 
 
-def _json(value: Any, *, indent: bool = False) -> str:
+def _to_json(value: Any, *, indent: bool = False) -> str:
     try:
         return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None, default=str).decode()
     except TypeError:  # half of a surrogate pair, which JSON can only name
         return json.dumps(value, indent=2 if indent else None, default=str)
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     if value is UNDEFINED:
         return "(nothing)"
-    text = _json(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+    text = _to_json(value)
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}… ({len(text)} characters)"
 
 
-def _text(expression: str) -> str:
+def _read_expression(expression: str) -> str:
     if not expression.startswith("@"):
         return expression
     try:
@@ -88,7 +92,7 @@ def _text(expression: str) -> str:
         raise SetupError(f"the expression file {expression[1:]} cannot be read: {error}") from error
 
 
-def _document(name: str | None) -> Any:
+def _read_document(name: str | None) -> Any:
     if name is None:
         return UNDEFINED
     try:

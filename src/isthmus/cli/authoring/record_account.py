@@ -1,4 +1,4 @@
-"""`isthmus integrations record`: a real account's answers as redacted exchanges."""
+"""The work of `isthmus integrations record`: recording a real account's answers as redacted exchanges."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from isthmus.authoring.contract.catalog_entry import CatalogEntry, Choice, Model
 from isthmus.authoring.recording.example_files import FileChange, plan_changes, write_changes
 from isthmus.authoring.recording.recorder import Recorder, Recording, list_read_methods
 from isthmus.authoring.recording.redaction import Redaction, list_secret_forms
-from isthmus.cli.authoring.folders import folder_of, unified_folders
+from isthmus.cli.authoring.integration_folders import find_folder, list_model_folders
 from isthmus.config import Settings
 from isthmus.db import get_server_secret
 from isthmus.definitions.integration import IntegrationConfig
@@ -45,16 +45,16 @@ def record(
     dry_run: bool,
     output: str,
 ) -> int:
-    """The exit code: 0 where each method was recorded, 1 where one was not; 2 for what is asked for wrongly,
-    3 for credentials that are refused, 4 for an account that is not there, 5 for a product that is away."""
+    """Returns the exit code: 0 if each method was recorded, 1 if one was not, 2 for a bad request, 3 for
+    refused credentials, 4 for an unknown account, 5 if the provider cannot be reached."""
     try:
-        folder = folder_of(name)
-        entry = read_entry(folder, Models(*unified_folders(folder)))
+        folder = find_folder(name)
+        entry = read_entry(folder, Models(*list_model_folders(folder)))
         config = load_integration(entry.definition.get("config") or {}, source=f"{folder}/integration.yaml")
-        chosen = [_method(each) for each in methods] or list_read_methods(config)
-        parameters = dict(_parameter(each) for each in query)
+        chosen = [_parse_method(each) for each in methods] or list_read_methods(config)
+        parameters = dict(_parse_parameter(each) for each in query)
         made = asyncio.run(
-            _record(
+            _record_account(
                 entry, config, account, chosen, parameters, limit=limit, pages=pages, keep=keep, redact=redact
             )
         )
@@ -63,15 +63,15 @@ def record(
             write_changes(found)
     except IsthmusError as error:
         typer.echo(f"isthmus: {error.message}", err=True)
-        return _code(error)
+        return _get_exit_code(error)
     if output == "json":
-        typer.echo(json.dumps(_report(recordings, found), indent=2))
+        typer.echo(json.dumps(_build_report(recordings, found), indent=2))
     else:
-        _print(recordings, found, dry_run=dry_run)
+        _print_outcome(recordings, found, dry_run=dry_run)
     return 1 if any(each.skipped for each in recordings) or not found else 0
 
 
-async def _record(
+async def _record_account(
     entry: CatalogEntry,
     config: IntegrationConfig,
     account: str,
@@ -83,7 +83,10 @@ async def _record(
     keep: Sequence[str],
     redact: Sequence[str],
 ) -> tuple[list[Recording], list[FileChange]]:
-    """By the definition of the folder, with the credentials and variables of the account."""
+    """Calls the methods by the folder's definition, with the credentials and variables of the account.
+
+    Returns the recordings and the planned changes of files.
+    """
     async with open_core_for_command(Settings.from_environment()) as core:
         async with core.database.read() as conn:
             environment_id, is_account = await find_environment(conn, account)
@@ -112,7 +115,7 @@ async def _record(
         key = await get_server_secret(core.database, "recordings")
         redaction = Redaction(
             hmac.digest(key, account.encode(), "sha256"),
-            list_secret_forms(list(_secrets(stored, upstream.context))),
+            list_secret_forms(list(_iter_secrets(stored, upstream.context))),
             hosts=recorder.hosts,
             host=f"{entry.name}.example",
             kept=keep,
@@ -122,54 +125,54 @@ async def _record(
     return recordings, plan_changes(entry.directory, recordings, redaction)
 
 
-def _secrets(config: IntegrationConfig, context: Mapping[str, Any]) -> Iterator[str]:
-    """Every text that lets somebody in, and the user names that go with passwords."""
+def _iter_secrets(config: IntegrationConfig, context: Mapping[str, Any]) -> Iterator[str]:
+    """All secrets of the account and the definition, and the user names that belong to passwords."""
     _, secrets = split_context(context, list_secret_fields(config))
-    yield from _texts(secrets)
+    yield from _iter_texts(secrets)
     yield from (value.reveal() for value in config.secret_environment_variables.values())
     yield from (str(context[name]) for name in ("username", "client_id") if context.get(name))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _iter_texts(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         for item in value.values():
-            yield from _texts(item)
+            yield from _iter_texts(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item)
+            yield from _iter_texts(item)
     elif isinstance(value, str | int):
         yield str(value)
 
 
-def _method(text: str) -> Choice:
+def _parse_method(text: str) -> Choice:
     resource, dot, method = text.rpartition(".")
     if not dot or not resource or method not in ("list", "get"):
         raise SetupError(f"--method {text} is no read method: write <resource>.list or <resource>.get.")
     return resource, method
 
 
-def _parameter(text: str) -> tuple[str, str]:
+def _parse_parameter(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise SetupError(f"--query {text} is no parameter: write <name>=<value>.")
     return name, value
 
 
-def _code(error: IsthmusError) -> int:
+def _get_exit_code(error: IsthmusError) -> int:
     for kind, code in ((AccountError, _NOT_ALLOWED), (NotFound, _NOT_FOUND), (UpstreamError, _UNREACHABLE)):
         if isinstance(error, kind):
             return code
     return 2
 
 
-def _report(recordings: Sequence[Recording], found: Sequence[FileChange]) -> dict[str, Any]:
+def _build_report(recordings: Sequence[Recording], found: Sequence[FileChange]) -> dict[str, Any]:
     return {
         "files": [each.as_json() for each in found],
         "skipped": [{"method": each.name, "reason": each.skipped} for each in recordings if each.skipped],
     }
 
 
-def _print(recordings: Sequence[Recording], found: Sequence[FileChange], *, dry_run: bool) -> None:
+def _print_outcome(recordings: Sequence[Recording], found: Sequence[FileChange], *, dry_run: bool) -> None:
     for each in found:
         counts = ", ".join(
             f"{count} {what}"

@@ -1,4 +1,4 @@
-"""Where an integration's files are: a folder, or the shipped catalogue under its name."""
+"""Finding the folder of an integration, given by path or by its name in the shipped catalogue."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from pathlib import Path
 from isthmus.errors import SetupError
 from isthmus.integrations.catalog.shipped_files import find_catalog
 
-__all__ = ["folder_of", "unified_folders"]
+__all__ = ["find_folder", "list_model_folders"]
 
 _MAIN = "integration.yaml"
 
 
-def folder_of(name: str) -> Path:
-    """Of a folder, of the `integration.yaml` in one, or of a name in the shipped catalogue. Raises SetupError
-    where there is none."""
+def find_folder(name: str) -> Path:
+    """The folder that `name` stands for: a folder, an `integration.yaml` in one, or a shipped integration.
+
+    Raises SetupError if there is none.
+    """
     path = Path(name)
     if path.name == _MAIN and path.is_file():
         return path.parent
@@ -29,8 +31,7 @@ def folder_of(name: str) -> Path:
     )
 
 
-def unified_folders(folder: Path) -> tuple[Path, ...]:
-    """Folders of unified models for the integration in `folder`: those of the catalogue around it, then the
-    shipped ones."""
+def list_model_folders(folder: Path) -> tuple[Path, ...]:
+    """The folders with unified models for the integration in `folder`: beside it, then the shipped ones."""
     around = folder.resolve().parent.parent / "unified"
     return (*([around] if around.is_dir() else []), find_catalog().path / "unified")

@@ -1,4 +1,4 @@
-"""`isthmus integrations test`: runs the contract suite on one integration."""
+"""The work of `isthmus integrations test`: running the contract suite on one integration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from isthmus.authoring.contract.catalog_entry import Models, read_entry
 from isthmus.authoring.contract.sandbox_checks import check_sandbox
 from isthmus.authoring.contract.suite import CHECKS, Check, Outcome, run_suite
-from isthmus.cli.authoring.folders import folder_of, unified_folders
+from isthmus.cli.authoring.integration_folders import find_folder, list_model_folders
 from isthmus.errors import SetupError
 
 __all__ = ["run_contract"]
@@ -25,11 +25,15 @@ _SANDBOX: Final = Check(
     check_sandbox,
 )
 _MARKS: Final = {"passed": "ok", "failed": "FAIL", "skipped": "--"}
-_SHOWN: Final = 20
+_MAX_COMPLAINTS: Final = 20
 
 
 def run_contract(name: str, *, only: Sequence[str], everything: bool, output: str) -> int:
-    """The exit code: 0 where all holds, 1 where something does not, 2 for files that cannot be read."""
+    """Prints the outcomes and returns the exit code: 0 if all checks pass, 1 if one fails, 2 for unreadable
+    files.
+
+    `only`: the checks to show; empty for all. `everything`: prints all complaints of a check.
+    """
     known = [check.name for check in (*CHECKS, _SANDBOX)]
     unknown = sorted(set(only) - set(known))
     if unknown or output not in ("text", "json"):
@@ -39,8 +43,8 @@ def run_contract(name: str, *, only: Sequence[str], everything: bool, output: st
         )
         return 2
     try:
-        folder = folder_of(name)
-        entry = read_entry(folder, Models(*unified_folders(folder)))
+        folder = find_folder(name)
+        entry = read_entry(folder, Models(*list_model_folders(folder)))
     except SetupError as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2
@@ -51,18 +55,18 @@ def run_contract(name: str, *, only: Sequence[str], everything: bool, output: st
         report = {"integration": entry.name, "folder": str(folder), "summary": summary}
         typer.echo(json.dumps({**report, "checks": [each.as_json() for each in chosen]}, indent=2))
     else:
-        _print(entry.name, folder, chosen, everything=everything)
+        _print_outcomes(entry.name, folder, chosen, everything=everything)
         typer.echo(", ".join(f"{count} {status}" for status, count in summary.items()))
     return 1 if summary["failed"] else 0
 
 
-def _print(name: str, folder: Path, outcomes: Sequence[Outcome], *, everything: bool) -> None:
+def _print_outcomes(name: str, folder: Path, outcomes: Sequence[Outcome], *, everything: bool) -> None:
     typer.echo(f"{name} ({folder})")
     width = max((len(each.name) for each in outcomes), default=0)
     for each in outcomes:
         tail = " (skipped: fix the above first)" if each.status == "skipped" else ""
         typer.echo(f"  {_MARKS[each.status].ljust(4)}  {each.name.ljust(width)}  {each.holds_when}{tail}")
-        shown = each.complaints if everything else each.complaints[:_SHOWN]
+        shown = each.complaints if everything else each.complaints[:_MAX_COMPLAINTS]
         for complaint in shown:
             typer.echo(f"          - {complaint}")
         if len(shown) < len(each.complaints):
