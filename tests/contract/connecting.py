@@ -73,7 +73,7 @@ def _told(credential: Credential) -> Iterator[Any]:
             )
         )
         yield _asked(grants.exchange_code(config, scope, code="c", redirect_uri=back, verifier="v"))
-        yield _asked(grants.refresh_token(config, scope, "r"))
+        yield _asked(grants.refresh_access_token(config, scope, "r"))
         ending = grants.revoke_token(config, scope, "t")
         yield None if ending is None else _asked(ending)
     elif isinstance(credential, OAuth2ClientCredentialsCredential):

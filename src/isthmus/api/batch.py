@@ -99,7 +99,7 @@ class BatchRequests:
 
     async def _run(self, request: IncomingRequest, connection: Connection, body: Any) -> OutgoingResponse:
         batch = parse_batch_request(body, max_nodes=self._batch.nodes)
-        graph = Graph.of(batch.resources, where=_NODES)
+        graph = Graph.from_nodes(batch.resources, where=_NODES)
         account = connection.account
         outcome = await run_batch(
             graph,
@@ -113,7 +113,7 @@ class BatchRequests:
         try:
             return json_response(outcome.body)
         except TypeError:  # rare, so that only then each record is tried by itself
-            return json_response(outcome.sayable(_has_json_form).body)
+            return json_response(outcome.without_unwritable(_has_json_form).body)
 
 
 def _has_json_form(value: Any) -> bool:

@@ -72,7 +72,7 @@ class CredentialExchange:
         else:
             return dict(entered)
         reply = await _run_grant(http, chosen, grant, of_person=True)
-        return {**entered, "oauth": make_oauth_context(reply, now=self._clock.now(), asked=scopes)}
+        return {**entered, "oauth": make_oauth_context(reply, now=self._clock.now(), requested=scopes)}
 
     async def build_authorization_url(
         self,
@@ -148,7 +148,7 @@ class CredentialExchange:
                 verifier=request.verifier,
             )
         reply = await _run_grant(http, chosen, grant)
-        oauth = make_oauth_context(reply, now=self._clock.now(), asked=scopes)
+        oauth = make_oauth_context(reply, now=self._clock.now(), requested=scopes)
         others = {name: value for name, value in query.items() if name not in _OAUTH_PARAMETERS}
         if others:
             oauth["callback_params"] = others

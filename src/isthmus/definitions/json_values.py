@@ -1,11 +1,11 @@
-"""Reading JSON that may not have the expected shape: what is of another type counts as absent."""
+"""Reads JSON that may not have the expected shape, and merges JSON objects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["as_list", "as_mapping"]
+__all__ = ["as_list", "as_mapping", "merge_deep"]
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
@@ -16,3 +16,15 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
 def as_list(value: Any) -> list[Any]:
     """The value if it is an array, else an empty one."""
     return value if isinstance(value, list) else []
+
+
+def merge_deep(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """Two objects merged by key at every depth. Where both have a value, and not both an object, that of
+    `high` is kept, null included."""
+    result = dict(low)
+    for key, value in high.items():
+        below = result.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = merge_deep(below, value)
+        result[key] = value
+    return result

@@ -166,7 +166,7 @@ def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) 
     verb = call.verb.lower() if call.verb.upper() not in ("HEAD", "OPTIONS") else "get"
     defaults = {"method": verb, "path": make_literal_template(path), "pagination": None}
     definition = load(MethodDefinition, {**defaults, **given}, source=METHOD_CONFIG, prefix=METHOD_CONFIG)
-    # Stored definitions may hold notes of their author, and callers copy them: only misspelt keys fail.
+    # Stored definitions may hold notes of their author, which callers copy: only misspelt keys are refused.
     misspelt = [
         failure(each.path, f"{each.message}; {each.fix}", "unknown_field")
         for each in unknown_keys(definition, top="warn", path=METHOD_CONFIG)

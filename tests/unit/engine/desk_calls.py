@@ -34,7 +34,7 @@ class DeskCalls:
         context: Mapping[str, Any] | None = None,
     ) -> None:
         self.context: Mapping[str, Any] = context or {}
-        self.shown_context: Mapping[str, Any] = {}
+        self.public_context: Mapping[str, Any] = {}
         self.asked: list[tuple[str, Call]] = []
         self.under_way = 0
         self.most = 0
@@ -76,7 +76,7 @@ class DeskCalls:
 
 
 def graph_of(*nodes: dict[str, Any]) -> Graph:
-    return Graph.of(
+    return Graph.from_nodes(
         [NODE.validate_python(each if "type" in each else {"method": "list", **each}) for each in nodes]
     )
 

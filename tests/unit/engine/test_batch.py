@@ -387,7 +387,7 @@ async def test_a_file_is_let_go_of_and_is_an_error(clock: VirtualClock) -> None:
 
 async def test_a_transform_sees_no_secret_of_the_account(clock: VirtualClock) -> None:
     calls = DeskCalls(clock, {"m/a": [1]}, context={"url": "u", "api_key": "k"})
-    calls.shown_context = {"url": "u"}
+    calls.public_context = {"url": "u"}
     body = await ran(
         calls,
         clock,

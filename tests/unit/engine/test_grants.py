@@ -24,7 +24,7 @@ from isthmus.engine.authorization.grants import (
     exchange_code,
     exchange_oauth1_token,
     make_oauth_context,
-    refresh_token,
+    refresh_access_token,
     request_client_credentials_token,
     request_keka_token,
     request_oauth1_token,
@@ -142,7 +142,7 @@ def test_a_code_is_exchanged_with_its_verifier_and_the_app_in_a_header() -> None
 
 def test_the_app_travels_in_the_body_and_as_json_where_the_provider_wants_it_so() -> None:
     options = {"authorizationMethod": "body", "bodyFormat": "json"}
-    sent, _ = drive(refresh_token(config(options=options), scope(), "rt-0"), TOKEN)
+    sent, _ = drive(refresh_access_token(config(options=options), scope(), "rt-0"), TOKEN)
     assert "Authorization" not in sent[0].headers
     assert isinstance(sent[0].body, bytes)
     assert orjson.loads(sent[0].body) == {
@@ -155,14 +155,14 @@ def test_the_app_travels_in_the_body_and_as_json_where_the_provider_wants_it_so(
 
 def test_a_refresh_goes_to_its_own_path_with_its_own_parameters() -> None:
     auth = {**OAUTH2["auth"], "refreshPath": "/renew"}  # type: ignore[dict-item]
-    sent, _ = drive(refresh_token(config(auth=auth, refreshParams={"k": "v"}), scope(), "rt-0"), TOKEN)
+    sent, _ = drive(refresh_access_token(config(auth=auth, refreshParams={"k": "v"}), scope(), "rt-0"), TOKEN)
     assert sent[0].url == "https://fir.acme.test/renew"
     assert form(sent[0])["k"] == ["v"]
 
 
 def test_a_reply_in_form_encoding_is_read() -> None:
     sent = answer(200, "access_token=at-2&expires_in=60&scope=a,b", kind="form")
-    _, reply = drive(refresh_token(config(), scope(), "rt"), sent)
+    _, reply = drive(refresh_access_token(config(), scope(), "rt"), sent)
     assert make_oauth_context(reply, now=NOW)["scope"] == ["a", "b"]
 
 
@@ -172,13 +172,13 @@ def test_an_error_is_a_refusal_whatever_its_status(status: int) -> None:
     with pytest.raises(
         CredentialsRefused, match=r"refused the credentials \(invalid_grant\): Gone\."
     ) as caught:
-        drive(refresh_token(config(), scope(), "rt"), refused)
+        drive(refresh_access_token(config(), scope(), "rt"), refused)
     assert caught.value.code == "invalid_grant"
 
 
 def test_a_refused_app_is_told_apart_from_refused_credentials() -> None:
     with pytest.raises(CredentialsRefused, match="client id and secret"):
-        drive(refresh_token(config(), scope(), "rt"), answer(401, {"error": "invalid_client"}))
+        drive(refresh_access_token(config(), scope(), "rt"), answer(401, {"error": "invalid_client"}))
 
 
 @pytest.mark.parametrize(
@@ -196,19 +196,21 @@ def test_a_refused_app_is_told_apart_from_refused_credentials() -> None:
 )
 def test_an_outage_says_nothing_of_the_credentials(given: HttpResponse, may_retry: bool) -> None:
     with pytest.raises(TokenEndpointFailed) as caught:
-        drive(refresh_token(config(), scope(), "rt"), given)
+        drive(refresh_access_token(config(), scope(), "rt"), given)
     assert caught.value.may_retry is may_retry
 
 
 @pytest.mark.parametrize("subdomain", ["a@evil.test/", "x y", "evil.test#", "a\\b", ""])
 def test_a_host_that_was_typed_stays_a_host(subdomain: str) -> None:
     with pytest.raises(BadRequest):
-        next(refresh_token(config(), scope(subdomain=subdomain) if subdomain else {"context": {}}, "rt"))
+        next(
+            refresh_access_token(config(), scope(subdomain=subdomain) if subdomain else {"context": {}}, "rt")
+        )
 
 
 def test_without_an_app_nothing_is_sent() -> None:
     with pytest.raises(BadRequest, match=r"client\.id is not set"):
-        next(refresh_token(config(client={}), scope(), "rt"))
+        next(refresh_access_token(config(client={}), scope(), "rt"))
 
 
 def test_client_credentials_are_the_accounts_own() -> None:
@@ -279,7 +281,9 @@ def test_a_revocation_is_only_tried_where_there_is_an_endpoint_and_never_fails()
 
 
 def test_what_is_stored_keeps_the_whole_reply_and_says_when_it_ends() -> None:
-    oauth = make_oauth_context({"access_token": "a", "expires_in": "3600", "realm": 7}, now=NOW, asked=["x"])
+    oauth = make_oauth_context(
+        {"access_token": "a", "expires_in": "3600", "realm": 7}, now=NOW, requested=["x"]
+    )
     assert oauth == {
         "token": {
             "access_token": "a",

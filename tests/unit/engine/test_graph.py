@@ -8,8 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from isthmus.definitions.nodes import Node
-from isthmus.engine.graph.frontier import Frontier
 from isthmus.engine.graph.node_scopes import NodeScope, ProducedRecord
+from isthmus.engine.graph.scheduler import NodeScheduler
 from isthmus.engine.graph.structure import Graph
 from isthmus.errors import BadRequest
 from isthmus.expressions.placeholders import compile_template
@@ -22,7 +22,7 @@ def nodes(*each: dict[str, Any]) -> list[Any]:
 
 
 def graph(*each: dict[str, Any]) -> Graph:
-    return Graph.of(nodes(*each))
+    return Graph.from_nodes(nodes(*each))
 
 
 def transform(name: str, expression: str, **more: Any) -> dict[str, Any]:
@@ -112,21 +112,21 @@ def test_a_node_behind_a_failed_one_is_skipped_and_so_is_what_is_behind_it() -> 
         {"resource": "c", "depends_on": ["a", "b"]},
         {"resource": "d", "depends_on": "c"},
     )
-    frontier = Frontier(found)
-    assert frontier.ready() == ["a", "b"]
-    assert frontier.settle("a", well=True) == []
-    assert frontier.settle("b", well=False) == []
-    assert frontier.skipped == {"c": ("b",), "d": ("c",)}
-    assert frontier.unsettled == []
+    scheduler = NodeScheduler(found)
+    assert scheduler.start_ready() == ["a", "b"]
+    assert scheduler.finish("a", succeeded=True) == []
+    assert scheduler.finish("b", succeeded=False) == []
+    assert scheduler.skipped == {"c": ("b",), "d": ("c",)}
+    assert scheduler.unfinished == []
 
 
 def test_a_frontier_goes_on_from_what_had_ended() -> None:
     found = graph(
         {"resource": "a"}, {"resource": "b", "depends_on": "a"}, {"resource": "c", "depends_on": "b"}
     )
-    frontier = Frontier(found, {"a": True})
-    assert frontier.ready() == ["b"]
-    assert frontier.unsettled == ["b", "c"]
+    scheduler = NodeScheduler(found, {"a": True})
+    assert scheduler.start_ready() == ["b"]
+    assert scheduler.unfinished == ["b", "c"]
 
 
 def scope(found: Graph, name: str, **results: list[Any]) -> NodeScope:
@@ -139,7 +139,7 @@ def scope(found: Graph, name: str, **results: list[Any]) -> NodeScope:
 
 def test_a_template_reads_the_first_record_where_there_is_no_loop() -> None:
     found = graph({"resource": "a"}, {"resource": "b", "depends_on": "a"})
-    names = scope(found, "b", a=[{"id": 1}, {"id": 2}]).of_templates()
+    names = scope(found, "b", a=[{"id": 1}, {"id": 2}]).make_template_names()
     for text, value in (
         ("{{resources.a.id:int}}", 1),
         ("{{resources.a.1.id:int}}", 2),
@@ -152,7 +152,7 @@ def test_a_template_reads_the_first_record_where_there_is_no_loop() -> None:
 
 def test_a_node_sees_only_what_it_waits_for() -> None:
     found = graph({"resource": "a"}, {"resource": "b"}, {"resource": "c", "depends_on": "b"})
-    names = scope(found, "c", a=[1], b=[2]).of_expressions()
+    names = scope(found, "c", a=[1], b=[2]).make_expression_names()
     assert names["resources"] == {"b": [2]}
 
 
@@ -170,7 +170,7 @@ def test_a_transform_stands_in_the_place_of_what_it_reads() -> None:
         context={},
         roots={},
     )
-    assert last.of_expressions()["resources"] == {"m": {"a": [1]}, "less": [1]}
+    assert last.make_expression_names()["resources"] == {"m": {"a": [1]}, "less": [1]}
     both = NodeScope(
         found,
         "both",
@@ -178,13 +178,13 @@ def test_a_transform_stands_in_the_place_of_what_it_reads() -> None:
         context={},
         roots={},
     )
-    assert both.of_expressions()["resources"]["m"] == {"a": [1, 2]}
+    assert both.make_expression_names()["resources"]["m"] == {"a": [1, 2]}
 
 
 def test_nodes_of_one_resource_are_read_as_one_array() -> None:
     found = graph({"resource": "a"}, {"resource": "a"}, {"resource": "b", "depends_on": "a"})
     made = {"a": [ProducedRecord(1)], "a#2": [ProducedRecord(2)]}
-    names = NodeScope(found, "b", made, context={}, roots={}).of_expressions()
+    names = NodeScope(found, "b", made, context={}, roots={}).make_expression_names()
     assert names["resources"] == {"a": [1, 2]}
 
 
@@ -196,11 +196,11 @@ def test_a_loop_inside_a_loop_keeps_the_record_outside() -> None:
     )
     outside = ((("resources", "a"), {"id": 1}),)
     turns = list(
-        scope(found, "c", a=[{"id": 1}, {"id": 2}], b=[ProducedRecord({"id": 10}, outside)]).elements(
+        scope(found, "c", a=[{"id": 1}, {"id": 2}], b=[ProducedRecord({"id": 10}, outside)]).iterate_loop(
             "resources.b"
         )
     )
-    names = scope(found, "c", a=[{"id": 1}], b=[]).of_expressions(turns[0])
+    names = scope(found, "c", a=[{"id": 1}], b=[]).make_expression_names(turns[0])
     assert names["resources"] == {"a": {"id": 1}, "b": {"id": 10}}
 
 
@@ -220,4 +220,4 @@ def test_a_loop_goes_over_an_array_or_over_the_one_thing_that_is_there(path: str
     roots = {"args": {"list": [1, 2], "one": "only", "none": None}}
     inside = NodeScope(found, "b", {"a": records}, context={}, roots=roots)
     template = compile_template("{{" + path + ":any}}")
-    assert [template.render(inside.of_templates(each)) for each in inside.elements(path)] == seen
+    assert [template.render(inside.make_template_names(each)) for each in inside.iterate_loop(path)] == seen

@@ -37,8 +37,8 @@ class Pages:
         return Numbered(number, str(number + 1) if number < self.count else None)
 
 
-async def gather(pages: Pages, seen: list[int], *, most: int) -> None:
-    async for page in walk_pages(pages.fetch, None, most=most):
+async def gather(pages: Pages, seen: list[int], *, max_pages: int) -> None:
+    async for page in walk_pages(pages.fetch, None, max_pages=max_pages):
         seen.append(page.number)
 
 
@@ -49,7 +49,7 @@ async def turns(count: int = 10) -> None:
 
 async def test_the_next_page_is_fetched_while_one_is_worked_on_and_no_further_one() -> None:
     pages = Pages(9)
-    async with aclosing(walk_pages(pages.fetch, None, most=100)) as walk:
+    async with aclosing(walk_pages(pages.fetch, None, max_pages=100)) as walk:
         first = await anext(walk)
         await turns()
         assert (first.number, pages.begun, pages.ended) == (1, 2, 2)
@@ -60,13 +60,13 @@ async def test_the_next_page_is_fetched_while_one_is_worked_on_and_no_further_on
 
 async def test_every_page_comes_once_from_the_cursor_on() -> None:
     pages = Pages(5)
-    assert [page.number async for page in walk_pages(pages.fetch, "3", most=100)] == [3, 4, 5]
+    assert [page.number async for page in walk_pages(pages.fetch, "3", max_pages=100)] == [3, 4, 5]
     assert pages.begun == 3
 
 
 async def test_a_walk_that_is_given_up_gives_up_the_page_on_its_way() -> None:
     pages = Pages(9)
-    async with aclosing(walk_pages(pages.fetch, None, most=100)) as walk:
+    async with aclosing(walk_pages(pages.fetch, None, max_pages=100)) as walk:
         await anext(walk)
     await turns()
     assert (pages.begun, pages.ended) == (1, 1)
@@ -75,7 +75,7 @@ async def test_a_walk_that_is_given_up_gives_up_the_page_on_its_way() -> None:
 async def test_a_failure_comes_behind_the_pages_before_it() -> None:
     seen: list[int] = []
     with pytest.raises(ValueError):
-        await gather(Pages(9, fails_at=3), seen, most=100)
+        await gather(Pages(9, fails_at=3), seen, max_pages=100)
     assert seen == [1, 2]
 
 
@@ -83,7 +83,7 @@ async def test_a_page_too_many_is_not_even_fetched() -> None:
     pages = Pages(9)
     seen: list[int] = []
     with pytest.raises(UnprocessableRequest):
-        await gather(pages, seen, most=2)
+        await gather(pages, seen, max_pages=2)
     assert (seen, pages.begun) == ([1, 2], 2)
 
 

@@ -34,7 +34,7 @@ class BatchCalls:
         return self._opened.upstream.context
 
     @property
-    def shown_context(self) -> Mapping[str, Any]:
+    def public_context(self) -> Mapping[str, Any]:
         names = list_secret_fields(self._opened.definition)
         plain, _ = split_context(self.context, names)
         plain.pop("environment_variables", None)  # secret ones are among them

@@ -179,7 +179,7 @@ class RefreshStore:
             ):
                 return None
             oauth = make_oauth_context(
-                reply, now=asked_at, asked=attempt.plan.requested_scopes, previous=before.get("oauth")
+                reply, now=asked_at, requested=attempt.plan.requested_scopes, previous=before.get("oauth")
             )
             oauth = {**(before.get("oauth") or {}), **oauth}
             return await self._store_context(conn, account, row, {**before, "oauth": oauth})

@@ -21,7 +21,7 @@ from isthmus.definitions.credentials import (
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.grants import (
     Grant,
-    refresh_token,
+    refresh_access_token,
     request_client_credentials_token,
     request_keka_token,
 )
@@ -84,7 +84,7 @@ def plan_refresh(
         token = get_oauth_token(context).get("refresh_token")
         if not isinstance(token, str):
             return None
-        grant = refresh_token(credential.config, scope, token)
+        grant = refresh_access_token(credential.config, scope, token)
         return RefreshPlan(submitted, grant=grant, requested_scopes=credential.config.scope)
     if isinstance(credential, OAuth2ClientCredentialsCredential):
         grant = request_client_credentials_token(credential.config, scope)

@@ -1,4 +1,4 @@
-"""The headers that each authorization format builds."""
+"""Makes the headers that carry the credentials of an account, for each authorization format."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from isthmus.engine.authorization.oauth1_signature import sign_request
 from isthmus.engine.evaluation import (
     evaluate,
     make_template_scope,
+    render_strict,
     unresolved_placeholder_error,
     wrong_result_error,
 )
@@ -19,7 +20,7 @@ from isthmus.engine.queries import format_header, format_scalar, parse_query
 from isthmus.engine.upstream import OAuth1Signature, OutgoingRequest
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED, Expression
-from isthmus.expressions.placeholders import PlaceholderError, Template
+from isthmus.expressions.placeholders import PlaceholderError
 
 __all__ = ["make_credential_headers"]
 
@@ -27,7 +28,8 @@ _FIELD = "authorization.config"
 
 
 def make_credential_headers(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict[str, str]:
-    """Header names and values; empty where the method needs none."""
+    """The credential headers of a request by name; empty where the method needs none. Raises BadRequest
+    where a credential has no value, MappingFailed for an expression that fails."""
     spec = outgoing.authorization
     if spec is None:
         return {}
@@ -45,8 +47,9 @@ def make_credential_headers(outgoing: OutgoingRequest, context: Mapping[str, Any
 def _find_bearer_token(
     spec: BearerAuthorization, scope: Mapping[str, Any], context: Mapping[str, Any]
 ) -> str:
+    """The token that the definition names, else the first in the usual places of the context."""
     if spec.config.token is not None:
-        return _render_strict(spec.config.token, scope, f"{_FIELD}.token")
+        return format_scalar(render_strict(spec.config.token, scope, f"{_FIELD}.token"))
     oauth = context.get("oauth")
     token = oauth.get("token") if isinstance(oauth, Mapping) else None
     nested = token.get("access_token") if isinstance(token, Mapping) else None
@@ -63,6 +66,7 @@ def _find_bearer_token(
 
 
 def _encode_basic_pair(spec: BasicAuthorization, scope: Mapping[str, Any]) -> str:
+    """User name and password as a Basic credential in base64 (RFC 7617)."""
     try:
         name, password = (
             _format_or_empty(template.render_or_empty(scope))
@@ -88,7 +92,9 @@ def _make_configured_headers(
         return _compute_headers(config.expression, outgoing, context)
     assert config.header_name is not None
     assert config.header_value is not None
-    return {config.header_name: _render_strict(config.header_value, scope, f"{_FIELD}.header_value")}
+    return {
+        config.header_name: format_scalar(render_strict(config.header_value, scope, f"{_FIELD}.header_value"))
+    }
 
 
 def _compute_headers(
@@ -110,10 +116,3 @@ def _compute_headers(
     if not isinstance(value, dict):
         raise wrong_result_error(field, "an object of header names and values")
     return {str(name): format_header(item) for name, item in value.items() if item is not None}
-
-
-def _render_strict(template: Template, scope: Mapping[str, Any], field: str) -> str:
-    try:
-        return format_scalar(template.render_strict(scope))
-    except PlaceholderError as error:
-        raise unresolved_placeholder_error(field, error) from error

@@ -1,4 +1,16 @@
-"""x"""
+"""Adds the credentials of an account to a request, and drives flows that yield requests.
+
+A flow is a generator without I/O: it yields each request that has to be answered, is sent the answer, and
+returns its result. Grants of token endpoints (`grants`) are flows too.
+
+    flow = authorize(outgoing, context)
+    try:
+        request = next(flow)  # a request that must be answered first
+        while True:
+            request = flow.send(await http.send(request))
+    except StopIteration as done:
+        ready: HttpRequest = done.value
+"""
 
 from __future__ import annotations
 
@@ -12,12 +24,15 @@ from isthmus.http.messages import HttpRequest, HttpResponse
 
 __all__ = ["add_authorization", "authorize", "drive_flow"]
 
+T = TypeVar("T")
+Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
 
 def authorize(
     outgoing: OutgoingRequest, context: Mapping[str, Any]
 ) -> Generator[HttpRequest, HttpResponse, HttpRequest]:
-    """Yields each request that must be answered first (none, for bearer, basic and header), and returns the
-    request with its credentials. They are written last and win over headers of the same name.
+    """A flow that returns the request with its credentials. They are added last, and replace headers of the
+    same name. It yields each request that must be answered first: none for bearer, basic and header.
 
     Raises BadRequest, before anything is sent, where a credential has no value.
     """
@@ -26,6 +41,7 @@ def authorize(
 
 
 def _add_headers(outgoing: OutgoingRequest, credentials: Mapping[str, str]) -> HttpRequest:
+    """The request with these headers in place of its own of the same names."""
     if not credentials:
         return outgoing.http
     names = frozenset(name.lower() for name in credentials)
@@ -45,12 +61,9 @@ def _add_headers(outgoing: OutgoingRequest, credentials: Mapping[str, str]) -> H
     )
 
 
-T = TypeVar("T")
-Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
-
-
 async def drive_flow(flow: Generator[HttpRequest, HttpResponse, T], send: Send) -> T:
-    """What the flow returns. Raises what it or `send` raises; the flow never sees a failure to send."""
+    """Sends the requests that a flow yields, and returns what it returns. Raises what the flow or `send`
+    raises; an error of `send` is not thrown into the flow."""
     try:
         request = next(flow)
         while True:
@@ -63,10 +76,11 @@ async def drive_flow(flow: Generator[HttpRequest, HttpResponse, T], send: Send) 
 
 
 async def add_authorization(outgoing: OutgoingRequest, context: Mapping[str, Any], send: Send) -> HttpRequest:
-    """The request with its credentials; `send`: for what must be answered first. Raises what `authorize` and
-    `send` raise."""
+    """The request with its credentials. `send`: sends the requests that must be answered first. Raises what
+    `authorize` and `send` raise."""
 
-    def begun() -> HttpRequest | None:
+    def start() -> HttpRequest | None:
+        """The finished request; None if others must be answered first."""
         try:
             next(authorize(outgoing, context))
         except StopIteration as ready:
@@ -74,5 +88,5 @@ async def add_authorization(outgoing: OutgoingRequest, context: Mapping[str, Any
             return request
         return None
 
-    ready = await run_in_turns(begun)
+    ready = await run_in_turns(start)
     return await drive_flow(authorize(outgoing, context), send) if ready is None else ready

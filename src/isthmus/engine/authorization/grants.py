@@ -1,15 +1,16 @@
-"""How credentials are got and renewed (`connect.md` §5): each grant a generator that sends nothing itself.
+"""Grants: how tokens are obtained, refreshed and revoked. Each is a flow (see `flows`) that sends nothing
+itself.
 
-grant = refresh(config, scope, token)
+grant = refresh_access_token(config, scope, refresh_token)
 try:
     request = next(grant)
     while True:
         request = grant.send(await http.send(request))
 except StopIteration as done:
-    reply = done.value                       # the provider's whole reply; `stored_token` makes it a context
+    reply = done.value  # the provider's whole reply; `make_oauth_context` makes a context of it
 
 Connecting and refreshing share them. Each raises BadRequest before anything is sent where a value is missing,
-CredentialsRefused where the provider says no, TokenEndpointFailed where it gives no usable answer.
+CredentialsRefused where the provider refuses, TokenEndpointFailed where it gives no usable answer.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ __all__ = [
     "exchange_code",
     "exchange_oauth1_token",
     "make_oauth_context",
-    "refresh_token",
+    "refresh_access_token",
     "request_client_credentials_token",
     "request_keka_token",
     "request_oauth1_token",
@@ -76,8 +77,8 @@ def build_authorize_url(
     scopes: Sequence[str],
     verifier: str,
 ) -> str:
-    """Where the user is sent (RFC 6749 §4.1.1). The definition's `params` may say more, or another
-    `response_type` and `scope`; never who is asking, or where the answer goes."""
+    """The authorize URL that the user is sent to (RFC 6749 §4.1.1). The definition's `params` may add
+    parameters and replace `response_type` and `scope`, but not the client, the state or the redirect."""
     parts = urlsplit(_render_authorize_address(config.auth, scope))
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     query.update(response_type="code", client_id=_render_client(config, scope)[0], redirect_uri=redirect_uri)
@@ -93,14 +94,14 @@ def build_authorize_url(
 
 
 def choose_pkce_method(config: OAuth2Config) -> str | None:
-    """None where the provider takes no proof key."""
+    """How the proof key is sent (`S256` or `plain`); None where the provider takes none."""
     if isinstance(config.pkce, Pkce):
         return config.pkce.method
     return "S256" if config.pkce else None
 
 
 def compute_pkce_challenge(verifier: str, method: str = "S256") -> str:
-    """RFC 7636 §4.2."""
+    """The code challenge for a verifier (RFC 7636 §4.2)."""
     if method == "plain":
         return verifier
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -109,7 +110,8 @@ def compute_pkce_challenge(verifier: str, method: str = "S256") -> str:
 def exchange_code(
     config: OAuth2Config, scope: Scope, *, code: str, redirect_uri: str, verifier: str
 ) -> Grant:
-    """Exchanges the code of the callback (RFC 6749 §4.1.3). A code is good once: never send it again."""
+    """Exchanges the code of the callback for a token (RFC 6749 §4.1.3). A code is valid once, so the request
+    must not be repeated."""
     fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
     if choose_pkce_method(config) is not None:
         fields["code_verifier"] = verifier
@@ -118,8 +120,9 @@ def exchange_code(
     return (yield from _call_token_endpoint(config, url, fields, _render_client(config, scope)))
 
 
-def refresh_token(config: OAuth2Config, scope: Scope, refresh_token: str) -> Grant:
-    """A new access token (RFC 6749 §6). The reply may hold a new refresh token, which replaces the old."""
+def refresh_access_token(config: OAuth2Config, scope: Scope, refresh_token: str) -> Grant:
+    """Gets a new access token for a refresh token (RFC 6749 §6). The reply may hold a new refresh token,
+    which replaces the old one."""
     fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     fields.update(render_entries(config.refresh_params, scope, "oauth2.config.refreshParams"))
     path = config.auth.refresh_path or config.auth.token_path
@@ -128,7 +131,7 @@ def refresh_token(config: OAuth2Config, scope: Scope, refresh_token: str) -> Gra
 
 
 def request_client_credentials_token(config: OAuth2ClientCredentialsConfig, scope: Scope) -> Grant:
-    """RFC 6749 §4.4; id and secret are the account's own, from its form."""
+    """Gets a token by client credentials (RFC 6749 §4.4): the id and secret in the account's context."""
     fields = {"grant_type": "client_credentials"}
     if config.scope:
         fields["scope"] = config.scope_separator.join(config.scope)
@@ -143,7 +146,7 @@ def request_client_credentials_token(config: OAuth2ClientCredentialsConfig, scop
 
 
 def request_keka_token(config: KekaConfig, scope: Scope) -> Grant:
-    """A form with an API key beside the client's id and secret (`definitions.md` §1.3.6)."""
+    """Gets a token by the `keka_oauth` grant: a form with an API key beside the client's id and secret."""
     field = "keka_oauth.config"
     fields = {
         "grant_type": _KEKA_GRANT,
@@ -160,9 +163,9 @@ def request_keka_token(config: KekaConfig, scope: Scope) -> Grant:
 
 
 def revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant | None:
-    """Tells the provider that a token is done with (RFC 7009); None where it has no such endpoint.
+    """A grant that revokes a token at the provider (RFC 7009); None where the provider has no such endpoint.
 
-    Whatever it answers is fine: the token is forgotten here all the same. Returns {}.
+    It returns {} and ignores a refusal, because the token is deleted here in any case.
     """
     if config.auth.revoke_path is None:
         return None
@@ -178,7 +181,8 @@ def _revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant:
 
 
 def request_oauth1_token(config: OAuth1Config, scope: Scope, callback: str) -> Grant:
-    """The first leg (RFC 5849 §2.1): `{oauth_token, oauth_token_secret, ...}`."""
+    """Gets a request token, the first leg of OAuth 1.0a (RFC 5849 §2.1): `{oauth_token, oauth_token_secret,
+    ...}`."""
     url = check_address(render_text(config.request_token_url, scope, "oauth.config.requestTokenUrl"), FIELD)
     reply = yield from _send_oauth1_request(config, scope, url, callback_uri=callback)
     if reply.get("oauth_callback_confirmed") != "true":
@@ -190,7 +194,7 @@ def request_oauth1_token(config: OAuth1Config, scope: Scope, callback: str) -> G
 
 
 def build_oauth1_authorize_url(config: OAuth1Config, scope: Scope, request_token: str) -> str:
-    """The second leg: where the user is sent (RFC 5849 §2.2)."""
+    """The authorize URL that the user is sent to, the second leg of OAuth 1.0a (RFC 5849 §2.2)."""
     url = check_address(render_text(config.authorize_url, scope, "oauth.config.authorizeUrl"), FIELD)
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -202,7 +206,8 @@ def build_oauth1_authorize_url(config: OAuth1Config, scope: Scope, request_token
 def exchange_oauth1_token(
     config: OAuth1Config, scope: Scope, *, token: str, secret: str, verifier: str
 ) -> Grant:
-    """The third leg (RFC 5849 §2.3): the reply, its token as `access_token` and `access_token_secret`."""
+    """Exchanges a request token, the third leg of OAuth 1.0a (RFC 5849 §2.3). The reply has the token as
+    `access_token` and `access_token_secret`."""
     url = check_address(render_text(config.token_url, scope, "oauth.config.tokenUrl"), FIELD)
     reply = yield from _send_oauth1_request(
         config, scope, url, resource_owner_key=token, resource_owner_secret=secret, verifier=verifier
@@ -215,14 +220,14 @@ def make_oauth_context(
     reply: Mapping[str, Any],
     *,
     now: datetime,
-    asked: Sequence[str] = (),
+    requested: Sequence[str] = (),
     previous: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """`context.oauth` for a provider's reply (`connect.md` §5.5): `{token, scope}`.
+    """The `oauth` value of an account's context for a provider's reply: `{token, scope}`.
 
-    `token`: the whole reply and `expires_at` (ISO, UTC), absent where the provider does not tell.
-    `scope`: what was granted, else what was `asked`. `previous`: the `oauth` that this one replaces, whose
-    refresh token and scopes stay where the reply has none of its own.
+    `token`: the whole reply and `expires_at` (ISO, UTC), absent where the provider does not tell it.
+    `scope`: what was granted, else the `requested` scopes. `previous`: the `oauth` that this one replaces,
+    whose refresh token and scopes are kept where the reply has none.
     """
     before = previous or {}
     token = dict(reply)
@@ -233,7 +238,10 @@ def make_oauth_context(
     if seconds is not None:
         moment = now + timedelta(seconds=seconds)
         token["expires_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {"token": token, "scope": _parse_scopes(reply.get("scope")) or list(before.get("scope") or asked)}
+    return {
+        "token": token,
+        "scope": _parse_scopes(reply.get("scope")) or list(before.get("scope") or requested),
+    }
 
 
 def _render_authorize_address(auth: AuthEndpoints, scope: Scope) -> str:
@@ -261,6 +269,7 @@ def _call_token_endpoint(
     fields: Mapping[str, str],
     client: tuple[str, str],
 ) -> Grant:
+    """Calls the endpoint in the way that the definition's `options` ask for."""
     options = config.options
     return call_token_endpoint(
         url,
@@ -272,6 +281,7 @@ def _call_token_endpoint(
 
 
 def _require_context_value(scope: Scope, name: str, field: str) -> str:
+    """A value of the account's context as text. Raises BadRequest where it is absent or empty."""
     found = scope["context"].get(name)
     if found is None or found == "":
         raise BadRequest(
@@ -282,6 +292,11 @@ def _require_context_value(scope: Scope, name: str, field: str) -> str:
 
 
 def _send_oauth1_request(config: OAuth1Config, scope: Scope, url: str, **signing: str) -> Grant:
+    """Sends a signed POST, and returns the fields of the reply. `signing`: further parameters of the
+    signature.
+
+    Raises CredentialsRefused and TokenEndpointFailed.
+    """
     from oauthlib.oauth1 import Client  # few need it, and it is slow to import
 
     key, secret = _render_client(config, scope)
@@ -309,6 +324,7 @@ def _send_oauth1_request(config: OAuth1Config, scope: Scope, url: str, **signing
 
 
 def _parse_seconds(value: Any) -> float | None:
+    """The lifetime of a token in seconds; None where it is absent or no usable number."""
     try:
         seconds = float(value)
     except (TypeError, ValueError):
@@ -317,7 +333,7 @@ def _parse_seconds(value: Any) -> float | None:
 
 
 def _parse_scopes(value: Any) -> list[str]:
-    """Scopes as the provider wrote them: a list, or a text parted by spaces or commas."""
+    """The scopes of a reply: a list, or a text separated by spaces or commas; [] for none."""
     if isinstance(value, list):
         return [str(item) for item in value]
     return value.replace(",", " ").split() if isinstance(value, str) else []

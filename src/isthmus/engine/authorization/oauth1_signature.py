@@ -1,4 +1,4 @@
-"""OAuth 1.0a (RFC 5849): the signature that takes the place of a bearer token (`definitions.md` §1.3.5)."""
+"""Signs requests by OAuth 1.0a (RFC 5849), in place of a bearer token."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from isthmus.engine.evaluation import unresolved_placeholder_error
+from isthmus.engine.evaluation import render_strict
 from isthmus.engine.queries import format_scalar
 from isthmus.engine.upstream import OAuth1Signature
 from isthmus.errors import BadRequest, failure
-from isthmus.expressions.placeholders import PlaceholderError, Template
+from isthmus.expressions.placeholders import Template
 from isthmus.http.messages import HttpRequest
 
 __all__ = ["sign_request"]
@@ -27,7 +27,8 @@ def sign_request(
     nonce: str | None = None,
     timestamp: str | None = None,
 ) -> str:
-    """The value of `Authorization`. `scope`: of templates. `nonce`, `timestamp`: new ones where None.
+    """The value of the `Authorization` header. `scope`: what templates see. `nonce`, `timestamp`: new ones
+    where None.
 
     Raises BadRequest where the consumer's key and secret, or the account's token, are missing.
     """
@@ -40,7 +41,9 @@ def sign_request(
         resource_owner_key=_find_token(scope, "access_token"),
         resource_owner_secret=_find_token(scope, "access_token_secret"),
         signature_method=config.signature_method,
-        realm=None if config.realm is None else _render(config.realm, scope, "realm"),
+        realm=None
+        if config.realm is None
+        else format_scalar(render_strict(config.realm, scope, f"{_FIELD}.realm")),
         nonce=nonce,
         timestamp=timestamp,
     )
@@ -53,14 +56,16 @@ def sign_request(
 
 
 def _normalize_url(url: str) -> str:
-    """The same query in the one spelling that the signer reads; only the decoded names and values count."""
+    """The URL with its query in the spelling that the signing library reads. The signature covers the decoded
+    names and values, so it stays valid for the original URL."""
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     return urlunsplit(parts._replace(query=urlencode(pairs, quote_via=quote), fragment=""))
 
 
 def _find_signed_form(http: HttpRequest) -> tuple[str | None, dict[str, str]]:
-    """A form's fields are part of the signature; no other body is."""
+    """The body to sign, and its content type as headers: that of a form, whose fields are part of the
+    signature; None and {} for any other body."""
     kind = next((value for name, value in http.headers.items() if name.lower() == "content-type"), "")
     is_form = kind.partition(";")[0].strip().lower() == _FORM and http.method not in {"GET", "HEAD"}
     if not is_form or not isinstance(http.body, bytes) or not http.body:
@@ -70,7 +75,8 @@ def _find_signed_form(http: HttpRequest) -> tuple[str | None, dict[str, str]]:
 
 
 def _render_client_field(template: Template | None, scope: Mapping[str, Any], name: str) -> str:
-    value = "" if template is None else _render(template, scope, name)
+    """The consumer's key or secret. Raises BadRequest where the integration has none."""
+    value = "" if template is None else format_scalar(render_strict(template, scope, f"{_FIELD}.{name}"))
     if not value:
         raise BadRequest(
             f"The integration has no {_FIELD}.{name}, so the call was not sent. Set it on the integration, "
@@ -80,14 +86,8 @@ def _render_client_field(template: Template | None, scope: Mapping[str, Any], na
     return value
 
 
-def _render(template: Template, scope: Mapping[str, Any], name: str) -> str:
-    try:
-        return format_scalar(template.render_strict(scope))
-    except PlaceholderError as error:
-        raise unresolved_placeholder_error(f"{_FIELD}.{name}", error) from error
-
-
 def _find_token(scope: Mapping[str, Any], name: str) -> str:
+    """A value of the account's token, by its name in the context. Raises BadRequest where there is none."""
     oauth = scope["context"].get("oauth")
     token = oauth.get("token") if isinstance(oauth, Mapping) else None
     found = token.get(name) if isinstance(token, Mapping) else None

@@ -1,4 +1,4 @@
-"""One call of a token endpoint (RFC 6749 §3.2): how it is written, and what its answer means."""
+"""Calls a token endpoint (RFC 6749 §3.2): writes the request, and reads the reply or the refusal."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import orjson
 
-from isthmus.engine.evaluation import unresolved_placeholder_error
+from isthmus.engine.evaluation import render_strict
 from isthmus.engine.queries import format_scalar
 from isthmus.errors import BadRequest, CredentialsRefused, TokenEndpointFailed, failure
 from isthmus.expressions import UNDEFINED
-from isthmus.expressions.placeholders import PlaceholderError, Template
+from isthmus.expressions.placeholders import Template
 from isthmus.http.messages import HttpRequest, HttpResponse
 
 __all__ = [
@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 Scope = Mapping[str, Any]
-"""What the templates of a definition see: `scopes.template_scope(context, ...)`."""
+"""What the templates of a definition see: `evaluation.make_template_scope(context, ...)`."""
 Grant = Generator[HttpRequest, HttpResponse, dict[str, Any]]
-"""Yields each request of a grant, is sent its answer, and returns the provider's whole reply."""
+"""A flow (see `flows`) that returns the provider's whole reply."""
 
 FIELD: Final = "credentials"
 _TIMEOUT_SECONDS: Final = 30.0
@@ -39,7 +39,7 @@ _MAX_REASON: Final = 500
 _RETRYABLE_CODES: Final = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 _REFUSAL_STATUSES: Final = frozenset({400, 401, 403})
 _FORBIDDEN: Final = 403
-"""Without a reply that can be read, it is whoever stands before the provider that forbids."""
+"""With a reply that cannot be read, the 403 comes from a firewall in front of the provider."""
 _THROTTLED: Final = 429
 _SERVER_ERROR: Final = 500
 
@@ -52,10 +52,10 @@ def call_token_endpoint(
     in_header: bool = True,
     as_json: bool = False,
 ) -> Grant:
-    """POSTs `fields`, with the client's id and secret where the provider wants them (RFC 6749 §2.3.1).
+    """POSTs `fields`, with the client's id and secret in the header or the body (RFC 6749 §2.3.1).
 
-    An empty secret is a public client: only the id travels, in the body. Raises CredentialsRefused where the
-    provider says no, TokenEndpointFailed where it gives no usable answer.
+    An empty secret is a public client, whose id is sent in the body. Raises CredentialsRefused where the
+    provider refuses, TokenEndpointFailed where it gives no usable answer.
     """
     name, secret = client
     headers = {"Accept": "application/json"}
@@ -68,7 +68,7 @@ def call_token_endpoint(
 
 
 def encode_basic_header(name: str, secret: str) -> str:
-    """Form-encoded before they are joined (RFC 6749 §2.3.1)."""
+    """The value of a Basic `Authorization` header; both parts are form-encoded first (RFC 6749 §2.3.1)."""
     pair = f"{quote_plus(name)}:{quote_plus(secret)}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
@@ -76,7 +76,8 @@ def encode_basic_header(name: str, secret: str) -> str:
 def make_form_request(
     url: str, fields: Mapping[str, str], headers: Mapping[str, str], *, as_json: bool = False
 ) -> HttpRequest:
-    """A POST that follows no redirect: what it carries is good for anyone who reads it."""
+    """A POST of `fields` as a form or JSON. It follows no redirect, which could lead the credentials to
+    anyone."""
     kind = "application/json" if as_json else "application/x-www-form-urlencoded"
     body = orjson.dumps(dict(fields)) if as_json else urlencode(fields).encode()
     return HttpRequest(
@@ -90,7 +91,11 @@ def make_form_request(
 
 
 def read_token_reply(response: HttpResponse) -> dict[str, Any]:
-    """The whole reply of a token endpoint. Some answer 200 with an `error` all the same."""
+    """The whole reply of a token endpoint; it holds an `access_token`.
+
+    Raises CredentialsRefused for an `error` in the reply, whatever the status, and for a refusing status;
+    TokenEndpointFailed for any other answer.
+    """
     reply = _parse_reply(response)
     error = reply.get("error")
     code = error if isinstance(error, str) else None
@@ -117,7 +122,7 @@ def read_token_reply(response: HttpResponse) -> dict[str, Any]:
 
 
 def _parse_reply(response: HttpResponse) -> dict[str, Any]:
-    """JSON, else the fields of a form (which some providers answer with), else nothing: not of a page."""
+    """The reply's JSON object, else the fields of a form, which some providers send; {} for an HTML page."""
     if response.body.lstrip().startswith(b"<"):
         return {}
     try:
@@ -142,15 +147,16 @@ def _format_reason(reply: Mapping[str, Any]) -> str:
 
 
 def render_address(host: Template, path: Template, scope: Scope, field: str) -> str:
-    """Host and path of an endpoint; a host without a scheme is https. Raises BadRequest for what is no
-    address; where it may lead is for the client that sends to judge."""
+    """The address of an endpoint; a host without a scheme is https. Raises BadRequest for an unusable
+    address. Whether it may be called is decided by the HTTP client."""
     return check_address(
         f"{render_text(host, scope, field).rstrip('/')}/{render_text(path, scope, field).lstrip('/')}", field
     )
 
 
 def check_address(text: str, field: str) -> str:
-    """`text` as an absolute http(s) address with neither user, fragment nor control characters."""
+    """`text` as an absolute http(s) address, https where it has no scheme. Raises BadRequest for one with a
+    user, a fragment or control characters, or that is no address."""
     url = text if "://" in text else f"https://{text}"
     try:
         parts = urlsplit(url)
@@ -166,18 +172,15 @@ def check_address(text: str, field: str) -> str:
 
 
 def render_text(template: Template | None, scope: Scope, field: str) -> str:
-    """Its text; "" where there is no template. Raises BadRequest for a placeholder without a value."""
+    """The text of a template; "" for none. Raises BadRequest for a placeholder without a value."""
     if template is None:
         return ""
-    try:
-        value = template.render_strict(scope)
-    except PlaceholderError as error:
-        raise unresolved_placeholder_error(f"{FIELD}.{field}", error) from error
+    value = render_strict(template, scope, f"{FIELD}.{field}")
     return "" if value is None or value is UNDEFINED else format_scalar(value)
 
 
 def render_entries(entries: Mapping[str, Template | None], scope: Scope, field: str) -> dict[str, str]:
-    """Extra parameters; one that is null is left out."""
+    """The texts of extra parameters; one that is null is left out."""
     return {
         name: render_text(template, scope, f"{field}.{name}")
         for name, template in entries.items()

@@ -1,4 +1,4 @@
-"""Batch requests: several calls of one account in one, each with what those before gave (`api.md` §4.5)."""
+"""Batch requests: several calls of one account in one request, each of which may read what others gave."""
 
 from isthmus.engine.batch.budget import BatchLimits
 from isthmus.engine.batch.outcome import BatchOutcome

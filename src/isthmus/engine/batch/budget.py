@@ -15,9 +15,9 @@ __all__ = ["BatchLimits", "Budget"]
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """`nodes`: of one request. `calls`: of one node, loop and recursion together. `pages`: of one list.
-    `records`: of all nodes together. `seconds`: for everything; clients hang up after 30. `at_once`: nodes
-    that run, and calls that are under way, at the same time."""
+    """The limits of one batch. `nodes`: of one request. `calls`: of one node, loop and recursion together.
+    `pages`: of one list. `records`: of all nodes together. `seconds`: for everything; clients hang up after
+    30. `at_once`: nodes that run, and calls that are under way, at the same time."""
 
     nodes: int = 50
     calls: int = 1_000
@@ -28,7 +28,8 @@ class BatchLimits:
 
 
 class Budget:
-    """What the nodes of one batch share: places for calls, time, and room for records."""
+    """What is left of the limits of one batch, shared by its nodes. `places`: for calls at the same time.
+    `take`: counts one request to the provider; raises TooManyRequests where it has to wait."""
 
     def __init__(self, limits: BatchLimits, clock: Clock, take: Callable[[], object]) -> None:
         self.limits = limits
@@ -38,11 +39,11 @@ class Budget:
         self._ends = clock.monotonic() + limits.seconds
         self._room = limits.records
 
-    def records(self, found: Sequence[Any]) -> tuple[Sequence[Any], IsthmusError | None]:
-        """What there is room for, and the error where that is not all."""
-        kept = found[: self._room]
+    def take_records(self, records: Sequence[Any]) -> tuple[Sequence[Any], IsthmusError | None]:
+        """The records that still fit, and the error where those are not all."""
+        kept = records[: self._room]
         self._room -= len(kept)
-        if len(kept) == len(found):
+        if len(kept) == len(records):
             return kept, None
         return kept, UnprocessableRequest(
             f"The nodes of the batch gave more than {self.limits.records} records in all. Narrow their "
@@ -51,22 +52,23 @@ class Budget:
 
     @property
     def is_full(self) -> bool:
+        """True if no further record fits."""
         return self._room == 0
 
-    async def admit(self) -> None:
-        """Returns when one more request fits the account's limit. Raises TooManyRequests where that is later
-        than the batch may run."""
+    async def wait_for_rate_limit(self) -> None:
+        """Returns when one more request fits the account's rate limit. Raises TooManyRequests where that
+        would be after the end of the batch."""
         while True:
             try:
                 self._take()
             except TooManyRequests as full:
-                if not await self.waited(full.retry_after):
+                if not await self.wait(full.retry_after):
                     raise
             else:
                 return
 
-    async def waited(self, seconds: float) -> bool:
-        """Whether there was time for that."""
+    async def wait(self, seconds: float) -> bool:
+        """Waits, and returns True; returns False at once where the batch ends before that."""
         if self._clock.monotonic() + seconds >= self._ends:
             return False
         await self._clock.sleep(seconds)

@@ -1,4 +1,4 @@
-"""What became of each node, and how that is answered."""
+"""The outcome of a batch: the records and errors of each node, and the body of the answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ __all__ = ["BatchOutcome", "NodeError"]
 
 @dataclass(frozen=True, slots=True)
 class NodeError:
-    """`turn`: the number of the loop's element, from 0; None where it is not the failure of one."""
+    """An error of a node. `turn`: the number of the loop's turn that failed, from 0; None where it was
+    none."""
 
     error: IsthmusError
     turn: int | None = None
@@ -24,15 +25,17 @@ class NodeError:
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
+    """What the nodes of a batch gave, and their errors, by the name of the node."""
+
     graph: Graph
     records: Mapping[str, Sequence[ProducedRecord]]
     errors: Mapping[str, Sequence[NodeError]] = field(default_factory=dict)
 
     @property
     def body(self) -> dict[str, Any]:
-        """`{result, errors}`, by resource, or by the name of a node that requests none. Nodes that share a
-        key follow each other in the order written (A28). `errors` has every key, `result` those of nodes that
-        persist (A27)."""
+        """The body of the answer: `{result, errors}`, each by resource, or by the name of a node that
+        requests none. Nodes with the same key follow each other in the order written. `errors` has the
+        keys of all nodes, `result` those of nodes that persist."""
         result: dict[str, list[Any]] = {}
         errors: dict[str, list[Any]] = {}
         for name, node in self.graph.nodes.items():
@@ -44,18 +47,20 @@ class BatchOutcome:
             )
         return {"result": result, "errors": errors}
 
-    def sayable(self, can_be_said: Callable[[Any], bool]) -> BatchOutcome:
-        """Without the records of nodes that gave what no answer can hold; that is an error of theirs."""
+    def without_unwritable(self, is_writable: Callable[[Any], bool]) -> BatchOutcome:
+        """A copy in which each node with a record that no answer can hold has an error instead of its
+        records."""
         records, errors = dict(self.records), dict(self.errors)
         for name, node in self.graph.nodes.items():
             kept = records.get(name, ())
-            if persists(node) and not all(can_be_said(record.value) for record in kept):
+            if persists(node) and not all(is_writable(record.value) for record in kept):
                 records[name] = ()
                 errors[name] = [*errors.get(name, ()), NodeError(_unwritable_error(name))]
         return replace(self, records=records, errors=errors)
 
 
 def _unwritable_error(name: str) -> IsthmusError:
+    """The error of a node that gave a value without a JSON form."""
     return UnprocessableRequest(
         f"{name} gave a value that JSON has no form for: a file, bytes. Make it text, or leave it out of the "
         "answer with persist: false."
@@ -63,12 +68,13 @@ def _unwritable_error(name: str) -> IsthmusError:
 
 
 def persists(node: Node) -> bool:
+    """True if the node's records are in the answer."""
     if node.persist is not None:
         return node.persist
     return not isinstance(node, RequestNode) or node.is_unified
 
 
 def _error_to_wire(name: str, failed: NodeError) -> dict[str, Any]:
-    """The error as any call would have got it, with the node it belongs to."""
-    told = {**to_error_envelope(failed.error), "node": name}
-    return told if failed.turn is None else {**told, "turn": failed.turn}
+    """The error as a single call would return it, with the name of the node and the turn of its loop."""
+    body = {**to_error_envelope(failed.error), "node": name}
+    return body if failed.turn is None else {**body, "turn": failed.turn}

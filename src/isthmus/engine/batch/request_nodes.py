@@ -42,12 +42,14 @@ _ERRORS_OF_ONE_CALL: Final = (BadRequest, MappingFailed, UpstreamError)
 
 @dataclass(frozen=True, slots=True)
 class _Page:
+    """The records of one call, and the cursor of the next page."""
+
     records: list[Any]
     next_cursor: str | None
 
 
 class RequestNodeRun:
-    """One run of a request node. `records` in the order of the loop, whatever was answered first."""
+    """One run of a request node of a batch. `errors`: of its calls."""
 
     def __init__(
         self,
@@ -73,18 +75,20 @@ class RequestNodeRun:
 
     @property
     def records(self) -> list[ProducedRecord]:
+        """The records so far, in the order of the loop, whichever call was answered first."""
         return [record for _, page in sorted(self._pages, key=lambda each: each[0]) for record in page]
 
     async def run(self) -> bool:
-        """Whether a call went well, or there was none to make. Loops of reads go side by side; writes one
-        after the other, in the order of the records."""
+        """Makes all calls of the node. True if one succeeded, or there was none to make. Reads of a loop
+        run at the same time; writes one after the other, in the order of the records."""
         frames = make_first_frames(self._node, self._scope)
-        self._count(len(frames))
+        self._count_frames(len(frames))
         is_read = self._node.method_name in _READ_METHODS
-        await process_queue(frames, self._frame, at_once=self._budget.limits.at_once if is_read else 1)
+        await process_queue(frames, self._run_frame, at_once=self._budget.limits.at_once if is_read else 1)
         return self._has_done_one or not self.errors
 
-    def _count(self, frames: int) -> None:
+    def _count_frames(self, frames: int) -> None:
+        """Raises UnprocessableRequest where these exceed the calls that a node may make."""
         self._frames += frames
         if self._frames > self._budget.limits.calls:
             raise UnprocessableRequest(
@@ -92,24 +96,26 @@ class RequestNodeRun:
                 "over fewer records, or send several batches."
             )
 
-    async def _frame(self, frame: CallFrame) -> list[CallFrame]:
-        """One call of the node, a list to its end; the frames that it adds."""
+    async def _run_frame(self, frame: CallFrame) -> list[CallFrame]:
+        """Makes one call of the node, of a list all pages, and returns the frames that recursion adds.
+        Keeps the error of a call that fails."""
         if self._is_over:
             return []
         try:
-            further = await self._walk(frame)
-            self._count(len(further))
+            further = await self._walk_frame(frame)
+            self._count_frames(len(further))
         except IsthmusError as failed:
-            # One that every further call would meet is told once.
+            # An error that every further call would meet is kept once.
             if not self._is_over:
-                self.errors.append(NodeError(failed, frame.turn(self._node)))
+                self.errors.append(NodeError(failed, frame.find_turn(self._node)))
             too_many = self._budget.is_full or self._frames > self._budget.limits.calls
             self._is_over = self._is_over or too_many or not isinstance(failed, _ERRORS_OF_ONE_CALL)
             return []
         self._has_done_one = True
         return further
 
-    async def _walk(self, frame: CallFrame) -> list[CallFrame]:
+    async def _walk_frame(self, frame: CallFrame) -> list[CallFrame]:
+        """Reads all pages of one call, and returns the frames that recursion adds."""
         call = await make_call(self._name, self._node, self._scope, frame, self._parse_call)
         if self._node.recurse is not None:
             identity = fingerprint_call(call)
@@ -118,15 +124,15 @@ class RequestNodeRun:
             self._seen.add(identity)
 
         async def fetch(cursor: str | None) -> _Page:
-            return await self._fetched(replace(call, cursor=cursor))
+            return await self._fetch_page(replace(call, cursor=cursor))
 
         further: list[CallFrame] = []
         number = 0
-        async with aclosing(walk_pages(fetch, call.cursor, most=self._budget.limits.pages)) as pages:
+        async with aclosing(walk_pages(fetch, call.cursor, max_pages=self._budget.limits.pages)) as pages:
             async for page in pages:
-                kept, refused = self._budget.records(page.records)
-                made = [ProducedRecord(each, frame.bindings) for each in kept]
-                self._pages.append(((*frame.place, number), made))
+                kept, refused = self._budget.take_records(page.records)
+                produced = [ProducedRecord(each, frame.bindings) for each in kept]
+                self._pages.append(((*frame.place, number), produced))
                 if refused is not None:
                     raise refused
                 further += make_recursive_frames(
@@ -135,21 +141,24 @@ class RequestNodeRun:
                 number += 1
         return further
 
-    async def _fetched(self, call: Call) -> _Page:
-        """One page. A provider that asks to wait gets it, where the call only reads and time is left."""
+    async def _fetch_page(self, call: Call) -> _Page:
+        """Fetches one page. A throttled read is repeated after the wait, where time is left."""
         while True:
             try:
                 async with self._budget.places:
-                    result = await self._calls.call(self._node.resource, call, self._budget.admit)
+                    result = await self._calls.call(
+                        self._node.resource, call, self._budget.wait_for_rate_limit
+                    )
             except RemoteError as failed:
                 if call.method not in _READ_METHODS or failed.status != _THROTTLED:
                     raise
-                if not await self._budget.waited(_parse_retry_after(failed)):
+                if not await self._budget.wait(_parse_retry_after(failed)):
                     raise
             else:
-                return await self._page(result)
+                return await self._to_page(result)
 
-    async def _page(self, result: CallResult) -> _Page:
+    async def _to_page(self, result: CallResult) -> _Page:
+        """The records of a result. Raises UnprocessableRequest for bytes."""
         if isinstance(result, StreamResult):
             await result.stream.close()
             raise UnprocessableRequest(
@@ -166,28 +175,29 @@ class RequestNodeRun:
 
 
 def _parse_retry_after(failed: RemoteError) -> float:
+    """The wait that a throttled answer asks for, in seconds; 1 where it names none."""
     text = failed.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else 1.0
 
 
 Admit = Callable[[], Awaitable[None]]
-"""Awaited before each request to the provider: returns when it may be sent."""
+"""Awaited before each request to the provider; returns when it may be sent."""
 
 
 class NodeCalls(Protocol):
-    """The unified and proxy calls of one account."""
+    """The port by which a batch makes the unified and proxy calls of its account."""
 
     @property
     def context(self) -> Mapping[str, Any]:
-        """The account's context, read anew for each use: what a call is made of may hold credentials."""
+        """The account's context, read anew for each use. Calls may read the credentials in it."""
         ...
 
     @property
-    def shown_context(self) -> Mapping[str, Any]:
-        """The same without its secrets: what an answer may be made of."""
+    def public_context(self) -> Mapping[str, Any]:
+        """The context without its secrets, which transforms may put into the answer."""
         ...
 
     async def call(self, resource: str, call: Call, admit: Admit) -> CallResult:
-        """One page of a list, or one call of another method. `resource`: `model/resource`, or a proxy
-        resource's name. Raises what a call of a caller raises."""
+        """Fetches one page of a list, or makes a call of another method. `resource`: `model/resource`, or the
+        name of a proxy resource. Raises what a caller's call raises."""
         ...

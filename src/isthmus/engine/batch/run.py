@@ -1,6 +1,6 @@
-"""A graph of nodes run in memory, within a budget of time, calls and records.
+"""Runs the graph of a batch in memory, within a budget of time, calls and records.
 
-What a node had when it failed, or when time was over, is in the answer beside its error.
+The records that a node had when it failed, or when the time was over, are in the answer beside its error.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from isthmus.engine.batch.request_nodes import NodeCalls, RequestNodeRun
 from isthmus.engine.evaluation import evaluate_mapping
 from isthmus.engine.graph.concurrency import process_queue
 from isthmus.engine.graph.frames import ParseNodeCall
-from isthmus.engine.graph.frontier import Frontier
 from isthmus.engine.graph.node_scopes import NodeScope, ProducedRecord
+from isthmus.engine.graph.scheduler import NodeScheduler
 from isthmus.engine.graph.structure import Graph
 from isthmus.engine.responses import as_records
 from isthmus.errors import FailedDependency, IsthmusError, UpstreamTimeout
@@ -41,18 +41,20 @@ async def run_batch(
     limits: BatchLimits,
     clock: Clock = _CLOCK,
 ) -> BatchOutcome:
-    """Runs every node once, after all that it depends on. A failing node fails alone; those behind it are
-    skipped, with an error that says so.
+    """Runs every node once, after all that it depends on. A failing node does not end the others; those that
+    depend on it are skipped, with an error that says so.
 
-    `roots`: names besides the account's context and `resources` (`args`, `tenant_id`). `take`: counts one
-    request to the provider, raising TooManyRequests where it has to wait; then it waits. Cancelling ends all
-    nodes at once.
+    `parse_call`: makes the call of a node. `roots`: names besides the account's context and `resources`
+    (`args`, `tenant_id`). `take`: counts one request to the provider; where it raises TooManyRequests, the
+    batch waits. Cancelling ends all nodes at once.
     """
     budget = Budget(limits, clock, take)
-    return await _BatchRun(graph, calls, parse_call, roots, limits, budget).outcome(clock)
+    return await _BatchRun(graph, calls, parse_call, roots, limits, budget).run(clock)
 
 
 class _BatchRun:
+    """One run of a batch: its scheduler, and the records and errors of each node so far."""
+
     def __init__(
         self,
         graph: Graph,
@@ -68,45 +70,49 @@ class _BatchRun:
         self._roots = roots
         self._limits = limits
         self._budget = budget
-        self._frontier = Frontier(graph)
+        self._scheduler = NodeScheduler(graph)
         self._records: dict[str, list[ProducedRecord]] = {}
         self._errors: dict[str, list[NodeError]] = {name: [] for name in graph.nodes}
 
-    async def outcome(self, clock: Clock) -> BatchOutcome:
+    async def run(self, clock: Clock) -> BatchOutcome:
+        """Runs the nodes until all ended or the time is over."""
         everything = asyncio.ensure_future(
-            process_queue(self._frontier.ready(), self._settled, at_once=self._limits.at_once)
+            process_queue(self._scheduler.start_ready(), self._finish_node, at_once=self._limits.at_once)
         )
-        patience = asyncio.ensure_future(clock.sleep(self._limits.seconds))
+        timeout = asyncio.ensure_future(clock.sleep(self._limits.seconds))
         try:
-            await asyncio.wait((everything, patience), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((everything, timeout), return_when=asyncio.FIRST_COMPLETED)
         finally:
             ended = everything.done()
-            for task in (everything, patience):
+            for task in (everything, timeout):
                 task.cancel()
-            await asyncio.gather(everything, patience, return_exceptions=True)
+            await asyncio.gather(everything, timeout, return_exceptions=True)
         if ended:
             everything.result()
-        self._tell_unsettled()
+        self._add_errors_of_unfinished()
         return BatchOutcome(self._graph, self._records, self._errors)
 
-    async def _settled(self, name: str) -> list[str]:
-        return self._frontier.settle(name, well=await self._node(name))
+    async def _finish_node(self, name: str) -> list[str]:
+        """Runs one node. Returns the nodes that may run because of it."""
+        return self._scheduler.finish(name, succeeded=await self._run_node(name))
 
-    async def _node(self, name: str) -> bool:
-        """Whether the nodes behind it may run."""
+    async def _run_node(self, name: str) -> bool:
+        """True if the node succeeded. Its error is kept."""
         try:
-            return await self._ran(name)
+            return await self._execute(name)
         except IsthmusError as failed:
             self._errors[name].append(NodeError(failed))
         except Exception:
-            # Others may have written meanwhile: the caller has to learn of that, whatever is wrong here.
+            # Other nodes may have written meanwhile, which the caller must learn: the batch is answered.
             _LOG.exception("the node %s of a batch failed", name)
             self._errors[name].append(
                 NodeError(IsthmusError("Isthmus failed to run this node. The server's log has the cause."))
             )
         return False
 
-    async def _ran(self, name: str) -> bool:
+    async def _execute(self, name: str) -> bool:
+        """Runs a node by its type, and keeps its records. True if it succeeded. Raises what a transform
+        raises, and errors of a request node that belong to no single call."""
         node = self._graph.nodes[name]
         records = self._records[name] = []
         match node:
@@ -114,14 +120,14 @@ class _BatchRun:
                 records += [each for before in self._graph.edges[name] for each in self._records[before]]
                 return True
             case TransformNode():
-                found = await self._transformed(name, node)
-                kept, refused = self._budget.records(found)
+                values = await self._transform(name, node)
+                kept, refused = self._budget.take_records(values)
                 records += [ProducedRecord(each) for each in kept]
                 if refused is not None:
                     raise refused
                 return True
             case RequestNode():
-                scope = self._scope(name, self._calls.context)
+                scope = self._make_scope(name, self._calls.context)
                 requests = RequestNodeRun(name, node, scope, self._calls, self._parse_call, self._budget)
                 try:
                     return await requests.run()
@@ -129,33 +135,34 @@ class _BatchRun:
                     records += requests.records
                     self._errors[name] += requests.errors
 
-    async def _transformed(self, name: str, node: TransformNode) -> list[Any]:
-        scope = self._scope(name, self._calls.shown_context)
+    async def _transform(self, name: str, node: TransformNode) -> list[Any]:
+        scope = self._make_scope(name, self._calls.public_context)
         value = await evaluate_mapping(
-            f"{name}.config.expression", node.config.expression, scope.of_expressions()
+            f"{name}.config.expression", node.config.expression, scope.make_expression_names()
         )
         return [] if value is UNDEFINED or value == "" else as_records(value)
 
-    def _scope(self, name: str, context: Mapping[str, Any]) -> NodeScope:
+    def _make_scope(self, name: str, context: Mapping[str, Any]) -> NodeScope:
         return NodeScope(self._graph, name, self._records, context=context, roots=self._roots)
 
-    def _tell_unsettled(self) -> None:
-        for name, lost in self._frontier.skipped.items():
-            self._errors[name].append(NodeError(_skipped_error(name, lost)))
-        for name in self._frontier.unsettled:
-            failed = _timeout_error(self._limits.seconds, has_begun=self._frontier.has_begun(name))
+    def _add_errors_of_unfinished(self) -> None:
+        """Gives each node that was skipped, or did not end in time, an error that says so."""
+        for name, failed_nodes in self._scheduler.skipped.items():
+            self._errors[name].append(NodeError(_skipped_error(name, failed_nodes)))
+        for name in self._scheduler.unfinished:
+            failed = _timeout_error(self._limits.seconds, has_started=self._scheduler.has_started(name))
             self._errors[name].append(NodeError(failed))
 
 
-def _skipped_error(name: str, lost: tuple[str, ...]) -> IsthmusError:
+def _skipped_error(name: str, failed_nodes: tuple[str, ...]) -> IsthmusError:
     return FailedDependency(
-        f"{name} was not run, since {', '.join(lost)} failed. Their own errors say why.",
-        details={"depends_on": list(lost)},
+        f"{name} was not run, since {', '.join(failed_nodes)} failed. Their own errors say why.",
+        details={"depends_on": list(failed_nodes)},
     )
 
 
-def _timeout_error(seconds: float, *, has_begun: bool) -> IsthmusError:
-    if has_begun:
+def _timeout_error(seconds: float, *, has_started: bool) -> IsthmusError:
+    if has_started:
         return UpstreamTimeout(
             f"The batch was ended after {seconds:g} s, while this node ran. What it had by then is in the "
             "answer; whether a call on its way was carried out is not known. Ask for less at once."

@@ -1,8 +1,8 @@
-"""A way out that leads nowhere: what a call would send, and nothing sent (`isthmus_explain=true`).
+"""Dry runs: an `Upstream` that sends nothing, and the description of the request that was not sent.
 
-The code of a real call runs up to the moment of sending, so that what is shown is what would happen. Whoever
-makes a `DryRun` gives it a context whose secrets are masked already: what expressions and templates make of
-one (a Basic pair, a signature, a query parameter) is made of the mask.
+The code of a real call runs up to the moment of sending, so the description is what would happen. Whoever
+makes a `DryRun` gives it a context whose secrets are masked already: what expressions and templates make of a
+secret (a Basic pair, a signature, a query parameter) is made of the mask.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _MAX_TEXT: Final = 65_536
 
 
 class NotSent(Exception):
-    """Stands where an answer would. No `IsthmusError`: nothing that is ignored or mapped on the way."""
+    """Raised where a dry run would send. It is no `IsthmusError`, so that the engine neither ignores nor maps
+    it. `request`: the one not sent."""
 
     def __init__(self, request: OutgoingRequest) -> None:
         super().__init__(request.operation.method)
@@ -35,7 +36,8 @@ class NotSent(Exception):
 
 
 class DryRun:
-    """An `engine.ports.Upstream`. `context`: effective, its secrets masked."""
+    """An `engine.upstream.Upstream` whose `send` raises NotSent. `context`: effective, with masked
+    secrets."""
 
     def __init__(self, account: AccountFacts, context: Mapping[str, Any]) -> None:
         self._account = account
@@ -53,13 +55,13 @@ class DryRun:
         raise NotSent(request)
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
-        """Seen by the steps that follow, and kept nowhere."""
+        """Changes the context for the steps that follow, and stores nothing."""
         self._context = {**self._context, **patch}
 
 
 def describe_request(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict[str, Any]:
-    """`{method, url, headers, query, body}`. `query`: that of `url`, parsed. `body`: the value of JSON, else
-    the text that would go out, or `{bytes, content_type}`; absent where there is none.
+    """The request with its credentials masked: `{method, url, headers, query, body}`. `query`: that of `url`,
+    parsed. `body`: the value of JSON, else the text, or `{bytes, content_type}`; absent where there is none.
 
     Raises BadRequest for an authorization that does not resolve, as sending would.
     """
@@ -71,7 +73,7 @@ def describe_request(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> d
         http = ready.value
     else:  # authorization asks the provider first
         http = outgoing.http
-    shown: dict[str, Any] = {
+    described: dict[str, Any] = {
         "method": http.method,
         "url": http.url,
         "headers": {
@@ -82,11 +84,12 @@ def describe_request(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> d
     }
     if http.body is not None:
         kind = next((value for name, value in http.headers.items() if name.lower() == "content-type"), "")
-        shown["body"] = _describe_body(http.body, kind, http.body_length)
-    return shown
+        described["body"] = _describe_body(http.body, kind, http.body_length)
+    return described
 
 
 def _mask_credential(value: str) -> str:
+    """The mask, behind the scheme of an `Authorization` header where there is one."""
     scheme = _SCHEMES.match(value)
     return f"{scheme[1]} {MASK}" if scheme else MASK
 

@@ -39,10 +39,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallExplanation:
-    """`request`: as `shown_request` has it; None where it cannot be told, which `obstacle` explains.
-    `waits_for`: the step before the call whose answer the request may depend on, None where it is certain.
-    `resource`, `method`: what of the integration is called; None where no method of it is.
-    `definition`: that method, as it takes part."""
+    """What a call would do. `request`: as `describe_request` returns it; None where it is not known, which
+    `obstacle` explains. `waits_for`: the step before the call whose answer the request may depend on, None
+    where it is certain. `resource`, `method`: of the integration, None where no method of it is called;
+    `definition`: of that method. `before`, `side_load`, `after`: the steps and further calls."""
 
     kind: str
     resource: str | None = None
@@ -57,6 +57,7 @@ class CallExplanation:
 
     @property
     def body(self) -> dict[str, Any]:
+        """The explanation as JSON."""
         definition = None
         if self.definition is not None:
             definition = self.definition.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -76,7 +77,7 @@ class CallExplanation:
 
 
 async def explain_proxy(dry: DryRun, config: IntegrationConfig, resource: str, call: Call) -> CallExplanation:
-    """Raises what the call would raise before sending."""
+    """Explains a proxy call. Raises what the call would raise before sending."""
     try:
         await proxy.call_method(dry, config, resource, call)
     except NotSent as stopped:
@@ -85,7 +86,7 @@ async def explain_proxy(dry: DryRun, config: IntegrationConfig, resource: str, c
 
 
 async def explain_custom(dry: DryRun, config: IntegrationConfig, call: CustomCall) -> CallExplanation:
-    """Raises what the call would raise before sending."""
+    """Explains a custom call. Raises what the call would raise before sending."""
     try:
         await custom.call_custom(dry, config, call)
     except NotSent as stopped:
@@ -98,44 +99,47 @@ async def explain_custom(dry: DryRun, config: IntegrationConfig, call: CustomCal
 async def explain_action(
     dry: DryRun, config: IntegrationConfig, name: str, action: Action, call: Call
 ) -> CallExplanation:
-    """Its steps, as those before a call; an action sends nothing else."""
+    """Explains an action: its steps are in `before`, since an action sends nothing else."""
     runner = make_action_runner(dry, config, name, id=call.record_id, query=call.query.nested, body=call.body)
     steps = await explain_steps(runner, dry, action.steps)
-    return CallExplanation(kind="action", method=name, before=steps.shown, waits_for=steps.waits_for)
+    return CallExplanation(kind="action", method=name, before=steps.entries, waits_for=steps.waits_for)
 
 
 async def explain_unified(
     dry: DryRun, config: IntegrationConfig, target: UnifiedTarget, mapping: MappingConfig, call: Call
 ) -> CallExplanation:
-    """Raises what the call would raise before sending, unless that may come of a step that was not run."""
-    ready = await prepare_call(config, target, mapping, call, dry.context)
-    runner = StepRunner(dry, config, CallStepScope(ready.said), "before")
+    """Explains a unified call. Raises what the call would raise before sending; behind a step that was not
+    run, that becomes the `obstacle`."""
+    prepared = await prepare_call(config, target, mapping, call, dry.context)
+    runner = StepRunner(dry, config, CallStepScope(prepared.caller), "before")
     steps = await explain_steps(runner, dry, mapping.before)
-    said = replace(ready.said, before=steps.progress.named, context=dry.context)
+    caller = replace(prepared.caller, before=steps.progress.named, context=dry.context)
     request, obstacle = None, None
     try:
-        request = await _describe_unified_request(dry, ready, said)
+        request = await _describe_unified_request(dry, prepared, caller)
     except IsthmusError as failed:
         if steps.waits_for is None:
             raise
         obstacle = failed.message
     return CallExplanation(
         kind="unified",
-        resource=ready.method.resource,
-        method=ready.method.name,
-        definition=ready.method.definition,
+        resource=prepared.method.resource,
+        method=prepared.method.name,
+        definition=prepared.method.definition,
         request=request,
         obstacle=obstacle,
         waits_for=steps.waits_for,
-        before=steps.shown,
+        before=steps.entries,
         side_load=[_describe_side_load(key, mapping) for key in mapping.side_load],
         after=describe_after_steps(mapping.after),
     )
 
 
-async def _describe_unified_request(dry: DryRun, ready: PreparedCall, said: CallerInput) -> dict[str, Any]:
-    method, cursor = ready.method, ready.cursor
-    inputs = await map_request(ready.plan, method, said, visible_cursor(method.paginator, cursor))
+async def _describe_unified_request(
+    dry: DryRun, prepared: PreparedCall, caller: CallerInput
+) -> dict[str, Any]:
+    method, cursor = prepared.method, prepared.cursor
+    inputs = await map_request(prepared.plan, method, caller, visible_cursor(method.paginator, cursor))
     outgoing, _ = await run_in_turns(
         partial(
             build_request,
@@ -176,23 +180,24 @@ async def _explain_request(
 
 @dataclass(frozen=True, slots=True)
 class ExplainedSteps:
-    """`shown`: one entry a step, `{name, type, outcome, reason?, request?}`; `outcome` is `ran`, `skipped`,
-    `failed` or `not_run`. `waits_for`: the first step that needs an answer, None where all could be run."""
+    """Steps, run as far as they can be without an answer of the provider. `entries`: one per step, `{name,
+    type, outcome, reason?, request?}`; `outcome` is `ran`, `skipped`, `failed` or `not_run`. `waits_for`:
+    the first step that needs an answer, None where all could be run."""
 
-    shown: list[dict[str, Any]]
+    entries: list[dict[str, Any]]
     progress: Progress
     waits_for: str | None
 
 
 async def explain_steps(runner: StepRunner, upstream: DryRun, steps: Sequence[Step]) -> ExplainedSteps:
-    """Runs what asks nobody, on the dry run's own context; a request, and all that comes after one, is named
-    and not run. Raises what a step raises that would end the call."""
-    shown: list[dict[str, Any]] = []
+    """Runs the steps that send nothing, on the dry run's own context. A step that sends a request, and all
+    behind it, are listed and not run. Raises what a step raises that would end the call."""
+    entries: list[dict[str, Any]] = []
     progress = Progress()
     waits_for: str | None = None
     for index, step in enumerate(steps):
         entry: dict[str, Any] = {"name": step.name or f"step_{index}", "type": step.type}
-        shown.append(entry)
+        entries.append(entry)
         if waits_for is not None:
             entry |= {"outcome": "not_run", "reason": f"comes after {waits_for}, whose answer it may read"}
             continue
@@ -207,11 +212,11 @@ async def explain_steps(runner: StepRunner, upstream: DryRun, steps: Sequence[St
             if not step.ignore_error:
                 raise
             entry |= {"outcome": "failed", "reason": failed.message}
-    return ExplainedSteps(shown, progress, waits_for)
+    return ExplainedSteps(entries, progress, waits_for)
 
 
 def describe_after_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Of steps that run on the provider's answer to the call itself."""
+    """The entries of the steps that run on the mapped answer, none of which is run."""
     return [
         {
             "name": step.name or f"step_{index}",

@@ -17,20 +17,21 @@ T = TypeVar("T")
 async def process_queue(
     first: Iterable[T], work: Callable[[T], Awaitable[Iterable[T]]], *, at_once: int
 ) -> None:
-    """Begins the pieces in order, at most `at_once` under way; what `work` returns comes behind the others.
+    """Does `work` for each item, started in order, at most `at_once` at the same time. Items that `work`
+    returns are queued behind the others.
 
-    The first exception ends the rest, as cancelling does: nothing of it goes on afterwards.
+    The first exception is raised; it cancels the other work, as cancelling this call does.
     """
     waiting = deque(first)
     running: set[asyncio.Task[Iterable[T]]] = set()
 
-    async def begun(piece: T) -> Iterable[T]:
-        return await work(piece)
+    async def start(item: T) -> Iterable[T]:
+        return await work(item)
 
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                running.add(asyncio.create_task(begun(waiting.popleft())))
+                running.add(asyncio.create_task(start(waiting.popleft())))
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 waiting.extend(task.result())
@@ -41,6 +42,8 @@ async def process_queue(
 
 
 class HasNext(Protocol):
+    """A page that tells the cursor of the next one, None for the last."""
+
     @property
     def next_cursor(self) -> str | None: ...
 
@@ -49,31 +52,31 @@ P = TypeVar("P", bound=HasNext)
 
 
 async def walk_pages(
-    fetch: Callable[[str | None], Awaitable[P]], cursor: str | None, *, most: int
+    fetch: Callable[[str | None], Awaitable[P]], cursor: str | None, *, max_pages: int
 ) -> AsyncGenerator[P, None]:
-    """The pages from `cursor` on. The next is fetched while one is worked on, and never more than one: who is
-    slow holds the list up, and memory holds two pages.
+    """The pages from `cursor` on. While the caller works on a page the next one is fetched, and no more than
+    that, so at most two pages are in memory.
 
-    Close it (`contextlib.aclosing`) to give up the page on its way. Raises what `fetch` raises, behind the
-    pages before, and UnprocessableRequest where there are more than `most`.
+    Close the generator (`contextlib.aclosing`) to cancel the page under way. Raises what `fetch` raises,
+    after the pages before it, and UnprocessableRequest where there are more than `max_pages`.
     """
-    coming = asyncio.ensure_future(_fetch(fetch, cursor))
+    next_page = asyncio.ensure_future(_fetch(fetch, cursor))
     try:
-        for number in range(1, most + 1):
-            page = await coming
+        for number in range(1, max_pages + 1):
+            page = await next_page
             following = page.next_cursor
             if following is None:
                 yield page
                 return
-            if number < most:
-                coming = asyncio.ensure_future(_fetch(fetch, following))
+            if number < max_pages:
+                next_page = asyncio.ensure_future(_fetch(fetch, following))
             yield page
         raise UnprocessableRequest(
-            f"The list has more than {most} pages. Narrow it by a query, or ask for larger ones."
+            f"The list has more than {max_pages} pages. Narrow it by a query, or ask for larger ones."
         )
     finally:
-        coming.cancel()
-        await asyncio.gather(coming, return_exceptions=True)
+        next_page.cancel()
+        await asyncio.gather(next_page, return_exceptions=True)
 
 
 async def _fetch(fetch: Callable[[str | None], Awaitable[P]], cursor: str | None) -> P:

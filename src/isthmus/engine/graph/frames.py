@@ -1,7 +1,7 @@
-"""The calls of a request node: one in all, one for each element of its loop, and more where it recurses.
+"""Makes the calls of a request node: a single one, or one per item of its loop, and more where it recurses.
 
-A frame is one of them. It is known by its `place`, which is the same in every run over the same records; so a
-durable run can say which frames it has finished.
+A frame is one of these calls before its values are rendered. Its `place` is the same in every run over the
+same records, so that a durable run can store which frames it has finished.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from isthmus.definitions.json_values import merge_deep
 from isthmus.definitions.nodes import RequestNode
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.evaluation import evaluate_mapping, unresolved_placeholder_error
+from isthmus.engine.evaluation import evaluate_mapping, render, render_or_undefined, render_strict
 from isthmus.engine.graph.node_scopes import RESOURCES, Bindings, NodeScope
 from isthmus.engine.graph.structure import find_own_paths
 from isthmus.engine.queries import format_scalar
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED, Expression
-from isthmus.expressions.placeholders import PlaceholderError, Template
+from isthmus.expressions.placeholders import Template
 
 __all__ = [
     "MAX_DEPTH",
@@ -49,61 +50,66 @@ class ParseNodeCall(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallFrame:
-    """`place`: the loop's turn where there is one, then the page and the record of each recursion. `depth`:
-    how many recursions lead here."""
+    """One call of a request node. `place`: the number of the loop's turn where there is a loop, then the
+    page and the record of each recursion. `bindings`: the current items of loops. `depth`: how many
+    recursions lead here."""
 
     place: tuple[int, ...] = ()
     bindings: Bindings = ()
     depth: int = 0
 
-    def turn(self, node: RequestNode) -> int | None:
-        """The number of the loop's element, from 0; None without a loop."""
+    def find_turn(self, node: RequestNode) -> int | None:
+        """The number of the loop's turn, from 0; None for a node without a loop."""
         return self.place[0] if node.loop_on is not None else None
 
 
 def make_first_frames(node: RequestNode, scope: NodeScope) -> list[CallFrame]:
+    """The frames of a node before any recursion: one, or one per item of its loop."""
     if node.loop_on is None:
         return [CallFrame()]
-    return [CallFrame((index,), bindings) for index, bindings in enumerate(scope.elements(node.loop_on))]
+    return [CallFrame((index,), bindings) for index, bindings in enumerate(scope.iterate_loop(node.loop_on))]
 
 
 def make_recursive_frames(
     name: str, node: RequestNode, scope: NodeScope, frame: CallFrame, page: int, records: Sequence[Any]
 ) -> Iterable[CallFrame]:
-    """The frames that `recurse` adds for the records of one page. Beyond 50 deep there are none.
+    """The frames that `recurse` adds for the records of one page. Deeper than 50 recursions there are none.
 
-    Raises BadRequest for a condition that cannot be rendered.
+    `name`: of the node. Raises BadRequest for a condition that cannot be rendered.
     """
     if node.recurse is None or node.recurse.condition is None or frame.depth >= MAX_DEPTH:
         return
     for index, record in enumerate(records):
         inside = tuple(((RESOURCES, *path), record) for path in find_own_paths(name, node))
         bindings = (*frame.bindings, *inside)
-        names = scope.of_templates(bindings)
-        if _is_truthy_in_javascript(
-            _render_or_undefined(f"{name}.recurse.if", node.recurse.condition, names)
-        ):
+        names = scope.make_template_names(bindings)
+        condition = render_or_undefined(node.recurse.condition, names, f"{name}.recurse.if")
+        if _is_truthy_in_javascript(condition):
             yield CallFrame((*frame.place, page, index), bindings, frame.depth + 1)
 
 
 def _is_truthy_in_javascript(value: Any) -> bool:
-    """As a JavaScript condition has it (`syncs.md` A-33); what has no value is false."""
+    """True if a JavaScript condition would be true for the value: objects and arrays are, also empty ones;
+    what has no value is not."""
     return value is not UNDEFINED and (isinstance(value, (list, Mapping)) or bool(value))
 
 
 async def make_call(
     name: str, node: RequestNode, scope: NodeScope, frame: CallFrame, parse_call: ParseNodeCall
 ) -> Call:
-    """The call of a frame. Raises what `parse_call` raises, BadRequest for an id without a value and for a
-    query that is no object, and MappingFailed for an expression that fails."""
+    """The call of a frame, with its values rendered. `name`: of the node. Raises what `parse_call` raises,
+    BadRequest for an id without a value and for a query that is no object, and MappingFailed for an
+    expression that fails."""
     values = _FrameValues(name, scope, frame.bindings)
-    id = values.strict("id", node.id)
-    query = await values.query("query", node.query)
-    body = await values.body("body", node.body)
+    id = values.render_id("id", node.id)
+    query = await values.render_query("query", node.query)
+    body = await values.render_body("body", node.body)
     if frame.depth and node.recurse is not None:
-        other = values.strict("recurse.config.id", node.recurse.config.id)
+        other = values.render_id("recurse.config.id", node.recurse.config.id)
         id = id if other is None else other
-        query = _merge_deep(query, await values.query("recurse.config.query", node.recurse.config.query))
+        query = merge_deep(
+            query, await values.render_query("recurse.config.query", node.recurse.config.query)
+        )
     call = parse_call(
         name, node.method_name, id=None if id is None else format_scalar(id), query=query, body=body
     )
@@ -114,7 +120,8 @@ async def make_call(
 
 
 def fingerprint_call(call: Call) -> bytes:
-    """Alike for calls that ask the same: a recursion that comes round to one of them ends there."""
+    """Bytes that are equal for calls that ask for the same. A recursion ends at a call that was made
+    already."""
     return orjson.dumps(
         [call.id, call.query.nested, call.remote_query, call.limit, call.cursor],
         default=repr,
@@ -124,35 +131,34 @@ def fingerprint_call(call: Call) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _FrameValues:
-    """The fields of a node, with a frame's names put in."""
+    """Renders the fields of a node with the names of a frame. `name`: of the node, for messages."""
 
     name: str
     scope: NodeScope
     bindings: Bindings
 
-    def strict(self, field: str, template: Template | None) -> Any:
-        """None where the node has no such field. A placeholder in an id must have a value."""
+    def render_id(self, field: str, template: Template | None) -> Any:
+        """The id; None where the node has none. Raises BadRequest for a placeholder without a value."""
         if template is None:
             return None
-        try:
-            value = template.render_strict(self.scope.of_templates(self.bindings))
-        except PlaceholderError as error:
-            raise unresolved_placeholder_error(f"{self.name}.{field}", error) from error
+        names = self.scope.make_template_names(self.bindings)
+        value = render_strict(template, names, f"{self.name}.{field}")
         return None if value is UNDEFINED else value
 
-    async def query(self, field: str, value: Template | Expression | None) -> dict[str, Any]:
-        """A parameter whose placeholder has no value is left out, and the log says so."""
+    async def render_query(self, field: str, value: Template | Expression | None) -> dict[str, Any]:
+        """The query parameters. One whose placeholder has no value is left out, which is logged. Raises
+        BadRequest for anything but an object."""
         where = f"{self.name}.{field}"
         if value is None:
             return {}
         if isinstance(value, Expression):
-            found = await evaluate_mapping(where, value, self.scope.of_expressions(self.bindings))
+            found = await evaluate_mapping(where, value, self.scope.make_expression_names(self.bindings))
         else:
-            names = self.scope.of_templates(self.bindings)
-            found = _render_or_undefined(where, value, names)
-            lost = [each.text for each in value.placeholders if _lacks_value(each, names)]
-            if lost:
-                _LOG.warning("%s: %s had no value, and is left out", where, ", ".join(lost))
+            names = self.scope.make_template_names(self.bindings)
+            found = render_or_undefined(value, names, where)
+            missing = [each.text for each in value.placeholders if _lacks_value(each, names)]
+            if missing:
+                _LOG.warning("%s: %s had no value, and is left out", where, ", ".join(missing))
         if found is UNDEFINED or found is None:
             return {}
         if not isinstance(found, Mapping):
@@ -162,38 +168,19 @@ class _FrameValues:
             )
         return dict(found)
 
-    async def body(self, field: str, value: Template | Expression | None) -> Any:
+    async def render_body(self, field: str, value: Template | Expression | None) -> Any:
+        """The body; NO_BODY for none."""
         where = f"{self.name}.{field}"
         if value is None:
             return NO_BODY
         if isinstance(value, Expression):
-            found = await evaluate_mapping(where, value, self.scope.of_expressions(self.bindings))
+            found = await evaluate_mapping(where, value, self.scope.make_expression_names(self.bindings))
         else:
-            try:
-                found = value.render(self.scope.of_templates(self.bindings))
-            except PlaceholderError as error:
-                raise unresolved_placeholder_error(where, error) from error
+            found = render(value, self.scope.make_template_names(self.bindings), where)
         return NO_BODY if found is UNDEFINED else found
 
 
 def _lacks_value(placeholder: Any, names: Mapping[str, Any]) -> bool:
+    """True if the placeholder has neither a value nor a default."""
     has_other = placeholder.default or placeholder.or_null or placeholder.or_undefined
     return not has_other and placeholder.find(names) is None
-
-
-def _render_or_undefined(where: str, template: Template, names: Mapping[str, Any]) -> Any:
-    try:
-        return template.render_or_undefined(names)
-    except PlaceholderError as error:
-        raise unresolved_placeholder_error(where, error) from error
-
-
-def _merge_deep(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    """Objects by key at every depth; anything else as `high` has it."""
-    result = dict(low)
-    for key, value in high.items():
-        below = result.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            value = _merge_deep(below, value)
-        result[key] = value
-    return result

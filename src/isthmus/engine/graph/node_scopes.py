@@ -1,8 +1,7 @@
-"""What a node sees: the records of the nodes before it, and inside a loop the one record it is at
-(`api.md` §4.5, `syncs.md` §1.8).
+"""Makes the names that the templates and expressions of a node see: the records of the nodes before it.
 
-Templates and expressions see the same names. At the level of a whole node a path holds the array of records;
-inside a loop, the current one. A template that goes on from an array by a name reads its first record.
+Both see the same names. For a whole node, a path holds the array of records; inside a loop, the current
+record. A template that reads a name of an array reads it of the first record.
 """
 
 from __future__ import annotations
@@ -20,20 +19,22 @@ __all__ = ["Bindings", "NodeScope", "ProducedRecord"]
 RESOURCES: Final = "resources"
 
 Bindings = tuple[tuple[Path, Any], ...]
-"""Whole paths and what stands there instead of the array, outermost loop first."""
+"""The paths of loops and the current item of each, which stands there instead of the array; outermost
+first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProducedRecord:
-    """One record, and where the loops were when it was made: a loop over it is inside those."""
+    """One record of a node. `bindings`: of the loops that it was made in; a loop over it is nested in
+    those."""
 
     value: Any
     bindings: Bindings = ()
 
 
 class NodeScope:
-    """`results`: of the nodes that ended. `roots`: the further names (`args`, ...), which hide keys of the
-    account's context and are never hidden by them."""
+    """The names that one node sees. `results`: the records of the nodes that ended, by name. `roots`: further
+    names (`args`, …), which hide keys of the account's context."""
 
     def __init__(
         self,
@@ -49,19 +50,21 @@ class NodeScope:
         self._expressions: dict[str, Any] | None = None
         self._templates: dict[str, Any] | None = None
 
-    def of_expressions(self, bindings: Bindings = ()) -> dict[str, Any]:
+    def make_expression_names(self, bindings: Bindings = ()) -> dict[str, Any]:
+        """The names that expressions see inside of the loops of `bindings`."""
         if self._expressions is None:
             self._expressions = {**self._names, RESOURCES: _nest_by_path(self._arrays, list)}
         return _bind(self._expressions, bindings)
 
-    def of_templates(self, bindings: Bindings = ()) -> dict[str, Any]:
+    def make_template_names(self, bindings: Bindings = ()) -> dict[str, Any]:
+        """The names that templates see inside of the loops of `bindings`."""
         if self._templates is None:
             self._templates = {**self._names, RESOURCES: _nest_by_path(self._arrays, Records)}
         return _bind(self._templates, bindings)
 
-    def elements(self, dotted: str) -> Iterator[Bindings]:
-        """The bindings of a loop's turns: of an array one for each element, of anything else that is there
-        one, of nothing none. Below records, the path is read in each of them."""
+    def iterate_loop(self, dotted: str) -> Iterator[Bindings]:
+        """The bindings of each turn of a loop over a dotted path: one per item of an array, one for any other
+        value, none for nothing. A path that goes on below records is read in each of them."""
         path = tuple(dotted.split("."))
         if path[0] != RESOURCES:
             for item in _collect_items(self._names, path):
@@ -84,21 +87,22 @@ class NodeScope:
 def _collect_arrays(
     graph: Graph, name: str, results: Mapping[str, Sequence[ProducedRecord]]
 ) -> dict[Path, Sequence[ProducedRecord]]:
-    """What is read at each path. Of nodes that share one, the nearest wins; of those that the node itself
-    waits for, all, in the order written (A28)."""
+    """The records that a node reads at each path. Nodes that it waits for directly, and that share a path,
+    are all read there, in the order written; of other nodes that share one, the nearest."""
     found: dict[Path, Sequence[ProducedRecord]] = {}
-    for before in graph.before(name):
+    for before in graph.find_predecessors(name):
         for path in graph.read_at[before]:
             found[path] = results.get(before, ())
     direct: dict[Path, list[ProducedRecord]] = {}
     for before in (each for each in graph.nodes if each in graph.edges[name]):
-        for path in graph.own_paths(before):
+        for path in graph.find_own_paths(before):
             direct.setdefault(path, []).extend(results.get(before, ()))
     return {**found, **direct}
 
 
 def _nest_by_path(arrays: Mapping[Path, Sequence[ProducedRecord]], kind: type[list[Any]]) -> dict[str, Any]:
-    """Nested by path; where a short path stands in the way of a longer one, the longer is left out."""
+    """The records as nested objects by the segments of their paths. Where a shorter path is in the way of a
+    longer one, the longer is left out. `kind`: the type of the lists."""
     tree: dict[str, Any] = {}
     for path in sorted(arrays, key=len):
         level = tree
@@ -113,12 +117,14 @@ def _nest_by_path(arrays: Mapping[Path, Sequence[ProducedRecord]], kind: type[li
 
 
 def _bind(names: dict[str, Any], bindings: Bindings) -> dict[str, Any]:
+    """A copy of the names with the current items of loops at their paths."""
     for path, value in bindings:
         names = _replace_at(names, path, value)
     return names
 
 
 def _replace_at(value: Any, path: Path, leaf: Any) -> Any:
+    """A copy of `value` with `leaf` at a path."""
     if not path:
         return leaf
     copy = dict(value) if isinstance(value, Mapping) else {}
@@ -127,7 +133,7 @@ def _replace_at(value: Any, path: Path, leaf: Any) -> Any:
 
 
 def _collect_items(value: Any, path: Path) -> list[Any]:
-    """What a loop goes over; arrays on the way are gone through."""
+    """The items at a path that a loop runs over; arrays on the way are flattened."""
     if isinstance(value, list):
         return [found for item in value for found in _collect_items(item, path)] if path else list(value)
     if not path:

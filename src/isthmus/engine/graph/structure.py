@@ -16,19 +16,23 @@ __all__ = ["Graph", "Path", "find_own_paths", "find_references"]
 
 _MAX_SHOWN: Final = 3
 
+Path = tuple[str, ...]
+"""Where records are read, below `resources`: `("ticketing", "tickets")`, or a node's name alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """`nodes`: by their names, in the order written. `edges`: of each, the names it waits for. `order`: every
-    name after those it waits for. `read_at`: of each, the paths below `resources` where others read it."""
+    """The nodes of a batch and their dependencies. `nodes`: by name, in the order written. `edges`: by
+    name, the nodes that each waits for. `order`: the names, each behind those that it waits for.
+    `read_at`: by name, the paths below `resources` where others read its records."""
 
     nodes: Mapping[str, Node]
     edges: Mapping[str, tuple[str, ...]]
     order: tuple[str, ...]
     read_at: Mapping[str, tuple[Path, ...]]
 
-    def before(self, name: str) -> tuple[str, ...]:
-        """All that a node waits for, whether it names them or not, each after those it waits for itself."""
+    def find_predecessors(self, name: str) -> tuple[str, ...]:
+        """All nodes that a node waits for, directly or not, each behind those that it waits for itself."""
         found: set[str] = set()
         waiting = list(self.edges[name])
         while waiting:
@@ -38,13 +42,13 @@ class Graph:
                 waiting += self.edges[each]
         return tuple(each for each in self.order if each in found)
 
-    def own_paths(self, name: str) -> tuple[Path, ...]:
+    def find_own_paths(self, name: str) -> tuple[Path, ...]:
         return find_own_paths(name, self.nodes[name])
 
     @classmethod
-    def of(cls, nodes: Sequence[Node], *, where: str = "resources") -> Graph:
-        """Raises BadRequest naming the nodes whose names clash, whose dependencies nobody has, or that wait
-        for each other. `where`: the field that holds the nodes."""
+    def from_nodes(cls, nodes: Sequence[Node], *, where: str = "resources") -> Graph:
+        """The graph of nodes. `where`: the field that holds them, for messages. Raises BadRequest for
+        nodes with the same name, for unknown dependencies, and for nodes that wait for each other."""
         named, failures = _name_nodes(nodes, where)
         edges: dict[str, tuple[str, ...]] = {}
         for index, (name, node) in enumerate(named):
@@ -66,7 +70,8 @@ class Graph:
 
 
 def find_own_paths(name: str, node: Node) -> tuple[Path, ...]:
-    """Where the records of a node are read, below `resources`: its name, and a request's resource."""
+    """The paths below `resources` where a node's records are read: its name, and the resource of a
+    request."""
     if not isinstance(node, RequestNode):
         return ((name,),)
     resource = tuple(node.resource.split("/"))
@@ -74,7 +79,8 @@ def find_own_paths(name: str, node: Node) -> tuple[Path, ...]:
 
 
 def _name_nodes(nodes: Sequence[Node], where: str) -> tuple[list[tuple[str, Node]], list[dict[str, str]]]:
-    """A request without a name has that of its resource; the second of one resource is `resource#2`."""
+    """The nodes with their names, and failures for names used twice. A request without a name has that of its
+    resource; the second of one resource is `resource#2`."""
     given = [node.name for node in nodes if node.name is not None]
     taken: set[str] = set()
     named: list[tuple[str, Node]] = []
@@ -97,14 +103,15 @@ def _name_nodes(nodes: Sequence[Node], where: str) -> tuple[list[tuple[str, Node
 
 
 def _match_dependency(wanted: str, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
-    """The node of this name; else those of this resource. One that has the resource itself means those before
-    it, so that several calls of one resource can follow each other."""
-    mine = named[index][1]
+    """The nodes that an entry of `depends_on` means: the one of this name, else those of this resource. A
+    node of the resource itself means those written before it, so that calls of one resource can follow
+    each other. `index`: of the node that depends."""
+    own_node = named[index][1]
     others = [(at, name, node) for at, (name, node) in enumerate(named) if at != index]
     by_name = [name for _, name, node in others if node.name == wanted]
     if by_name:
         return by_name
-    is_own = isinstance(mine, RequestNode) and mine.resource == wanted
+    is_own = isinstance(own_node, RequestNode) and own_node.resource == wanted
     by_resource = [
         name
         for at, name, node in others
@@ -116,7 +123,8 @@ def _match_dependency(wanted: str, index: int, named: Sequence[tuple[str, Node]]
 def _find_implied_dependencies(
     index: int, named: Sequence[tuple[str, Node]], failures: list[dict[str, str]], where: str
 ) -> Iterator[str]:
-    """Nodes that are read without being named in `depends_on`: reading them means waiting for them."""
+    """The nodes whose records a node reads, which it therefore waits for. A loop over no node is added to
+    `failures`."""
     name, node = named[index]
     own = set(find_own_paths(name, node))
     found = list(find_references(node, [path for each in named for path in find_own_paths(*each)]))
@@ -140,13 +148,15 @@ def _find_implied_dependencies(
 
 
 def _find_nodes_at(path: Path, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
+    """The nodes whose records the node at `index` reads at a path."""
     return _match_dependency("/".join(path), index, named)
 
 
 def _find_read_paths(
     name: str, nodes: Mapping[str, Node], edges: Mapping[str, tuple[str, ...]]
 ) -> tuple[Path, ...]:
-    """A transform or spool of one node stands in its place for those after it (`syncs.md` §1.8)."""
+    """The paths where the records of a node are read. A transform or spool of a single node takes the
+    place of that node for those behind it, so it is read at its paths too."""
     paths = find_own_paths(name, nodes[name])
     if isinstance(nodes[name], RequestNode) or len(edges[name]) != 1:
         return paths
@@ -154,6 +164,7 @@ def _find_read_paths(
 
 
 def _sort_by_dependency(edges: Mapping[str, tuple[str, ...]], where: str) -> tuple[str, ...]:
+    """The names, each behind those that it waits for. Raises BadRequest for a cycle."""
     try:
         return tuple(TopologicalSorter(edges).static_order())
     except CycleError as error:
@@ -169,6 +180,7 @@ def _sort_by_dependency(edges: Mapping[str, tuple[str, ...]], where: str) -> tup
 def _unknown_dependency(
     path: str, name: str, wanted: str, named: Sequence[tuple[str, Any]]
 ) -> dict[str, str]:
+    """The failure for a dependency that no node matches."""
     others = ", ".join(each for each, _ in named if each != name)
     if wanted == name:
         message = f"{name!r} cannot wait for itself"
@@ -186,15 +198,12 @@ def _graph_error(failures: list[dict[str, str]]) -> BadRequest:
     )
 
 
-Path = tuple[str, ...]
-"""Below `resources`: `("ticketing", "tickets")`, or a node's name alone."""
-
-
 def find_references(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
-    """Those of `paths` that the node reads, or reads below; a computed name is not seen."""
+    """Those of `paths` that the node reads, or reads something below of. Names that an expression computes
+    are not found."""
     read = list(_iterate_values(node))
     expressions = [item for item in read if isinstance(item, Expression)]
-    placed = [
+    read_paths = [
         alternative.path[1:]
         for item in read
         if isinstance(item, Template)
@@ -205,15 +214,16 @@ def find_references(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
     if isinstance(node, RequestNode) and node.loop_on is not None:
         loop = tuple(node.loop_on.split("."))
         if loop[0] == "resources":
-            placed.append(loop[1:])
+            read_paths.append(loop[1:])
     for path in dict.fromkeys(paths):
-        if any(each[: len(path)] == path for each in placed) or any(
+        if any(each[: len(path)] == path for each in read_paths) or any(
             each.reads_path("resources", *path) for each in expressions
         ):
             yield path
 
 
 def _iterate_values(node: Node) -> Iterator[Template | Expression | None]:
+    """The templates and expressions of a node; None for a field that it does not have."""
     match node:
         case TransformNode():
             yield node.config.expression

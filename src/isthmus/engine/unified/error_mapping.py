@@ -1,4 +1,4 @@
-"""The error path of a unified call (`definitions.md` §4.3)."""
+"""Words the errors of unified calls: by the mapping's `error_mapping`, with insights for the caller."""
 
 from __future__ import annotations
 
@@ -31,37 +31,45 @@ _RESERVED_KEYS: Final = frozenset(
 
 
 async def to_unified_error(
-    plan: MappingPlan, said: CallerInput, cursor: str | None, failed: ProviderFailure, scopes: tuple[str, ...]
+    plan: MappingPlan,
+    caller: CallerInput,
+    cursor: str | None,
+    failed: ProviderFailure,
+    scopes: tuple[str, ...],
 ) -> RemoteError:
-    """The third party's error as `error_mapping` words it, else as the provider did. Throttling stays a 429:
-    clients and batches wait for nothing else."""
-    shaped = await _map_error(plan, said, cursor, failed)
+    """The provider's error as `error_mapping` words it, else as the provider did. Throttling stays a 429,
+    because clients and batches recognise it by that.
+
+    `cursor`: as expressions see it. `scopes`: the OAuth scopes that the call needs.
+    """
+    mapped = await _map_error(plan, caller, cursor, failed)
     message, error, status, extra = failed.message, failed.verdict.error, failed.status, {}
-    if isinstance(shaped, str):
-        message = shaped
-    elif isinstance(shaped, dict):
-        message = shaped["message"] if isinstance(shaped.get("message"), str) else message
-        error = shaped["error"] if isinstance(shaped.get("error"), str) else error
-        status = status if status == _THROTTLED else read_error_status(shaped) or status
-        extra = {name: value for name, value in shaped.items() if name not in _RESERVED_KEYS}
+    if isinstance(mapped, str):
+        message = mapped
+    elif isinstance(mapped, dict):
+        message = mapped["message"] if isinstance(mapped.get("message"), str) else message
+        error = mapped["error"] if isinstance(mapped.get("error"), str) else error
+        status = status if status == _THROTTLED else read_error_status(mapped) or status
+        extra = {name: value for name, value in mapped.items() if name not in _RESERVED_KEYS}
     return RemoteError(
         message,
         status=status,
         raw_response=failed.raw,
         error=error,
         extra=extra,
-        insight=make_insights(plan, failed.status, scopes, said),
+        insight=make_insights(plan, failed.status, scopes, caller),
         headers=failed.headers_for_caller(),
     )
 
 
 def make_insights(
-    plan: MappingPlan, status: int, scopes: tuple[str, ...], said: CallerInput
+    plan: MappingPlan, status: int, scopes: tuple[str, ...], caller: CallerInput
 ) -> dict[str, Any]:
-    """Each `{description, value?}`, by the rules of `definitions.md` §4.3.5."""
+    """The insights of an error of the provider by name, each `{description, value?}`. `scopes`: the OAuth
+    scopes that the call needs."""
     found: dict[str, Any] = {
         "remote_error": {"description": "The provider answered the call with an error."},
-        **make_remote_insights(status, scopes, said.context),
+        **make_remote_insights(status, scopes, caller.context),
         **make_conditional_insights(plan.query_schema, plan.body_schema),
     }
     if status == _THROTTLED:
@@ -72,13 +80,13 @@ def make_insights(
 
 
 async def _map_error(
-    plan: MappingPlan, said: CallerInput, cursor: str | None, failed: ProviderFailure
+    plan: MappingPlan, caller: CallerInput, cursor: str | None, failed: ProviderFailure
 ) -> Any:
-    """What `error_mapping` gives; UNDEFINED where there is none or it fails itself."""
+    """The value of `error_mapping`; UNDEFINED where there is none, or it fails."""
     expression = plan.mapping.error_mapping
     if expression is None:
         return UNDEFINED
-    scope = {**said.scope(cursor), "headers": failed.headers, "error": failed.body, "body": failed.body}
+    scope = {**caller.scope(cursor), "headers": failed.headers, "error": failed.body, "body": failed.body}
     try:
         return await evaluate_mapping("error_mapping", expression, scope)
     except MappingFailed as error:

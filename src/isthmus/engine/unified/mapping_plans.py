@@ -1,4 +1,4 @@
-"""What of a mapping can be worked out before any call."""
+"""Compiles mappings to plans: what is known of a unified call before it is made."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _CURSORS: Final = ("next_cursor", "prev_cursor")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnifiedTarget:
-    """Which unified resource is called, what the environment's model says of it, and of which integration's
-    account (its name; "" where nobody asks)."""
+    """The unified resource that is called. `definition`: what the environment's model says of it.
+    `integration`: the name of the account's integration, "" where it does not matter."""
 
     model: str
     resource: str
@@ -48,14 +48,15 @@ class UnifiedTarget:
 
 @dataclass(frozen=True, slots=True)
 class ResponseView:
-    """What an expression reads of an answer (§3.4). `virtual`: the keys that `response` needs beside the
-    data's own. `reads_whole`: where the data is no object, it reads `response` as the whole answer."""
+    """What a mapping reads of an answer. `virtual`: the keys among `body`, `headers` and `statusCode` that
+    it reads, which `response` needs beside the data's own. `reads_whole`: it reads `response` as the whole
+    answer where the data is no object."""
 
     virtual: tuple[str, ...]
     reads_whole: bool
 
     @classmethod
-    def of(cls, mapping: Expression | ObjectMapping | None) -> ResponseView:
+    def from_mapping(cls, mapping: Expression | ObjectMapping | None) -> ResponseView:
         if mapping is None:
             return cls((), reads_whole=False)
         return cls(
@@ -66,6 +67,8 @@ class ResponseView:
 
 @dataclass(frozen=True, slots=True)
 class SideLoadPlan:
+    """One side load of a mapping. `key`: of the record, for its mapped answer."""
+
     key: str
     spec: SideLoad
     response: ResponseView
@@ -73,11 +76,12 @@ class SideLoadPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MappingPlan:
-    """`response`, `header_response`: what the two mappings of an answer read. `handles_remote_data`: the
-    body's mapping reads `remote_data` itself, so nothing more is done with it. `scopes`: OAuth scopes that
-    the model names for this integration and method, beside those of the provider's method. `names_cursors`,
-    `names_way_back`: the mapping of the answer may set cursors itself, and `prev_cursor` among them.
-    `places_cursor`: the body's mapping reads the cursor itself, so no page overwrites where it put it."""
+    """A mapping, compiled for one unified method. `response`, `header_response`: what the two mappings of an
+    answer read. `handles_remote_data`: the body's mapping reads `remote_data` itself, so nothing more is done
+    with it. `scopes`: OAuth scopes that the model names for this integration and method, beside those of the
+    provider's method. `names_cursors`, `names_way_back`: the mapping of the answer may set cursors itself,
+    and `prev_cursor` among them. `places_cursor`: the body's mapping reads the cursor itself, so no page
+    overwrites where it put it."""
 
     mapping: MappingConfig
     definition: UnifiedResource
@@ -97,8 +101,8 @@ _PLANS: Final[PlanCache[MappingConfig, tuple[str, str], MappingPlan]] = PlanCach
 
 
 def plan_mapping(mapping: MappingConfig, target: UnifiedTarget, method: str) -> MappingPlan:
-    """The plan of a mapping, the same for the same objects. Raises NotExecutable for a field that is not
-    executed yet."""
+    """The plan of a mapping, the same object for the same mapping and target. Raises NotExecutable for a
+    field that is not supported yet."""
     plans = _PLANS.entries_of(mapping)
     key = (target.integration, method)
     plan = plans.get(key)
@@ -121,10 +125,10 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
         body_schema=InputSchema(
             merge_schemas(definition.request_body_schema.get(method), mapping.request_body_schema)
         ),
-        response=ResponseView.of(mapping.response_mapping),
-        header_response=ResponseView.of(mapping.response_header_mapping),
+        response=ResponseView.from_mapping(mapping.response_mapping),
+        header_response=ResponseView.from_mapping(mapping.response_header_mapping),
         side_loads=tuple(
-            SideLoadPlan(key, spec, ResponseView.of(spec.response_mapping))
+            SideLoadPlan(key, spec, ResponseView.from_mapping(spec.response_mapping))
             for key, spec in mapping.side_load.items()
         ),
         handles_remote_data=body_mapping is not None and body_mapping.reads_field("remote_data"),
@@ -136,7 +140,7 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
 
 
 def merge_schemas(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The mapping's schema over the model's: objects by key, anything else as the mapping says."""
+    """Two layers of a JSON Schema merged: objects by key, anything else as `high` (the mapping) has it."""
     if not low or not high:
         return high or low
     return {
@@ -166,7 +170,8 @@ async def choose_name(
     default: str,
     scope: Mapping[str, Any],
 ) -> str:
-    """The proxy resource or method. Raises BadRequest for a computed name outside its list."""
+    """The name of the proxy resource or method that a mapping chooses; `default` where it does not choose.
+    `field`: `resource` or `method`. Raises BadRequest for a computed name outside of its list."""
     if choice is None:
         return default
     if isinstance(choice, str):

@@ -1,4 +1,4 @@
-"""The pipeline of a unified call, step by step."""
+"""Makes unified calls: prepares the call, runs its steps, sends the request, maps the answer to records."""
 
 from __future__ import annotations
 
@@ -60,28 +60,30 @@ async def call_method(
     *,
     clock: Clock = _CLOCK,
 ) -> CallResult:
-    """One call of a unified method through a mapping whose layers are merged.
+    """Calls a unified method through its mapping, whose layers are merged. `list` gives a ListResult, any
+    other method a ValueResult, and bytes a StreamResult.
 
-    Raises what `proxy.call` raises, and MappingFailed for an expression that fails. Remote errors are
-    worded by `error_mapping` and carry insights.
+    Raises what `proxy.call_method` raises, and MappingFailed for an expression that fails. Errors of the
+    provider are worded by `error_mapping` and carry insights.
     """
-    ready = await prepare_call(config, target, mapping, call, upstream.context)
-    said = ready.said
+    prepared = await prepare_call(config, target, mapping, call, upstream.context)
+    caller = prepared.caller
     if mapping.before:
-        said = await _run_steps_before(upstream, config, ready, clock)
-    run = _UnifiedCall(upstream, config, ready.plan, ready.method, said, clock)
+        caller = await _run_steps_before(upstream, config, prepared, clock)
+    run = _UnifiedCall(upstream, config, prepared.plan, prepared.method, caller, clock)
     if call.method == "list":
-        return await _call_list(run, target, ready.cursor)
+        return await _call_list(run, target, prepared.cursor)
     return await _call_single(run, target)
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedCall:
-    """A call before its first step: what is asked, by which mapping, of which of the provider's methods."""
+    """A unified call before its first step: the caller's input, the mapping, the provider's method, and the
+    cursor of the page."""
 
     plan: MappingPlan
     method: MethodPlan
-    said: CallerInput
+    caller: CallerInput
     cursor: str | None
 
 
@@ -92,25 +94,28 @@ async def prepare_call(
     call: Call,
     context: Mapping[str, Any],
 ) -> PreparedCall:
-    """Raises NotFound, BadRequest and MappingFailed: what a call meets before anything is sent."""
+    """Chooses the mapping and the provider's method of a call, and checks the caller's input.
+
+    Raises NotFound, BadRequest and MappingFailed, as the call does before anything is sent.
+    """
     require_method(target, call.method)
     plan = plan_mapping(mapping, target, call.method)
-    said, cursor = read_caller_input(plan, call, context)
-    # Bytes that pass through are the provider's body; what the unified one asks for is not in them.
+    caller, cursor = read_caller_input(plan, call, context)
+    # Bytes that pass through are the provider's body: the required fields of a unified body are not in them.
     body_schema = _ANY_INPUT if call.body_passthrough else plan.body_schema
-    require_inputs(plan.query_schema, body_schema, said.query, call.body)
-    seen = said.scope(cursor)
-    chooses = {**{name: seen[name] for name in ("query", "rawQuery", "context")}, "body": call.body}
-    resource = await choose_name("resource", mapping.resource, target.resource, chooses)
-    name = await choose_name("method", mapping.method, call.method, chooses)
+    require_inputs(plan.query_schema, body_schema, caller.query, call.body)
+    shared = caller.scope(cursor)
+    scope = {**{name: shared[name] for name in ("query", "rawQuery", "context")}, "body": call.body}
+    resource = await choose_name("resource", mapping.resource, target.resource, scope)
+    name = await choose_name("method", mapping.method, call.method, scope)
     method = _use_upload_format(plan_method(config, resource, name), mapping)
     if call.goes_back and method.paginator is not None and not plan.names_way_back:
         require_backward_paging(method.paginator)
-    return PreparedCall(plan, method, said, cursor)
+    return PreparedCall(plan, method, caller, cursor)
 
 
 def _use_upload_format(method: MethodPlan, mapping: MappingConfig) -> MethodPlan:
-    """The method as it sends a file, where the mapping says that one goes out."""
+    """The method with the body format of uploads, where the mapping sends the caller's bytes as a file."""
     upload = find_upload(mapping.file_upload)
     if upload is None or method.definition.body_format == upload.body_format:
         return method
@@ -120,15 +125,15 @@ def _use_upload_format(method: MethodPlan, mapping: MappingConfig) -> MethodPlan
 
 @dataclass(frozen=True, slots=True)
 class CallStepScope:
-    """Of the steps before and after a call (`definitions.md` §3.4)."""
+    """What the steps before and after a call see."""
 
-    said: CallerInput
+    caller: CallerInput
 
     def names(self, progress: Progress, context: Mapping[str, Any]) -> dict[str, Any]:
-        call = self.said.call
+        call = self.caller.call
         return {
             "id": UNDEFINED if call.id is None else call.id,
-            "query": self.said.query,
+            "query": self.caller.query,
             "body": call.body,
             "context": context,
             "data": progress.data,
@@ -142,91 +147,95 @@ class CallStepScope:
 async def _run_steps_before(
     upstream: Upstream,
     config: IntegrationConfig,
-    ready: PreparedCall,
+    prepared: PreparedCall,
     clock: Clock,
 ) -> CallerInput:
-    plan, said = ready.plan, ready.said
-    runner = StepRunner(upstream, config, CallStepScope(said), "before", clock)
+    """The caller's input with the results of the steps before the call, and the context as they left it."""
+    plan, caller = prepared.plan, prepared.caller
+    runner = StepRunner(upstream, config, CallStepScope(caller), "before", clock)
     try:
         progress = await runner.run(plan.mapping.before)
     except RemoteError as failed:
         failed.insight.update(
-            make_insights(plan, failed.status, (*ready.method.definition.scopes, *plan.scopes), said)
+            make_insights(plan, failed.status, (*prepared.method.definition.scopes, *plan.scopes), caller)
         )
         raise
-    return replace(said, before=progress.named, context=upstream.context)
+    return replace(caller, before=progress.named, context=upstream.context)
 
 
 @dataclass(frozen=True, slots=True)
 class _UnifiedCall:
-    """One call on its way: what does not change from page to page."""
+    """One unified call under way: what is the same for every page."""
 
     upstream: Upstream
     config: IntegrationConfig
     plan: MappingPlan
     method: MethodPlan
-    said: CallerInput
+    caller: CallerInput
     clock: Clock
 
-    async def fetch(self, cursor: str | None) -> Page | StreamResult:
-        """One page of records as the caller gets them: what a step after leaves empty is followed, too. Of
-        nothing, while there is more to come, no step is run."""
+    async def fetch_page(self, cursor: str | None) -> Page | StreamResult:
+        """One page of records, after side loads and the steps after the call, which are not run for an empty
+        page that has a next one."""
         shown = visible_cursor(self.method.paginator, cursor)
-        inputs = await map_request(self.plan, self.method, self.said, shown)
+        inputs = await map_request(self.plan, self.method, self.caller, shown)
         try:
             answer = await fetch_answer(self.upstream, self.method, inputs, cursor, self.clock)
         except (ProviderFailure, RemoteError) as failed:
-            raise await self.error(failed, shown) from failed
+            raise await self.to_caller_error(failed, shown) from failed
         if answer.stream is not None:
             return answer.to_stream_result(answer.stream)
-        page = await map_page(self.plan, self.said, shown, inputs, answer)
+        page = await map_page(self.plan, self.caller, shown, inputs, answer)
         if not self.plan.side_loads and not self.plan.mapping.after:
             return page
         if not page.records and page.next_cursor is not None:
             return page
-        value = await self.completed(page.records)
+        value = await self.complete(page.records)
         records = as_records(None if value is UNDEFINED else value)
         return replace(page, records=[each for each in records if each is not None])
 
-    async def completed(self, value: Any) -> Any:
-        """The mapped record or list of them, with what is loaded beside each, after the steps after."""
+    async def complete(self, value: Any) -> Any:
+        """The mapped record, or list of records, with what is loaded beside each, as the steps after the call
+        return it."""
         plan = self.plan
         if plan.side_loads:
-            loads = SideLoads(self.upstream, self.config, plan.side_loads, self.said, self.clock)
-            several = value if isinstance(value, list) else [value]
-            loaded = await loads.onto(several)
+            loads = SideLoads(self.upstream, self.config, plan.side_loads, self.caller, self.clock)
+            records = value if isinstance(value, list) else [value]
+            loaded = await loads.load(records)
             value = loaded if isinstance(value, list) else loaded[0]
         if not plan.mapping.after:
             return value
-        runner = StepRunner(self.upstream, self.config, CallStepScope(self.said), "after", self.clock)
+        runner = StepRunner(self.upstream, self.config, CallStepScope(self.caller), "after", self.clock)
         try:
             return (await runner.run(plan.mapping.after, Progress(data=value, is_after=True))).data
         except RemoteError as failed:
-            raise await self.error(failed, None) from failed
+            raise await self.to_caller_error(failed, None) from failed
 
-    async def answer(self) -> ProviderAnswer:
-        inputs = await map_request(self.plan, self.method, self.said, None)
+    async def fetch_answer(self) -> ProviderAnswer:
+        """The answer to a call that is no list."""
+        inputs = await map_request(self.plan, self.method, self.caller, None)
         try:
             return await fetch_answer(self.upstream, self.method, inputs, None, self.clock)
         except (ProviderFailure, RemoteError) as failed:
-            raise await self.error(failed, None) from failed
+            raise await self.to_caller_error(failed, None) from failed
 
-    async def error(self, failed: ProviderFailure | RemoteError, cursor: str | None) -> RemoteError:
-        """A RemoteError comes from an account that is closed for a while: nothing was answered to map."""
+    async def to_caller_error(self, failed: ProviderFailure | RemoteError, cursor: str | None) -> RemoteError:
+        """The error that the caller gets. A ProviderFailure goes through `error_mapping`; a RemoteError is
+        that of an account that waits, and there is no answer to map."""
         scopes = (*self.method.definition.scopes, *self.plan.scopes)
         if isinstance(failed, ProviderFailure):
-            return await to_unified_error(self.plan, self.said, cursor, failed, scopes)
-        failed.insight.update(make_insights(self.plan, failed.status, scopes, self.said))
+            return await to_unified_error(self.plan, self.caller, cursor, failed, scopes)
+        failed.insight.update(make_insights(self.plan, failed.status, scopes, self.caller))
         return failed
 
 
 async def _call_list(
     run: _UnifiedCall, target: UnifiedTarget, cursor: str | None
 ) -> ListResult | StreamResult:
-    page = await fetch_filled_page(run.fetch, cursor)
+    page = await fetch_filled_page(run.fetch_page, cursor)
     if isinstance(page, StreamResult):
         return page
-    options, schema = run.said.call.response_options, target.definition.record_schema
+    options, schema = run.caller.call.response_options, target.definition.record_schema
     records: list[Any] = [shape_record(record, options, schema) for record in page.records]
     return ListResult(
         key_records(page.records, records, options.key_by) if options.key_by else records,
@@ -238,14 +247,14 @@ async def _call_list(
 
 
 async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult | StreamResult:
-    call = run.said.call
-    answer = await run.answer()
+    call = run.caller.call
+    answer = await run.fetch_answer()
     if answer.stream is not None:
         return answer.to_stream_result(answer.stream)
-    value = await map_value(run.plan, run.said, answer)
+    value = await map_value(run.plan, run.caller, answer)
     if run.plan.side_loads or run.plan.mapping.after:
-        value = await run.completed(value)
-    headers = await map_headers(run.plan, run.said, None, answer)
+        value = await run.complete(value)
+    headers = await map_headers(run.plan, run.caller, None, answer)
     if call.method == "delete":
         return ValueResult(deleted_record(_find_deleted_id(call, value)), headers)
     schema = target.definition.record_schema
@@ -259,6 +268,7 @@ async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult 
 
 
 def _find_deleted_id(call: Call, record: Any) -> str | None:
-    """From the path, else from the mapped record, else as the caller named it; unified ids are text."""
+    """The id of the deleted record as text: from the path, else from the mapped record, else as the caller
+    named it in the query or body."""
     found = record.get("id") if call.id is None and isinstance(record, dict) else None
     return call.record_id if found is None else str(found)

@@ -1,4 +1,10 @@
-"""Maps the query, body, headers and path of a unified call to those of the provider."""
+"""Maps the query, body, headers and path of a unified call to those of the provider's request.
+
+`remote_data` in the body of a write holds further fields for the provider. They are laid under the mapped
+body, so that a mapped field always wins. A client that sends a record back as it read it sends the provider's
+whole record there, which is never forwarded: it is recognised by its own identity, which fields that a client
+means to add do not hold (`docs/explanation/engine.md`).
+"""
 
 from __future__ import annotations
 
@@ -7,12 +13,14 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from isthmus.definitions.json_values import merge_deep
 from isthmus.definitions.mapping import FileUpload, MappingConfig
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.evaluation import (
     evaluate_mapping,
     make_template_scope,
-    unresolved_placeholder_error,
+    render,
+    require_object,
     wrong_result_error,
 )
 from isthmus.engine.method_plans import MethodPlan
@@ -23,7 +31,7 @@ from isthmus.engine.unified.mapping_plans import MappingPlan
 from isthmus.engine.urls import PathTemplate
 from isthmus.expressions import UNDEFINED, run_in_turns
 from isthmus.expressions.host import Blob
-from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
+from isthmus.expressions.placeholders import compile_template
 
 __all__ = [
     "CallerInput",
@@ -35,13 +43,19 @@ __all__ = [
     "read_caller_input",
 ]
 
+_READ_METHODS: Final = frozenset({"list", "get", "delete"})
+_REMOTE_DATA: Final = "remote_data"
+_IDENTITY_NAMES: Final = frozenset(
+    {"id", "uuid", "guid", "uid", "gid", "_id", "key", "self", "href", "url", "@id"}
+)
+_DEFAULT_FIELD: Final = "file"
 _PATH_SYNTAX: Final = re.compile(r"[{}?#\\]")
 
 
 @dataclass(frozen=True, slots=True)
 class CallerInput:
-    """What the caller asked, as expressions see it. `query`: coerced, without platform parameters and
-    cursors. `raw_query`: as sent. `before`: what the steps before the call gave."""
+    """The caller's input as the expressions of a mapping see it. `query`: coerced, without platform
+    parameters and cursors. `raw_query`: as sent. `before`: the results of the steps before the call."""
 
     call: Call
     query: Mapping[str, Any]
@@ -50,7 +64,7 @@ class CallerInput:
     before: Mapping[str, Any] = field(default_factory=dict)
 
     def scope(self, cursor: str | None) -> dict[str, Any]:
-        """The names that most fields share. `cursor`: as expressions see it."""
+        """The names that the expressions of most fields see. `cursor`: as they see it."""
         return {
             "query": add_cursor(self.query, cursor),
             "rawQuery": self.raw_query,
@@ -63,7 +77,8 @@ class CallerInput:
 def read_caller_input(
     plan: MappingPlan, call: Call, context: Mapping[str, Any]
 ) -> tuple[CallerInput, str | None]:
-    """The call with its query coerced, and its cursor, under whichever name it came."""
+    """The caller's input with its query coerced, and its cursor, sent as `next_cursor`, `prev_cursor` or
+    `cursor`."""
     nested = call.query.nested
     alias = nested.get("cursor")
     cursor = call.cursor or (alias if isinstance(alias, str) and alias else None)
@@ -72,12 +87,13 @@ def read_caller_input(
 
 
 async def map_request(
-    plan: MappingPlan, method: MethodPlan, said: CallerInput, cursor: str | None
+    plan: MappingPlan, method: MethodPlan, caller: CallerInput, cursor: str | None
 ) -> MethodInputs:
-    """What the provider's method is given for one page. Raises MappingFailed and BadRequest."""
-    mapping, call = plan.mapping, said.call
-    scope = {**said.scope(cursor), "body": call.body}
-    templates = make_template_scope(said.context, id=call.id, query=scope["query"], body=call.body)
+    """Maps a unified call to what it puts into the request of the provider's method, for one page.
+    `cursor`: as expressions see it. Raises MappingFailed and BadRequest."""
+    mapping, call = plan.mapping, caller.call
+    scope = {**caller.scope(cursor), "body": call.body}
+    templates = make_template_scope(caller.context, id=call.id, query=scope["query"], body=call.body)
     raw = call.passed_through_body
     upload = find_upload(mapping.file_upload)
     if upload is not None:
@@ -85,7 +101,7 @@ async def map_request(
         raw = raw if scope["body"] is NO_BODY else None
     body = NO_BODY if raw is not None else await _make_body(plan, scope, templates, call)
     query, fixed = await _map_query(mapping, scope, templates, call)
-    own = make_template_scope(said.context, id=call.id, query=query, body=body)
+    own = make_template_scope(caller.context, id=call.id, query=query, body=body)
     headers = await _map_headers(mapping, method, scope, own, body)
     is_list = call.method == "list"
     return MethodInputs(
@@ -101,7 +117,7 @@ async def map_request(
         headers=headers,
         forwarded=call.select_headers(method.config.required_headers),
         path=await _map_path(mapping, method, scope, own),
-        limit=call.limit or parse_whole_number(said.query.get("limit")) or None,
+        limit=call.limit or parse_whole_number(caller.query.get("limit")) or None,
         asks_for_list=is_list,
         names_cursors=plan.names_cursors,
         scopes=plan.scopes,
@@ -111,6 +127,7 @@ async def map_request(
 async def _make_body(
     plan: MappingPlan, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
 ) -> Any:
+    """The mapped body, with the caller's further fields under it."""
     body = await _map_body(plan.mapping, scope, templates)
     if plan.handles_remote_data or not isinstance(call.body, dict) or "remote_data" not in call.body:
         return body
@@ -118,9 +135,11 @@ async def _make_body(
 
 
 async def _map_body(mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any]) -> Any:
+    """The body by the mapping: its default `body`, and the result of `request_body_mapping` or the caller's
+    body."""
     default = NO_BODY
     if mapping.body is not None:
-        default = _render(mapping.body, templates, "body")
+        default = render(mapping.body, templates, "body")
         default = NO_BODY if default is UNDEFINED else default
     if mapping.request_body_mapping is None:
         body = drop_remote_data(scope["body"])
@@ -135,20 +154,19 @@ async def _map_body(mapping: MappingConfig, scope: Mapping[str, Any], templates:
 async def _map_query(
     mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
 ) -> tuple[dict[str, Any], frozenset[str]]:
-    """The outbound query, and the names in it that pagination leaves alone."""
+    """The query for the provider, and the names in it that pagination does not overwrite."""
     query: dict[str, Any] = {}
     if mapping.query is not None:
         defaults = mapping.query.render_or_undefined(templates)
-        query.update(_require_object("query", defaults))
+        query.update(require_object(defaults, "query"))
     fixed: set[str] = set(call.remote_query)
     if mapping.query_mapping is None:
         hidden = {"limit", "cursor", "next_cursor"}
         query.update((name, value) for name, value in scope["query"].items() if name not in hidden)
     else:
         names = {name: value for name, value in scope.items() if name != "rawQuery"}
-        result = _require_object(
-            "query_mapping", await evaluate_mapping("query_mapping", mapping.query_mapping, names)
-        )
+        value = await evaluate_mapping("query_mapping", mapping.query_mapping, names)
+        result = require_object(value, "query_mapping")
         query.update(result)
         fixed.update(name for name, value in result.items() if value is not None)
     query.update(call.remote_query)
@@ -162,20 +180,22 @@ async def _map_headers(
     own: Mapping[str, Any],
     body: Any,
 ) -> dict[str, str | None] | None:
-    """The set that replaces the definition's own; None where the mapping leaves that alone."""
+    """The headers that replace the definition's, null removing one; None where the mapping has none.
+    `own`: the names that the definition's templates see."""
     if mapping.request_header_mapping is None:
         return None
     defaults = await run_in_turns(render_default_headers, method, own)
     seen = {name: scope[name] for name in ("body", "query", "rawQuery", "context")}
     root = {**defaults, **seen, "headers": defaults, "requestBody": body}
     result = await evaluate_mapping("request_header_mapping", mapping.request_header_mapping, root)
-    headers = _require_object("request_header_mapping", result)
+    headers = require_object(result, "request_header_mapping")
     return {str(name): None if value is None else format_header(value) for name, value in headers.items()}
 
 
 async def _map_path(
     mapping: MappingConfig, method: MethodPlan, scope: Mapping[str, Any], own: Mapping[str, Any]
 ) -> str | None:
+    """The path that replaces the method's; None where the mapping has none."""
     if mapping.path_mapping is None:
         return None
     root = {**scope, "headers": await run_in_turns(render_default_headers, method, own)}
@@ -189,10 +209,11 @@ async def _map_path(
 
 
 def _escape_path_syntax(value: Any) -> Any:
-    """The caller's texts without what would mean something in a path: the result of the mapping is read as a
-    template, and a template's placeholders reach the account's secrets (`definitions.md` §7.5.1)."""
+    """The value with the characters percent-encoded that have a meaning in a path template. The result of
+    the mapping is read as a template, whose placeholders reach the account's secrets; a caller must not
+    write one."""
     if isinstance(value, str):
-        return _PATH_SYNTAX.sub(lambda found: f"%{ord(found[0]):02X}", value)
+        return _PATH_SYNTAX.sub(lambda match: f"%{ord(match[0]):02X}", value)
     if isinstance(value, Mapping):
         return {name: _escape_path_syntax(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -200,31 +221,9 @@ def _escape_path_syntax(value: Any) -> Any:
     return value
 
 
-def _render(template: Template, scope: Mapping[str, Any], field: str) -> Any:
-    try:
-        return template.render(scope)
-    except PlaceholderError as error:
-        raise unresolved_placeholder_error(field, error) from error
-
-
-def _require_object(field: str, value: Any) -> dict[str, Any]:
-    if value is UNDEFINED or value is None:
-        return {}
-    if isinstance(value, dict):
-        return value
-    raise wrong_result_error(field, "an object")
-
-
-_READ_METHODS: Final = frozenset({"list", "get", "delete"})
-_REMOTE_DATA: Final = "remote_data"
-_IDENTITY_NAMES: Final = frozenset(
-    {"id", "uuid", "guid", "uid", "gid", "_id", "key", "self", "href", "url", "@id"}
-)
-_DEFAULT_FIELD: Final = "file"
-
-
 def add_remote_data(mapped: Any, call: Call, id: str | None) -> Any:
-    """The outbound body with the caller's further fields under it."""
+    """The mapped body with the caller's further fields (`remote_data`) under it. `id`: of the record that is
+    written. Nothing is added to reads, and where `remote_data` is the provider's own record."""
     body = call.body
     if (
         call.method in _READ_METHODS
@@ -237,17 +236,19 @@ def add_remote_data(mapped: Any, call: Call, id: str | None) -> Any:
         return mapped
     if mapped is NO_BODY or mapped is None:
         return dict(extra)
-    return _merge_under(mapped, extra) if isinstance(mapped, dict) else mapped
+    return merge_deep(extra, mapped) if isinstance(mapped, dict) else mapped
 
 
 def drop_remote_data(body: Any) -> Any:
+    """The body without its `remote_data`."""
     if isinstance(body, dict) and _REMOTE_DATA in body:
         return {name: value for name, value in body.items() if name != _REMOTE_DATA}
     return body
 
 
 def _is_echo(extra: Mapping[str, Any], body: Mapping[str, Any], id: str | None) -> bool:
-    """The product's own record: it names itself, or what is written, by a top-level value."""
+    """True if `extra` is the provider's own record, sent back: it has an identity of its own, or names the
+    record that is written, by a top-level value."""
     if any(str(name).lower() in _IDENTITY_NAMES for name in extra):
         return True
     known = {str(each) for each in (id, body.get("id")) if each is not None}
@@ -256,24 +257,16 @@ def _is_echo(extra: Mapping[str, Any], body: Mapping[str, Any], id: str | None) 
     )
 
 
-def _merge_under(high: Mapping[str, Any], low: Mapping[str, Any]) -> dict[str, Any]:
-    """Objects by key, at any depth; where both say something, `high` holds."""
-    result = dict(low)
-    for key, value in high.items():
-        below = result.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[key] = _merge_under(value, below) if both and below is not None else value
-    return result
-
-
 def find_upload(file_upload: bool | FileUpload) -> FileUpload | None:
+    """How the caller's bytes are sent as a file; None where they are not."""
     if isinstance(file_upload, FileUpload):
         return file_upload
     return FileUpload() if file_upload else None
 
 
 async def make_upload_body(upload: FileUpload, call: Call) -> Any:
-    """The body of a call whose bytes are a file: an object with the one part. Anything else as it is."""
+    """The body of a call whose bytes are sent as a file: an object with the one part. Any other body as it
+    is."""
     body = call.body
     if isinstance(body, Blob):
         return {upload.field or _DEFAULT_FIELD: body}

@@ -61,68 +61,71 @@ _DROPPED_HEADERS: Final = frozenset(
 
 
 async def map_page(
-    plan: MappingPlan, said: CallerInput, cursor: str | None, inputs: MethodInputs, answer: ProviderAnswer
+    plan: MappingPlan, caller: CallerInput, cursor: str | None, inputs: MethodInputs, answer: ProviderAnswer
 ) -> Page:
-    """One page of unified records, nulls removed, each with its raw record."""
+    """Maps one page to unified records, each with its raw record (`remote_data`); nulls are removed."""
     mapping = plan.mapping
-    scope = _make_scope(said, cursor, answer)
+    scope = _make_scope(caller, cursor, answer)
     if mapping.response_mapping is None:
-        found = read_mapped_list(answer.data, answer.raw)
+        mapped = read_mapped_list(answer.data, answer.raw)
     elif mapping.response_mapping_method == "item":
-        found = MappedList(await _map_items(plan, scope, answer.raw))
+        mapped = MappedList(await _map_items(plan, scope, answer.raw))
     else:
         scope["response"] = choose_response(plan.response, answer)
-        found = read_mapped_list(
-            await evaluate_mapping("response_mapping", mapping.response_mapping, scope), answer.raw
-        )
+        value = await evaluate_mapping("response_mapping", mapping.response_mapping, scope)
+        mapped = read_mapped_list(value, answer.raw)
     return Page(
-        found.records,
-        found.next_cursor if found.has_next else answer.cursors.next,
-        found.prev_cursor if found.has_prev else answer.cursors.prev,
-        is_partial=await _evaluate_is_partial(plan, said, cursor, inputs, answer),
-        headers=await map_headers(plan, said, cursor, answer),
+        mapped.records,
+        mapped.next_cursor if mapped.has_next else answer.cursors.next,
+        mapped.prev_cursor if mapped.has_prev else answer.cursors.prev,
+        is_partial=await _evaluate_is_partial(plan, caller, cursor, inputs, answer),
+        headers=await map_headers(plan, caller, cursor, answer),
     )
 
 
-async def map_value(plan: MappingPlan, said: CallerInput, answer: ProviderAnswer) -> Any:
-    """The value of a method that is no list, with its raw record where it is one; UNDEFINED for nothing. By
-    item, an array stays one; but of a record that its provider sent in an array, it is the record."""
+async def map_value(plan: MappingPlan, caller: CallerInput, answer: ProviderAnswer) -> Any:
+    """Maps the answer to a method that is no list, and attaches the raw record; UNDEFINED for nothing.
+
+    With the mapping method `item`, an array gives an array, except that a standard method (get, create, …)
+    gives the record where the provider sent it in an array of one.
+    """
     mapping = plan.mapping
     if mapping.response_mapping is None:
         value = answer.data
     else:
-        scope = _make_scope(said, None, answer)
+        scope = _make_scope(caller, None, answer)
         item = mapping.response_mapping_method == "item"
         if item and isinstance(answer.data, list):
             records = await _map_items(plan, scope, answer.data)
-            if said.call.method not in STANDARD_METHODS or len(records) > 1:
+            if caller.call.method not in STANDARD_METHODS or len(records) > 1:
                 return records
             return records[0] if records else UNDEFINED
         scope["response"] = answer.data if item else choose_response(plan.response, answer)
-        value = await _map_single(mapping.response_mapping, scope, said, answer)
+        value = await _map_single(mapping.response_mapping, scope, caller, answer)
     if isinstance(value, list):
         return attach_raw_records(value, find_raw_records(answer.data))
     return attach_raw(value, answer.data)
 
 
 async def _map_single(
-    expression: Evaluable, scope: dict[str, Any], said: CallerInput, answer: ProviderAnswer
+    expression: Evaluable, scope: dict[str, Any], caller: CallerInput, answer: ProviderAnswer
 ) -> Any:
-    """A write that the provider answered with nothing has succeeded, whatever the mapping makes of that."""
+    """The value of the mapping. A write that the provider answered with nothing has succeeded: where the
+    mapping fails on that, the value is UNDEFINED."""
     try:
         return await evaluate_mapping("response_mapping", expression, scope)
     except MappingFailed as failed:
-        if answer.data is not None or said.call.method == "get":
+        if answer.data is not None or caller.call.method == "get":
             raise
         _LOG.warning("response_mapping failed on an empty answer: %s", failed.details.get("code"))
         return UNDEFINED
 
 
 async def _map_items(plan: MappingPlan, scope: dict[str, Any], sources: list[Any]) -> list[Any]:
-    """The mapping of each raw record; a record that gives several stands behind all of them.
+    """Maps each raw record by itself. The raw record is attached to each record that it gives.
 
-    The time of an evaluation is that of the page, and others have their turn in between: a slow mapping of
-    many records would hold everybody up.
+    The time limit of an evaluation is that of the whole page, and other tasks run in between, because a slow
+    mapping of many records would hold them up.
     """
     expression = plan.mapping.response_mapping
     assert expression is not None
@@ -141,15 +144,14 @@ async def _map_items(plan: MappingPlan, scope: dict[str, Any], sources: list[Any
         value = await evaluate_mapping_on_clean_root(
             "response_mapping", expression, {**root, "response": raw}, limits=limits
         )
-        several = value if isinstance(value, list) else [value]
-        records.extend(
-            attach_raw(item, raw) for item in several if item is not None and item is not UNDEFINED
-        )
+        items = value if isinstance(value, list) else [value]
+        records.extend(attach_raw(item, raw) for item in items if item is not None and item is not UNDEFINED)
     return records
 
 
-def _make_scope(said: CallerInput, cursor: str | None, answer: ProviderAnswer) -> dict[str, Any]:
-    shared = said.scope(cursor)
+def _make_scope(caller: CallerInput, cursor: str | None, answer: ProviderAnswer) -> dict[str, Any]:
+    """The names that the mappings of an answer see."""
+    shared = caller.scope(cursor)
     return {
         "query": shared["query"],
         "rawQuery": shared["rawQuery"],
@@ -160,8 +162,9 @@ def _make_scope(said: CallerInput, cursor: str | None, answer: ProviderAnswer) -
 
 
 def choose_response(view: ResponseView, answer: ProviderAnswer) -> Any:
-    """`response`: the data, with `body`, `headers` and `statusCode` beside its own keys where the mapping
-    may read them; or these three alone where the data is no object and the mapping reads them."""
+    """The value of `response` in a mapping: the data, with `body`, `headers` and `statusCode` beside its own
+    keys where the mapping reads them; or these three alone, where the data is no object and the mapping reads
+    them."""
     virtual = {"body": answer.body, "headers": answer.headers, "statusCode": answer.status}
     if isinstance(answer.data, dict):
         if not view.virtual:
@@ -171,27 +174,28 @@ def choose_response(view: ResponseView, answer: ProviderAnswer) -> Any:
 
 
 async def _evaluate_is_partial(
-    plan: MappingPlan, said: CallerInput, cursor: str | None, inputs: MethodInputs, answer: ProviderAnswer
+    plan: MappingPlan, caller: CallerInput, cursor: str | None, inputs: MethodInputs, answer: ProviderAnswer
 ) -> bool:
     expression = plan.mapping.is_partial_expression
     if expression is None:
         return False
-    scope = said.scope(cursor)
+    scope = caller.scope(cursor)
     del scope["context"]
-    scope.update(data=answer.body, requestBody=inputs.body, rawBody=said.call.body)
+    scope.update(data=answer.body, requestBody=inputs.body, rawBody=caller.call.body)
     return is_truthy(await evaluate_mapping("is_partial_expression", expression, scope))
 
 
 async def map_headers(
-    plan: MappingPlan, said: CallerInput, cursor: str | None, answer: ProviderAnswer
+    plan: MappingPlan, caller: CallerInput, cursor: str | None, answer: ProviderAnswer
 ) -> dict[str, str]:
-    """Headers for the caller, names lower-case; those that belong to the connection or body are left out."""
+    """The headers that `response_header_mapping` gives for the caller, names lower-case. Those that belong to
+    the connection or the body are left out."""
     expression = plan.mapping.response_header_mapping
     if expression is None:
         return {}
     scope = {
         **answer.headers,
-        **_make_scope(said, cursor, answer),
+        **_make_scope(caller, cursor, answer),
         "response": choose_response(plan.header_response, answer),
     }
     value = await evaluate_mapping("response_header_mapping", expression, scope)
@@ -211,7 +215,8 @@ async def map_headers(
 
 @dataclass(frozen=True, slots=True)
 class MappedList:
-    """`has_next`, `has_prev`: the mapping named the cursor itself, if only with null, and that counts."""
+    """The records and cursors that a mapping gave. `has_next`, `has_prev`: the mapping named the cursor
+    itself, if only with null, so the provider's is not used."""
 
     records: list[Any]
     next_cursor: str | None = None
@@ -221,7 +226,8 @@ class MappedList:
 
 
 def read_mapped_list(value: Any, raw: list[Any]) -> MappedList:
-    """`value`: what the mapping gave for the whole data; any single value is a list of one."""
+    """Reads the value that a mapping gave for a list: an envelope, a list, or a single record. `raw`: the
+    provider's records, to attach."""
     if not is_envelope(value):
         return MappedList(attach_raw_records(_as_list(value), raw))
     return MappedList(
@@ -240,20 +246,23 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def format_cursor(value: Any) -> str | None:
+    """A cursor that a mapping gave, as text; None for null, false and ""."""
     if value is None or value is False or value == "":
         return None
     return value if isinstance(value, str) else str(value)
 
 
 def attach_raw(record: Any, raw: Any) -> Any:
-    """The record with its provider's object as `remote_data`; one of its own wins. None attaches nothing."""
+    """The record with the provider's as `remote_data`, unless it has a `remote_data` of its own or `raw` is
+    None."""
     if not isinstance(record, dict) or "remote_data" in record or raw is None:
         return record
     return {**record, "remote_data": raw}
 
 
 def attach_raw_records(mapped: list[Any], raw: list[Any]) -> list[Any]:
-    """By position where both are as long, before nulls are removed; else by `id` where both have them."""
+    """The mapped records without nulls, each with its raw record: that of the same position where both
+    lists are equally long, else the one with the same `id`."""
     if len(mapped) == len(raw):
         pairs = zip(mapped, raw, strict=True)
         return [attach_raw(record, source) for record, source in pairs if record is not None]
@@ -268,7 +277,8 @@ def attach_raw_records(mapped: list[Any], raw: list[Any]) -> list[Any]:
 
 
 def shape_record(record: Any, options: ResponseOptions, schema: Mapping[str, Any]) -> Any:
-    """One record. `schema`: that of unified records; `normalized` fills its fields with null."""
+    """A unified record as the caller asked for it. `schema`: of unified records; with the response format
+    `normalized` its absent fields are null."""
     if not isinstance(record, dict):
         return record
     if options.response_format == "raw":
@@ -283,13 +293,13 @@ def shape_record(record: Any, options: ResponseOptions, schema: Mapping[str, Any
 
 
 def key_records(records: list[Any], shaped: list[Any], field: str) -> dict[str, Any]:
-    """The shaped records by a field of the records as they were, the last one winning; those without it are
-    left out. Raises BadRequest where none has it, naming what they have."""
+    """The shaped records by the value of `field` in `records`; the last one wins, and those without the field
+    are left out. Raises BadRequest where no record has it."""
     keyed = {}
-    for record, shown in zip(records, shaped, strict=True):
+    for record, shaped_record in zip(records, shaped, strict=True):
         value = record.get(field) if isinstance(record, dict) else None
         if value is not None and not isinstance(value, (dict, list)):
-            keyed[value if isinstance(value, str) else format_scalar(value)] = shown
+            keyed[value if isinstance(value, str) else format_scalar(value)] = shaped_record
     if records and not keyed:
         names = sorted({name for record in records if isinstance(record, dict) for name in record})
         raise BadRequest(
@@ -307,7 +317,7 @@ def _exclude_fields(record: Any, fields: tuple[str, ...]) -> Any:
 
 
 def _remove_path(value: Any, path: list[str]) -> Any:
-    """A copy without the path; arrays on the way are gone through."""
+    """A copy without what stands at the path; arrays on the way have it removed from each item."""
     if isinstance(value, list):
         return [_remove_path(item, path) for item in value]
     if not isinstance(value, dict) or path[0] not in value:

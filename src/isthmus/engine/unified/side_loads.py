@@ -1,4 +1,4 @@
-"""Further calls for each record, their mapped answers set as keys of it (`definitions.md` §3.7)."""
+"""Side loads: further calls for each record, whose mapped answers become keys of the record."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LOG = logging.getLogger("isthmus.engine")
 
 @dataclass(frozen=True, slots=True)
 class _SideLoadRequest:
-    """`identity`: alike for requests that are the same."""
+    """One call for one record. `index`: of the record. `identity`: equal for equal requests."""
 
     index: int
     plan: SideLoadPlan
@@ -45,33 +45,37 @@ class _SideLoadRequest:
 
 @dataclass(frozen=True, slots=True)
 class SideLoads:
+    """The side loads of one unified call."""
+
     upstream: Upstream
     config: IntegrationConfig
     plans: tuple[SideLoadPlan, ...]
-    said: CallerInput
+    caller: CallerInput
     clock: Clock
 
-    async def onto(self, records: list[Any]) -> list[Any]:
-        """The records with their side-loaded keys. At most 5 requests at a time; the same request is sent
-        once. What fails is null, and logged."""
+    async def load(self, records: list[Any]) -> list[Any]:
+        """The records with their side-loaded keys. At most 5 requests are sent at a time, and equal requests
+        once. A key whose request or mapping fails is null, which is logged."""
         loaded: list[dict[str, Any]] = [{} for _ in records]
-        wanted: list[_SideLoadRequest] = []
+        requests: list[_SideLoadRequest] = []
         for index, record in enumerate(records):
             if isinstance(record, dict):
                 for plan in self.plans:
-                    wanted += await self._wanted(index, record, plan, loaded[index])
-        answers = await self._answers(wanted)
-        for each in wanted:
+                    requests += await self._make_requests(index, record, plan, loaded[index])
+        answers = await self._fetch_answers(requests)
+        for each in requests:
             answer = answers[each.identity]
-            loaded[each.index][each.plan.key] = await self._mapped(each.plan, answer)
+            loaded[each.index][each.plan.key] = await self._map_answer(each.plan, answer)
         return [{**record, **keys} if keys else record for record, keys in zip(records, loaded, strict=True)]
 
-    async def _wanted(
+    async def _make_requests(
         self, index: int, record: dict[str, Any], plan: SideLoadPlan, loaded: dict[str, Any]
     ) -> list[_SideLoadRequest]:
-        spec, call = plan.spec, self.said.call
+        """The request of one side load for one record; none where its `run_if` is falsy, or where it fails,
+        which sets its key in `loaded` to null."""
+        spec, call = plan.spec, self.caller.call
         scope = {
-            **make_template_scope(self.upstream.context, id=call.id, query=self.said.query, body=call.body),
+            **make_template_scope(self.upstream.context, id=call.id, query=self.caller.query, body=call.body),
             "record": record,
             "item": record.get("remote_data", UNDEFINED),
         }
@@ -86,26 +90,30 @@ class SideLoads:
                 UNDEFINED if spec.body is None else spec.body.render(scope),
             )
         except (IsthmusError, PlaceholderError) as failed:
-            self._log(plan, failed)
+            self._log_failure(plan, failed)
             loaded[plan.key] = None
             return []
-        asked = Call.from_values(spec.method, id=id, query=query, body=body)
-        what = None if body is UNDEFINED else [body]
-        parts = [spec.resource, spec.method, asked.id, asked.query.nested, asked.limit, asked.cursor, what]
+        request = Call.from_values(spec.method, id=id, query=query, body=body)
+        sent = None if body is UNDEFINED else [body]
+        parts = [
+            *(spec.resource, spec.method, request.id),
+            *(request.query.nested, request.limit, request.cursor, sent),
+        ]
         identity = orjson.dumps(parts, default=repr, option=orjson.OPT_SORT_KEYS)
-        return [_SideLoadRequest(index, plan, asked, identity)]
+        return [_SideLoadRequest(index, plan, request, identity)]
 
-    async def _answers(self, wanted: list[_SideLoadRequest]) -> dict[bytes, ProviderAnswer | None]:
-        room = asyncio.Semaphore(MAX_CONCURRENCY)
-        distinct = {each.identity: each for each in wanted}
+    async def _fetch_answers(self, requests: list[_SideLoadRequest]) -> dict[bytes, ProviderAnswer | None]:
+        """The answers by the identity of their request; None for one that failed."""
+        places = asyncio.Semaphore(MAX_CONCURRENCY)
+        distinct = {each.identity: each for each in requests}
 
         async def send(each: _SideLoadRequest) -> ProviderAnswer | None:
-            async with room:
+            async with places:
                 try:
                     plan = plan_method(self.config, each.plan.spec.resource, each.plan.spec.method)
                     answer = await fetch_method_answer(self.upstream, plan, each.call, self.clock)
                 except IsthmusError as failed:
-                    self._log(each.plan, failed)
+                    self._log_failure(each.plan, failed)
                     return None
                 if answer.stream is not None:
                     await answer.stream.close()
@@ -116,7 +124,7 @@ class SideLoads:
             tasks = {key: group.create_task(send(each)) for key, each in distinct.items()}
         return {key: task.result() for key, task in tasks.items()}
 
-    async def _mapped(self, plan: SideLoadPlan, answer: ProviderAnswer | None) -> Any:
+    async def _map_answer(self, plan: SideLoadPlan, answer: ProviderAnswer | None) -> Any:
         if answer is None:
             return None
         expression = plan.spec.response_mapping
@@ -124,16 +132,16 @@ class SideLoads:
             return as_records(answer.data) if plan.spec.method == "list" else answer.data
         scope: Mapping[str, Any] = {
             "response": choose_response(plan.response, answer),
-            "query": self.said.query,
-            "rawQuery": self.said.raw_query,
+            "query": self.caller.query,
+            "rawQuery": self.caller.raw_query,
             "body": answer.body,
         }
         try:
             value = await evaluate_mapping(f"side_load.{plan.key}.response_mapping", expression, scope)
         except IsthmusError as failed:
-            self._log(plan, failed)
+            self._log_failure(plan, failed)
             return None
         return None if value is UNDEFINED else value
 
-    def _log(self, plan: SideLoadPlan, failed: Exception) -> None:
+    def _log_failure(self, plan: SideLoadPlan, failed: Exception) -> None:
         _LOG.warning("side_load.%s failed with %s and is null", plan.key, type(failed).__name__)
