@@ -19,7 +19,7 @@ from isthmus.accounts.static_gates import StaticGates
 from isthmus.connect.connectable_integrations import find_slug_of_account, list_connectable, read_summary
 from isthmus.connect.errors import InvalidIntegration, InvalidToken, RapidFormFailed
 from isthmus.connect.link_tokens import LinkTokens, open_link
-from isthmus.connect.screens import Form, Pick, Problem, Progress
+from isthmus.connect.screens import Pick, Problem, Progress
 from isthmus.connect.sessions import PageOptions, RapidOptions, create_session
 from isthmus.db.tables import connect_session, connect_trip, link_token
 from isthmus.errors import NotFound
@@ -378,4 +378,3 @@ async def test_the_progress_of_an_account_is_shown_to_its_own_session(desk: Desk
         await Accounts(conn, world.mine).delete(row["id"])
     screen = await desk.flow.build_screen(sent.session)
     assert isinstance(screen, Problem)
-    assert not isinstance(screen, Form)
