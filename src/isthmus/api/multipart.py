@@ -12,11 +12,13 @@ from isthmus.engine.queries import nest_pairs
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.host import Blob
 
-__all__ = ["MAX_HEADER_BYTES", "MAX_PARTS", "parse_multipart"]
+__all__ = ["MAX_HEADERS", "MAX_HEADER_BYTES", "MAX_PARTS", "parse_multipart"]
 
 MAX_PARTS: Final = 1_000
-MAX_HEADER_BYTES: Final = 16_384
-"""Of one header of a part, its name and value together."""
+MAX_HEADERS: Final = 8
+"""Of one part."""
+MAX_HEADER_BYTES: Final = 4_224
+"""Of one header line."""
 
 
 def parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
@@ -31,7 +33,12 @@ def parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
         raise _malformed("has no boundary in its content type")
     collector = _PartCollector()
     try:
-        parser = MultipartParser(boundary, collector.callbacks())  # type: ignore[arg-type]  # a TypedDict of these
+        parser = MultipartParser(
+            boundary,
+            collector.callbacks(),  # type: ignore[arg-type]  # a TypedDict of these
+            max_header_count=MAX_HEADERS,
+            max_header_size=MAX_HEADER_BYTES,
+        )
         parser.write(raw)
         parser.finalize()
     except FormParserError as error:
@@ -75,15 +82,9 @@ class _PartCollector:
 
     def _add_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
-        self._check_header_size()
 
     def _add_header_value(self, data: bytes, start: int, end: int) -> None:
         self._header_value += data[start:end]
-        self._check_header_size()
-
-    def _check_header_size(self) -> None:
-        if len(self._header_name) + len(self._header_value) > MAX_HEADER_BYTES:
-            raise _malformed("has a part whose head is too long")
 
     def _end_header(self) -> None:
         self._headers[self._header_name.decode("latin-1").lower()] = bytes(self._header_value)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.api.call_parsing import parse_call
+from isthmus.api.call_parsing import parse_account_id, parse_call, parse_node_call, wants_plan
+from isthmus.api.incoming_request import IncomingRequest
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, NotExecutable
@@ -51,3 +52,75 @@ def test_a_malformed_platform_parameter_is_named(query: str, path: str) -> None:
 def test_a_parameter_that_is_not_executed_is_refused() -> None:
     with pytest.raises(NotExecutable, match="truto_super_query"):
         parse_call("list", query=parse_query("truto_super_query=wnam"))
+
+
+@pytest.mark.parametrize(("text", "limit"), [("1", 1), ("1000000", 1_000_000), ("", None), ("007", 7)])
+def test_a_limit_may_be_as_large_as_is_allowed(text: str, limit: int | None) -> None:
+    assert parse_call("list", query=parse_query(f"limit={text}")).limit == limit
+
+
+@pytest.mark.parametrize(
+    "parameter", ["truto_key_by", "truto_body_passthrough", "truto_response_format", "isthmus_explain"]
+)
+def test_a_parameter_of_requests_alone_is_not_for_a_node(parameter: str) -> None:
+    with pytest.raises(BadRequest, match=f"{parameter} is not for a node") as caught:
+        parse_node_call("n", "list", id=None, query={parameter: "true"}, body=NO_BODY)
+    assert caught.value.details["failures"][0]["path"] == f"n.query.{parameter}"
+
+
+@pytest.mark.parametrize("name", ["truto_limit", "isthmus_x", "truto_"])
+def test_an_unknown_parameter_of_the_platform_is_named(name: str) -> None:
+    with pytest.raises(BadRequest, match="is not a parameter of this API") as caught:
+        parse_call("list", query=parse_query(f"{name}=1&a=2"))
+    assert [each["path"] for each in caught.value.details["failures"]] == [name]
+
+
+@pytest.mark.parametrize(
+    ("id", "kept"), [("1", {"a": "2"}), ("2", {"a": "2", "id": "1"}), (None, {"a": "2", "id": "1"})]
+)
+def test_an_id_in_the_query_is_dropped_where_it_repeats_that_of_the_path(
+    id: str | None, kept: dict[str, str]
+) -> None:
+    call = parse_call("get", id=id, query=parse_query("id=1&a=2"))
+    assert call.query.nested == kept
+    assert dict(call.query.pairs) == kept
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("isthmus_explain=true", True),
+        ("isthmus_explain=1", True),
+        ("isthmus_explain=TRUE", True),
+        ("isthmus_explain=false", False),
+        ("isthmus_explain=0", False),
+        ("isthmus_explain=", False),
+        ("isthmus_explain", False),
+        ("a=isthmus_explain", False),
+        ("", False),
+    ],
+)
+def test_a_plan_is_wanted_where_the_parameter_is_true(query: str, wanted: bool) -> None:
+    assert wants_plan(_request(query.encode())) == wanted
+
+
+def test_a_plan_is_asked_for_in_no_other_word() -> None:
+    with pytest.raises(BadRequest, match="isthmus_explain must be one of true, 1, false, 0"):
+        wants_plan(_request(b"isthmus_explain=yes"))
+
+
+def _request(query: bytes) -> IncomingRequest:
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {"method": "GET", "query_string": query, "headers": []}
+    return IncomingRequest(scope, receive, ("proxy", "tickets"), "request-1", 1_000)
+
+
+@pytest.mark.parametrize("query", ["", "integrated_account_id=", "other=1"])
+def test_a_call_names_its_account(query: str) -> None:
+    with pytest.raises(BadRequest, match="integrated_account_id is missing"):
+        parse_account_id(parse_query(query))
+    assert parse_account_id(parse_query("integrated_account_id=a")) == "a"
+    with pytest.raises(BadRequest, match="more than once"):
+        parse_account_id(parse_query("integrated_account_id=a&integrated_account_id=b"))

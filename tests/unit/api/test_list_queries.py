@@ -69,6 +69,11 @@ def test_an_empty_cursor_is_the_first_page() -> None:
     assert read(cursor="").after is None
 
 
+@pytest.mark.parametrize(("limit", "size"), [("1", 1), ("5000", 5000), ("", 5000), (None, 5000)])
+def test_a_page_may_be_as_large_as_is_allowed(limit: str | None, size: int) -> None:
+    assert read(limit=limit).limit == size
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "5001", "1.5", "٣", "1" * 5_000])
 def test_a_limit_that_is_no_page_size_is_refused(limit: str) -> None:
     with pytest.raises(BadRequest, match="whole number from 1 to 5000"):

@@ -96,6 +96,39 @@ async def test_a_head_that_does_not_end_is_refused(connect: Connect) -> None:
     assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 400")
 
 
+class Narrow(BoundedHttpProtocol):
+    HEAD_BYTES = 100
+    BODY_BYTES = 4
+    BODY_SECONDS = 0.2
+
+
+async def test_a_head_may_be_as_long_as_the_limit_and_no_longer(connect: Connect) -> None:
+    start = REQUEST + b"A: "
+    whole = start + b"b" * (Narrow.HEAD_BYTES - len(start))
+    reader, writer = await connect(Narrow)
+    writer.write(whole)
+    await asyncio.sleep(0.05)
+    writer.write(b"\r\n\r\n")
+    assert await asyncio.wait_for(answer(reader), 5) == b"HTTP/1.1 200 OK 2"
+    reader, writer = await connect(Narrow)
+    writer.write(whole + b"b")
+    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize(("sent", "status"), [(4, b"HTTP/1.1 200"), (3, b"HTTP/1.1 408")])
+async def test_a_body_that_is_just_fast_enough_is_waited_for(
+    connect: Connect, sent: int, status: bytes
+) -> None:
+    reader, writer = await connect(Narrow)
+    writer.write(REQUEST + b"Content-Length: 8\r\n\r\n")
+    await asyncio.sleep(0.05)
+    writer.write(b"x" * sent)
+    await asyncio.sleep(0.25)
+    if sent == Narrow.BODY_BYTES:
+        writer.write(b"x" * (8 - sent))
+    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(status)
+
+
 @pytest.mark.parametrize(
     ("request_line", "told"),
     [
