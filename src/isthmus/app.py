@@ -45,7 +45,7 @@ from isthmus.engine.batch import BatchLimits
 from isthmus.engine.evaluation import EvaluationSettings, use_evaluation_settings
 from isthmus.errors import SetupError
 from isthmus.events import Relay, Subscribers, prune_events, read_outbox_state
-from isthmus.expressions.operator_settings import limits_from_settings, services_from_settings
+from isthmus.expressions.operator_settings import make_limits, make_services
 from isthmus.http import Guard, HttpClient, HttpLimits
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.exchanges import Exchanges
@@ -173,9 +173,7 @@ async def _open_core(settings: Settings, database: Database, clock: Clock) -> As
             refreshes_ahead=settings.renew_ahead,
         )
         stack.push_async_callback(connections.close)
-        evaluations = EvaluationSettings(
-            limits_from_settings(settings), services_from_settings(settings, http, clock)
-        )
+        evaluations = EvaluationSettings(make_limits(settings), make_services(settings, http, clock))
         yield Core(database, epochs, connections, effective, http, clock, evaluations)
 
 

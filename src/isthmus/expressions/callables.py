@@ -35,7 +35,7 @@ __all__ = [
     "bind_loop_arguments",
     "call_library_function",
     "run_tail_calls",
-]  # fmt: skip
+]
 
 _SIZED_TYPES: Final[frozenset[type]] = frozenset({str, list, dict, Sequence, ConsArray, LazyRange})
 _BYTES_PER_ITEM: Final[dict[type, int]] = {dict: 100, LazyRange: 0}

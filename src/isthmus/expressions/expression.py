@@ -132,7 +132,7 @@ class Expression:
         The input is JSON: its parts are handed on as they are, without a look at what is in them. What is no
         JSON may come in a binding, where a `datetime` becomes ISO text as it leaves.
 
-        Inside `in_turns`, others have their turn, and asynchronous functions are awaited.
+        Inside `run_in_turns`, others have their turn, and asynchronous functions are awaited.
 
         Raises `ExpressionError`; errors of Python functions that were registered or bound pass through.
         """

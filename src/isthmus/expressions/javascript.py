@@ -230,10 +230,12 @@ def order_integer_keys_first(entries: Iterable[tuple[str, object]]) -> dict[str,
 
 
 def _format_json_number(number: float) -> str:
+    """A number in JSON text; infinite numbers and NaN are null."""
     return format_number_text(number) if math.isfinite(to_double(number)) else "null"
 
 
 def _to_json_form(value: object) -> object:
+    """The JSON form of a value that is no JSON; `{}` if it has none."""
     if isinstance(value, Host):
         return value.to_json()
     if isinstance(value, datetime):

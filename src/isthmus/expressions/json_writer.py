@@ -111,6 +111,7 @@ class JsonWriter:
         return "".join(self.joined) + "".join(self.parts)
 
     def append(self, text: str) -> None:
+        """Add text. Raises `ExpressionError` if the whole becomes longer than `max_chars`."""
         self.chars_left -= len(text)
         if self.chars_left < 0:
             raise limit_error("string", "output_chars", self.max_chars)

@@ -230,6 +230,8 @@ def pace(values: Collection[Item], weight: int = 2, meter: Meter | None = None) 
 
 
 class _Running(threading.local):
+    """`meter`: that of the evaluation whose library function runs in this thread; None outside of one."""
+
     meter: Meter | None = None
 
 

@@ -17,13 +17,13 @@ from isthmus.http.messages import HttpRequest
 from isthmus.http.redirects import is_redirect, next_request
 from isthmus.kit.clock import Clock
 
-__all__ = ["GuardedFetch", "limits_from_settings", "services_from_settings"]
+__all__ = ["GuardedFetch", "make_limits", "make_services"]
 
 _PLAIN_SCHEME: Final = "http://"
 _MAX_REDIRECTS: Final = 3
 
 
-def limits_from_settings(settings: Settings) -> Limits:
+def make_limits(settings: Settings) -> Limits:
     """The limits of an evaluation. Raises SetupError for an unknown name, or a fraction where whole
     numbers count."""
     usual = Limits()
@@ -40,7 +40,7 @@ def limits_from_settings(settings: Settings) -> Limits:
     return replace(usual, **values)  # type: ignore[arg-type]  # each of its field's type, as just made
 
 
-def services_from_settings(settings: Settings, http: HttpClient, clock: Clock) -> Services:
+def make_services(settings: Settings, http: HttpClient, clock: Clock) -> Services:
     """The switches of functions, and their way out. Without `function_hosts` no function reaches other
     servers.
 

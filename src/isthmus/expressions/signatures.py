@@ -37,6 +37,9 @@ def get_type_letter(value: object) -> str:
 
 @dataclass(slots=True)
 class _Parameter:
+    """A parameter of a signature. `pattern`: what matches the letters of its arguments. `subtype`: that of
+    an array's items."""
+
     pattern: str
     kind: str
     takes_context: bool = False
@@ -127,6 +130,7 @@ class Signature:
         return tuple(plan)
 
     def _find_first_bad(self, word: str) -> int:
+        """The index of the first argument that does not fit."""
         pattern = ""
         good = 0
         for parameter in self.parameters:
@@ -139,6 +143,7 @@ class Signature:
 
 
 def _choose_action(parameter: _Parameter, one: str, matched: str, at: int) -> int:
+    """What to do with an argument of type `one`, of those that matched a parameter."""
     if parameter.kind != "a" or one == "a":
         return _TAKE
     if one == "m":
@@ -191,6 +196,7 @@ def _find_closing(text: str, start: int, opening: str, closing: str) -> int:
 
 
 def _parse_parameters(text: str) -> list[_Parameter]:
+    """The parameters of a signature. Raises S0401 or S0402."""
     found: list[_Parameter] = []
     at = 1
     while at < len(text) and text[at] != ":":

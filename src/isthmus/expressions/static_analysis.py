@@ -76,6 +76,7 @@ def _collect_root_names(node: t.Node, found: set[str], *, at_root: bool) -> None
 
 
 def _collect_from_steps(steps: list[t.Node], found: set[str], *, at_root: bool) -> None:
+    """Add the names that the steps of a path read from the input."""
     first = steps[0]
     if isinstance(first, t.Name) and at_root:
         found.add(first.value)
@@ -94,6 +95,7 @@ def _collect_from_steps(steps: list[t.Node], found: set[str], *, at_root: bool) 
 
 
 def _collect_from_group(node: t.Node, found: set[str]) -> None:
+    """Add the names that a grouping reads from the input."""
     if node.group is not None:
         for key, value in node.group.pairs:
             _collect_root_names(key, found, at_root=False)
@@ -223,7 +225,8 @@ def find_result_keys(tree: t.Node) -> Keys:
 
 
 def find_record_fields(tree: t.Node) -> Keys:
-    """As `result_keys`, for the records of a mapping: of `{result, next_cursor}`, the keys of `result`."""
+    """As `find_result_keys`, for the records of a mapping: of `{result, next_cursor}`, the keys of
+    `result`."""
     return _KeyFinder(of_records=True).find(tree, {}, 0)
 
 

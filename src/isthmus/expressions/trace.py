@@ -155,6 +155,7 @@ class _ReasonFinder:
         self.trace = trace
 
     def get_text(self, node: t.Node) -> str:
+        """The text of a node."""
         return self.trace.text[node.start : node.end]
 
     def find_value(self, node: t.Node, place: int) -> tuple[Any, int] | None:
@@ -227,6 +228,7 @@ class _ReasonFinder:
         return "".join(shown)
 
     def explain_missing(self, node: t.Path, number: int, name: str, holder: Any) -> str:
+        """Why a step `name` found nothing in `holder`, the value of the path before it."""
         before = node.steps[number - 1] if number else None
         where = "the input" if before is None else self.trace.text[node.start : before.end]
         if holder is None:

@@ -144,6 +144,7 @@ class LazyRange(list[Any]):
         return value in self.numbers
 
     def _check_size(self) -> None:
+        """Raise `ExpressionError` for more numbers than may be iterated over."""
         if len(self.numbers) > self.max_items:
             raise ExpressionError(
                 LIMIT,
@@ -166,12 +167,14 @@ class FunctionValue:
         raise NotImplementedError
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        """The result for these arguments; `context` stands in for a missing first argument."""
         raise NotImplementedError
 
     def __call__(self, *arguments: Any) -> Any:
         return self.call(arguments, UNDEFINED)
 
     async def call_async(self, *arguments: Any) -> Any:
+        """The result, from a coroutine: the function may await something."""
         return await run_async(self, *arguments)
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from isthmus.config import Settings
 from isthmus.errors import EgressDenied, SetupError, UpstreamInvalid, UpstreamUnreachable
 from isthmus.expressions.library import Fetcher
-from isthmus.expressions.operator_settings import GuardedFetch, services_from_settings
+from isthmus.expressions.operator_settings import GuardedFetch, make_services
 from isthmus.http.client import HttpClient
 from isthmus.http.guard import Guard
 from isthmus.kit.clock import SystemClock
@@ -52,7 +52,7 @@ async def client() -> AsyncIterator[HttpClient]:
 
 def _fetcher(client: HttpClient, *function_hosts: str) -> Fetcher:
     """The fetcher of an operator who set `ISTHMUS_FUNCTION_HOSTS` to these."""
-    services = services_from_settings(Settings(function_hosts=function_hosts), client, SystemClock())
+    services = make_services(Settings(function_hosts=function_hosts), client, SystemClock())
     assert services.fetch is not None
     return services.fetch
 
@@ -117,7 +117,7 @@ async def test_no_other_scheme_is_allowed(client: HttpClient, url: str, scheme: 
 
 
 def test_no_listed_host_means_no_fetcher(client: HttpClient) -> None:
-    assert services_from_settings(Settings(), client, SystemClock()).fetch is None
+    assert make_services(Settings(), client, SystemClock()).fetch is None
 
 
 @pytest.mark.parametrize("service", ["embeddings_url", "document_service_url"])
@@ -137,10 +137,10 @@ def test_a_service_must_be_at_a_host_that_functions_may_reach(
 ) -> None:
     settings = replace(Settings(function_hosts=function_hosts), **{service: address})  # type: ignore[arg-type]
     if missing is None:
-        assert services_from_settings(settings, client, SystemClock()).fetch is not None
+        assert make_services(settings, client, SystemClock()).fetch is not None
         return
     with pytest.raises(SetupError) as caught:
-        services_from_settings(settings, client, SystemClock())
+        make_services(settings, client, SystemClock())
     assert caught.value.message == (
         f"ISTHMUS_{service.upper()} needs its host among ISTHMUS_FUNCTION_HOSTS: add {missing} there."
     )

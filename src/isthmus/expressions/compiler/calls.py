@@ -14,6 +14,8 @@ __all__ = ["CallGenerator"]
 class CallGenerator(GeneratorBase):
     # Variables.
 
+    """Writes variables and calls."""
+
     def write_variable(self, node: t.Variable, context: Context) -> Operand:
         """The operand of a variable, of `$` or of `$$`."""
         name = node.name
@@ -130,6 +132,7 @@ class CallGenerator(GeneratorBase):
     def write_library_call(
         self, function: Function, arguments: list[Operand], context: Context, position: int
     ) -> Operand:
+        """Write a call of a library function through its signature; the result is not collapsed."""
         name = self.new_name("t")
         called, given = self.constants.name_of(function), self.join_arguments(arguments)
         self.emit(
@@ -180,6 +183,7 @@ class CallGenerator(GeneratorBase):
         return Operand(name, ANY, is_atom=True, is_raw=True)
 
     def write_partial(self, node: t.Call, context: Context) -> Operand:
+        """Write a partial application, such as `$f(1, ?)`."""
         codes: list[str] = []
         holes: list[str] = []
         for at, argument in enumerate(node.arguments):

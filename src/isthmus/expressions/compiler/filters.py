@@ -14,6 +14,8 @@ _MAX_SHORT_NODES = 40
 
 
 class FilterGenerator(GeneratorBase):
+    """Writes filters."""
+
     def write_filter(self, operand: Operand, one: t.Filter, context: Context) -> Operand:
         """Write one filter. The operand is not collapsed; a missing value is filtered, too."""
         expression = one.expression

@@ -30,6 +30,8 @@ __all__ = ["FunctionGenerator"]
 class FunctionGenerator(GeneratorBase):
     # Literal functions.
 
+    """Writes literal functions, and the loops that they become."""
+
     def write_lambda(self, node: t.Lambda, context: Context) -> Operand:
         """Write a literal function as a value."""
         name = self.new_name("f")
@@ -124,6 +126,7 @@ class FunctionGenerator(GeneratorBase):
         return True
 
     def write_tail_call(self, node: t.Call, context: Context) -> None:
+        """Write a call at the end of a function: the function returns the `TailCall`."""
         self.has_tail_calls = True
         called = self.make_reusable(self.write_value(node.procedure, context))
         arguments = "".join(f"{one.code}, " for one in self.write_arguments(node, None, context))

@@ -111,6 +111,7 @@ class Generator(
         raise AssertionError(f"no code for {type(node).__name__}")
 
     def write_transform(self, node: t.Transform) -> Operand:
+        """Write `|pattern|update,delete|` as a function value."""
         names: list[str] = []
         for part in (node.pattern, node.update, node.delete):
             if part is None:

@@ -214,6 +214,7 @@ class GeneratorBase(CodeWriter):
         raise NotImplementedError
 
     def open_frame(self, owner: t.Node) -> None:
+        """Open a frame for the variables that `owner` binds; the caller closes it."""
         raise NotImplementedError
 
     def get_variable_code(self, name: str) -> str:
@@ -278,6 +279,7 @@ class GeneratorBase(CodeWriter):
         )
 
     def make_undefined(self) -> Operand:
+        """The operand of undefined."""
         return Operand("U", UNDEF, is_pure=True, is_atom=True)
 
     def emit_charge(self, code: str, weight: int) -> None:

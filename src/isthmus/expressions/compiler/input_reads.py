@@ -87,6 +87,7 @@ class InputReads:
         return f"\x00e{read.number}\x00"
 
     def _find_or_add(self, source: Source, names: list[str]) -> Read:
+        """The read at the end of a path of names from a source."""
         holder: Source | Read = source
         for name in names:
             found = holder.children.get(name)
@@ -108,6 +109,7 @@ class InputReads:
                 self._write_reads_below(source.bookmark, source.code, list(source.children.values()), source)
 
     def _write_reads_below(self, block: Block, code: str, reads: list[Read], source: Source | None) -> None:
+        """Write the reads of one source, or (with `source` None) of one read, and those below them."""
         prefix = "root_" if source is not None and source.is_root else ""
         self._write_leaf_reads(block, code, reads, prefix, is_context=source is not None)
         for read in reads:
@@ -135,6 +137,7 @@ class InputReads:
     def _write_leaf_reads(
         self, block: Block, code: str, reads: list[Read], prefix: str, *, is_context: bool
     ) -> None:
+        """Write the reads whose values are used, and decide what their markers stand for."""
         for final in (False, True):
             letter = "r" if final else "v"
             used = [read for read in reads if self._uses.get(f"{letter}{read.number}")]

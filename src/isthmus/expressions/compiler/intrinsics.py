@@ -7,6 +7,7 @@ itself, which checks its arguments and fails as it should.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from isthmus.expressions.compiler.code_writer import Context
@@ -27,10 +28,31 @@ from isthmus.expressions.syntax import tree as t
 __all__ = ["IntrinsicGenerator"]
 
 
+@dataclass(frozen=True, slots=True)
+class _LibraryCall:
+    """A call of a library function whose arguments are written."""
+
+    function: Function
+    arguments: list[Operand]
+    context: Context
+    position: int
+
+    @property
+    def code(self) -> str:
+        """The code of the first argument."""
+        return self.arguments[0].code
+
+
 class IntrinsicGenerator(FunctionGenerator):
+    """Writes calls of standard functions."""
+
     def write_intrinsic(
         self, function: Function, node: t.Call, given: Operand | None, context: Context, *, final: bool
     ) -> Operand | None:
+        """Write a call of a standard function; None if the function is no standard one.
+
+        `given` is a first argument that `~>` adds.
+        """
         name = function.intrinsic
         if not name:
             return None
@@ -40,20 +62,20 @@ class IntrinsicGenerator(FunctionGenerator):
             return self.write_with_lambda(name, inlined, node, given, context, final=final)
         writer = _WRITERS.get((name, total))
         arguments = self.write_arguments(node, given, context)
+        call = _LibraryCall(function, arguments, context, node.position)
         self.is_last = node is self.last_call
-        written = writer(self, function, arguments, context, node.position) if writer is not None else None
+        written = writer(self, call) if writer is not None else None
         if written is None:
-            written = self.write_unchecked_call(function, arguments, context, node.position)
+            written = self.write_unchecked_call(call)
         return written or self.write_library_call(function, arguments, context, node.position)
 
-    def write_unchecked_call(
-        self, function: Function, arguments: list[Operand], context: Context, position: int
-    ) -> Operand | None:
+    def write_unchecked_call(self, call: _LibraryCall) -> Operand | None:
         """Write a direct call of a function of texts and numbers, if its arguments can be of the right kinds;
         else None.
 
         Arguments of other kinds go to the function through its signature.
         """
+        function, arguments = call.function, call.arguments
         if function.parsed_signature is None or function.is_variadic or len(arguments) > function.arity:
             return None
         parameters = function.parsed_signature.parameters
@@ -72,8 +94,7 @@ class IntrinsicGenerator(FunctionGenerator):
         evaluation = "E, " if function.wants_evaluation else ""
         code = f"{self.constants.name_of(function.call)}({evaluation}{', '.join(given)})"
         if checks:
-            slow = self.slow_call_code(function, arguments, context, position)
-            code = f"{code} if {' and '.join(checks)} else {slow}"
+            code = f"{code} if {' and '.join(checks)} else {self.slow_call_code(call)}"
         name = self.new_name("t")
         if function.intrinsic in _CANNOT_FAIL:
             self.emit(f"{name} = {code}")
@@ -81,7 +102,7 @@ class IntrinsicGenerator(FunctionGenerator):
             with self.enter_block("try:"):
                 self.emit(f"{name} = {code}")
             with self.enter_block("except ExpressionError as error:"):
-                self.emit(f"add_position(error, {position}, {function.name!r})")
+                self.emit(f"add_position(error, {call.position}, {function.name!r})")
                 self.emit("raise")
         kinds = _RESULTS.get(function.parsed_signature.result, ANY)
         return Operand(name, kinds, is_pure=kinds != ANY, is_atom=True, is_raw=kinds == ANY)
@@ -114,109 +135,119 @@ class IntrinsicGenerator(FunctionGenerator):
             return self.write_reduce([arguments[0], self.make_undefined(), *arguments[1:]], inlined, context)
         return None
 
-    def slow_call_code(
-        self, function: Function, arguments: list[Operand], context: Context, position: int
-    ) -> str:
-        """The code of a call through the function's signature, collapsed."""
-        listed = "".join(f"{one.code}, " for one in arguments)
-        name, where = self.constants.name_of(function), context.code or "U"
-        return f"call_library_collapsed(E, {name}, ({listed}), {where}, {position})"
+    def slow_call_code(self, call: _LibraryCall, *, collapsed: bool = True) -> str:
+        """The code of a call through the function's signature.
 
-    def uncollapsed_call_code(
-        self, function: Function, arguments: list[Operand], context: Context, position: int
-    ) -> str:
-        """As `slow_call_code`, not collapsed: the result of an inlined function, which its caller
-        collapses."""
-        slow = self.slow_call_code(function, arguments, context, position)
-        return f"call_library{slow.removeprefix('call_library_collapsed').removesuffix(')')}, 1)"
+        It is not `collapsed` as the result of an inlined function, whose caller collapses it.
+        """
+        arguments = "".join(f"{one.code}, " for one in call.arguments)
+        name, where = self.constants.name_of(call.function), call.context.code or "U"
+        given = f"E, {name}, ({arguments}), {where}, {call.position}"
+        return f"call_library_collapsed({given})" if collapsed else f"call_library({given}, 1)"
 
-    def write_text_function(
-        self,
-        function: Function,
-        arguments: list[Operand],
-        fast: str,
-        kinds: int,
-        context: Context,
-        position: int,
-    ) -> Operand:
+    def write_text_function(self, call: _LibraryCall, fast: str, kinds: int) -> Operand:
         """Write a function of one text: the code `fast` if the argument is a short text, else a call."""
-        code = arguments[0].code
+        argument, code = call.arguments[0], call.code
         name = self.new_name("t")
-        slow = self.slow_call_code(function, arguments, context, position)
-        if arguments[0].kinds == TEXT:
+        slow = self.slow_call_code(call)
+        if argument.kinds == TEXT:
             self.emit(f"{name} = {fast} if len({code}) < 1000 else {slow}")
-        elif not arguments[0].may_be(TEXT):
+        elif not argument.may_be(TEXT):
             self.emit(f"{name} = {slow}")
         else:
             self.emit(f"{name} = {fast} if type({code}) is str and len({code}) < 1000 else {slow}")
         return Operand(name, kinds, is_pure=True, is_atom=True)
 
-
-def _write_uppercase(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.write_text_function(f, a, f"{a[0].code}.upper()", TEXT | UNDEF, c, p)
-
-
-def _write_lowercase(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.write_text_function(f, a, f"{a[0].code}.lower()", TEXT | UNDEF, c, p)
-
-
-def _write_trim(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.write_text_function(f, a, f"trim({a[0].code})", TEXT | UNDEF, c, p)
+    def write_with_fallback(self, call: _LibraryCall, fast: str, kinds: int) -> Operand:
+        """Write the code `fast`, with a call of the function where that gives None."""
+        name = self.new_name("t")
+        self.emit(f"{name} = {fast}")
+        self.emit(f"if {name} is None: {name} = {self.slow_call_code(call)}")
+        return Operand(name, kinds, is_pure=True, is_atom=True)
 
 
-def _write_length(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.write_text_function(f, a, f"len({a[0].code})", NUMBER | UNDEF, c, p)
+def _write_uppercase(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$uppercase` in place."""
+    return generator.write_text_function(call, f"{call.code}.upper()", TEXT | UNDEF)
 
 
-def _write_string(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.write_text_function(f, a, a[0].code, TEXT | UNDEF, c, p)
+def _write_lowercase(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$lowercase` in place."""
+    return generator.write_text_function(call, f"{call.code}.lower()", TEXT | UNDEF)
 
 
-def _write_exists(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return Operand(f"({a[0].code} is not U)" if a[0].may_be(UNDEF) else "True", BOOL)
+def _write_trim(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$trim` in place."""
+    return generator.write_text_function(call, f"trim({call.code})", TEXT | UNDEF)
 
 
-def _write_not(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    if a[0].may_be(UNDEF):
-        return Operand(f"(U if {a[0].code} is U else not {g.condition_code(a[0])})", BOOL | UNDEF)
-    return Operand(f"(not {g.condition_code(a[0])})", BOOL)
+def _write_length(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$length` in place."""
+    return generator.write_text_function(call, f"len({call.code})", NUMBER | UNDEF)
 
 
-def _write_boolean(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    truth = f"True if {g.condition_code(a[0])} else False"
+def _write_string(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$string` in place."""
+    return generator.write_text_function(call, call.code, TEXT | UNDEF)
+
+
+def _write_exists(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$exists` in place."""
+    return Operand(f"({call.code} is not U)" if call.arguments[0].may_be(UNDEF) else "True", BOOL)
+
+
+def _write_not(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$not` in place."""
+    argument = call.arguments[0]
+    if argument.may_be(UNDEF):
+        return Operand(
+            f"(U if {argument.code} is U else not {generator.condition_code(argument)})", BOOL | UNDEF
+        )
+    return Operand(f"(not {generator.condition_code(argument)})", BOOL)
+
+
+def _write_boolean(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$boolean` in place."""
+    argument = call.arguments[0]
+    truth = f"True if {generator.condition_code(argument)} else False"
     return Operand(
-        f"(U if {a[0].code} is U else {truth})" if a[0].may_be(UNDEF) else f"({truth})", BOOL | UNDEF
+        f"(U if {argument.code} is U else {truth})" if argument.may_be(UNDEF) else f"({truth})",
+        BOOL | UNDEF,
     )
 
 
-def _write_count(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    code = a[0].code
-    single = f"0 if {code} is U else 1" if a[0].may_be(UNDEF) else "1"
+def _write_count(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$count` in place."""
+    code = call.code
+    single = f"0 if {code} is U else 1" if call.arguments[0].may_be(UNDEF) else "1"
     return Operand(f"(len({code}) if isinstance({code}, list) else {single})", NUMBER, is_pure=True)
 
 
-def _write_contains(
-    g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int
-) -> Operand | None:
-    if not (a[1].is_constant and a[1].kinds == TEXT):
+def _write_contains(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand | None:
+    """Write `$contains` in place; None if its arguments are not of the usual kinds."""
+    part = call.arguments[1]
+    if not (part.is_constant and part.kinds == TEXT):
         return None
-    return g.write_text_function(f, a, f"({a[1].code} in {a[0].code})", BOOL | UNDEF, c, p)
+    return generator.write_text_function(call, f"({part.code} in {call.code})", BOOL | UNDEF)
 
 
-def _write_lookup(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand | None:
-    table, key = a[0].code, a[1].code
-    if a[0].is_constant or (a[1].is_constant and a[1].kinds != TEXT):
+def _write_lookup(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand | None:
+    """Write `$lookup` in place; None if its arguments are not of the usual kinds."""
+    table, key = call.arguments
+    if table.is_constant or (key.is_constant and key.kinds != TEXT):
         return None
-    name = g.new_name("t")
-    slow = g.uncollapsed_call_code(f, a, c, p) if g.is_last else g.slow_call_code(f, a, c, p)
-    if a[0].table_kinds:
-        if a[1].is_constant or a[1].kinds == TEXT:
-            return Operand(f"{table}.get({key}, U)", a[0].table_kinds | UNDEF, is_pure=True)
-        g.emit(f"{name} = {table}.get({key}, U) if type({key}) is str else {slow}")
-        return Operand(name, a[0].table_kinds | UNDEF, is_pure=True, is_atom=True)
-    test = f"type({table}) is dict" + ("" if a[1].is_constant else f" and type({key}) is str")
-    g.emit(f"{name} = {table}.get({key}, U) if {test} else {slow}")
-    return Operand(name, ANY, is_pure=a[0].is_pure and not g.is_last, is_atom=True, is_raw=g.is_last)
+    name = generator.new_name("t")
+    found = f"{table.code}.get({key.code}, U)"
+    slow = generator.slow_call_code(call, collapsed=not generator.is_last)
+    if table.table_kinds:
+        if key.is_constant or key.kinds == TEXT:
+            return Operand(found, table.table_kinds | UNDEF, is_pure=True)
+        generator.emit(f"{name} = {found} if type({key.code}) is str else {slow}")
+        return Operand(name, table.table_kinds | UNDEF, is_pure=True, is_atom=True)
+    test = f"type({table.code}) is dict" + ("" if key.is_constant else f" and type({key.code}) is str")
+    generator.emit(f"{name} = {found} if {test} else {slow}")
+    is_last = generator.is_last
+    return Operand(name, ANY, is_pure=table.is_pure and not is_last, is_atom=True, is_raw=is_last)
 
 
 _CHECKS: Final = {
@@ -238,38 +269,33 @@ _CANNOT_FAIL: Final = {
 }
 
 
-def _write_with_fallback(
-    g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int, *, fast: str, kinds: int
-) -> Operand:
-    """Write the code `fast`, with a call of the function where that gives None."""
-    name = g.new_name("t")
-    g.emit(f"{name} = {fast}")
-    g.emit(f"if {name} is None: {name} = {g.slow_call_code(f, a, c, p)}")
-    return Operand(name, kinds, is_pure=True, is_atom=True)
+def _write_sum(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$sum` in place."""
+    return generator.write_with_fallback(call, f"sum_if_numbers({call.code})", NUMBER | UNDEF)
 
 
-def _write_sum(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return _write_with_fallback(g, f, a, c, p, fast=f"sum_if_numbers({a[0].code})", kinds=NUMBER | UNDEF)
-
-
-def _write_join(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand | None:
-    if len(a) > 1 and a[1].kinds != TEXT:
+def _write_join(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand | None:
+    """Write `$join` in place; None if its arguments are not of the usual kinds."""
+    separators = call.arguments[1:]
+    if separators and separators[0].kinds != TEXT:
         return None
-    between = a[1].code if len(a) > 1 else "''"
-    return _write_with_fallback(
-        g, f, a, c, p, fast=f"join_if_texts(E, {a[0].code}, {between})", kinds=TEXT | UNDEF
-    )
+    separator = separators[0].code if separators else "''"
+    return generator.write_with_fallback(call, f"join_if_texts(E, {call.code}, {separator})", TEXT | UNDEF)
 
 
-def _write_to_millis(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return _write_with_fallback(g, f, a, c, p, fast=f"parse_iso_millis({a[0].code})", kinds=NUMBER | UNDEF)
+def _write_to_millis(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$toMillis` in place."""
+    return generator.write_with_fallback(call, f"parse_iso_millis({call.code})", NUMBER | UNDEF)
 
 
-def _write_from_millis(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return _write_with_fallback(g, f, a, c, p, fast=f"format_iso_millis({a[0].code})", kinds=TEXT | UNDEF)
+def _write_from_millis(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
+    """Write `$fromMillis` in place."""
+    return generator.write_with_fallback(call, f"format_iso_millis({call.code})", TEXT | UNDEF)
 
 
-Writer = Callable[[IntrinsicGenerator, Function, list[Operand], Context, int], Operand | None]
+Writer = Callable[[IntrinsicGenerator, _LibraryCall], Operand | None]
+"""Writes a call in place; None if its arguments are not of the usual kinds."""
+
 _WRITERS: Final[dict[tuple[str, int], Writer]] = {
     ("uppercase", 1): _write_uppercase,
     ("lowercase", 1): _write_lowercase,

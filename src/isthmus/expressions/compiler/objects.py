@@ -27,7 +27,10 @@ _SINGLE_KINDS = NULL | BOOL | NUMBER | TEXT | DICT | FUNCTION | HOST
 
 
 class ObjectGenerator(GeneratorBase):
+    """Writes objects, arrays and groupings."""
+
     def write_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
+        """Write an object constructor."""
         if not node.pairs:
             return Operand("{}", DICT, is_pure=True)
         if all(_is_literal_key(key) for key, _ in node.pairs):

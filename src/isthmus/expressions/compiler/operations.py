@@ -23,7 +23,10 @@ _ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%":
 
 
 class OperationGenerator(GeneratorBase):
+    """Writes operators, conditions, blocks and bindings."""
+
     def write_chain(self, node: t.Chain, context: Context) -> Operand:
+        """Write a chain of `&`, `and` or `or`."""
         if node.operator == "&":
             return self.write_concatenation(node, context)
         return Operand(f"(True if {self.logical_code(node, context)} else False)", BOOL)
@@ -52,6 +55,7 @@ class OperationGenerator(GeneratorBase):
         return self.write_comparison(operator, left, self.make_reusable(right), node.position)
 
     def write_arithmetic(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:
+        """Write an arithmetic operator; `+` and `-` of integers in place."""
         name = self.new_name("n")
         a, b = left.code, right.code
         slow = f"{_ARITHMETIC[operator]}({a}, {b}, {position})"
@@ -173,6 +177,7 @@ class OperationGenerator(GeneratorBase):
         return condition
 
     def write_conditional(self, node: t.Condition, context: Context, *, final: bool) -> Operand:
+        """Write `condition ? then : otherwise`."""
         target = self.new_name("t")
         test = self.write_condition(node.condition, context)
         operands: list[Operand] = []
@@ -246,6 +251,7 @@ class OperationGenerator(GeneratorBase):
             self.emit(operand.code)
 
     def write_binding(self, node: t.Bind, context: Context) -> Operand:
+        """Write `$name := value`; the operand is that of the variable."""
         local = self.find_variable(node.name)
         assert local is not None
         if local.is_settled and isinstance(node.value, t.Lambda) and t.is_bare(node.value):

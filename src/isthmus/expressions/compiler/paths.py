@@ -50,6 +50,8 @@ class _Results:
 
 
 class PathGenerator(FilterGenerator):
+    """Writes paths."""
+
     def write_path(self, node: t.Path, context: Context, *, final: bool) -> Operand:
         if any(step.is_tuple for step in node.steps):
             return self.write_tuple_path(node, context)
@@ -242,6 +244,7 @@ class PathGenerator(FilterGenerator):
         return _Results(out, operand.is_pure, is_flat, operand.kinds)
 
     def write_step_value(self, flow: _Flow, step: t.Node, item: str, *, final: bool) -> Operand:
+        """Write a step for the input in the variable `item`."""
         context = self.make_context(item, is_pure=flow.is_pure)
         return self.write_value(step, context, final=True) if final else self.write_step_once(step, context)
 
@@ -303,6 +306,7 @@ class PathGenerator(FilterGenerator):
         return Operand(target, kinds, is_pure=True, is_atom=True)
 
     def write_last_filter(self, operand: Operand, *, keep: bool) -> Operand:
+        """The operand of a filter that ends a path; with `keep`, a single value stays a list."""
         if not keep or operand.is_collected:
             operand.is_raw = True
             return operand
@@ -361,6 +365,7 @@ class PathGenerator(FilterGenerator):
     # Sorting.
 
     def write_sort(self, flow: _Flow, step: t.Sort) -> _Flow:
+        """Write a step that orders its input."""
         code = self.new_name("s")
         source = self.flow_code(flow)
         keys: list[str] = []

@@ -26,14 +26,17 @@ class Block:
         self.parts: list[str | Block] = []
 
     def add_line(self, line: str) -> None:
+        """Add a line behind what the block holds."""
         self.parts.append(line)
 
     def add_block(self, header: str) -> Block:
+        """Add a nested block with this header, and return it."""
         block = Block(header)
         self.parts.append(block)
         return block
 
     def add_bookmark(self) -> Block:
+        """Mark this place, and return the bookmark, to which lines can be added later."""
         block = Block()
         self.parts.append(block)
         return block

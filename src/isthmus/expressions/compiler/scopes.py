@@ -141,6 +141,7 @@ class _Surveyor:
         return bool(names)
 
     def note_variable(self, node: Variable) -> None:
+        """Note a variable that no frame binds."""
         if node.name not in ("", "$") and not any(node.name in frame for frame in self.frames):
             self.found.free.add(node.name)
             if node.name == "eval":
@@ -194,6 +195,7 @@ def _find_late_names(block: Block, bound: dict[str, int]) -> set[str]:
 
 
 def _find_variable_names(node: Node) -> set[str]:
+    """Names of all variables in the node."""
     found: set[str] = set()
     pending = [node]
     while pending:

@@ -34,7 +34,10 @@ class _TupleStream:
 
 
 class TupleGenerator(GeneratorBase):
+    """Writes paths with variables."""
+
     def write_tuple_path(self, node: t.Path, context: Context) -> Operand:
+        """Write a path with variables; its value is the list of the tuples' values."""
         stream = self.write_stream(node, context)
         if node.group is not None:
             return self.write_tuple_grouping(stream, node.group)
@@ -111,6 +114,7 @@ class TupleGenerator(GeneratorBase):
         return Operand(code, ANY, is_pure=context.is_pure, is_atom=True)
 
     def write_sort_keys(self, step: t.Sort) -> str:
+        """Write a key function for each sort term; returns the code of the terms."""
         keys: list[str] = []
         for term in step.terms:
             name, item = self.new_name("b"), self.new_name("c")
@@ -121,6 +125,7 @@ class TupleGenerator(GeneratorBase):
         return f"({', '.join(keys)},)"
 
     def write_first_sort(self, code: str, step: t.Sort, *, is_pure: bool) -> _TupleStream:
+        """Write a sort before the first variable appears: a list of values to a list of tuples."""
         ordered = self.new_name("s")
         self.emit(f"{ordered} = sort_by_terms(E, {code}, {self.write_sort_keys(step)}, {step.position})")
         result = self.new_name("s")
@@ -144,6 +149,7 @@ class TupleGenerator(GeneratorBase):
         return self.make_context(value, is_pure=stream.is_pure)
 
     def write_tuple_step(self, stream: _TupleStream, step: t.Node) -> _TupleStream:
+        """Write a step on a list of tuples."""
         if isinstance(step, t.Sort):
             result = self.new_name("s")
             keys = self.write_tuple_sort_keys(stream, step)
@@ -265,6 +271,7 @@ class TupleGenerator(GeneratorBase):
         return _TupleStream(result, [*stream.names, name], stream.is_pure)
 
     def write_tuple_filter(self, stream: _TupleStream, stage: t.Filter) -> _TupleStream:
+        """Write a filter on a list of tuples."""
         out = self.new_name("a")
         expression = stage.expression
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
@@ -283,6 +290,7 @@ class TupleGenerator(GeneratorBase):
         return _TupleStream(out, stream.names, stream.is_pure)
 
     def write_tuple_sort_keys(self, stream: _TupleStream, step: t.Sort) -> str:
+        """As `write_sort_keys`, with functions of tuples."""
         keys: list[str] = []
         for term in step.terms:
             name, item = self.new_name("b"), self.new_name("u")

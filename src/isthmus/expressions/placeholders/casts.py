@@ -44,6 +44,7 @@ def to_text_form(value: object) -> str:
 
 
 def _join_array(value: list[object] | tuple[object, ...]) -> str:
+    """The items of an array as text, joined by commas."""
     try:
         return ",".join([to_text_form(item) for item in value])
     except RecursionError:
@@ -51,6 +52,7 @@ def _join_array(value: list[object] | tuple[object, ...]) -> str:
 
 
 def _format_number(value: float) -> str:
+    """The text of a number; unlike JavaScript, with all digits of an integer below 1e21."""
     if isinstance(value, int):
         return str(value)
     if not math.isfinite(value):
@@ -90,6 +92,7 @@ def cast(value: object, name: str, *, whole: bool) -> object:
 
 
 def _cast_text(text: str, name: str, *, whole: bool) -> object:
+    """A text converted by the cast `name`."""
     if name == "int":
         return _parse_leading_integer(text)
     if name == "num":
@@ -132,4 +135,5 @@ def _parse_json(text: str) -> object:
 
 
 def _refuse_constant(constant: str) -> Never:
+    """Refuse NaN and infinities, which Python reads as JSON."""
     raise ValueError(f"{constant} is not JSON")

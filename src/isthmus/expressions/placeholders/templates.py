@@ -103,6 +103,8 @@ class _Node:
 
 
 class _Static(_Node):
+    """A value without placeholders."""
+
     __slots__ = ("value",)
 
     def __init__(self, value: object) -> None:
@@ -159,6 +161,8 @@ class _Text(_Node):
 
 
 class _Array(_Node):
+    """An array with placeholders; an item that is left out becomes null."""
+
     __slots__ = ("items",)
 
     def __init__(self, items: tuple[_Node, ...]) -> None:
@@ -174,6 +178,8 @@ class _Array(_Node):
 
 
 class _Object(_Node):
+    """An object with placeholders; `merges` are merged into it."""
+
     __slots__ = ("entries", "merges")
 
     def __init__(self, entries: tuple[tuple[str, _Node], ...], merges: tuple[_Node, ...]) -> None:
@@ -225,6 +231,7 @@ def _compile_text(text: str) -> _Node:
 
 
 def _compile(value: object) -> _Node:
+    """The compiled form of a JSON value."""
     if isinstance(value, str):
         return _compile_text(value)
     if isinstance(value, Mapping):

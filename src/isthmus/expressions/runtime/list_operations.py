@@ -175,7 +175,7 @@ def sort_by_terms(
 
 
 class _Row:
-    """An item whose sort keys are worked out when they are first needed."""
+    """An item whose sort keys are computed when they are first needed."""
 
     __slots__ = ("_keys", "_terms", "evaluation", "item")
 
@@ -188,6 +188,7 @@ class _Row:
         self._keys: list[Any] = []
 
     def key(self, number: int) -> Any:
+        """The item's key for the sort term of this number."""
         while len(self._keys) <= number:
             self._keys.append(self._terms[len(self._keys)][0](self.item))
         return self._keys[number]

@@ -220,6 +220,7 @@ class _Comparison:
         self.known_equal: set[tuple[int, int]] = set()
 
     def compare_nested(self, left: Any, right: Any) -> bool:
+        """Whether a list or object equals another value."""
         if left is right or (id(left), id(right)) in self.known_equal:
             return True
         self.evaluation.charge(len(left))
@@ -240,6 +241,7 @@ class _Comparison:
         return same
 
     def compare_items(self, left: Any, right: Any) -> bool:
+        """Whether two items are equal; two undefined ones are."""
         if isinstance(left, (list, dict)):
             return self.compare_nested(left, right)
         return (left is UNDEFINED and right is UNDEFINED) or is_deep_equal(self.evaluation, left, right)

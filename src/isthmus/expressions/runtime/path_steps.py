@@ -275,6 +275,7 @@ class GroupAccumulator:
         self.more: list[Any] | None = None
 
     def add(self, item: Any) -> None:
+        """Merge one more value."""
         if self.more is None:
             together = merge_group_values(self.first, item)
             if self.first is UNDEFINED or item is UNDEFINED or not isinstance(together, list):

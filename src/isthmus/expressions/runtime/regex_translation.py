@@ -93,6 +93,8 @@ def is_linear(source: str) -> bool:
 
 
 class _Translator:
+    """Translates one pattern; `at` is the place in its source."""
+
     def __init__(self, source: str, *, multiline: bool) -> None:
         self.source = source
         self.multiline = multiline
@@ -123,6 +125,7 @@ class _Translator:
         return "".join(self.out)
 
     def translate_char(self, char: str) -> str:
+        """A character outside of sets and escapes."""
         if char == ")":
             self.items.close_group()
         elif char not in "*+?|":
@@ -142,6 +145,7 @@ class _Translator:
         return char
 
     def translate_group_start(self) -> str:
+        """The opening of a group."""
         for opening, made in (("(?<=", "(?<="), ("(?<!", "(?<!"), ("(?<", "(?P<")):
             if self.source.startswith(opening, self.at):
                 self.at += len(opening)
@@ -150,6 +154,7 @@ class _Translator:
         return "("
 
     def translate_escape(self) -> str:
+        """An escape sequence outside of a set."""
         char = self.source[self.at + 1 : self.at + 2]
         self.at += 2
         if char in _CLASSES and char:
@@ -171,6 +176,7 @@ class _Translator:
         return self.translate_character_escape(char)
 
     def translate_back_reference(self, digits: str) -> str:
+        """A reference to a numbered group, which matches nothing if the group took no part."""
         while self.source[self.at : self.at + 1].isdigit() and int(digits) < 10:
             digits += self.source[self.at]
             self.at += 1
@@ -193,6 +199,7 @@ class _Translator:
         return re.escape(char) if char else r"\\"
 
     def translate_code_point(self, size: int, letter: str) -> str:
+        """The character with a hexadecimal code of `size` digits; the letter itself if they are not there."""
         digits = self.source[self.at : self.at + size]
         if len(digits) == size and all(one in "0123456789abcdefABCDEF" for one in digits):
             self.at += size
@@ -226,6 +233,7 @@ class _Translator:
         return f"[{'^' if negated else ''}{inside}]"
 
     def translate_set_escape(self) -> str:
+        """An escape sequence inside a set."""
         char = self.source[self.at + 1 : self.at + 2]
         self.at += 2
         if char in _CLASSES and char:

@@ -40,6 +40,7 @@ class _ResultConverter:
         self.chars_left = evaluation.result_chars_left
 
     def convert(self, value: Any, depth: int) -> Any:
+        """The value in its result form; undefined for a function."""
         if value.__class__ in _SCALARS or value is UNDEFINED:
             return value
         if isinstance(value, dict):
@@ -87,6 +88,7 @@ class _ResultConverter:
         return value if changed is None else changed
 
     def charge(self, size: int, depth: int) -> None:
+        """Charge a list or object. Raises `ExpressionError` if the result is too long or too deep."""
         self.evaluation.charge(size)
         self.chars_left -= 2 + 2 * size
         if self.chars_left < 0:

@@ -65,6 +65,7 @@ def _format_json_number(value: float) -> str:
 
 
 def _format_number(value: float) -> str:
+    """A finite number as JSONata writes it."""
     if type(value) is float and not value.is_integer():
         value = round_to_15_digits(value)
     return format_number_text(value)

@@ -91,6 +91,7 @@ class Moment:
         return self._get_week_component(letter)
 
     def _get_week_component(self, letter: str) -> Any:
+        """The value of a component that counts weeks: `W`, `w`, `X` or `x`."""
         if letter == "W":
             return self._compute_week_number(
                 _find_first_week(self.year, 1), 52, (self.year + 1, 1), (self.year - 1, 1)

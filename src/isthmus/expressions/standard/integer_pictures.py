@@ -205,6 +205,7 @@ def format_with(value: float, form: IntegerFormat) -> str:
 
 
 def _format_decimal(value: float, form: IntegerFormat) -> str:
+    """The number in decimal digits, with separators and an ordinal ending as the format asks."""
     text = format_number_text(value).rjust(form.mandatory, "0")
     if form.zero != 0x30:
         text = "".join(chr(ord(char) + form.zero - 0x30) for char in text)
@@ -224,6 +225,7 @@ def _format_decimal(value: float, form: IntegerFormat) -> str:
 
 
 def _format_letters(value: float, first: str) -> str:
+    """The number as letters: a to z, aa, ab and so on."""
     letters = ""
     left = int(value)
     while left > 0:
@@ -233,6 +235,7 @@ def _format_letters(value: float, first: str) -> str:
 
 
 def _format_roman(value: float) -> str:
+    """The number as a lower-case roman numeral. Raises D3130 for more than a million."""
     if value > 1_000_000:
         raise ExpressionError("D3130", "The number is too large for roman numerals", value=value)
     text = ""
@@ -282,6 +285,7 @@ def _format_words(value: float, *, has_before: bool, is_ordinal: bool) -> str:
 
 
 def _make_word_values() -> dict[str, int]:
+    """The numbers of all English number words, cardinal and ordinal."""
     values: dict[str, int] = {}
     for number, word in enumerate(_SMALL_NUMBERS):
         values[word.lower()] = number

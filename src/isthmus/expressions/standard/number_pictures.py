@@ -72,6 +72,7 @@ class _Symbols:
         return "".join(chr(ord(self.zero[:1] or "0") + number) for number in range(10))
 
     def is_active(self, char: str) -> bool:
+        """Whether the character has a meaning in pictures."""
         return char in self.digits or char in (
             self.decimal, self.exponent, self.grouping, self.digit, self.separator
         )  # fmt: skip
@@ -153,6 +154,8 @@ def _picture_error(code: str) -> ExpressionError:
 
 
 def _split_picture(picture: str, symbols: _Symbols) -> _Parts:
+    """The parts of a sub-picture."""
+
     def is_edge(char: str) -> bool:
         return symbols.is_active(char) and char != symbols.exponent
 
@@ -206,6 +209,7 @@ def _evaluate_rules(parts: _Parts, symbols: _Symbols) -> list[tuple[str, bool]]:
 
 
 def _make_plan(parts: _Parts, symbols: _Symbols) -> _Plan:
+    """What a sub-picture asks for."""
     digits = symbols.digits
 
     def size(text: str, *, with_optional: bool) -> int:

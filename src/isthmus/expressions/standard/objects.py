@@ -26,6 +26,7 @@ def keys(evaluation: Evaluation, value: Any) -> Any:
 
 
 def _add_keys(evaluation: Evaluation, value: Any, found: dict[str, None]) -> None:
+    """Add the keys of an object, or of the objects of a list, to `found`."""
     if isinstance(value, dict):
         evaluation.charge(len(value))
         found.update(dict.fromkeys(value))

@@ -69,6 +69,7 @@ def _to_match(found: Any) -> _Match:
 
 
 def _find_regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> Any:
+    """The matches of a regular expression. Raises D1004 for an empty match behind the first."""
     start = 0
     first = True
     while first or start < len(text):
@@ -250,6 +251,7 @@ def split(evaluation: Evaluation, text: Any, separator: Any, limit: Any) -> Any:
 
 
 def _split_at_matches(evaluation: Evaluation, text: str, separator: Any, limit: Any) -> list[str]:
+    """The parts of a text between matches."""
     parts: list[str] = []
     start = 0
     for one in _find_matches(evaluation, separator, text):

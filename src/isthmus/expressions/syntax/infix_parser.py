@@ -104,6 +104,7 @@ class InfixParser(PrefixParser):
         return Infix(token.position, "[", left, right)
 
     def parse_call(self, left: Node, token: Token) -> Node:
+        """A call, a partial application, or the parameters of a literal function."""
         arguments: list[Node] = []
         is_partial = False
         if self.symbol != ")":
@@ -123,6 +124,7 @@ class InfixParser(PrefixParser):
         return Call(token.position, left, arguments, is_partial)
 
     def parse_function(self, token: Token, parameters: list[Node]) -> Node:
+        """A literal function, from behind its parameters."""
         names: list[str] = []
         for number, parameter in enumerate(parameters, 1):
             if not isinstance(parameter, Variable):

@@ -90,6 +90,7 @@ class Lexer:
         return Token("name", raw[1:-1], self.at)
 
     def _skip_blanks(self) -> None:
+        """Skip white space and comments."""
         text = self.text
         while True:
             blank = _BLANKS.match(text, self.at)
@@ -103,6 +104,7 @@ class Lexer:
             self.at = end + 2
 
     def _make_word(self, raw: str) -> Token:
+        """The token of a variable, a keyword or a name."""
         if raw[0] == "$":
             return Token("variable", raw[1:], self.at)
         known = _WORDS.get(raw)
@@ -111,6 +113,7 @@ class Lexer:
         return Token("name", raw, self.at)
 
     def _make_number(self, raw: str) -> int | float:
+        """The number; an `int` if it is integral and exact. Raises S0102 for an infinite one."""
         if raw.isdigit() and len(raw) < 16:
             return int(raw)
         value = float(raw)
@@ -170,6 +173,7 @@ class Lexer:
         raise ExpressionError("S0302", "No terminating / in regular expression", self.at)
 
     def _finish_regex(self, start: int) -> Token:
+        """The token of a regular expression, at its closing slash; reads the flags."""
         pattern = self.text[start : self.at]
         if not pattern:
             raise ExpressionError("S0301", "Empty regular expressions are not allowed", self.at)
@@ -180,6 +184,7 @@ class Lexer:
         return Token("regex", f"{self.text[flags : self.at]}/{pattern}", self.at)
 
     def _is_escaped(self, at: int) -> bool:
+        """Whether a backslash stands before the place, and is not escaped itself."""
         slashes = 0
         while self.text[at - 1 - slashes : at - slashes] == "\\":
             slashes += 1

@@ -30,6 +30,8 @@ def parse_text(text: str) -> Node:
 
 
 class _Parser(InfixParser):
+    """The whole parser."""
+
     def parse_whole(self) -> Node:
         """The tree of the whole text. Raises S0201 for a token behind its end."""
         tree = self.parse_expression(0)

@@ -61,6 +61,7 @@ class PrefixParser(TokenStream):
         return Name(token.position, str(token.value))
 
     def parse_negation(self, token: Token) -> Node:
+        """`-operand`; of a number, the negative number."""
         operand = self.parse_expression(70)
         if isinstance(operand, Literal) and type(operand.value) in (int, float):
             assert operand.value is not None
@@ -122,6 +123,7 @@ class PrefixParser(TokenStream):
         return Object(token.position, self.parse_pairs())
 
     def parse_transform(self, token: Token) -> Node:
+        """`|pattern|update,delete|`"""
         pattern = self.parse_expression(0)
         self.advance("|")
         update = self.parse_expression(0)

@@ -77,6 +77,7 @@ def _shape_node(node: Node) -> Node:
 
 
 def _shape_by_kind(node: Node) -> Node:  # noqa: C901  one case a kind of node; each is one line or a call
+    """A node shaped by its kind."""
     match node:
         case Infix():
             return _shape_infix(node)
@@ -125,6 +126,7 @@ def _shape_inside(enclosing: Node, inner: Node) -> Node:
 
 
 def _shape_infix(node: Infix) -> Node:
+    """An operator between two expressions as the node that it means."""
     operator = node.operator
     if operator in (".", "&", "and", "or"):
         return _shape_chain(node)

@@ -97,6 +97,8 @@ class Node:
 
 @dataclass(slots=True, eq=False)
 class Filter:
+    """`[…]` behind a step or a value."""
+
     expression: Node
     position: int
 
@@ -113,12 +115,16 @@ Stage = Filter | Index
 
 @dataclass(slots=True, eq=False)
 class Group:
+    """`{…}` behind a value: keys and values."""
+
     pairs: list[tuple[Node, Node]]
     position: int
 
 
 @dataclass(slots=True, eq=False)
 class SortTerm:
+    """One key of `^(…)`."""
+
     expression: Node
     descending: bool
 
@@ -130,6 +136,8 @@ class Literal(Node):
 
 @dataclass(slots=True, eq=False)
 class Name(Node):
+    """A field's name as a step of a path."""
+
     value: str
 
 
@@ -148,16 +156,18 @@ class Regex(Node):
 
 @dataclass(slots=True, eq=False)
 class Wildcard(Node):
-    pass
+    """`*` as a step: all fields."""
 
 
 @dataclass(slots=True, eq=False)
 class Descendant(Node):
-    pass
+    """`**` as a step: the value and everything below it."""
 
 
 @dataclass(slots=True, eq=False)
 class Parent(Node):
+    """`%`: the parent of a step's input."""
+
     slot: Slot
 
 
@@ -198,6 +208,8 @@ class SortBy(Node):
 
 @dataclass(slots=True, eq=False)
 class Path(Node):
+    """Steps, each applied to the results of the one before."""
+
     steps: list[Node]
 
 
@@ -243,17 +255,23 @@ class Object(Node):
 
 @dataclass(slots=True, eq=False)
 class Block(Node):
+    """`(…; …)`: expressions, of which the last is the value."""
+
     expressions: list[Node]
 
 
 @dataclass(slots=True, eq=False)
 class Bind(Node):
+    """`$name := value`"""
+
     name: str
     value: Node
 
 
 @dataclass(slots=True, eq=False)
 class Condition(Node):
+    """`condition ? then : otherwise`"""
+
     condition: Node
     then: Node
     otherwise: Node | None
@@ -279,6 +297,8 @@ class Call(Node):
 
 @dataclass(slots=True, eq=False)
 class Lambda(Node):
+    """`function($a, $b)<signature> { body }`"""
+
     parameters: list[str]
     signature: str | None
     body: Node
@@ -286,12 +306,16 @@ class Lambda(Node):
 
 @dataclass(slots=True, eq=False)
 class Apply(Node):
+    """`left ~> right`"""
+
     left: Node
     right: Node
 
 
 @dataclass(slots=True, eq=False)
 class Transform(Node):
+    """`|pattern|update,delete|`"""
+
     pattern: Node
     update: Node
     delete: Node | None
