@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from tests.fakes.clock import VirtualClock
 
+from isthmus.connect.errors import ForgedRequest
 from isthmus.connect.sessions import PageOptions, Session
 from isthmus.ui.page_rate_limit import PageRateLimit, TooManyPageOpens
-from isthmus.ui.page_security import Site
+from isthmus.ui.page_security import Site, require_own_page
 
 SITE = Site.from_url("https://connect.example.com/base")
 
@@ -52,3 +53,101 @@ async def test_one_address_opens_many_links_but_not_any_number() -> None:
     opens.count_open("192.0.2.2", "another")
     await clock.advance(60)
     opens.count_open("192.0.2.1", "another")
+
+
+async def test_one_link_opens_often_but_not_any_number_and_again_after_a_minute() -> None:
+    clock = VirtualClock()
+    limit = PageRateLimit(clock)
+    for number in range(30):
+        limit.count_open(str(number), "token")
+    with pytest.raises(TooManyPageOpens):
+        limit.count_open("another", "token")
+    limit.count_open("another", "another token")
+    await clock.advance(59.999)
+    with pytest.raises(TooManyPageOpens):
+        limit.count_open("another", "token")
+    await clock.advance(0.001)
+    limit.count_open("another", "token")
+
+
+def test_the_address_that_was_counted_longest_ago_is_forgotten_first() -> None:
+    limit = PageRateLimit(VirtualClock())
+    for _ in range(30):
+        limit.count_open("first", "token")
+    for number in range(5_000):
+        limit.count_open(str(number), f"token {number}")
+    limit.count_open("first", "token")
+
+
+def test_a_browser_is_bound_to_its_latest_requests() -> None:
+    bound = "five.four.three.two.one"
+    cookies = [(b"cookie", f"connect_trip={bound}".encode())]
+    request, answer = Request({"type": "http", "headers": cookies}), Response()
+    SITE.set_binding_cookie(request, answer, "six", by_post=False)
+    assert answer.headers["set-cookie"].startswith("connect_trip=six.five.four.three.two;")
+    assert "Max-Age=600" in answer.headers["set-cookie"]
+
+
+def posted(**headers: str) -> Request:
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "headers": [(b"host", b"inner:8000"), *pairs]})
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_own"),
+    [
+        ({"sec_fetch_site": "same-origin"}, True),
+        ({"sec_fetch_site": "same-site"}, False),
+        ({"sec_fetch_site": "cross-site", "origin": "https://connect.example.com"}, False),
+        ({"sec_fetch_site": "none"}, False),
+        ({}, True),
+        ({"origin": "null"}, True),
+        ({"origin": "https://connect.example.com"}, True),
+        ({"origin": "http://inner:8000"}, True),
+        ({"origin": "https://evil.example"}, False),
+        ({"origin": "https://connect.example.com.evil.example"}, False),
+        ({"origin": ""}, False),
+    ],
+)
+def test_a_form_comes_from_a_page_of_this_site(headers: dict[str, str], is_own: bool) -> None:
+    request = posted(**headers)
+    assert SITE.is_own_page(request) == is_own
+    if is_own:
+        require_own_page(SITE, request, session(), "c")
+        for csrf in ("", "d", "cc"):
+            with pytest.raises(ForgedRequest):
+                require_own_page(SITE, request, session(), csrf)
+    else:
+        with pytest.raises(ForgedRequest):
+            require_own_page(SITE, request, session(), "c")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_third_party"),
+    [
+        ("http://localhost:8000", True),
+        ("http://127.0.0.1:8000", True),
+        ("http://[::1]:8000", True),
+        ("https://a.example", True),
+        ("http://a.example", False),
+        ("http://127.0.0.2", False),
+    ],
+)
+def test_a_cookie_in_a_frame_is_made_for_another_site_where_browsers_take_one(
+    url: str, is_third_party: bool
+) -> None:
+    answer = Response()
+    Site.from_url(url).set_session_cookie(answer, session(is_framed=True), "value")
+    assert ("Partitioned" in answer.headers["set-cookie"]) == is_third_party
+    assert ("SameSite=none" in answer.headers["set-cookie"]) == is_third_party
+
+
+def test_only_named_origins_may_embed_a_page_and_nobody_a_redirect() -> None:
+    named = SITE.add_page_headers(
+        Response(), "n", framable=True, origins=("https://a.test", "https://b.test")
+    )
+    assert "frame-ancestors https://a.test https://b.test" in named.headers["content-security-policy"]
+    anybody = SITE.add_page_headers(Response(), "n", framable=True)
+    assert "frame-ancestors *" in anybody.headers["content-security-policy"]
+    nobody = SITE.add_page_headers(Response(), "n", framable=False, origins=("https://a.test",))
+    assert "frame-ancestors 'none'" in nobody.headers["content-security-policy"]
