@@ -201,19 +201,19 @@ class _RecordEvent(Event):
 
 
 class RecordCreated(_RecordEvent):
-    """A provider told that a record was made."""
+    """A provider reported that a record was created."""
 
     name = "record:created"
 
 
 class RecordUpdated(_RecordEvent):
-    """A provider told that a record was changed."""
+    """A provider reported that a record was changed."""
 
     name = "record:updated"
 
 
 class RecordDeleted(_RecordEvent):
-    """A provider told that a record was removed."""
+    """A provider reported that a record was deleted."""
 
     name = "record:deleted"
 

@@ -113,7 +113,7 @@ async def defer(
     else:
         cleared = delete(job_timer).where(job_timer.c.what == what, job_timer.c.key == key)
         failures = (await conn.execute(cleared.returning(job_timer.c.failures))).scalar_one_or_none()
-        row = _make_row(what, key, priority, failures or 0, current_time(conn))
+        row = _make_row(what, key, priority, failures, current_time(conn))
         merged = await conn.execute(_get_insert(conn, returning=True), row)
         if conn.dialect.name != "sqlite" and not merged.scalar_one():
             # The trigger notifies of new rows only, and a worker may have skipped the locked one.
@@ -295,7 +295,7 @@ async def announce_everywhere(conn: AsyncConnection, topic: str) -> None:
         await conn.execute(select(func.pg_notify(ANNOUNCEMENT_CHANNEL, topic)))
 
 
-def _make_row(what: str, key: str, priority: int, failures: int, due: datetime) -> dict[str, Any]:
+def _make_row(what: str, key: str, priority: int, failures: int | None, due: datetime) -> dict[str, Any]:
     """The values of a new job, for `_get_insert`."""
     args: dict[str, Any] = {"key": key, "due": due.astimezone(UTC).isoformat(timespec="microseconds")}
     if failures:
