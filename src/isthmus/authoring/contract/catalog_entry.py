@@ -159,6 +159,7 @@ class CatalogEntry:
         ]
 
     def find_cell(self, model_name: str, resource: str, method: str) -> Cell | None:
+        """The cell of a unified method; None if it is not mapped."""
         wanted = (model_name, resource, method)
         return next((c for c in self.cells if (c.model, c.resource, c.method) == wanted), None)
 
@@ -186,6 +187,8 @@ class CatalogEntry:
         )
 
     def _is_failure(self, name: Choice, item: Exchange) -> bool:
+        """True if an exchange of this method is an error, by its status or the definition's
+        `error_expression`."""
         config = self.file.config
         definition = config.method(*name)
         expression = (definition and definition.error_expression) or config.error_expression
@@ -220,6 +223,7 @@ def read_entry(directory: Path, models: Models) -> CatalogEntry:
 
 
 def _read_yaml(path: Path) -> Any:
+    """The parsed content of a YAML file. Raises SetupError if it cannot be read."""
     try:
         return yaml_source.read(path).data
     except yaml_source.Unreadable as error:
@@ -227,6 +231,7 @@ def _read_yaml(path: Path) -> Any:
 
 
 def _read_json(path: Path) -> Any:
+    """The parsed content of a JSON file. Raises SetupError if it cannot be read."""
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

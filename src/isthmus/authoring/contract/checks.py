@@ -53,6 +53,7 @@ def check_file_shapes(entry: CatalogEntry) -> list[str]:
 
 
 def _iter_shape_errors(name: str, kind: TypeAdapter[Any], data: Any) -> Iterator[str]:
+    """A complaint for each failure of parsing the content of the file `name`."""
     try:
         kind.validate_python(data)
     except ValidationError as error:
@@ -71,6 +72,7 @@ def check_lint(entry: CatalogEntry) -> list[str]:
 
 
 def _lint_files(entry: CatalogEntry) -> list[Report]:
+    """The reports of the lint on all files of the entry."""
     reports = [validate_document(Document(entry.definition), "integration.yaml")]
     for name, mapping in entry.mappings.items():
         path = entry.directory / "mappings" / f"{name}.yaml"
@@ -109,6 +111,7 @@ def check_references(entry: CatalogEntry) -> list[str]:
 
 
 def _iter_unknown_names(entry: CatalogEntry, cell: Cell) -> Iterator[str]:
+    """Complaints about a cell's model, resource, method and proxy methods that do not exist."""
     if cell.model not in entry.models.names:
         yield "no such model"
         return
@@ -149,6 +152,7 @@ def check_example_coverage(entry: CatalogEntry) -> list[str]:
 
 
 def _has_pagination(entry: CatalogEntry, choice: Choice) -> bool:
+    """True if the definition paginates the proxy method."""
     definition = entry.file.config.method(*choice)
     return definition is not None and entry.file.config.pagination_of(definition) is not None
 
@@ -203,6 +207,7 @@ async def check_pagination(entry: CatalogEntry) -> list[str]:
 
 
 async def _walk_pages(entry: CatalogEntry, cell: Cell, choice: Choice) -> list[str]:
+    """Reads all pages of a list from its exchanges and returns complaints."""
     answers = entry.find_exchanges(*choice, error=False)
     if not answers:
         return ["nothing to walk"]
@@ -253,6 +258,7 @@ async def check_listed_ids(entry: CatalogEntry) -> list[str]:
 
 
 async def _read_listed_record(entry: CatalogEntry, cell: Cell, id: str) -> list[str]:
+    """A complaint if `get`, the cell, does not return the record with this id."""
     choice = cell.choices[0]
     exchange = Exchange.model_validate(
         {"provenance": "documented", "request": {"path_params": {"id": id}}, "response": {"status": 200}}
@@ -281,6 +287,7 @@ async def check_errors(entry: CatalogEntry) -> list[str]:
 async def _find_error_mismatch(
     entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange
 ) -> str | None:
+    """How the raised error differs from the exchange; None if it does not."""
     call = build_call(entry, cell, choice, exchange)
     try:
         await call_unified(entry, cell, choice, call, SingleAnswerUpstream(entry, exchange))

@@ -55,6 +55,7 @@ def _keep_one_record(body: Any, root: tuple[str, ...]) -> Any:
 async def _find_invalid_records(
     entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, body: Any
 ) -> list[str]:
+    """Complaints about the records of an answer with this body, or about the error it causes."""
     upstream = SingleAnswerUpstream(entry, exchange, body)
     try:
         found = await read_unified_records(
@@ -68,6 +69,7 @@ async def _find_invalid_records(
 
 
 def _is_about_id(complaint: str) -> bool:
+    """True if a complaint is about a missing or invalid id."""
     return complaint.startswith(("$.id:", "$: 'id' is a required property"))
 
 

@@ -89,6 +89,8 @@ def _find_parent_filters(
 def _puts_value_in_path(
     entry: CatalogEntry, cell: Cell, query: Mapping[str, Any], name: str, value: str
 ) -> bool:
+    """True if the mapping, given this query, puts the value into the method's path or its parameter
+    `name`."""
     scope = {"query": query, "context": entry.example_context}
     parameters, path = cell.config.query_mapping, cell.config.path_mapping
     sent = parameters.evaluate(scope) if isinstance(parameters, Expression) else None
@@ -123,6 +125,7 @@ def build_sample(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _build_value(schema: Mapping[str, Any]) -> Any:
+    """A minimal value of the schema's type."""
     kind = schema.get("type", "string")
     if kind == "object":
         return build_sample(schema) or {"id": "1"}

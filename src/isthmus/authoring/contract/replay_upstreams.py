@@ -92,6 +92,7 @@ class ReplayUpstream(_ContractUpstream):
 
 
 def _matches_id(exchange: Exchange, request: OutgoingRequest) -> bool:
+    """True if the request has no id, or the id of the exchange."""
     recorded = exchange.request.path_params.get("id")
     return request.operation.id is None or str(recorded) == request.operation.id
 
@@ -104,10 +105,12 @@ def _find_distinguishing_parameters(successes: list[Exchange], sizes: frozenset[
 
 
 def _has_same_values(asked: Mapping[str, str], sent: Mapping[str, str], telling: frozenset[str]) -> bool:
+    """True if recorded and sent parameters agree in those that tell exchanges apart."""
     return all(asked.get(name) == sent.get(name) for name in telling)
 
 
 def _build_response(exchange: Exchange, body: Any, request: OutgoingRequest) -> HttpResponse:
+    """The response of an exchange, with `body` as its content."""
     is_text = isinstance(body, str) and "json" not in exchange.response.headers.get("content-type", "json")
     data = b"" if body is None else str(body).encode() if is_text else json.dumps(body).encode()
     return HttpResponse(
@@ -128,6 +131,7 @@ def _collect_sent_parameters(method: MethodDefinition | None, request: OutgoingR
 
 
 def _collect_recorded_parameters(exchange: Exchange, sizes: frozenset[str]) -> dict[str, str]:
+    """The values of a recorded query and body by dotted name, without page sizes."""
     asked = {**_flatten_values(exchange.request.query), **_flatten_values(exchange.request.body)}
     return {name: value for name, value in asked.items() if name not in sizes}
 

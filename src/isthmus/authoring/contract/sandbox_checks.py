@@ -60,6 +60,7 @@ class SandboxList:
         )
 
     def build_target(self) -> unified.UnifiedTarget:
+        """The unified resource that calls are made to."""
         resources = self.entry.models[self.cell.model].file.resources
         return unified.UnifiedTarget(self.cell.model, self.cell.resource, resources[self.cell.resource])
 
@@ -89,6 +90,7 @@ class SandboxList:
         raise BadRequest(f"the walk does not end within {_MAX_PAGES} pages.")
 
     async def read_ids(self, query: Mapping[str, str] | None = None) -> list[str]:
+        """The ids of the records of all pages."""
         return [str(record["id"]) for page in await self.read_pages(query) for record in page]
 
     async def read_record(self, got: Cell, id: str) -> Any:

@@ -37,5 +37,6 @@ def parse_sent_body(method: MethodDefinition | None, request: OutgoingRequest) -
 
 
 def _strip_root(document: Any, root: str | None) -> Any:
+    """The content of the root element, if the document has only that; else the document."""
     is_wrapped = root is not None and isinstance(document, dict) and list(document) == [root]
     return document[root] if is_wrapped else document

@@ -101,6 +101,7 @@ def iter_mapping_sites(config: Mapping[str, Any], path: str, resource: str, meth
 
 
 def _iter_cell_sites(config: Mapping[str, Any], path: str) -> Iterator[Site]:
+    """The templates and expressions of a cell's config, without the names of its resource and method."""
     for field in ("resource", "method"):
         yield from _iter_expression(
             get_at(config, field, "expression"), f"{path}.{field}.expression", "mapping", _CHOICE_SCOPE
@@ -125,6 +126,7 @@ def _iter_cell_sites(config: Mapping[str, Any], path: str) -> Iterator[Site]:
 
 
 def _iter_mapping_field(value: Any, path: str, scope: frozenset[str] | None) -> Iterator[Site]:
+    """The expressions in a field of a mapping, which may be nested; a `$literal` has none."""
     if isinstance(value, Mapping) and set(value) == {"$literal"}:
         return
     if isinstance(value, Mapping):
@@ -138,6 +140,7 @@ def _iter_mapping_field(value: Any, path: str, scope: frozenset[str] | None) -> 
 
 
 def _iter_templates(value: Any, path: str, section: str, method: Method | None = None) -> Iterator[Site]:
+    """Each text below `value` as a template."""
     for below, text in iter_texts(value, path):
         yield _build_site("template", below, text, section, None, method)
 
@@ -149,6 +152,7 @@ def _iter_expression(
     scope: frozenset[str] | None = None,
     method: Method | None = None,
 ) -> Iterator[Site]:
+    """The value as an expression, if it is a text that is not blank."""
     if isinstance(value, str) and value.strip():
         yield _build_site("expression", path, value, section, scope, method)
 
@@ -178,6 +182,7 @@ def _iter_credential_sites(credentials: Any) -> Iterator[Site]:
 
 
 def _iter_authorization_sites(block: Any, path: str, method: Method | None = None) -> Iterator[Site]:
+    """The templates and the expression of an authorization block."""
     for key, value in as_mapping(get_at(block, "config")).items():
         below = f"{path}.config.{key}"
         if key == "expression":
@@ -188,6 +193,7 @@ def _iter_authorization_sites(block: Any, path: str, method: Method | None = Non
 
 
 def _iter_pagination_sites(block: Any, path: str, method: Method | None = None) -> Iterator[Site]:
+    """The expressions of a pagination block; plain paths are none."""
     for key, value in as_mapping(get_at(block, "config")).items():
         if key.endswith("_path") and not (isinstance(value, str) and is_dotted(value)):
             yield from _iter_expression(value, f"{path}.config.{key}", "pagination", None, method)
@@ -227,6 +233,7 @@ def _iter_method_sites(
 
 
 def _iter_webhook_sites(webhook: Any) -> Iterator[Site]:
+    """The expressions of a webhook block, and the templates of its signature."""
     for field in ("handle_verification", "payload_transform"):
         yield from _iter_expression(get_at(webhook, field), f"webhook.{field}", "webhook", _WEBHOOK_SCOPE)
     for field in ("secret", "username", "password"):

@@ -338,6 +338,7 @@ def _read_or_none(path: Path) -> Any:
 
 
 def _check_model_file(data: Mapping[str, Any]) -> list[Finding]:
+    """The findings of a unified model's file: unknown keys and bad schemas."""
     model, findings = parse_model(ModelFile, data)
     model = model or salvage_model(ModelFile, data, findings)
     if model is not None:
@@ -360,6 +361,7 @@ def _check_schemas(schemas: Mapping[str, Any], path: str, section: str) -> Itera
 
 
 def _check_exchanges(data: list[Any]) -> list[Finding]:
+    """The findings of a file with exchanges."""
     try:
         _EXCHANGES_ADAPTER.validate_python(data)
     except ValidationError as error:

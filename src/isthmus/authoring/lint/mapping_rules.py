@@ -52,6 +52,7 @@ class MappingSubject:
 
 
 def check_mappings(subject: MappingSubject) -> Iterator[Finding]:
+    """The findings on all cells of a mapping file."""
     for cell in subject.cells:
         yield from _check_proxy_method(subject, cell)
         yield from _check_called_methods(subject, cell)
@@ -64,6 +65,7 @@ def check_mappings(subject: MappingSubject) -> Iterator[Finding]:
 
 
 def _list_names(cell: Cell, field: str, listed: str, default: str) -> tuple[str, ...]:
+    """The names that a field may evaluate to: its text, or the list in `listed` beside its expression."""
     value = cell.config.get(field, default)
     if isinstance(value, str):
         return (value,)
@@ -72,6 +74,7 @@ def _list_names(cell: Cell, field: str, listed: str, default: str) -> tuple[str,
 
 
 def _check_proxy_method(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
+    """Findings on proxy resources and methods that the integration does not have."""
     if subject.integration is None:
         return
     resources = as_mapping(subject.integration.get("resources"))
@@ -132,11 +135,13 @@ def _check_called_methods(subject: MappingSubject, cell: Cell) -> Iterator[Findi
 
 
 def _suggest_name(name: str, known: Mapping[str, Any]) -> str:
+    """A correction with a known name close to `name`, or with all known names."""
     close = closest(name, known)
     return f"did you mean {close}?" if close else f"it has {', '.join(known) or 'none'}"
 
 
 def _check_model_names(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
+    """Findings on resources, methods and record fields that the unified model does not have."""
     if subject.model is None:
         return
     resource = get_at(subject.model, "resources", cell.resource)
@@ -179,6 +184,7 @@ def _find_output_keys(cell: Cell) -> tuple[str, ...]:
 
 
 def _check_body_fields(cell: Cell) -> Iterator[Finding]:
+    """Findings on writes without a body schema, and on body fields that are never sent."""
     if cell.method not in _WRITE_METHODS:
         return
     schema = cell.config.get("request_body_schema")
@@ -218,6 +224,7 @@ def _join_request_texts(cell: Cell) -> str:
 
 
 def _check_id_type(cell: Cell) -> Iterator[Finding]:
+    """A finding if the response mapping makes the id a number."""
     mapping = cell.config.get("response_mapping")
     texts = [mapping] if isinstance(mapping, str) else [f"'id': {get_at(mapping, 'id')}"]
     if any(_NUMBER_ID.search(text) for text in texts):
@@ -227,6 +234,7 @@ def _check_id_type(cell: Cell) -> Iterator[Finding]:
 
 
 def _check_foreign_names(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
+    """A finding for each name of another integration in a text literal."""
     for field, value in cell.config.items():
         for text in (value,) if isinstance(value, str) else ():
             words = {
@@ -241,6 +249,7 @@ def _check_foreign_names(subject: MappingSubject, cell: Cell) -> Iterator[Findin
 
 
 def _check_list_and_get(subject: MappingSubject) -> Iterator[Finding]:
+    """A finding for each list that does not map all fields that `get` maps."""
     by_name = {(cell.resource, cell.method): cell for cell in subject.cells}
     for (resource, method), cell in by_name.items():
         listing = by_name.get((resource, "list"))
@@ -293,6 +302,7 @@ def _check_writable_fields(subject: MappingSubject) -> Iterator[Finding]:
 
 
 def _list_properties(schema: Any) -> set[str]:
+    """The names of a schema's properties."""
     return set(as_mapping(get_at(schema, "properties")))
 
 

@@ -38,6 +38,7 @@ def check_method_changes(config: Mapping[str, Any], earlier: Mapping[str, Any]) 
 
 
 def _list_methods(config: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """`(resource, method)` of each method in a config."""
     return {
         (str(resource), str(name))
         for resource, methods in as_mapping(config.get("resources")).items()

@@ -19,6 +19,7 @@ _ID = re.compile(r"\{\{\s*id\s*(?::\w+\s*)?\}\}")
 
 
 def check_methods(subject: IntegrationSubject) -> Iterator[Finding]:
+    """The findings on all methods of an integration."""
     for method in subject.methods:
         yield from _check_path_id(method)
         yield from _check_bodies(method)
@@ -52,6 +53,7 @@ def _check_path_id(method: Method) -> Iterator[Finding]:
 
 
 def _check_bodies(method: Method) -> Iterator[Finding]:
+    """Findings on GET and DELETE methods with a body."""
     if method.verb in ("get", "delete") and method.body.get("body") is not None:
         yield _method_finding(
             "warn", method, "body", f"{method.verb.upper()} with a body", "use `query`, or another `method`"

@@ -20,6 +20,7 @@ _MIN_DESCRIPTION = 10
 
 
 def check_naming(subject: IntegrationSubject) -> Iterator[Finding]:
+    """The findings on names of methods, ids in paths, and descriptions."""
     for method in subject.methods:
         yield from _check_method_name(method)
         yield from _check_path_id(method)
@@ -29,6 +30,7 @@ def check_naming(subject: IntegrationSubject) -> Iterator[Finding]:
 
 
 def _check_method_name(method: Method) -> Iterator[Finding]:
+    """A finding if the name ends in a number, as generated names do."""
     if _NUMBERED.search(method.name):
         yield _naming_finding(
             "warn", method, method.path, "is the name a generator falls back to", _suggest_name(method)

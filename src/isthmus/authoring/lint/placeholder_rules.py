@@ -66,6 +66,7 @@ def check_placeholder_syntax(site: Site) -> Iterator[Finding]:
 
 
 def _check_casts(site: Site, placeholder: Placeholder) -> Iterator[Finding]:
+    """Findings on unknown casts, and on defaults that are read as casts."""
     for alternative in placeholder.alternatives:
         if alternative.cast not in CASTS:
             yield _placeholder_finding(

@@ -27,12 +27,14 @@ class Report:
 
     @classmethod
     def from_findings(cls, source: str, mode: Mode, findings: list[Finding]) -> Report:
+        """The report with its findings sorted, each once."""
         unique = list(dict.fromkeys(findings))
         unique.sort(key=lambda item: (_SEVERITY_ORDER[item.severity], item.line or 0, item.path))
         return cls(source, mode, tuple(unique))
 
     @property
     def summary(self) -> dict[str, int]:
+        """The number of findings in total and by severity."""
         counts = Counter(item.severity for item in self.findings)
         return {"total": len(self.findings), **{name: counts[name] for name in _SEVERITY_ORDER}}
 
@@ -58,6 +60,7 @@ class Report:
 
 
 def _format_line(source: str, finding: Finding) -> str:
+    """`file:line: severity: path: message (fix)`, without what the finding lacks."""
     place = source if finding.line is None else f"{source}:{finding.line}"
     path = f"{finding.path}: " if finding.path else ""
     fix = f" ({finding.fix})" if finding.fix else ""

@@ -50,6 +50,7 @@ def check_samples(data: Mapping[str, Any], model: Mapping[str, Any] | None) -> I
 
 
 def _is_mapped_by_item(cell: Any) -> bool:
+    """True if the cell's response mapping runs once for each item of an answer."""
     return bool(get_at(cell, "config", "response_mapping_method") == "item")
 
 

@@ -25,6 +25,7 @@ _LOCAL_SUFFIXES: Final = (".local", ".internal", ".localhost", ".lan")
 
 
 def check_security(subject: IntegrationSubject) -> Iterator[Finding]:
+    """The findings on secrets and URLs."""
     yield from _check_secrets(subject)
     yield from _check_urls(subject)
 

@@ -78,6 +78,7 @@ def check_shapes(
 
 
 def _iter_sections(subject: IntegrationSubject) -> Iterator[_Section]:
+    """The sections of a config: its blocks, credentials, methods and actions."""
     for name in _COMPARED_BLOCKS:
         if as_mapping(subject.config.get(name)):
             yield _Section(name, name, _compute_shape(subject.config[name]))
@@ -95,6 +96,7 @@ def _compute_shape(value: Any) -> Shape:
 
 
 def _iter_key_paths(value: Any, path: str) -> Iterator[str]:
+    """The dotted names of all keys below `value` that belong to a shape."""
     if isinstance(value, list):
         for item in value:
             yield from _iter_key_paths(item, path)

@@ -164,12 +164,16 @@ class Recorder:
         found = []
         for choice in dict.fromkeys((*self._recorded, *self._skipped)):
             method = self._config.method(*choice)
-            exchanges = [_build_exchange(method, take, redaction) for take in self._recorded.get(choice, [])]
+            exchanges = [
+                _build_exchange(method, recorded_call, redaction)
+                for recorded_call in self._recorded.get(choice, [])
+            ]
             skipped = self._skipped.get(choice)
             found.append(Recording(*choice, [] if skipped else exchanges, skipped))
         return found
 
     async def _record_list(self, choice: Choice, method: MethodDefinition) -> None:
+        """Calls a list page by page, up to the maximum, and marks the last page."""
         pagination = self._config.pagination_of(method)
         cursor: str | None = None
         count = 0
@@ -177,28 +181,32 @@ class Recorder:
             asked = {**self._select_query(method), "limit": str(self._limit)}
             asked |= {"next_cursor": cursor} if cursor else {}
             found = await self._call_proxy(choice, Call.from_values("list", query=nest_pairs(asked.items())))
-            take = self._keep_last_answer(choice, method)
+            recorded_call = self._keep_last_answer(choice, method)
             if not isinstance(found, ListResult):
                 return
             count += len(found.records)
             if isinstance(pagination, CursorPagination):
                 self._cursors += (
-                    [text] if (text := read_text(take.body, pagination.config.cursor_path)) else []
+                    [text] if (text := read_text(recorded_call.body, pagination.config.cursor_path)) else []
                 )
             cursor = found.next_cursor
             if cursor is None:
                 return
             if page == self._pages:
-                at, body = method.response_path, take.body
+                at, body = method.response_path, recorded_call.body
                 if mark_last_page(
-                    pagination, body, take.headers, page=page, records=count, at=_as_body_path(at)
+                    pagination, body, recorded_call.headers, page=page, records=count, at=_as_body_path(at)
                 ):
-                    take.note = _LAST_PAGE_NOTE
+                    recorded_call.note = _LAST_PAGE_NOTE
 
     async def _record_get(self, choice: Choice, method: MethodDefinition) -> None:
         """Calls `get` for each record of the recorded list, and for an id that does not exist."""
         listed = self._recorded.get((choice[0], "list"), [])
-        ids = list(dict.fromkeys([id for take in listed for id in await self._find_ids(choice[0], take)]))
+        ids = list(
+            dict.fromkeys(
+                [id for recorded_call in listed for id in await self._find_ids(choice[0], recorded_call)]
+            )
+        )
         if not ids and listed:
             self._skipped[choice] = "no id was found in what the list answered"
         asked = nest_pairs(self._select_query(method).items())
@@ -212,6 +220,7 @@ class Recorder:
                 self._keep_last_answer(choice, method)
 
     async def _call_proxy(self, choice: Choice, call: Call) -> Any:
+        """The result of a proxy call. Raises UpstreamInvalid if it is a stream of bytes."""
         result = await proxy.call_method(self._upstream, self._config, choice[0], call)
         if isinstance(result, StreamResult):
             await result.stream.close()
@@ -219,6 +228,7 @@ class Recorder:
         return result
 
     def _keep_last_answer(self, choice: Choice, method: MethodDefinition) -> _RecordedCall:
+        """Adds the last request and its answer to the method's recorded calls, and returns them."""
         if self._upstream.last is None:
             raise UpstreamInvalid(f"{'.'.join(choice)} was answered without a request.")
         request, response = self._upstream.last
@@ -227,20 +237,25 @@ class Recorder:
             if response.status >= _MIN_ERROR_STATUS
             else _parse_raw_body(method, response)
         )
-        take = _RecordedCall(request, response.status, dict(response.headers), copy.deepcopy(body))
-        self._recorded[choice].append(take)
-        return take
+        recorded_call = _RecordedCall(request, response.status, dict(response.headers), copy.deepcopy(body))
+        self._recorded[choice].append(recorded_call)
+        return recorded_call
 
     def _select_query(self, method: MethodDefinition) -> dict[str, str]:
+        """The given query parameters that the method's path takes."""
         return {name: value for name, value in self._query.items() if name in _list_path_parameters(method)}
 
-    async def _find_ids(self, resource: str, take: _RecordedCall) -> list[str]:
+    async def _find_ids(self, resource: str, recorded_call: _RecordedCall) -> list[str]:
         """The ids in an answer of the list: from the mapping, or else from fields that usually hold ids."""
         exchange = Exchange.model_validate(
             {
                 "provenance": "recorded",
-                "request": {"query": dict(parse_qsl(urlsplit(take.request.http.url).query))},
-                "response": {"status": take.status, "headers": take.headers, "body": take.body},
+                "request": {"query": dict(parse_qsl(urlsplit(recorded_call.request.http.url).query))},
+                "response": {
+                    "status": recorded_call.status,
+                    "headers": recorded_call.headers,
+                    "body": recorded_call.body,
+                },
             }
         )
         for cell in self._entry.cells:
@@ -256,11 +271,12 @@ class Recorder:
                 return [str(record["id"]) for record in mapped if record.get("id") is not None]
         method = self._config.method(resource, "list")
         path = None if method is None else _as_body_path(method.response_path)
-        rows = take.body if path is None else path.read(take.body)
+        rows = recorded_call.body if path is None else path.read(recorded_call.body)
         return [id for row in rows if (id := _find_plain_id(row))] if isinstance(rows, list) else []
 
 
 def _find_plain_id(row: Any) -> str | None:
+    """The id of a provider's record, from the first field that usually holds one; None if it has none."""
     found = next((row[name] for name in _ID_FIELDS if name in row), None) if isinstance(row, dict) else None
     return None if found is None else str(found)
 
@@ -286,12 +302,13 @@ def _parse_raw_body(method: MethodDefinition, response: HttpResponse) -> Any:
 
 
 def _build_exchange(
-    method: MethodDefinition | None, take: _RecordedCall, redaction: Redaction
+    method: MethodDefinition | None, recorded_call: _RecordedCall, redaction: Redaction
 ) -> dict[str, Any]:
-    operation = take.request.operation
+    """The redacted exchange of one call, in the shape of the example files."""
+    operation = recorded_call.request.operation
     query = {
         name: value
-        for name, value in _collect_parameters(take).items()
+        for name, value in _collect_parameters(recorded_call).items()
         if not is_secret_name(name) or value in redaction.fixed
     }
     request: dict[str, Any] = {}
@@ -300,27 +317,32 @@ def _build_exchange(
     if operation.id is not None:
         known = operation.id == _UNKNOWN_ID
         request["path_params"] = {"id": operation.id} if known else redaction.redact({"id": operation.id})
-    body = None if take.request.http.method == "GET" else parse_sent_body(method, take.request)
+    body = (
+        None if recorded_call.request.http.method == "GET" else parse_sent_body(method, recorded_call.request)
+    )
     if body is not None:
         request["body"] = redaction.redact(body)
-    headers = {name: value for name, value in sorted(take.headers.items()) if name in _KEPT_HEADERS}
+    headers = {name: value for name, value in sorted(recorded_call.headers.items()) if name in _KEPT_HEADERS}
     return {
         "provenance": "recorded",
-        "note": take.note,
+        "note": recorded_call.note,
         "request": request,
         "response": {
-            "status": take.status,
+            "status": recorded_call.status,
             "headers": {name: redaction.redact_urls(value) for name, value in headers.items()},
-            "body": redaction.redact(take.body),
+            "body": redaction.redact(recorded_call.body),
         },
     }
 
 
-def _collect_parameters(take: _RecordedCall) -> dict[str, Any]:
+def _collect_parameters(recorded_call: _RecordedCall) -> dict[str, Any]:
     """The parameters of the sent URL, and those of the call that its path was built from."""
     parents = {
         name: value
-        for name, value in take.request.operation.query.items()
-        if isinstance(value, str) and value and value in take.request.http.url
+        for name, value in recorded_call.request.operation.query.items()
+        if isinstance(value, str) and value and value in recorded_call.request.http.url
     }
-    return {**parents, **dict(parse_qsl(urlsplit(take.request.http.url).query, keep_blank_values=True))}
+    return {
+        **parents,
+        **dict(parse_qsl(urlsplit(recorded_call.request.http.url).query, keep_blank_values=True)),
+    }

@@ -226,6 +226,7 @@ class Redaction:
         yield _COMPANY_KEY, self._replace_company
 
     def _replace_person(self, value: str) -> str:
+        """The replacement of a person's name, or of an e-mail address in its place."""
         return self._replace_email(value) if _EMAIL.fullmatch(value) else self._replace_full_name(value)
 
     def _replace_place(self, value: str) -> str:
@@ -235,6 +236,7 @@ class Redaction:
         return f"Place {self._compute_digest(value)[:4]}"
 
     def _replace_company(self, value: str) -> str:
+        """The replacement of a company's name, or of an id in its place."""
         return (
             self.replace_identifier(value)
             if _IDENTIFIER.fullmatch(value)
@@ -280,6 +282,7 @@ class Redaction:
         return f"https://{self._host}{path}{'?' if query else ''}{query}"
 
     def _redact_path_segment(self, value: str) -> str:
+        """A segment of a URL's path; ids, e-mail addresses and secrets are replaced."""
         clean = self._mask_secrets(value)
         if _EMAIL.search(clean):
             return self._replace_free_text(clean)
@@ -291,6 +294,7 @@ class Redaction:
         return str(found)
 
     def _mask_secrets(self, value: str) -> str:
+        """The text with known secrets and token-like texts replaced by `redacted`."""
         for form in self._secrets:
             if form in value:
                 value = value.replace(form, REDACTED)
@@ -307,6 +311,7 @@ class Redaction:
         )
 
     def _replace_character(self, char: str, byte: int, *, is_first: bool) -> str:
+        """A digit for a digit and a letter for a letter, chosen by `byte`; other characters are kept."""
         if char.isdigit():
             return str(1 + byte % 9) if is_first else str(byte % 10)
         if char in "abcdef":
@@ -324,9 +329,11 @@ class Redaction:
             block += 1
 
     def _compute_digest(self, value: str) -> str:
+        """A hex digest of the value, made with the key."""
         return hmac.digest(self._key, value.encode(), "sha256").hex()
 
     def _pick_name(self, names: Sequence[str], value: str) -> str:
+        """One of the names, chosen by the value and the key."""
         return names[hmac.digest(self._key, value.encode(), "sha256")[len(names)] % len(names)]
 
 

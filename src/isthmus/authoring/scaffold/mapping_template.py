@@ -38,6 +38,7 @@ def render_mappings(wanted: ScaffoldRequest) -> str:
 
 
 def _render_cells(wanted: ScaffoldRequest, resource: Resource, unified: str) -> Iterator[str]:
+    """The lines of the cells of one resource."""
     field = wanted.find_label_field(unified)
     is_first = True
     for method in wanted.list_methods(unified):
@@ -59,10 +60,12 @@ def _render_cells(wanted: ScaffoldRequest, resource: Resource, unified: str) -> 
 
 
 def _make_anchor(unified: str) -> str:
+    """The name of the YAML anchor of a resource's response mapping."""
     return "".join(letter for letter in unified if letter.isalnum())
 
 
 def _render_record_mapping(wanted: ScaffoldRequest, unified: str, field: str | None) -> Iterator[str]:
+    """The lines of the JSONata response mapping: id, label field and times."""
     known = wanted.get_properties(unified)
     times = [name for name in TIME_FIELDS if name in known]
     yield "("
@@ -76,6 +79,7 @@ def _render_record_mapping(wanted: ScaffoldRequest, unified: str, field: str | N
 
 
 def _render_body_mapping(method: str, field: str | None) -> Iterator[str]:
+    """The lines of the body schema and body mapping of a write."""
     name = field or "name"
     yield "request_body_schema:"
     yield from ("  type: object", "  properties:", f"    {name}: {{type: string}}")
@@ -85,6 +89,7 @@ def _render_body_mapping(method: str, field: str | None) -> Iterator[str]:
 
 
 def _render_unmapped(wanted: ScaffoldRequest, unified: str) -> Iterator[str]:
+    """The lines that list the fields that are not mapped, each with its description."""
     shown = wanted.find_label_field(unified)
     left = {
         name: schema
@@ -100,4 +105,5 @@ def _render_unmapped(wanted: ScaffoldRequest, unified: str) -> Iterator[str]:
 
 
 def _get_description(schema: Mapping[str, Any]) -> str:
+    """The description of a field on one line."""
     return " ".join(str(schema.get("description", "")).split())

@@ -166,6 +166,7 @@ class ScaffoldRequest:
 
 
 def _list_types(schema: Mapping[str, Any]) -> list[str]:
+    """The types of a JSON Schema, as a list."""
     kinds = schema.get("type", [])
     return [kinds] if isinstance(kinds, str) else list(kinds)
 

@@ -53,6 +53,7 @@ def run_expression(
 
 
 def _print_steps(compiled: Expression, given: Any, *, trace: bool, explain: bool) -> None:
+    """Prints the steps of the evaluation (`trace`), and why results came out empty (`explain`)."""
     if trace:
         told = compiled.trace(given)
         for step in told.steps:
@@ -77,6 +78,7 @@ def _to_json(value: Any, *, indent: bool = False) -> str:
 
 
 def _shorten(value: Any) -> str:
+    """The value as JSON, cut after 100 characters."""
     if value is UNDEFINED:
         return "(nothing)"
     text = _to_json(value)
@@ -84,6 +86,7 @@ def _shorten(value: Any) -> str:
 
 
 def _read_expression(expression: str) -> str:
+    """The text, or the content of the file after `@`. Raises SetupError."""
     if not expression.startswith("@"):
         return expression
     try:
@@ -93,6 +96,7 @@ def _read_expression(expression: str) -> str:
 
 
 def _read_document(name: str | None) -> Any:
+    """The JSON document of a file, or of standard input for `-`. Raises SetupError."""
     if name is None:
         return UNDEFINED
     try:

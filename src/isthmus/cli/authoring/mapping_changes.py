@@ -87,6 +87,7 @@ def _plan_change(
     cell: Mapping[str, Json],
     live: Mapping[tuple[str, str], Mapping[str, Json]],
 ) -> MappingChange:
+    """The change for one cell. `live`: the server's rows by resource and method. Raises Conflict."""
     resource, method = cell["resource_name"], cell["method_name"]
     name = f"{resource}.{method}"
     if cell.get("apply_db_action") == "skip":

@@ -91,6 +91,7 @@ def apply(
 async def _apply_mapping_file(
     data: Mapping[str, Json], target: LayerName, remote: ApiClient, *, dry_run: bool, yes: bool
 ) -> int:
+    """Plans, confirms and sends the changes of one file. Returns the exit code."""
     model = str(data.get("unified_model") or data.get("unified_model_name"))
     integration = str(data.get("integration") or data.get("integration_name"))
     async with remote:
@@ -155,10 +156,12 @@ def _format_findings(report: Report, *, all_of_them: bool) -> list[str]:
 
 
 def _is_export(document: Document) -> bool:
+    """True for an exported mapping file, whose keys are named differently."""
     return "unified_model_name" in document.data or "integration_name" in document.data
 
 
 def _get_model_name(document: Document) -> str:
+    """The name of the unified model that a mapping file is of; empty if it has none."""
     return str(document.data.get("unified_model") or document.data.get("unified_model_name") or "")
 
 

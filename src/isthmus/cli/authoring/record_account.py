@@ -134,6 +134,7 @@ def _iter_secrets(config: IntegrationConfig, context: Mapping[str, Any]) -> Iter
 
 
 def _iter_texts(value: Any) -> Iterator[str]:
+    """Texts and integers inside a JSON value, as texts."""
     if isinstance(value, Mapping):
         for item in value.values():
             yield from _iter_texts(item)
@@ -145,6 +146,7 @@ def _iter_texts(value: Any) -> Iterator[str]:
 
 
 def _parse_method(text: str) -> Choice:
+    """Resource and method of `<resource>.list` or `<resource>.get`. Raises SetupError for other texts."""
     resource, dot, method = text.rpartition(".")
     if not dot or not resource or method not in ("list", "get"):
         raise SetupError(f"--method {text} is no read method: write <resource>.list or <resource>.get.")
@@ -152,6 +154,7 @@ def _parse_method(text: str) -> Choice:
 
 
 def _parse_parameter(text: str) -> tuple[str, str]:
+    """Name and value of `<name>=<value>`. Raises SetupError for other texts."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise SetupError(f"--query {text} is no parameter: write <name>=<value>.")

@@ -93,6 +93,7 @@ def _iter_reports(wanted: ValidationRequest) -> Iterator[Report]:
 
 
 def _read_earlier(path: Path) -> Mapping[str, Any]:
+    """The content of an earlier integration file. Raises SetupError."""
     try:
         data = read(path).data
     except Unreadable as error:

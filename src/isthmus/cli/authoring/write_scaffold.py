@@ -78,6 +78,7 @@ def init(
 
 
 def _write_new_folder(files: Mapping[str, str], folder: Path) -> int:
+    """Writes the files to a new folder and returns the exit code."""
     if folder.exists():
         return _refuse_existing(folder, "--into")
     _write_files(folder, files)
@@ -109,6 +110,7 @@ def _write_definition(files: Mapping[str, str], out: Path | None) -> int:
 
 
 def _refuse_existing(path: Path, option: str) -> int:
+    """Prints that the path exists and returns the exit code 2."""
     typer.echo(
         f"isthmus: {path} is already there, and nothing is overwritten. Choose another name or {option}.",
         err=True,
@@ -150,6 +152,7 @@ def _write_files(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _print_next_steps(folder: Path, files: Mapping[str, str]) -> None:
+    """Prints the written paths, the lint's findings, and the commands to run next."""
     for path in sorted(files):
         typer.echo(f"{folder / path}")
     report = validate_file(folder / _MAIN)

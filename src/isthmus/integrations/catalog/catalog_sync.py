@@ -74,6 +74,7 @@ async def _read_stored_digest(conn: AsyncConnection) -> str | None:
 
 
 async def _store_digest(conn: AsyncConnection, digest: str) -> None:
+    """Stores the digest of the catalogue whose rows are written."""
     now = current_time(conn)
     done = await conn.execute(
         update(catalog_state).where(catalog_state.c.id == _STATE_ID).values(hash=digest, updated_at=now)

@@ -104,6 +104,7 @@ class Documentation:
         return Page([_to_wire(row) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:
+        """Raises NotFound."""
         return _to_wire(await self._read_row(id))
 
     async def create(self, values: Mapping[str, Any]) -> Row:
@@ -140,11 +141,13 @@ class Documentation:
         return await self.get(row["id"])
 
     async def delete(self, id: str) -> str:
+        """Deletes a row and returns its id. Raises NotFound, or Forbidden if the caller may only read it."""
         row = await self._read_owned_row(id)
         await self._conn.execute(delete_from(documentation).where(documentation.c.id == row["id"]))
         return str(row["id"])
 
     def _select_visible(self) -> Select[Any]:
+        """The rows that the caller may read, with `entity_id` and `entity_type`."""
         here = self._scope.environment_id
         statement = select(*documentation.c, _ENTITY_ID.label("entity_id"), _ENTITY_TYPE.label("entity_type"))
         for name, table in _ENTITY_TABLES.items():
@@ -159,6 +162,7 @@ class Documentation:
         )
 
     async def _read_row(self, identity: str) -> Row:
+        """A row that the caller may read. Raises NotFound."""
         statement = self._select_visible().where(documentation.c.id == identity)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
@@ -251,6 +255,7 @@ def _entity_not_found(noun: str, identity: str) -> NotFound:
 
 
 def _to_wire(row: Mapping[str, Any]) -> Row:
+    """A documentation row in the shape of the API."""
     names = ("id", "entity_id", "entity_type", "type", "content", *_TEXT_FIELDS, "created_at", "updated_at")
     return {name: row[name] for name in names}
 

@@ -107,6 +107,7 @@ class Integrations(OwnedDefinitions):
         return integration_to_wire(row, self._scope.team_id, installed)
 
     def _encrypt_secrets(self, id: str, secrets: dict[str, Any]) -> bytes | None:
+        """The secrets of an integration, encrypted for its row; None if there are none."""
         return INTEGRATION_SECRETS.seal(get_key_ring(self._conn), id, secrets or None)
 
 

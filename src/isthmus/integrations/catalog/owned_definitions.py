@@ -82,6 +82,7 @@ async def resolve_names(conn: AsyncConnection, query: ListQuery) -> ListQuery:
 
 
 async def _resolve_filter(conn: AsyncConnection, table: Table, query_filter: Filter) -> Filter:
+    """The filter with ids in place of names of rows in `table`."""
     names = [value for value in query_filter.values if not is_uuid(value)]
     if not names:
         return query_filter
@@ -270,4 +271,5 @@ class OwnedDefinitions(ABC):
         )
 
     def _noun_with_article(self) -> str:
+        """Such as `an integration`, for messages."""
         return f"{'an' if self._NOUN[0] in 'aeio' else 'a'} {self._NOUN}"

@@ -42,6 +42,7 @@ async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row:
     )
 
     def is_affected(owner: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The condition that a team is the renaming one, or has the integration installed."""
         return or_(owner == team_id, owner.in_(installers))
 
     models = (

@@ -37,10 +37,12 @@ Rows = dict[str, dict[str, Any]]
 
 
 def derive_integration_id(name: str) -> str:
+    """The id of the row of a shipped integration."""
     return derive_id("integration", name)
 
 
 def derive_model_id(name: str) -> str:
+    """The id of the row of a shipped unified model."""
     return derive_id("unified-model", name)
 
 
@@ -90,6 +92,7 @@ class Catalog:
         return written, _build_category_rows(_read_yaml(categories)) if categories.is_file() else {}
 
     def _iter_files(self) -> Iterator[Path]:
+        """All files that rows are made of."""
         for directory in _list_definition_folders(self.path / "integrations"):
             yield directory / "integration.yaml"
             yield from sorted((directory / "mappings").glob("*.yaml"))

@@ -58,6 +58,7 @@ class Layer:
 
     @property
     def key(self) -> tuple[str, int] | None:
+        """Id and revision, for keys of caches; None for an empty override."""
         return (self.id, self.revision) if self.content else None
 
 

@@ -125,6 +125,7 @@ def _select_models(scope: Scope | None, only_installed: bool) -> Any:
 
 
 def _merge_override(row: Mapping[str, Any]) -> EnvironmentModel:
+    """The model of one row of `_select_models`, with its override merged in."""
     over = row["override"] or {}
     parts = {name: deep_merge_patch(row[name], over.get(name) or {}) for name in _MERGED}
     return EnvironmentModel(

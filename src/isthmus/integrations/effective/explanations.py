@@ -70,6 +70,7 @@ class ExplainedMapping:
 
     @property
     def body(self) -> dict[str, Any]:
+        """The mapping as JSON, in the shape of the API."""
         return {
             "model": self.model,
             "resource": self.resource,
@@ -204,4 +205,5 @@ async def check_names_installed(
 
 
 def _matches_wanted(cell: tuple[str, str, str], wanted: tuple[str | None, str | None, str | None]) -> bool:
+    """True if each wanted name that is not None equals the cell's."""
     return all(asked is None or asked == name for name, asked in zip(cell, wanted, strict=True))

@@ -150,6 +150,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         return identity
 
     async def _emit_event(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
+        """Emits an event of the environment in the same transaction."""
         happened = {"environment_id": self._scope.environment_id, "payload": dict(payload)}
         await emit(self._conn, kind.model_validate(happened))
 
@@ -176,6 +177,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         )
 
     async def _read_integration(self, integration_id: str) -> Row:
+        """The row of an integration, whoever owns it."""
         statement = select(integration).where(integration.c.id == integration_id)
         return dict((await self._conn.execute(statement)).mappings().one())
 

@@ -49,6 +49,7 @@ _MAX_NAME_LENGTH: Final = 200
 
 
 def _listed_fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
+    """The columns that a list can be filtered and sorted by."""
     return {name: table.c[name] for name in ("id", parent, *_CELL, "version", "created_at", "updated_at")}
 
 
@@ -72,6 +73,7 @@ class _MappingRepository(ABC):
         return Page([mapping_to_wire(row, self._PARENT) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:
+        """Raises NotFound."""
         return mapping_to_wire(await self._read_row(id), self._PARENT)
 
     async def create(self, values: Mapping[str, Any]) -> Row:
@@ -109,6 +111,7 @@ class _MappingRepository(ABC):
         return await self.get(id)
 
     async def delete(self, id: str) -> str:
+        """Deletes a mapping and returns its id. Raises NotFound or Forbidden."""
         row = await self._read_row(id)
         parent, _ = await self._lock_parent(row[self._PARENT])
         await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == row["id"]))
@@ -135,6 +138,7 @@ class _MappingRepository(ABC):
         """Raises the epochs of the environments whose mappings change with the parent's."""
 
     async def _read_row(self, identity: str) -> Row:
+        """A mapping that the caller may read. Raises NotFound."""
         statement = self._select_visible().where(self._TABLE.c.id == identity)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
@@ -142,6 +146,7 @@ class _MappingRepository(ABC):
         return dict(row)
 
     async def _execute_write(self, statement: Any, model_name: str, cell: Mapping[str, Any]) -> None:
+        """Raises Conflict if the cell has a mapping already."""
         try:
             await self._conn.execute(statement)
         except IntegrityError:
@@ -218,6 +223,7 @@ class EnvironmentMappings(_MappingRepository):
 
 
 def _describe_mapping(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:
+    """Such as `crm/contacts.list`, for messages."""
     return f"{model['name']}/{cell['resource_name']}.{cell['method_name']}"
 
 

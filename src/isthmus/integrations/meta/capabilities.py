@@ -100,6 +100,7 @@ def _build_proxy(
 
 
 def _build_unified(mapped: Sequence[MappedResource], wanted: CapabilityFilter) -> list[dict[str, Any]]:
+    """The unified resources and methods that `wanted` selects."""
     return [
         {
             "model": each.model.name,
@@ -137,6 +138,7 @@ def _build_auth(described: IntegrationDescription) -> dict[str, Any]:
 
 
 def _credential_field(each: Mapping[str, Any]) -> dict[str, Any]:
+    """The public properties of a field in a credential form."""
     field = {
         "name": each["name"],
         "label": each.get("label") or each["name"],

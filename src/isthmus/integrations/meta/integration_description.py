@@ -187,6 +187,7 @@ async def _read_documentation(
 
 
 def _describe_methods(config: Mapping[str, Any], written: DocumentationTexts) -> Iterator[MethodDescription]:
+    """A description of each method in a merged config."""
     resources = config.get("resources")
     for resource, methods in resources.items() if isinstance(resources, Mapping) else ():
         for name, method in methods.items() if isinstance(methods, Mapping) else ():

@@ -37,6 +37,7 @@ class MappedResource:
 
     @property
     def definition(self) -> Mapping[str, Any]:
+        """The resource as the unified model defines it."""
         found: Mapping[str, Any] = self.model.resources[self.resource]
         return found
 
@@ -85,6 +86,7 @@ async def read_mapped_resources(
 
 
 async def _read_mapped_cells(conn: AsyncConnection, environment_id: str, integration_name: str) -> Cells:
+    """The base mappings of an integration, and those of the environment."""
     base, over = unified_model_resource_method, environment_unified_model_resource_method
     cells: Cells = {}
     statement = select(base.c.unified_model_id, base.c.resource_name, base.c.method_name).where(
@@ -109,5 +111,6 @@ async def _read_mapped_cells(conn: AsyncConnection, environment_id: str, integra
 
 
 async def _read_category_labels(conn: AsyncConnection) -> dict[str, str]:
+    """The labels of the categories, by name."""
     found = (await conn.execute(select(category.c.name, category.c.label))).all()
     return {row.name: row.label for row in found}

@@ -57,6 +57,7 @@ def to_singular(noun: str) -> str:
 
 
 def _format_name(integration: str, resource: str, method: str, template: str | None) -> str:
+    """The name of one method by its pattern; a name over 64 characters is cut and ends in a hash."""
     resource = _to_snake_case(resource)
     pattern = template or _PATTERNS.get(method, _CUSTOM_PATTERN)
     name = pattern.format(

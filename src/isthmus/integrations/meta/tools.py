@@ -41,6 +41,7 @@ class ToolFilter:
     tags: Collection[str] | None = None
 
     def accepts(self, method: str, tags: Collection[str]) -> bool:
+        """True if the filter selects a method with these tags."""
         return self._accepts_method(method) and (self.tags is None or bool(set(self.tags) & set(tags)))
 
     def _accepts_method(self, method: str) -> bool:
@@ -91,6 +92,7 @@ def _default_description(described: IntegrationDescription, method: MethodDescri
 
 
 def _build_tool(described: IntegrationDescription, method: MethodDescription, name: str) -> dict[str, Any]:
+    """The tool as JSON: name, description, schemas of its input and its answer, and tags."""
     query, body = _build_input_schemas(method)
     required = dict.fromkeys((*query.get("required", ()), *body.get("required", ())))
     return {

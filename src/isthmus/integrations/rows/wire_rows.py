@@ -127,6 +127,7 @@ def mapping_to_wire(row: Mapping[str, Any], parent: str) -> Row:
 
 
 def _owner_fields(row: Mapping[str, Any]) -> Row:
+    """The fields `team_id` and `team` of a definition's owner; both None for shipped ones."""
     owner = row["team_id"]
     return {"team_id": owner, "team": None if owner is None else {"id": owner, "name": row["team_name"]}}
 
@@ -146,6 +147,7 @@ def select_public_config(config: Mapping[str, Any]) -> Row:
 
 
 def _select_public_credential(entry: Mapping[str, Any]) -> Row:
+    """Format, form fields and texts of a credential, without anything secret."""
     config = entry.get("config")
     shown = config if isinstance(config, Mapping) else {}
     return {
