@@ -22,7 +22,7 @@ from aiohttp import web
 
 from isthmus.accounts.rows.context import build_effective_context
 from isthmus.api.call_parsing import parse_call
-from isthmus.definitions.fields import Part
+from isthmus.definitions.field_types import Part
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration, load_mapping, load_unified_model
 from isthmus.definitions.mapping import MappingConfig

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
-from isthmus.definitions.files import Exchange
+from isthmus.definitions.file_models import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.queries import parse_query

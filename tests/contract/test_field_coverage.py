@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from isthmus.definitions import actions, credentials, methods, webhook
-from isthmus.definitions.fields import Part
+from isthmus.definitions.field_types import Part
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource

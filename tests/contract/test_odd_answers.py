@@ -17,7 +17,7 @@ from isthmus.authoring.contract.checks import iter_success_exchanges
 from isthmus.authoring.contract.lost_values_check import find_record_root, get_at
 from isthmus.authoring.contract.recorded_calls import build_call
 from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
-from isthmus.definitions.files import Exchange
+from isthmus.definitions.file_models import Exchange
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
 from isthmus.engine.calls import Call, ListResult, ValueResult

@@ -12,7 +12,7 @@ from isthmus.authoring.contract.checks import iter_schema_errors
 from isthmus.authoring.contract.lost_values_check import FieldTraces, trace_exchange
 from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
 from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
-from isthmus.definitions.files import Exchange
+from isthmus.definitions.file_models import Exchange
 from isthmus.errors import RemoteError
 from tests.contract.catalog import entry
 

@@ -16,7 +16,7 @@ import pytest
 
 from isthmus.authoring.contract.catalog_entry import Models, read_entry
 from isthmus.authoring.contract.suite import run_suite
-from isthmus.definitions.files import EXCHANGES
+from isthmus.definitions.file_models import EXCHANGES
 from tests.contract.catalog import CATALOG
 from tests.fakes.larkdesk import DEFINITION, KEY, Fault, Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import connect, install

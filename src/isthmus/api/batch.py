@@ -19,9 +19,9 @@ from isthmus.api.idempotency import read_idempotency_key, run_once
 from isthmus.api.incoming_request import IncomingRequest, parse_json_body
 from isthmus.api.outgoing_response import OutgoingResponse, error_response, json_response
 from isthmus.api.request_limits import RequestLimits, with_rate_limit_headers
-from isthmus.definitions.fields import JsonObject, Part
+from isthmus.definitions.field_types import JsonObject, Part
+from isthmus.definitions.graph_nodes import Node, RequestNode, unknown_fields
 from isthmus.definitions.load import DefinitionInvalid, load
-from isthmus.definitions.nodes import Node, RequestNode, unknown_fields
 from isthmus.engine.batch import BatchLimits, run_batch
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.graph.structure import Graph

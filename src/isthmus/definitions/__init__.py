@@ -7,7 +7,7 @@ checks files. `files` are the shapes on disk.
 
 from isthmus.definitions.authorization import Authorization, default_authorization
 from isthmus.definitions.credentials import Credential, CredentialField, CredentialFormat, credential_format
-from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.integration import IntegrationConfig, RateLimit
 from isthmus.definitions.load import (
     DefinitionInvalid,
     load_integration,
@@ -17,7 +17,6 @@ from isthmus.definitions.load import (
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.pagination import Pagination
-from isthmus.definitions.rate_limit import RateLimit
 from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
 
 __all__ = [

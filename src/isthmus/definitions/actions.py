@@ -11,15 +11,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from isthmus.definitions.credentials import BaseField
-from isthmus.definitions.fields import (
-    Expr,
-    OptionalExpr,
-    OptionalTemplateField,
-    Part,
-    TemplateField,
-)
+from isthmus.definitions.field_types import Expr, OptionalExpr, OptionalTemplateField, Part, TemplateField
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.definitions.tagged import by_key, by_shape
+from isthmus.definitions.tagged_unions import by_key, by_shape
 from isthmus.expressions import Expression
 from isthmus.kit.cron import CronError, check_cron
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from isthmus.definitions.files import IntegrationFile, MappingFile, ModelFile
+from isthmus.definitions.file_models import IntegrationFile, MappingFile, ModelFile
 from isthmus.definitions.yaml_source import read
 
 __all__ = ["pages"]

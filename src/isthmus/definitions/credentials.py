@@ -7,13 +7,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import Field, JsonValue, Tag, field_validator, model_validator
 
-from isthmus.definitions.fields import (
-    Entries,
-    OptionalTextTemplate,
-    Part,
-    TextTemplate,
-)
-from isthmus.definitions.tagged import by_key
+from isthmus.definitions.field_types import Entries, OptionalTextTemplate, Part, TextTemplate
+from isthmus.definitions.tagged_unions import by_key
 from isthmus.expressions.placeholders import compile_template
 
 __all__ = [

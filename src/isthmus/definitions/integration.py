@@ -1,4 +1,4 @@
-"""An integration definition: `integration.config`, all layers merged (`definitions.md` §1.2)."""
+"""An integration definition: `integration.config`, all layers merged."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from pydantic_core import PydanticCustomError
 from isthmus.definitions.actions import Action
 from isthmus.definitions.authorization import Authorization, default_authorization
 from isthmus.definitions.credentials import Credential, normalise_credentials
-from isthmus.definitions.fields import Entries, OptionalExpr, OptionalTextTemplate, Part, SecretText
+from isthmus.definitions.field_types import Entries, OptionalExpr, OptionalTextTemplate, Part, SecretText
 from isthmus.definitions.methods import MethodDefinition, QueryArrayFormat
 from isthmus.definitions.pagination import Pagination
-from isthmus.definitions.rate_limit import RateLimit
 from isthmus.definitions.webhook import Webhook
 from isthmus.expressions import Expression
 
-__all__ = ["IntegrationConfig"]
+__all__ = ["IntegrationConfig", "RateLimit"]
 
 _LONGEST_SCHEDULED: Final = 200
 """Characters: with the account's id it is the name of a schedule."""
@@ -143,3 +142,15 @@ class IntegrationConfig(Part):
         """Both kinds of environment variables, the secret ones revealed: scope of templates, never output."""
         secrets = {name: value.reveal() for name, value in self.secret_environment_variables.items()}
         return {**self.environment_variables, **secrets}
+
+
+class RateLimit(Part):
+    """All three see `{headers, status}`, header names in lower case."""
+
+    is_rate_limited: OptionalExpr = Field(
+        default=None, description="Truthy: this response is throttling, whatever its status."
+    )
+    retry_after_header_expression: OptionalExpr = Field(default=None, description="Seconds to wait.")
+    rate_limit_header_expression: OptionalExpr = Field(
+        default=None, description="Epoch seconds at which the allowance refills."
+    )

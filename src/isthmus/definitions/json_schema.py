@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from isthmus.definitions.credentials import CREDENTIAL_FORMATS
-from isthmus.definitions.files import EXCHANGES, IntegrationFile, MappingFile, MappingsExport, ModelFile
+from isthmus.definitions.file_models import EXCHANGES, IntegrationFile, MappingFile, MappingsExport, ModelFile
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.expressions.placeholders import Template

@@ -1,23 +1,23 @@
-"""From JSON to a definition, or to the list of everything that is wrong with it."""
+"""Reads JSON into a definition, or into the list of everything that is wrong with it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from isthmus.definitions.depth import MAX_DEPTH, too_deep_at
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
-from isthmus.definitions.tagged import tag_of
+from isthmus.definitions.tagged_unions import tag_of
 from isthmus.definitions.unified_model import UnifiedModelDefinition
 from isthmus.errors import BadRequest, failure
 from isthmus.kit.close_names import closest
 
 __all__ = [
+    "MAX_DEPTH",
     "DefinitionInvalid",
     "check_depth",
     "failures_of",
@@ -25,6 +25,7 @@ __all__ = [
     "load_integration",
     "load_mapping",
     "load_unified_model",
+    "too_deep_at",
 ]
 
 M = TypeVar("M", bound=BaseModel)
@@ -151,3 +152,34 @@ def _author_path(item: ErrorDetails, data: object) -> str:
             parts.append(str(part))
     below = (item.get("ctx") or {}).get("below")
     return ".".join([*parts, str(below)] if below else parts)
+
+
+MAX_DEPTH: Final = 100
+
+
+def too_deep_at(value: object) -> str | None:
+    """The dotted path of a value below more than MAX_DEPTH objects and arrays; None if there is none."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for around in level for item in _within(around)]
+        if not level:
+            return None
+    return ".".join(_path_down(value))
+
+
+def _within(around: object) -> Iterable[object]:
+    if isinstance(around, dict):
+        return around.values()
+    return around if isinstance(around, list) else ()
+
+
+def _path_down(value: object) -> list[str]:
+    """The names that lead to a value as deep as any."""
+    level: list[tuple[list[str], object]] = [([], value)]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            ([*path, str(name)], item)
+            for path, around in level
+            for name, item in (around.items() if isinstance(around, dict) else enumerate(_within(around)))
+        ]
+    return level[0][0]

@@ -1,15 +1,15 @@
-"""How one unified method becomes a provider's and back: the config of a mapping row
-(`definitions.md` §3.3 to §3.7)."""
+"""How one unified method becomes a method of a provider, and its answer unified records: the config of a
+mapping row."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import Field, Tag
 
 from isthmus.definitions.actions import Step
-from isthmus.definitions.fields import (
+from isthmus.definitions.field_types import (
     Expr,
     JsonObject,
     OptionalExpr,
@@ -18,9 +18,10 @@ from isthmus.definitions.fields import (
     Part,
 )
 from isthmus.definitions.methods import BodyFormat
-from isthmus.definitions.tagged import by_shape
+from isthmus.definitions.tagged_unions import by_shape
+from isthmus.expressions.static_analysis import ENVELOPE
 
-__all__ = ["FileUpload", "MappingConfig", "MethodChoice", "ResourceChoice", "SideLoad"]
+__all__ = ["FileUpload", "MappingConfig", "MethodChoice", "ResourceChoice", "SideLoad", "is_envelope"]
 
 
 class ResourceChoice(Part):
@@ -141,3 +142,9 @@ class MappingConfig(Part):
         default=False, description="Whether the caller's bytes go out as a file."
     )
     documentation_link: str | None = Field(default=None, description="Link that meta output shows.")
+
+
+def is_envelope(made: object) -> TypeGuard[dict[str, Any]]:  # its values are whatever JSON the mapping made
+    """An object with an array `result`. So is one that has nothing but an envelope's keys: an expression
+    gives one record as itself, and none as nothing."""
+    return isinstance(made, dict) and (isinstance(made.get("result"), list) or made.keys() <= ENVELOPE)

@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from isthmus.definitions.authorization import Authorization
-from isthmus.definitions.fields import (
+from isthmus.definitions.body_path import BodyPath
+from isthmus.definitions.field_types import (
     JsonObject,
     OptionalDynamic,
     OptionalEntries,
@@ -18,7 +19,6 @@ from isthmus.definitions.fields import (
     TextTemplate,
 )
 from isthmus.definitions.pagination import Pagination
-from isthmus.definitions.paths import BodyPath
 from isthmus.expressions.placeholders import Template
 
 __all__ = [

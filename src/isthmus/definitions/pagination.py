@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag
 
-from isthmus.definitions.fields import OptionalExpr, Part
-from isthmus.definitions.paths import BodyPathField, OptionalBodyPath
-from isthmus.definitions.tagged import by_key
+from isthmus.definitions.body_path import BodyPathField, OptionalBodyPath
+from isthmus.definitions.field_types import OptionalExpr, Part
+from isthmus.definitions.tagged_unions import by_key
 
 __all__ = [
     "CursorConfig",

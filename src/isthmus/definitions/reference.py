@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from isthmus.definitions import execution
-from isthmus.definitions.files import (
+from isthmus.definitions import unsupported_features
+from isthmus.definitions.file_models import (
     AuditNote,
     DocumentationRow,
     Exchange,
@@ -197,7 +197,7 @@ def _not_yet() -> str:
         "",
         "Everything above is read, and all of it that a call can carry out is carried out.",
         "",
-        *(f"- `{name}` is stored: {why}." for name, why in execution.INACTIVE_BLOCKS.items()),
+        *(f"- `{name}` is stored: {why}." for name, why in unsupported_features.INACTIVE_BLOCKS.items()),
         "- A step of the type `form` is refused in `before` and `after`: nobody is there to fill it in.",
     ]
     return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import Field, field_validator
 
-from isthmus.definitions.fields import Expr, JsonObject, Part
+from isthmus.definitions.field_types import Expr, JsonObject, Part
 
 __all__ = [
     "RESERVED_MODEL_NAMES",

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
 
-from isthmus.definitions.fields import OptionalExpr, Part, TextTemplate
-from isthmus.definitions.tagged import by_key
+from isthmus.definitions.field_types import OptionalExpr, Part, TextTemplate
+from isthmus.definitions.tagged_unions import by_key
 
 __all__ = [
     "BasicSignature",

@@ -12,11 +12,11 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
+from isthmus.definitions.findings import unknown_keys
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.pagination import DynamicPagination
-from isthmus.definitions.spelling import unknown_keys
 from isthmus.engine.calls import NO_BODY, Call, CallResult, RawBody, StreamResult, ValueResult
 from isthmus.engine.evaluation import make_template_scope
 from isthmus.engine.method_plans import MethodPlan, plan_ad_hoc_method

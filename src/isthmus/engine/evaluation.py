@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from isthmus.definitions.paths import BodyPath
+from isthmus.definitions.body_path import BodyPath
 from isthmus.engine.calls import NO_BODY
 from isthmus.errors import BadRequest, MappingFailed, failure
 from isthmus.expressions import (

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Final, Generic, TypeVar
 
 from isthmus.definitions.authorization import Authorization, BearerAuthorization
+from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.credentials import OAuth1Credential
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.definitions.paths import BodyPath
 from isthmus.engine.pagination import Paginator, make_paginator
 from isthmus.engine.queries import ArrayFormat
 from isthmus.engine.responses import DataPath, should_stream

@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Final
 
+from isthmus.definitions.integration import RateLimit
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.definitions.rate_limit import RateLimit
 from isthmus.engine.evaluation import evaluate_or_undefined, is_truthy
 from isthmus.engine.queries import parse_whole_number
 from isthmus.engine.responses import decode_text, is_xml_answer, parse_error_body

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from isthmus.definitions import execution, reference
+from isthmus.definitions import reference, unsupported_features
 from isthmus.definitions.json_schema import EXPORTED, json_schema
 from isthmus.definitions.layers import merge_integration, merge_mapping
 from isthmus.definitions.yaml_source import read
@@ -50,7 +50,7 @@ def test_every_field_has_a_meaning() -> None:
 
 def test_the_reference_names_what_is_not_active() -> None:
     page = reference.render()
-    for name in execution.INACTIVE_BLOCKS:
+    for name in unsupported_features.INACTIVE_BLOCKS:
         assert f"`{name}`" in page.partition("## Not carried out yet")[2]
 
 
@@ -157,10 +157,9 @@ class TestCheckingPage:
 
     def test_every_source_of_findings_is_on_the_page_of_checks(self) -> None:
         page = (DOCS / "reference" / "checks.md").read_text(encoding="utf-8")
-        rules = ROOT / "src" / "isthmus" / "definitions"
-        texts = [
-            path.read_text(encoding="utf-8") for path in [*rules.glob("lint/*.py"), rules / "execution.py"]
-        ]
+        source = ROOT / "src" / "isthmus"
+        rules = [*source.glob("authoring/lint/*.py"), *source.glob("definitions/*.py")]
+        texts = [path.read_text(encoding="utf-8") for path in rules]
         sources = set(re.findall(r'source="(\w+)"', "\n".join(texts)))
         assert sources
         assert {source for source in sources if f"| `{source}` |" not in page} == set()

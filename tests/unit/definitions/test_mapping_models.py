@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from tests.unit.definitions.brightfold import DESK, failures
 
 from isthmus.definitions import load_mapping, load_unified_model
-from isthmus.definitions.files import EXCHANGES, IntegrationFile, MappingFile, MappingsExport, ModelFile
+from isthmus.definitions.body_path import BodyPath
+from isthmus.definitions.file_models import EXCHANGES, IntegrationFile, MappingFile, MappingsExport, ModelFile
 from isthmus.definitions.mapping import ResourceChoice
 from isthmus.definitions.object_mapping import ObjectMapping
-from isthmus.definitions.paths import BodyPath
 from isthmus.expressions import UNDEFINED
 
 

@@ -19,8 +19,8 @@ from isthmus.definitions.credentials import (
     OAuth2Credential,
     credential_format,
 )
-from isthmus.definitions.depth import MAX_DEPTH
 from isthmus.definitions.layers import deep_merge_patch, merge_integration, merge_mapping
+from isthmus.definitions.load import MAX_DEPTH
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template
 

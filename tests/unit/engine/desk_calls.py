@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from tests.fakes.clock import VirtualClock
 
 from isthmus.api.call_parsing import parse_node_call
-from isthmus.definitions.nodes import Node
+from isthmus.definitions.graph_nodes import Node
 from isthmus.engine.batch import Admit, BatchLimits, BatchOutcome, run_batch
 from isthmus.engine.calls import Call, CallResult, ListResult, StreamResult, ValueResult
 from isthmus.engine.graph.structure import Graph

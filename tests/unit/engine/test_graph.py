@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from isthmus.definitions.nodes import Node
+from isthmus.definitions.graph_nodes import Node
 from isthmus.engine.graph.node_scopes import NodeScope, ProducedRecord
 from isthmus.engine.graph.scheduler import NodeScheduler
 from isthmus.engine.graph.structure import Graph

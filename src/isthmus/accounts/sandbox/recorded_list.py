@@ -13,7 +13,8 @@ from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from isthmus.definitions.files import Exchange, ExchangeResponse
+from isthmus.definitions.body_path import BodyPath
+from isthmus.definitions.file_models import Exchange, ExchangeResponse
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.pagination import (
     CursorPagination,
@@ -23,7 +24,6 @@ from isthmus.definitions.pagination import (
     Pagination,
     RangePagination,
 )
-from isthmus.definitions.paths import BodyPath
 from isthmus.engine.upstream import OutgoingRequest
 from isthmus.expressions import UNDEFINED
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from isthmus.accounts.sandbox.recorded_list import build_recorded_list
-from isthmus.definitions.files import Exchange, ExchangeRequest, ExchangeResponse
+from isthmus.definitions.file_models import Exchange, ExchangeRequest, ExchangeResponse
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.pagination import DynamicPagination, LinkHeaderPagination, Pagination

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from isthmus.api.data_plane import COLLECTION_METHODS, ITEM_METHODS
+from isthmus.definitions.authored_schemas import as_json_schema
 from isthmus.definitions.schema_examples import example_of
-from isthmus.definitions.schema_forms import as_json_schema
 from isthmus.integrations.effective.environment_models import EnvironmentModel
 
 __all__ = ["add_unified_models"]

@@ -13,9 +13,16 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator
 
 from isthmus.definitions import yaml_source
-from isthmus.definitions.files import EXCHANGES, Exchange, IntegrationFile, MappingFile, ModelFile, Unmapped
+from isthmus.definitions.file_models import (
+    EXCHANGES,
+    Exchange,
+    IntegrationFile,
+    MappingFile,
+    ModelFile,
+    Unmapped,
+)
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice
-from isthmus.definitions.records import record_validator
+from isthmus.definitions.record_validation import record_validator
 from isthmus.engine.provider_errors import find_failure
 from isthmus.errors import SetupError
 from isthmus.http.messages import HttpResponse

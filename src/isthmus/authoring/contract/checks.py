@@ -12,10 +12,10 @@ from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
 from isthmus.authoring.contract.recorded_calls import build_call, call_unified, read_unified_records
 from isthmus.authoring.contract.replay_upstreams import NotRecorded, ReplayUpstream, SingleAnswerUpstream
 from isthmus.authoring.lint import Report, validate_document
-from isthmus.definitions.execution import mapping_not_executed, not_executed
-from isthmus.definitions.files import EXCHANGES, Exchange, IntegrationFile, MappingFile
+from isthmus.definitions.file_models import EXCHANGES, Exchange, IntegrationFile, MappingFile
 from isthmus.definitions.load import failures_of
-from isthmus.definitions.records import wrong_in
+from isthmus.definitions.record_validation import wrong_in
+from isthmus.definitions.unsupported_features import mapping_not_executed, not_executed
 from isthmus.definitions.yaml_source import Document
 from isthmus.engine.calls import ListResult
 from isthmus.errors import IsthmusError, RemoteError

@@ -15,7 +15,7 @@ from typing import Any
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
 from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
 from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
-from isthmus.definitions.files import Exchange
+from isthmus.definitions.file_models import Exchange
 from isthmus.errors import IsthmusError
 
 __all__ = ["FieldTraces", "check_lost_values", "find_record_root", "get_at", "trace_exchange"]

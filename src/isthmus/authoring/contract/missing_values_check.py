@@ -11,7 +11,7 @@ from isthmus.authoring.contract.checks import iter_schema_errors, iter_success_e
 from isthmus.authoring.contract.lost_values_check import find_record_root, get_at
 from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
 from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
-from isthmus.definitions.files import Exchange
+from isthmus.definitions.file_models import Exchange
 from isthmus.errors import IsthmusError
 
 __all__ = ["check_missing_values"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
-from isthmus.definitions.files import Exchange
+from isthmus.definitions.file_models import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call, ListResult, ValueResult
 from isthmus.engine.queries import nest_pairs

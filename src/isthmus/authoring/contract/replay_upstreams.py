@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from isthmus.authoring.contract.catalog_entry import CatalogEntry
 from isthmus.authoring.contract.sent_bodies import parse_sent_body
-from isthmus.definitions.files import Exchange
+from isthmus.definitions.file_models import Exchange
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.http.messages import HttpResponse

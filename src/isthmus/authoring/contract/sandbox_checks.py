@@ -12,7 +12,7 @@ from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell
 from isthmus.authoring.contract.checks import iter_schema_errors
 from isthmus.authoring.contract.recorded_calls import build_call, call_unified
 from isthmus.authoring.contract.replay_upstreams import ReplayUpstream
-from isthmus.definitions.files import Exchange
+from isthmus.definitions.file_models import Exchange
 from isthmus.definitions.pagination import DynamicPagination
 from isthmus.engine import unified
 from isthmus.engine.calls import Call, ListResult, ValueResult

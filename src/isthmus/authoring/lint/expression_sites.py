@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from isthmus.authoring.lint.integration_subject import IntegrationSubject, Method, get_at, iter_texts
+from isthmus.definitions.body_path import is_dotted
 from isthmus.definitions.json_values import as_list, as_mapping
-from isthmus.definitions.paths import is_dotted
 
 __all__ = ["MAPPING_SCOPES", "TEMPLATE_ROOTS", "Site", "iter_integration_sites", "iter_mapping_sites"]
 

@@ -25,16 +25,14 @@ from isthmus.authoring.lint.sample_rules import check_samples
 from isthmus.authoring.lint.schema_parsing import parse_model, salvage_model
 from isthmus.authoring.lint.security_rules import check_security
 from isthmus.authoring.lint.shape_comparison import Corpus, check_shapes
-from isthmus.definitions.depth import MAX_DEPTH, too_deep_at
-from isthmus.definitions.execution import mapping_not_executed, not_executed
-from isthmus.definitions.files import Exchange, IntegrationFile, MappingFile, MappingsExport, ModelFile
-from isthmus.definitions.findings import Finding
+from isthmus.definitions.file_models import Exchange, IntegrationFile, MappingFile, MappingsExport, ModelFile
+from isthmus.definitions.findings import Finding, unknown_keys
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.json_values import as_list, as_mapping
-from isthmus.definitions.load import failures_of
+from isthmus.definitions.load import MAX_DEPTH, failures_of, too_deep_at
 from isthmus.definitions.mapping import MappingConfig
-from isthmus.definitions.record_schema import check_schema, is_record_schema
-from isthmus.definitions.spelling import unknown_keys
+from isthmus.definitions.schema_checks import check_schema, is_record_schema
+from isthmus.definitions.unsupported_features import mapping_not_executed, not_executed
 from isthmus.definitions.yaml_source import Document, Unreadable, read
 
 __all__ = ["lint_config", "validate_document", "validate_file"]

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from isthmus import expressions
 from isthmus.authoring.lint.integration_subject import get_at
-from isthmus.definitions.envelope import is_envelope
 from isthmus.definitions.findings import Finding
 from isthmus.definitions.json_values import as_list, as_mapping
+from isthmus.definitions.mapping import is_envelope
 from isthmus.definitions.object_mapping import ObjectMapping, ObjectMappingError
 from isthmus.expressions import UNDEFINED, ExpressionError
 
@@ -67,7 +67,10 @@ def _map_sample(text: str | Mapping[str, Any], sample: Any, *, by_item: bool) ->
 
 def _list_violations(records: list[Any], schema: Mapping[str, Any]) -> list[str]:
     """At most three violations of the schema in the records, a sentence each."""
-    from isthmus.definitions.records import record_validator, wrong_in  # slow to import, and seldom needed
+    from isthmus.definitions.record_validation import (  # slow to import, and seldom needed
+        record_validator,
+        wrong_in,
+    )
 
     validator = record_validator(schema)
     return [text for record in records for text in wrong_in(record, validator)][:_MAX_VIOLATIONS]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.pagination import (
     CursorPagination,
     LinkHeaderPagination,
@@ -13,7 +14,6 @@ from isthmus.definitions.pagination import (
     PagePagination,
     Pagination,
 )
-from isthmus.definitions.paths import BodyPath
 
 __all__ = ["mark_last_page", "read_text"]
 

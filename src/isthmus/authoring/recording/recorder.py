@@ -14,11 +14,11 @@ from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.authoring.contract.sent_bodies import parse_sent_body
 from isthmus.authoring.recording.last_page import mark_last_page, read_text
 from isthmus.authoring.recording.redaction import Redaction
-from isthmus.definitions.files import Exchange
+from isthmus.definitions.body_path import BodyPath
+from isthmus.definitions.file_models import Exchange
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.pagination import CursorPagination
-from isthmus.definitions.paths import BodyPath
 from isthmus.definitions.secrets import is_secret_name
 from isthmus.engine import proxy
 from isthmus.engine.calls import Call, ListResult, StreamResult

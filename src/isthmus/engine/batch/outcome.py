@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from isthmus.definitions.nodes import Node, RequestNode
+from isthmus.definitions.graph_nodes import Node, RequestNode
 from isthmus.engine.graph.node_scopes import ProducedRecord
 from isthmus.engine.graph.structure import Graph
 from isthmus.errors import IsthmusError, UnprocessableRequest, to_error_envelope

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from isthmus.definitions.nodes import RequestNode
+from isthmus.definitions.graph_nodes import RequestNode
 from isthmus.engine.batch.budget import Budget
 from isthmus.engine.batch.outcome import NodeError
 from isthmus.engine.calls import Call, CallResult, ListResult, StreamResult

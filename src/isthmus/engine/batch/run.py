@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from isthmus.definitions.nodes import RequestNode, SpoolNode, TransformNode
+from isthmus.definitions.graph_nodes import RequestNode, SpoolNode, TransformNode
 from isthmus.engine.batch.budget import BatchLimits, Budget
 from isthmus.engine.batch.outcome import BatchOutcome, NodeError
 from isthmus.engine.batch.request_nodes import NodeCalls, RequestNodeRun

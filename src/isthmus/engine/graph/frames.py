@@ -13,8 +13,8 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from isthmus.definitions.graph_nodes import RequestNode
 from isthmus.definitions.json_values import merge_deep
-from isthmus.definitions.nodes import RequestNode
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.evaluation import evaluate_mapping, render, render_or_undefined, render_strict
 from isthmus.engine.graph.node_scopes import RESOURCES, Bindings, NodeScope

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
-from isthmus.definitions.nodes import Node, RequestNode, SpoolNode, TransformNode
+from isthmus.definitions.graph_nodes import Node, RequestNode, SpoolNode, TransformNode
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.pagination import OffsetConfig, PageConfig, RangeConfig
-from isthmus.definitions.paths import BodyPath
 from isthmus.engine.evaluation import find_at_path
 from isthmus.engine.pagination.paginator import (
     Cursors,

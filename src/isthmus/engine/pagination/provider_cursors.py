@@ -19,8 +19,8 @@ from urllib.parse import urljoin, urlsplit
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.pagination import CursorConfig, LinkHeaderConfig
-from isthmus.definitions.paths import BodyPath
 from isthmus.engine.evaluation import find_at_path
 from isthmus.engine.pagination.paginator import (
     Cursors,

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from isthmus.definitions.execution import mapping_not_executed
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice, SideLoad
 from isthmus.definitions.object_mapping import ObjectMapping
 from isthmus.definitions.unified_model import UnifiedResource
+from isthmus.definitions.unsupported_features import mapping_not_executed
 from isthmus.engine.evaluation import evaluate_mapping
 from isthmus.engine.input_schemas import InputSchema
 from isthmus.engine.method_plans import PlanCache, suggest_names

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final
 
-from isthmus.definitions.envelope import is_envelope
+from isthmus.definitions.mapping import is_envelope
 from isthmus.definitions.methods import STANDARD_METHODS
 from isthmus.engine.calls import NO_BODY, ResponseOptions
 from isthmus.engine.evaluation import (

@@ -23,7 +23,7 @@ from isthmus.db.tables import (
     integration,
     unified_model,
 )
-from isthmus.definitions.schema_forms import SCHEMA_TYPES, read_schema
+from isthmus.definitions.authored_schemas import SCHEMA_TYPES, read_schema
 from isthmus.errors import BadRequest, Forbidden, NotFound, failure
 from isthmus.integrations.catalog.owned_definitions import has_id_or_name, is_visible_to_team, resolve_names
 from isthmus.integrations.rows.body_checks import Failures

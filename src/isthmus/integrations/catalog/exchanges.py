@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from pydantic import ValidationError
 
-from isthmus.definitions.files import EXCHANGES, Exchange
+from isthmus.definitions.file_models import EXCHANGES, Exchange
 from isthmus.errors import SetupError
 from isthmus.integrations.catalog.shipped_files import Catalog
 

@@ -48,7 +48,7 @@ def derive_model_id(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """A folder with `integrations/<name>/` and `unified/<model>/`; `isthmus.definitions.files` has the
+    """A folder with `integrations/<name>/` and `unified/<model>/`; `isthmus.definitions.file_models` has the
     formats."""
 
     path: Path

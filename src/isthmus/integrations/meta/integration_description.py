@@ -14,8 +14,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.tables import documentation, environment_integration, integration
+from isthmus.definitions.authored_schemas import as_json_schema
 from isthmus.definitions.layers import merge_integration
-from isthmus.definitions.schema_forms import as_json_schema
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.owned_definitions import has_id_or_name, is_visible_to_team
 from isthmus.integrations.rows.scope import Scope

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from isthmus.definitions.schema_forms import empty_schema
+from isthmus.definitions.authored_schemas import empty_schema
 from isthmus.expressions.placeholders import Placeholder, compile_template
 from isthmus.integrations.meta.integration_description import IntegrationDescription, MethodDescription
 from isthmus.integrations.meta.tool_names import assign_tool_names, to_singular

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.definitions.authored_schemas import as_object_schema
 from isthmus.definitions.layers import account_mapping, merge_mapping
 from isthmus.definitions.load import load_mapping
 from isthmus.definitions.object_mapping import LITERAL_KEY
-from isthmus.definitions.schema_forms import as_object_schema
 from isthmus.engine.unified.mapping_plans import merge_schemas
 from isthmus.expressions import Expression
 from isthmus.integrations.effective.environment_models import EnvironmentModel, read_model

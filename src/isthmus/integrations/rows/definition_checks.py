@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from isthmus.definitions.execution import mapping_not_executed, not_executed, refuse
+from isthmus.definitions.authored_schemas import check_part
+from isthmus.definitions.findings import unknown_keys
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration, merge_mapping
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.mapping import MappingConfig
-from isthmus.definitions.record_schema import check_schema
-from isthmus.definitions.schema_forms import check_part
-from isthmus.definitions.spelling import unknown_keys
+from isthmus.definitions.schema_checks import check_schema
 from isthmus.definitions.unified_model import UnifiedModelDefinition
+from isthmus.definitions.unsupported_features import mapping_not_executed, not_executed, refuse
 from isthmus.errors import failure
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, Tag, WithJsonSchema
 
-from isthmus.definitions.fields import Expr, JsonObject, OptionalDynamic, OptionalTemplateField, Part
-from isthmus.definitions.tagged import by_key
+from isthmus.definitions.field_types import Expr, JsonObject, OptionalDynamic, OptionalTemplateField, Part
+from isthmus.definitions.tagged_unions import by_key
 from isthmus.errors import failure
 
 __all__ = [

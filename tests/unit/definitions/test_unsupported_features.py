@@ -11,13 +11,7 @@ from pydantic import BaseModel
 
 from isthmus.definitions import DefinitionInvalid, load_integration, load_mapping
 from isthmus.definitions.authorization import BasicConfig, BearerConfig, HeaderConfig
-from isthmus.definitions.execution import (
-    INACTIVE_BLOCKS,
-    mapping_not_executed,
-    not_executed,
-    refuse,
-)
-from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.integration import IntegrationConfig, RateLimit
 from isthmus.definitions.mapping import FileUpload, MappingConfig, SideLoad
 from isthmus.definitions.methods import BodyFormatConfig, MethodDefinition
 from isthmus.definitions.pagination import (
@@ -28,7 +22,12 @@ from isthmus.definitions.pagination import (
     PageConfig,
     RangeConfig,
 )
-from isthmus.definitions.rate_limit import RateLimit
+from isthmus.definitions.unsupported_features import (
+    INACTIVE_BLOCKS,
+    mapping_not_executed,
+    not_executed,
+    refuse,
+)
 
 
 def with_method(**fields: object) -> dict[str, Any]:

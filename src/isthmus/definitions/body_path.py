@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from isthmus.definitions.fields import compiled
+from isthmus.definitions.field_types import compiled
 from isthmus.expressions import UNDEFINED, Expression, Limits, Services
 
 __all__ = ["BodyPath", "BodyPathField", "OptionalBodyPath", "is_dotted"]

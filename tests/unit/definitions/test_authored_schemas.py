@@ -7,8 +7,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from isthmus.definitions.authored_schemas import as_json_schema, read_schema
 from isthmus.definitions.schema_examples import example_of
-from isthmus.definitions.schema_forms import as_json_schema, read_schema
 
 
 @pytest.mark.parametrize(

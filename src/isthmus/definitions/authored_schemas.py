@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from isthmus.definitions.record_schema import check_schema
+from isthmus.definitions.schema_checks import check_schema
 from isthmus.definitions.yaml_source import Unreadable, parse
 
 __all__ = ["SCHEMA_TYPES", "as_json_schema", "as_object_schema", "check_part", "empty_schema", "read_schema"]

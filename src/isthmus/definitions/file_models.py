@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 from pydantic import Field, JsonValue, TypeAdapter, field_validator
 
-from isthmus.definitions.fields import JsonObject, Part
+from isthmus.definitions.field_types import JsonObject, Part
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import Sharing, UnifiedModelDefinition
