@@ -10,8 +10,7 @@ import pytest
 
 from isthmus.authoring.contract.checks import iter_schema_errors
 from isthmus.authoring.contract.lost_values_check import FieldTraces, trace_exchange
-from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
-from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
+from isthmus.authoring.contract.recorded_calls import map_answer
 from isthmus.definitions.file_models import Exchange
 from isthmus.errors import RemoteError
 from tests.contract.catalog import entry
@@ -54,13 +53,7 @@ async def test_a_real_page_maps_to_valid_records_with_nothing_lost(
     assert cell is not None
     exchange = _exchange(json.loads(payload.read_text("utf-8")))
     choice = (cell.choices[0][0], method)
-    found = await read_unified_records(
-        catalogued,
-        cell,
-        choice,
-        build_call(catalogued, cell, choice, exchange),
-        SingleAnswerUpstream(catalogued, exchange),
-    )
+    found = await map_answer(catalogued, cell, choice, exchange)
     assert found
     assert [text for record in found for text in iter_schema_errors(catalogued, cell, record)] == []
     traces = FieldTraces()
@@ -124,13 +117,7 @@ async def test_a_real_error_is_told_in_its_own_words(
     exchange = _exchange(json.loads(payload.read_text("utf-8")), status)
     choice = cell.choices[0]
     with pytest.raises(RemoteError, match=message) as caught:
-        await read_unified_records(
-            catalogued,
-            cell,
-            choice,
-            build_call(catalogued, cell, choice, exchange),
-            SingleAnswerUpstream(catalogued, exchange),
-        )
+        await map_answer(catalogued, cell, choice, exchange)
     assert caught.value.status == status
 
 

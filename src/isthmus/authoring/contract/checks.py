@@ -9,7 +9,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
-from isthmus.authoring.contract.recorded_calls import build_call, call_unified, read_unified_records
+from isthmus.authoring.contract.recorded_calls import (
+    build_call,
+    call_unified,
+    map_answer,
+    read_unified_records,
+)
 from isthmus.authoring.contract.replay_upstreams import NotRecorded, ReplayUpstream, SingleAnswerUpstream
 from isthmus.authoring.lint import Report, validate_document
 from isthmus.definitions.file_models import EXCHANGES, Exchange, IntegrationFile, MappingFile
@@ -180,13 +185,7 @@ async def check_records(entry: CatalogEntry) -> list[str]:
     complaints: list[str] = []
     for cell, choice, exchange in iter_success_exchanges(entry, _READS | _WRITES):
         try:
-            found = await read_unified_records(
-                entry,
-                cell,
-                choice,
-                build_call(entry, cell, choice, exchange),
-                SingleAnswerUpstream(entry, exchange),
-            )
+            found = await map_answer(entry, cell, choice, exchange)
         except IsthmusError as error:
             complaints.append(f"{cell.name}: {error} {getattr(error, 'details', '')}")
             continue
@@ -249,10 +248,7 @@ async def check_listed_ids(entry: CatalogEntry) -> list[str]:
             continue
         for choice in listed.choices:
             for exchange in entry.find_exchanges(*choice, error=False):
-                call = build_call(entry, listed, choice, exchange)
-                for record in await read_unified_records(
-                    entry, listed, choice, call, SingleAnswerUpstream(entry, exchange)
-                ):
+                for record in await map_answer(entry, listed, choice, exchange):
                     complaints.extend(await _read_listed_record(entry, got, str(record["id"])))
     return complaints
 
@@ -309,10 +305,7 @@ async def check_field_coverage(entry: CatalogEntry) -> list[str]:
     """
     filled: dict[tuple[str, str], set[str]] = {name: set() for name in entry.iter_resources()}
     for cell, choice, exchange in iter_success_exchanges(entry, _READS | _WRITES):
-        call = build_call(entry, cell, choice, exchange)
-        for record in await read_unified_records(
-            entry, cell, choice, call, SingleAnswerUpstream(entry, exchange)
-        ):
+        for record in await map_answer(entry, cell, choice, exchange):
             filled[cell.model, cell.resource].update(
                 name for name, value in record.items() if value not in ("", [], {})
             )
@@ -366,9 +359,6 @@ async def _read_records(entry: CatalogEntry, cell: Cell) -> list[dict[str, Any]]
             continue
         for choice in read.choices:
             for exchange in entry.find_exchanges(*choice, error=False):
-                call = build_call(entry, read, choice, exchange)
-                page = await read_unified_records(
-                    entry, read, choice, call, SingleAnswerUpstream(entry, exchange)
-                )
+                page = await map_answer(entry, read, choice, exchange)
                 found.extend({k: v for k, v in item.items() if k != "remote_data"} for item in page)
     return found

@@ -13,8 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
-from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
-from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
+from isthmus.authoring.contract.recorded_calls import map_answer
 from isthmus.definitions.file_models import Exchange
 from isthmus.errors import IsthmusError
 
@@ -94,13 +93,7 @@ async def _map_body(
     None if the mapping fails, which shows that it reads the changed value.
     """
     try:
-        found = await read_unified_records(
-            entry,
-            cell,
-            choice,
-            build_call(entry, cell, choice, exchange),
-            SingleAnswerUpstream(entry, exchange, body),
-        )
+        found = await map_answer(entry, cell, choice, exchange, body)
     except IsthmusError:
         return None
     return [{name: value for name, value in record.items() if name != "remote_data"} for record in found]

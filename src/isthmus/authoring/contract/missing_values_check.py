@@ -9,8 +9,7 @@ from typing import Any
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
 from isthmus.authoring.contract.checks import iter_schema_errors, iter_success_exchanges
 from isthmus.authoring.contract.lost_values_check import find_record_root, get_at
-from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
-from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
+from isthmus.authoring.contract.recorded_calls import map_answer
 from isthmus.definitions.file_models import Exchange
 from isthmus.errors import IsthmusError
 
@@ -56,11 +55,8 @@ async def _find_invalid_records(
     entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, body: Any
 ) -> list[str]:
     """Complaints about the records of an answer with this body, or about the error it causes."""
-    upstream = SingleAnswerUpstream(entry, exchange, body)
     try:
-        found = await read_unified_records(
-            entry, cell, choice, build_call(entry, cell, choice, exchange), upstream
-        )
+        found = await map_answer(entry, cell, choice, exchange, body)
     except IsthmusError as error:
         return [f"{error} {getattr(error, 'details', '')}"]
     return [

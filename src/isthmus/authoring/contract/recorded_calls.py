@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
+from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.definitions.file_models import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call, ListResult, ValueResult
@@ -13,7 +14,7 @@ from isthmus.engine.queries import nest_pairs
 from isthmus.engine.upstream import Upstream
 from isthmus.expressions import Expression
 
-__all__ = ["build_call", "build_sample", "call_unified", "read_unified_records"]
+__all__ = ["build_call", "build_sample", "call_unified", "map_answer", "read_unified_records"]
 
 _WITH_ID = frozenset({"get", "update", "delete"})
 _WITH_BODY = frozenset({"create", "update"})
@@ -37,6 +38,15 @@ async def read_unified_records(
     if isinstance(result, ListResult):
         return list(result.records)
     return [result.body] if isinstance(result, ValueResult) else []
+
+
+async def map_answer(
+    entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, body: Any = ...
+) -> list[dict[str, Any]]:
+    """The unified records that the mapping makes of an exchange's answer, or of that answer with another
+    body."""
+    call = build_call(entry, cell, choice, exchange)
+    return await read_unified_records(entry, cell, choice, call, SingleAnswerUpstream(entry, exchange, body))
 
 
 def build_call(
