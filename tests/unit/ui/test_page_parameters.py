@@ -92,7 +92,7 @@ def test_what_the_form_of_an_account_is_given_is_json() -> None:
 def test_what_is_no_object_is_refused_however_it_is_wrong(text: str) -> None:
     for name in ("truto_additional_context", "truto_prevent_deselect", "truto_disabled_fields"):
         with pytest.raises(RapidFormFailed, match=f"with a {name} that is no JSON object"):
-            parse_rapid_options(request(**{name: text}))
+            parse_rapid_options(request(None, **{name: text}))
 
 
 def test_an_object_may_be_as_long_as_is_allowed_and_no_longer() -> None:
