@@ -30,7 +30,7 @@ def parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if not boundary:
-        raise _malformed("has no boundary in its content type")
+        raise _malformed_body_error("has no boundary in its content type")
     collector = _PartCollector()
     try:
         parser = MultipartParser(
@@ -42,9 +42,9 @@ def parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
         parser.write(raw)
         parser.finalize()
     except FormParserError as error:
-        raise _malformed(f"cannot be read: {error}") from error
+        raise _malformed_body_error(f"cannot be read: {error}") from error
     if not collector.is_complete:
-        raise _malformed("breaks off before its last boundary")
+        raise _malformed_body_error("breaks off before its last boundary")
     return nest_pairs(collector.fields)
 
 
@@ -73,7 +73,7 @@ class _PartCollector:
 
     def _begin_part(self) -> None:
         if len(self.fields) >= MAX_PARTS:
-            raise _malformed(f"has more than {MAX_PARTS} parts")
+            raise _malformed_body_error(f"has more than {MAX_PARTS} parts")
         self._headers = {}
         self._data = bytearray()
 
@@ -94,7 +94,7 @@ class _PartCollector:
         _, options = parse_options_header(self._headers.get("content-disposition", b""))
         name = options.get(b"name")
         if name is None:
-            raise _malformed("has a part without a name")
+            raise _malformed_body_error("has a part without a name")
         key, data = name.decode("utf-8", "replace"), bytes(self._data)
         filename = options.get(b"filename")
         content_type = self._headers.get("content-type", b"").decode("latin-1").strip()
@@ -108,7 +108,7 @@ class _PartCollector:
         self.is_complete = True
 
 
-def _malformed(message: str) -> BadRequest:
+def _malformed_body_error(message: str) -> BadRequest:
     return BadRequest(
         f"the multipart body {message}.", failures=[failure("body", message, "malformed_multipart")]
     )

@@ -75,7 +75,7 @@ class PageResponder:
         """The endpoint with its errors turned into pages. Addresses are never logged, because their query may
         hold secrets."""
 
-        async def guarded(request: Request) -> Response:
+        async def serve_guarded(request: Request) -> Response:
             if request.method != verb:  # HEAD must not use up a ticket
                 return Response(status_code=405, headers={"allow": verb})
             try:
@@ -86,7 +86,7 @@ class PageResponder:
                 log.exception("request %s failed", request.scope.get("isthmus.request_id", ""))
                 return await self._render_error(request, _InternalError(_INTERNAL_ERROR))
 
-        return guarded
+        return serve_guarded
 
     async def read_session(self, request: Request) -> Session:
         """The session that the address names. Raises SessionEnded where the browser does not have its

@@ -295,7 +295,7 @@ async def test_a_job_beside_which_twins_come_and_go_is_left_to_the_sweep(
                     await cancel(conn, "work", "a")
             return await ask(statement, **arguments)
 
-        manager._execute = raced  # type: ignore[attr-defined]
+        manager._execute = raced  # type: ignore[attr-defined]  # of this database
         await manager.requeue_job(taken)
     assert "the sweep does it" in caplog.text
     async with database.write() as conn:

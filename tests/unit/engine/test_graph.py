@@ -117,7 +117,7 @@ def test_a_node_behind_a_failed_one_is_skipped_and_so_is_what_is_behind_it() -> 
     assert scheduler.finish("a", succeeded=True) == []
     assert scheduler.finish("b", succeeded=False) == []
     assert scheduler.skipped == {"c": ("b",), "d": ("c",)}
-    assert scheduler.unfinished == []
+    assert scheduler.unfinished_nodes == []
 
 
 def test_a_frontier_goes_on_from_what_had_ended() -> None:
@@ -126,7 +126,7 @@ def test_a_frontier_goes_on_from_what_had_ended() -> None:
     )
     scheduler = NodeScheduler(found, {"a": True})
     assert scheduler.start_ready() == ["b"]
-    assert scheduler.unfinished == ["b", "c"]
+    assert scheduler.unfinished_nodes == ["b", "c"]
 
 
 def scope(found: Graph, name: str, **results: list[Any]) -> NodeScope:

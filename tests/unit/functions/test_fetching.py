@@ -135,7 +135,7 @@ def test_no_listed_host_means_no_fetcher(client: HttpClient) -> None:
 def test_a_service_must_be_at_a_host_that_functions_may_reach(
     client: HttpClient, service: str, function_hosts: tuple[str, ...], address: str, missing: str | None
 ) -> None:
-    settings = replace(Settings(function_hosts=function_hosts), **{service: address})  # type: ignore[arg-type]
+    settings = replace(Settings(function_hosts=function_hosts), **{service: address})  # type: ignore[arg-type]  # a text setting
     if missing is None:
         assert make_services(settings, client, SystemClock()).fetch is not None
         return

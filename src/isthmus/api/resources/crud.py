@@ -100,7 +100,7 @@ def add_write_routes(
     back a row with its extra fields."""
     descriptions = descriptions or {}
     more_fields = extra_fields or _no_fields
-    to_values = to_stored or _unchanged
+    to_values = to_stored or _keep_values
 
     async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
         async with parts.database.write() as conn:
@@ -139,7 +139,7 @@ def _no_fields(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def _unchanged(_: PartsOfApp, values: Mapping[str, Any]) -> Mapping[str, Any]:
+def _keep_values(_: PartsOfApp, values: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 

@@ -58,7 +58,8 @@ def _print_steps(compiled: Expression, given: Any, *, trace: bool, explain: bool
         told = compiled.trace(given)
         for step in told.steps:
             typer.echo(
-                f"{step.text}\n    in  {_shorten(step.input)}\n    out {_shorten(step.output)}", err=True
+                f"{step.text}\n    in  {_format_value(step.input)}\n    out {_format_value(step.output)}",
+                err=True,
             )
         if told.is_truncated:
             typer.echo("(cut: more steps than a trace holds)", err=True)
@@ -77,7 +78,7 @@ def _to_json(value: Any, *, indent: bool = False) -> str:
         return json.dumps(value, indent=2 if indent else None, default=str)
 
 
-def _shorten(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """The value as JSON, cut after 100 characters."""
     if value is UNDEFINED:
         return "(nothing)"

@@ -70,7 +70,7 @@ def _format_text(found: Mapping[str, Any], *, definition: bool, mappings: bool) 
 
 
 def _format_values(layered: Mapping[str, Any]) -> Iterator[str]:
-    rows = [(each["path"], each["layer"], _shorten(each["value"])) for each in layered["values"]]
+    rows = [(each["path"], each["layer"], _format_value(each["value"])) for each in layered["values"]]
     rows += [(each["path"], each["layer"], "(removed)") for each in layered["removed"]]
     yield from _align_columns(rows)
 
@@ -81,7 +81,7 @@ def _align_columns(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
         yield f"  {path.ljust(width)}  {layer.ljust(11)}  {value}"
 
 
-def _shorten(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """The value on one line, truncated; the JSON output has the whole value."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = " ".join(text.split())

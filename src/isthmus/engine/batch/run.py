@@ -149,7 +149,7 @@ class _BatchRun:
         """Gives each node that was skipped, or did not end in time, an error that says so."""
         for name, failed_nodes in self._scheduler.skipped.items():
             self._errors[name].append(NodeError(_skipped_error(name, failed_nodes)))
-        for name in self._scheduler.unfinished:
+        for name in self._scheduler.unfinished_nodes:
             failed = _timeout_error(self._limits.seconds, has_started=self._scheduler.has_started(name))
             self._errors[name].append(NodeError(failed))
 

@@ -45,7 +45,7 @@ class NodeScheduler:
         return self.start_ready()
 
     @property
-    def unfinished(self) -> list[str]:
+    def unfinished_nodes(self) -> list[str]:
         """The nodes that neither ended nor were skipped: started, or still waiting."""
         return [name for name in self._graph.nodes if name not in self._ended and name not in self.skipped]
 

@@ -120,9 +120,7 @@ class OperationGenerator(GeneratorBase):
             else:
                 code = self.make_reusable(operand).code
                 name = self.new_name("x")
-                self.emit(
-                    f"{name} = {code} if type({code}) is str else operand_to_text(E, {code}, {position})"
-                )
+                self.emit(f"{name} = {code} if type({code}) is str else cast_text(E, {code}, {position})")
                 pieces.append(f"{{{name}}}")
             may_grow = may_grow or isinstance(part, (t.Variable, t.Call, t.Block, t.Condition))
         name = self.new_name("x")

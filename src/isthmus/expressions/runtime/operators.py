@@ -18,6 +18,7 @@ __all__ = [
     "add",
     "are_equal",
     "are_unequal",
+    "cast_text",
     "charge_concatenation",
     "compare",
     "divide",
@@ -30,7 +31,6 @@ __all__ = [
     "multiply",
     "negate",
     "normalize_number",
-    "operand_to_text",
     "subtract",
     "to_boolean",
     "to_count",
@@ -302,7 +302,7 @@ def is_in(evaluation: Evaluation, left: Any, right: Any) -> bool:
     return any(type(item) not in (list, dict) and is_deep_equal(evaluation, left, item) for item in right)
 
 
-def operand_to_text(evaluation: Evaluation, value: Any, position: int) -> str:
+def cast_text(evaluation: Evaluation, value: Any, position: int) -> str:
     """An operand of `&` that is not text already, as text; undefined is empty."""
     try:
         return "" if value is UNDEFINED else to_string(evaluation, value)

@@ -41,7 +41,7 @@ class ParseContext:
     locale: str = "en-US"
     keep_offset: bool = False
 
-    def build(self, fields: Mapping[str, int], own_zone: Zone | None) -> DateTime:
+    def build_datetime(self, fields: Mapping[str, int], own_zone: Zone | None) -> DateTime:
         """The date-time of the fields; `own_zone` is the zone that the text names, if it does.
 
         Invalid where a field is out of range. Raises ExpressionError for fields that exclude each other.

@@ -98,7 +98,7 @@ def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseConte
         own_zone = fixed_zone(0)
     elif groups.get("oh"):
         own_zone = fixed_zone(_to_offset_minutes(groups["oh"] or "", groups.get("om")))
-    return context.build(fields, own_zone)
+    return context.build_datetime(fields, own_zone)
 
 
 def _make_unsupported_zone(name: str) -> DateTime:
@@ -138,7 +138,7 @@ def parse_rfc2822(value: str, context: ParseContext) -> DateTime:
         own_zone = fixed_zone(_RFC2822_ZONE_HOURS.get(match["name"], 0) * 60)
     else:
         own_zone = fixed_zone(_to_offset_minutes(match["oh"], match["om"]) if match["oh"] else 0)
-    return context.build(fields, own_zone)
+    return context.build_datetime(fields, own_zone)
 
 
 def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateTime:
@@ -175,7 +175,7 @@ def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateT
             )
             fields[name] = read(part)
     _resolve_quarter_hour_and_era(fields, meridiem, era)
-    return context.build(fields, own_zone)
+    return context.build_datetime(fields, own_zone)
 
 
 def _parse_offset(value: str) -> int:
