@@ -67,6 +67,7 @@ class CallGenerator(GeneratorBase):
     # Calls.
 
     def write_call(self, node: t.Call, context: Context, *, final: bool) -> Operand:
+        """Write the code of a call or a partial application."""
         if node.is_partial:
             return self.write_partial(node, context)
         return self.write_call_with(node, None, context, final=final)
@@ -74,7 +75,7 @@ class CallGenerator(GeneratorBase):
     def write_call_with(
         self, node: t.Call, given: Operand | None, context: Context, *, final: bool = False
     ) -> Operand:
-        """Write a call; `given` is a first argument that `~>` adds."""
+        """Write the code of a call; `given` is a first argument that `~>` adds."""
         procedure = node.procedure
         if isinstance(procedure, t.Variable) and t.is_bare(procedure):
             function = self.find_library_function(procedure.name)
@@ -132,7 +133,8 @@ class CallGenerator(GeneratorBase):
     def write_library_call(
         self, function: Function, arguments: list[Operand], context: Context, position: int
     ) -> Operand:
-        """Write a call of a library function through its signature; the result is not collapsed."""
+        """Write the code of a call of a library function through its signature; the result is not
+        collapsed."""
         name = self.new_name("t")
         called, given = self.constants.name_of(function), self.join_arguments(arguments)
         self.emit(
@@ -149,7 +151,7 @@ class CallGenerator(GeneratorBase):
     def write_direct_call(
         self, callee: Callee, node: t.Call, given: Operand | None, context: Context
     ) -> Operand:
-        """Write a call of a literal function that is known by its Python name."""
+        """Write the code of a call of a literal function that is known by its Python name."""
         callee.is_recursive = callee.is_recursive or callee.is_building
         arguments = [self.collapse_item(one.code, one) for one in self.write_arguments(node, given, context)]
         arguments = arguments[: callee.arity]
@@ -167,7 +169,7 @@ class CallGenerator(GeneratorBase):
         return Operand(name, kinds, is_atom=True, is_raw=True)
 
     def write_eval_call(self, node: t.Call, given: Operand | None, context: Context) -> Operand:
-        """Write a call of `$eval`, which sees the variables around it."""
+        """Write the code of a call of `$eval`, which sees the variables around it."""
         arguments = self.write_arguments(node, given, context)
         seen: dict[str, str] = {}
         for frame in self.frames:
@@ -183,7 +185,7 @@ class CallGenerator(GeneratorBase):
         return Operand(name, ANY, is_atom=True, is_raw=True)
 
     def write_partial(self, node: t.Call, context: Context) -> Operand:
-        """Write a partial application, such as `$f(1, ?)`."""
+        """Write the code of a partial application, such as `$f(1, ?)`."""
         codes: list[str] = []
         holes: list[str] = []
         for at, argument in enumerate(node.arguments):
@@ -201,7 +203,7 @@ class CallGenerator(GeneratorBase):
         return Operand(name, FUNCTION, is_atom=True)
 
     def write_application(self, node: t.Apply, context: Context, *, final: bool) -> Operand:
-        """Write `left ~> right`."""
+        """Write the code of `left ~> right`."""
         left = self.make_reusable(self.write_value(node.left, context))
         right = node.right
         if (

@@ -17,7 +17,7 @@ class FilterGenerator(GeneratorBase):
     """Writes filters."""
 
     def write_filter(self, operand: Operand, one: t.Filter, context: Context) -> Operand:
-        """Write one filter. The operand is not collapsed; a missing value is filtered, too."""
+        """Write the code of one filter. The operand is not collapsed; a missing value is filtered, too."""
         expression = one.expression
         held = self.make_variable(operand)
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
@@ -57,7 +57,7 @@ class FilterGenerator(GeneratorBase):
         return Operand(out, kinds, is_pure=is_pure, is_atom=True, is_raw=True, is_collected=True)
 
     def write_index(self, held: Operand, at: int) -> Operand:
-        """Write `[n]`; an array at that index stays as it is."""
+        """Write the code of `[n]`; an array at that index stays as it is."""
         name = self.new_name("t")
         code = held.code
         if 0 <= at < 1_000:
@@ -74,7 +74,7 @@ class FilterGenerator(GeneratorBase):
     def write_filter_function(
         self, expression: t.Node, item: str, *, is_pure: bool, at_head: bool = False
     ) -> str:
-        """Write a filter as a Python function of the item, and return the function's name."""
+        """Write the code of a filter as a Python function of the item, and return the function's name."""
         name = self.new_name("b")
         with self.define_function(name, [item], at_head=at_head):
             context = self.make_context(item, is_pure=is_pure)

@@ -33,13 +33,14 @@ class FunctionGenerator(GeneratorBase):
     """Writes literal functions, and the loops that they become."""
 
     def write_lambda(self, node: t.Lambda, context: Context) -> Operand:
-        """Write a literal function as a value."""
+        """Write the code of a literal function as a value."""
         name = self.new_name("f")
         self.write_function_definition(name, node, context, None)
         return self.make_lambda_operand(name, node)
 
     def write_bound_function(self, local: Local, node: t.Lambda, context: Context) -> Operand:
-        """Write a function that one variable always holds; calls of it need no look at the variable."""
+        """Write the code of a function that one variable always holds; calls of it need no look at the
+        variable."""
         name = self.new_name("f")
         callee = Callee(name, len(node.parameters))
         if node.signature is None:
@@ -81,7 +82,7 @@ class FunctionGenerator(GeneratorBase):
         self.nesting = nesting
 
     def write_tail(self, node: t.Node, context: Context) -> None:
-        """Write the node as the end of a function, which returns its value."""
+        """Write the code of the node as the end of a function, which returns its value."""
         self.nesting += 1
         if isinstance(node, t.Condition) and t.is_bare(node) and self.indent - self.function.indent < 20:
             with self.enter_block(f"if {self.write_condition(node.condition, context)}:"):
@@ -107,7 +108,8 @@ class FunctionGenerator(GeneratorBase):
         self.nesting -= 1
 
     def write_tail_value(self, node: t.Node, context: Context) -> Operand:
-        """Write a value in tail position: the result of a library function there is not collapsed yet."""
+        """Write the code of a value in tail position: the result of a library function there is not
+        collapsed yet."""
         if isinstance(node, t.Call) and t.is_bare(node) and not node.is_partial:
             self.nesting += 1
             self.last_call = node
@@ -126,7 +128,7 @@ class FunctionGenerator(GeneratorBase):
         return True
 
     def write_tail_call(self, node: t.Call, context: Context) -> None:
-        """Write a call at the end of a function: the function returns the `TailCall`."""
+        """Write the code of a call at the end of a function: the function returns the `TailCall`."""
         self.has_tail_calls = True
         called = self.make_reusable(self.write_value(node.procedure, context))
         arguments = "".join(f"{one.code}, " for one in self.write_arguments(node, None, context))
@@ -141,7 +143,7 @@ class FunctionGenerator(GeneratorBase):
     def write_inlined_body(
         self, node: t.Lambda, values: list[Operand], context: Context, *, final: bool = False
     ) -> Operand:
-        """Write the body of a literal function in place, its parameters standing for `values`."""
+        """Write the code of the body of a literal function in place, its parameters standing for `values`."""
         self.open_parameters(node, values)
         self.open_frame(node)
         operand = self.write_inlined_result(node.body, context, final=final)
@@ -161,8 +163,8 @@ class FunctionGenerator(GeneratorBase):
         self.frames.append(frame)
 
     def write_inlined_result(self, node: t.Node, context: Context, *, final: bool) -> Operand:
-        """Write the body of an inlined function; as in `write_tail`, the result of a call at its end is
-        not collapsed."""
+        """Write the code of the body of an inlined function; as in `write_tail`, the result of a call at
+        its end is not collapsed."""
         if isinstance(node, t.Call):
             operand = self.write_tail_value(node, context)
             if not operand.is_raw and not operand.is_collected:
@@ -256,7 +258,7 @@ class FunctionGenerator(GeneratorBase):
     def write_map(
         self, arguments: list[Operand], node: t.Lambda, context: Context, *, final: bool
     ) -> Operand:
-        """Write `$map(array, function…)` as a loop."""
+        """Write the code of `$map(array, function…)` as a loop."""
         given = arguments[0]
         source = self.write_array_source(given)
         out, item = self.new_name("a"), self.new_name("c")
@@ -287,7 +289,7 @@ class FunctionGenerator(GeneratorBase):
     def write_filter_call(
         self, arguments: list[Operand], node: t.Lambda, context: Context, *, final: bool
     ) -> Operand:
-        """Write `$filter(array, function…)` as a loop."""
+        """Write the code of `$filter(array, function…)` as a loop."""
         given = arguments[0]
         source = self.write_array_source(given)
         out, item = self.new_name("a"), self.new_name("c")
@@ -313,14 +315,15 @@ class FunctionGenerator(GeneratorBase):
         )
 
     def write_inlined_condition(self, node: t.Lambda, values: list[Operand], context: Context) -> str:
-        """Write the body of a literal function in place, as a Python condition."""
+        """Write the code of the body of a literal function in place, as a Python condition."""
         self.open_parameters(node, values)
         condition = self.write_condition(node.body, context)
         self.frames.pop()
         return condition
 
     def write_reduce(self, arguments: list[Operand], node: t.Lambda, context: Context) -> Operand | None:
-        """Write `$reduce(array, function…, init?)` as a loop; None if the function has too few parameters."""
+        """Write the code of `$reduce(array, function…, init?)` as a loop; None if the function has too few
+        parameters."""
         if len(node.parameters) < 2:
             return None
         source = self.write_array_source(arguments[0])

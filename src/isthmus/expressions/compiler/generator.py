@@ -89,7 +89,7 @@ class Generator(
         return self.write_rare_node(node, context)
 
     def write_rare_node(self, node: t.Node, context: Context) -> Operand:
-        """Write a node of a kind that is seldom used."""
+        """Write the code of a node of a kind that is seldom used."""
         code = context.code or "U"
         match node:
             case t.Wildcard():
@@ -111,7 +111,7 @@ class Generator(
         raise AssertionError(f"no code for {type(node).__name__}")
 
     def write_transform(self, node: t.Transform) -> Operand:
-        """Write `|pattern|update,delete|` as a function value."""
+        """Write the code of `|pattern|update,delete|` as a function value."""
         names: list[str] = []
         for part in (node.pattern, node.update, node.delete):
             if part is None:

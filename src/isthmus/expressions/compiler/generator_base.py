@@ -169,7 +169,7 @@ class GeneratorBase(CodeWriter):
         return self.finalize(operand) if final and not (handed_on and operand.may_be(NESTED)) else operand
 
     def write_outlined(self, node: t.Node, context: Context, *, final: bool, handed_on: bool) -> Operand:
-        """Write a node that lies too deep in blocks for Python as a function of its own."""
+        """Write the code of a node that lies too deep in blocks for Python as a function of its own."""
         name = self.new_name("o")
         with self.define_function(name, [], at_head=True):
             operand = self.write_value(node, context, final=final, handed_on=handed_on)
@@ -177,7 +177,7 @@ class GeneratorBase(CodeWriter):
         return Operand(f"{name}()", operand.kinds, is_pure=operand.is_pure)
 
     def write_with_suffixes(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:
-        """Write a node with its predicates and grouping; the result is not collapsed."""
+        """Write the code of a node with its predicates and grouping; the result is not collapsed."""
         if node.predicates is None and (node.group is None or isinstance(node, t.Path)):
             operand = self.write_node(node, context, final=final)
             return self.mark_uncollapsed(operand) if isinstance(node, _PASS_THROUGH_NODES) else operand
@@ -189,7 +189,7 @@ class GeneratorBase(CodeWriter):
         return operand
 
     def write_node(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:
-        """Write a node without its suffixes; the result is not collapsed."""
+        """Write the code of a node without its suffixes; the result is not collapsed."""
         raise NotImplementedError
 
     def write_filter(self, operand: Operand, one: t.Filter, context: Context) -> Operand:
@@ -226,7 +226,7 @@ class GeneratorBase(CodeWriter):
     def write_intrinsic(
         self, function: Function, node: t.Call, given: Operand | None, context: Context, *, final: bool
     ) -> Operand | None:
-        """Write a call of a standard function in place; None if it has to be called."""
+        """Write the code of a call of a standard function in place; None if it has to be called."""
         raise NotImplementedError
 
     def write_arguments(self, node: t.Call, given: Operand | None, context: Context) -> list[Operand]:
@@ -296,8 +296,8 @@ class GeneratorBase(CodeWriter):
         return f"({code} if len({code}) <= {MAX_FREE_ITEMS} else charge_each_input(E, {code}, {weight}))"
 
     def write_loop_source(self, code: str) -> str:
-        """Write what a step iterates over, given the result of the step before it, and return the Python
-        variable."""
+        """Write the code of what a step iterates over, given the result of the step before it, and return
+        the Python variable."""
         name = self.new_name("s")
         if code.endswith(")"):
             self.emit(f"{name} = {code}")

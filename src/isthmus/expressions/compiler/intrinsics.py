@@ -49,7 +49,7 @@ class IntrinsicGenerator(FunctionGenerator):
     def write_intrinsic(
         self, function: Function, node: t.Call, given: Operand | None, context: Context, *, final: bool
     ) -> Operand | None:
-        """Write a call of a standard function; None if the function is no standard one.
+        """Write the code of a call of a standard function; None if the function is no standard one.
 
         `given` is a first argument that `~>` adds.
         """
@@ -70,8 +70,8 @@ class IntrinsicGenerator(FunctionGenerator):
         return written or self.write_library_call(function, arguments, context, node.position)
 
     def write_unchecked_call(self, call: _LibraryCall) -> Operand | None:
-        """Write a direct call of a function of texts and numbers, if its arguments can be of the right kinds;
-        else None.
+        """Write the code of a direct call of a function of texts and numbers, if its arguments can be of the
+        right kinds; else None.
 
         Arguments of other kinds go to the function through its signature.
         """
@@ -117,8 +117,8 @@ class IntrinsicGenerator(FunctionGenerator):
         *,
         final: bool,
     ) -> Operand | None:
-        """Write `$map`, `$filter` or `$reduce` over a literal function as a loop; None if it has to be
-        called."""
+        """Write the code of `$map`, `$filter` or `$reduce` over a literal function as a loop; None if it
+        has to be called."""
         rest = [one for one in node.arguments if one is not inlined]
         arguments = [given] if given is not None else []
         for argument in rest:
@@ -146,7 +146,8 @@ class IntrinsicGenerator(FunctionGenerator):
         return f"call_library_collapsed({given})" if collapsed else f"call_library({given}, 1)"
 
     def write_text_function(self, call: _LibraryCall, fast: str, kinds: int) -> Operand:
-        """Write a function of one text: the code `fast` if the argument is a short text, else a call."""
+        """Write the code of a function of one text: the code `fast` if the argument is a short text, else
+        a call."""
         argument, code = call.arguments[0], call.code
         name = self.new_name("t")
         slow = self.slow_call_code(call)
@@ -167,37 +168,37 @@ class IntrinsicGenerator(FunctionGenerator):
 
 
 def _write_uppercase(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$uppercase` in place."""
+    """Write the code of `$uppercase` in place."""
     return generator.write_text_function(call, f"{call.code}.upper()", TEXT | UNDEF)
 
 
 def _write_lowercase(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$lowercase` in place."""
+    """Write the code of `$lowercase` in place."""
     return generator.write_text_function(call, f"{call.code}.lower()", TEXT | UNDEF)
 
 
 def _write_trim(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$trim` in place."""
+    """Write the code of `$trim` in place."""
     return generator.write_text_function(call, f"trim({call.code})", TEXT | UNDEF)
 
 
 def _write_length(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$length` in place."""
+    """Write the code of `$length` in place."""
     return generator.write_text_function(call, f"len({call.code})", NUMBER | UNDEF)
 
 
 def _write_string(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$string` in place."""
+    """Write the code of `$string` in place."""
     return generator.write_text_function(call, call.code, TEXT | UNDEF)
 
 
 def _write_exists(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$exists` in place."""
+    """Write the code of `$exists` in place."""
     return Operand(f"({call.code} is not U)" if call.arguments[0].may_be(UNDEF) else "True", BOOL)
 
 
 def _write_not(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$not` in place."""
+    """Write the code of `$not` in place."""
     argument = call.arguments[0]
     if argument.may_be(UNDEF):
         return Operand(
@@ -207,7 +208,7 @@ def _write_not(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
 
 
 def _write_boolean(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$boolean` in place."""
+    """Write the code of `$boolean` in place."""
     argument = call.arguments[0]
     truth = f"True if {generator.condition_code(argument)} else False"
     return Operand(
@@ -217,14 +218,14 @@ def _write_boolean(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand
 
 
 def _write_count(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$count` in place."""
+    """Write the code of `$count` in place."""
     code = call.code
     single = f"0 if {code} is U else 1" if call.arguments[0].may_be(UNDEF) else "1"
     return Operand(f"(len({code}) if isinstance({code}, list) else {single})", NUMBER, is_pure=True)
 
 
 def _write_contains(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand | None:
-    """Write `$contains` in place; None if its arguments are not of the usual kinds."""
+    """Write the code of `$contains` in place; None if its arguments are not of the usual kinds."""
     part = call.arguments[1]
     if not (part.is_constant and part.kinds == TEXT):
         return None
@@ -232,7 +233,7 @@ def _write_contains(generator: IntrinsicGenerator, call: _LibraryCall) -> Operan
 
 
 def _write_lookup(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand | None:
-    """Write `$lookup` in place; None if its arguments are not of the usual kinds."""
+    """Write the code of `$lookup` in place; None if its arguments are not of the usual kinds."""
     table, key = call.arguments
     if table.is_constant or (key.is_constant and key.kinds != TEXT):
         return None
@@ -270,12 +271,12 @@ _CANNOT_FAIL: Final = {
 
 
 def _write_sum(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$sum` in place."""
+    """Write the code of `$sum` in place."""
     return generator.write_with_fallback(call, f"sum_if_numbers({call.code})", NUMBER | UNDEF)
 
 
 def _write_join(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand | None:
-    """Write `$join` in place; None if its arguments are not of the usual kinds."""
+    """Write the code of `$join` in place; None if its arguments are not of the usual kinds."""
     separators = call.arguments[1:]
     if separators and separators[0].kinds != TEXT:
         return None
@@ -284,12 +285,12 @@ def _write_join(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand | 
 
 
 def _write_to_millis(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$toMillis` in place."""
+    """Write the code of `$toMillis` in place."""
     return generator.write_with_fallback(call, f"parse_iso_millis({call.code})", NUMBER | UNDEF)
 
 
 def _write_from_millis(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
-    """Write `$fromMillis` in place."""
+    """Write the code of `$fromMillis` in place."""
     return generator.write_with_fallback(call, f"format_iso_millis({call.code})", TEXT | UNDEF)
 
 

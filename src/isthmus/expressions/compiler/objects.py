@@ -30,7 +30,7 @@ class ObjectGenerator(GeneratorBase):
     """Writes objects, arrays and groupings."""
 
     def write_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
-        """Write an object constructor."""
+        """Write the code of an object constructor."""
         if not node.pairs:
             return Operand("{}", DICT, is_pure=True)
         if all(_is_literal_key(key) for key, _ in node.pairs):
@@ -41,8 +41,8 @@ class ObjectGenerator(GeneratorBase):
         return self.write_group_call(over, node.pairs, node.position, context, final=final)
 
     def write_literal_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
-        """Write an object whose keys are literals: a dict display, from which undefined values are removed
-        again."""
+        """Write the code of an object whose keys are literals: a dict display, from which undefined values
+        are removed again."""
         keys: list[str] = []
         seen: set[str] = set()
         double: str | None = None
@@ -101,8 +101,8 @@ class ObjectGenerator(GeneratorBase):
         return self.make_context(code, is_pure=context.is_pure)
 
     def write_computed_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
-        """Write an object with computed keys for one context: keys first, then values, as the reference
-        does."""
+        """Write the code of an object with computed keys for one context: keys first, then values, as the
+        reference does."""
         names: list[str] = []
         taken = self.new_name("d")
         self.emit(f"{taken} = {{}}")
@@ -124,7 +124,8 @@ class ObjectGenerator(GeneratorBase):
         return Operand(made, DICT, is_pure=is_final, is_atom=True)
 
     def write_grouping(self, operand: Operand, group: t.Group, context: Context, *, final: bool) -> Operand:
-        """Write `path{…}`: an object with one field a key, its value computed over all items of that key."""
+        """Write the code of `path{…}`: an object with one field a key, its value computed over all items
+        of that key."""
         held = self.make_reusable(operand)
         return self.write_group_call(
             f"list_group_inputs({held.code})",
@@ -160,8 +161,8 @@ class ObjectGenerator(GeneratorBase):
         return Operand(made, DICT, is_pure=final, is_atom=True)
 
     def write_array(self, node: t.Array, context: Context, *, final: bool) -> Operand:
-        """Write an array: the items of lists in it one by one, unless they are arrays that were written
-        there."""
+        """Write the code of an array: the items of lists in it one by one, unless they are arrays that
+        were written there."""
         if len(node.items) == 1 and isinstance(node.items[0], t.Operation) and node.items[0].operator == "..":
             return self.write_range_array(node, node.items[0], context, final=final)
         if len(node.items) == 1 and not node.items[0].keep and not node.cons:
@@ -207,7 +208,7 @@ class ObjectGenerator(GeneratorBase):
         return Operand(name, LIST, is_pure=is_pure, is_atom=True)
 
     def write_single_item_array(self, operand: Operand, item: t.Node) -> Operand:
-        """Write `[x]`: the items of a list, nothing for undefined."""
+        """Write the code of `[x]`: the items of a list, nothing for undefined."""
         held = operand if operand.is_constant else self.make_reusable(operand)
         name, code = self.new_name("l"), held.code
         if isinstance(item, t.Array) or not held.kinds & ~_SINGLE_KINDS:
@@ -220,7 +221,7 @@ class ObjectGenerator(GeneratorBase):
     def write_range_array(
         self, node: t.Array, ends: t.Operation, context: Context, *, final: bool
     ) -> Operand:
-        """Write `[left..right]`, a lazy range."""
+        """Write the code of `[left..right]`, a lazy range."""
         left = self.write_value(ends.left, context)
         right = self.write_value(ends.right, context)
         name = self.new_name("l")

@@ -59,6 +59,7 @@ class Operand:
 
     @property
     def has_pure_items(self) -> bool:
+        """Whether its items are parts of the input, or numbers."""
         return self.is_pure or self.is_range
 
     @property

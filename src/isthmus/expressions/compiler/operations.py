@@ -26,7 +26,7 @@ class OperationGenerator(GeneratorBase):
     """Writes operators, conditions, blocks and bindings."""
 
     def write_chain(self, node: t.Chain, context: Context) -> Operand:
-        """Write a chain of `&`, `and` or `or`."""
+        """Write the code of a chain of `&`, `and` or `or`."""
         if node.operator == "&":
             return self.write_concatenation(node, context)
         return Operand(f"(True if {self.logical_code(node, context)} else False)", BOOL)
@@ -55,7 +55,7 @@ class OperationGenerator(GeneratorBase):
         return self.write_comparison(operator, left, self.make_reusable(right), node.position)
 
     def write_arithmetic(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:
-        """Write an arithmetic operator; `+` and `-` of integers in place."""
+        """Write the code of an arithmetic operator; `+` and `-` of integers in place."""
         name = self.new_name("n")
         a, b = left.code, right.code
         slow = f"{_ARITHMETIC[operator]}({a}, {b}, {position})"
@@ -99,7 +99,7 @@ class OperationGenerator(GeneratorBase):
     # Text.
 
     def write_concatenation(self, node: t.Chain, context: Context) -> Operand:
-        """Write a run of `&` as one f-string."""
+        """Write the code of a run of `&` as one f-string."""
         pieces: list[str] = []
         may_grow = self.loops > 0 or self.level > 0 or len(node.sides) > 50
         first = [self.write_value(node.sides[0], context)]
@@ -175,7 +175,7 @@ class OperationGenerator(GeneratorBase):
         return condition
 
     def write_conditional(self, node: t.Condition, context: Context, *, final: bool) -> Operand:
-        """Write `condition ? then : otherwise`."""
+        """Write the code of `condition ? then : otherwise`."""
         target = self.new_name("t")
         test = self.write_condition(node.condition, context)
         operands: list[Operand] = []
@@ -190,14 +190,14 @@ class OperationGenerator(GeneratorBase):
         return self.merge_operands(target, operands)
 
     def write_assignment(self, target: str, node: t.Node, context: Context, *, final: bool) -> Operand:
-        """Write a branch, and assign its value to `target`."""
+        """Write the code of a branch, and assign its value to `target`."""
         operand = self.write_value(node, context, final=final, handed_on=True)
         self.emit(f"{target} = {operand.code}")
         return operand
 
     def write_default(self, node: t.Default, context: Context, *, final: bool) -> Operand:
-        """Write `?:` or `??`. The left side is tested before it is finalized: a function there exists all
-        the same."""
+        """Write the code of `?:` or `??`. The left side is tested before it is finalized: a function there
+        exists all the same."""
         target = self.new_name("t")
         is_ready = final and context.is_pure and _is_name_path(node.left)
         left = self.write_value(node.left, context, final=is_ready, handed_on=True)
@@ -243,13 +243,13 @@ class OperationGenerator(GeneratorBase):
         self.frames.append(frame)
 
     def write_statement(self, node: t.Node, context: Context) -> None:
-        """Write a node whose value is not used; it is evaluated for its bindings and errors."""
+        """Write the code of a node whose value is not used; it is evaluated for its bindings and errors."""
         operand = self.write_value(node, context)
         if not operand.is_atom:
             self.emit(operand.code)
 
     def write_binding(self, node: t.Bind, context: Context) -> Operand:
-        """Write `$name := value`; the operand is that of the variable."""
+        """Write the code of `$name := value`; the operand is that of the variable."""
         local = self.find_variable(node.name)
         assert local is not None
         if local.is_settled and isinstance(node.value, t.Lambda) and t.is_bare(node.value):

@@ -61,7 +61,7 @@ class PathGenerator(FilterGenerator):
         return self.write_grouping(operand, node.group, context, final=final)
 
     def write_steps(self, node: t.Path, context: Context, *, final: bool) -> Operand:
-        """Write all steps; the result is collapsed, except for a path that keeps arrays."""
+        """Write the code of all steps; the result is collapsed, except for a path that keeps arrays."""
         flow, at = self.write_first_step(node.steps, context)
         operand = self.write_remaining_steps(node, flow, at, context, final=final)
         first = node.steps[0]
@@ -70,8 +70,8 @@ class PathGenerator(FilterGenerator):
         return operand
 
     def write_or_empty(self, operand: Operand, array: str, *, keep: bool) -> Operand:
-        """Write the value of a path that starts with a written array: if the array is empty, it is the
-        value."""
+        """Write the code of the value of a path that starts with a written array: if the array is empty,
+        it is the value."""
         name, is_raw = self.new_name("t"), operand.is_raw or operand.is_collected
         empty = "keep_as_list(([],))" if keep else "[]"
         test = f"{array} or not isinstance({array}, list)"
@@ -81,7 +81,7 @@ class PathGenerator(FilterGenerator):
     def write_remaining_steps(
         self, node: t.Path, flow: _Flow, at: int, context: Context, *, final: bool
     ) -> Operand:
-        """Write the steps from index `at` on."""
+        """Write the code of the steps from index `at` on."""
         steps = node.steps
         keep = node.keep
         if at == len(steps):
@@ -120,7 +120,7 @@ class PathGenerator(FilterGenerator):
     # The first step.
 
     def write_first_step(self, steps: list[t.Node], context: Context) -> tuple[_Flow, int]:
-        """Write the first step; returns its result, and how many steps that covers."""
+        """Write the code of the first step; returns its result, and how many steps that covers."""
         first = steps[0]
         if _is_plain_name(first):
             if context.source is not None:
@@ -165,7 +165,7 @@ class PathGenerator(FilterGenerator):
         return _Flow("", True, source, ())
 
     def write_step_once(self, step: t.Node, context: Context) -> Operand:
-        """Write a step for one input, with its filters; the result is not collapsed."""
+        """Write the code of a step for one input, with its filters; the result is not collapsed."""
         if isinstance(step, t.Name):
             return self.write_name_with_filters(step, context)
         operand = self.write_value(step, context)
@@ -180,7 +180,7 @@ class PathGenerator(FilterGenerator):
         return _Flow(held.code, held.is_pure)
 
     def write_covered_path(self, flow: _Flow, *, keep: bool, final: bool) -> Operand:
-        """Write the value of a path whose steps are all covered."""
+        """Write the code of the value of a path whose steps are all covered."""
         if flow.source is not None and flow.names:
             code = self.reads.read_value(flow.source, list(flow.names), self.level, final=final)
             return Operand(code, ANY & ~FUNCTION & ~(SEQUENCE if final else 0), is_pure=True, is_atom=True)
@@ -200,7 +200,7 @@ class PathGenerator(FilterGenerator):
         return self.reads.read_inner(flow.source, list(flow.names))
 
     def write_inner_name(self, flow: _Flow, name: str) -> _Flow:
-        """Write a name in the middle of a path."""
+        """Write the code of a name in the middle of a path."""
         if flow.source is not None:
             return _Flow("", True, flow.source, (*flow.names, name))
         code = self.new_name("s")
@@ -208,7 +208,7 @@ class PathGenerator(FilterGenerator):
         return _Flow(code, flow.is_pure)
 
     def write_last_name(self, flow: _Flow, name: str, *, final: bool) -> Operand:
-        """Write a name at the end of a path."""
+        """Write the code of a name at the end of a path."""
         if flow.source is not None:
             code = self.reads.read_value(flow.source, [*flow.names, name], self.level, final=final)
             kinds = ANY & ~FUNCTION
@@ -220,7 +220,7 @@ class PathGenerator(FilterGenerator):
     # Other steps.
 
     def write_step_for_each(self, flow: _Flow, step: t.Node, *, final: bool) -> _Results:
-        """Write a step as a loop over its inputs."""
+        """Write the code of a step as a loop over its inputs."""
         source = self.flow_code(flow)
         over, out, item = self.write_loop_source(source), self.new_name("a"), self.new_name("c")
         weight = max(2, self.survey.weights.get(id(step), 1))
@@ -244,14 +244,14 @@ class PathGenerator(FilterGenerator):
         return _Results(out, operand.is_pure, is_flat, operand.kinds)
 
     def write_step_value(self, flow: _Flow, step: t.Node, item: str, *, final: bool) -> Operand:
-        """Write a step for the input in the variable `item`."""
+        """Write the code of a step for the input in the variable `item`."""
         context = self.make_context(item, is_pure=flow.is_pure)
         return self.write_value(step, context, final=True) if final else self.write_step_once(step, context)
 
     def write_filtered_name(
         self, flow: _Flow, step: t.Name, context: Context, *, final: bool, is_first: bool
     ) -> Operand | None:
-        """Write `name[filter]` read from a collected source; None if it has to be a loop.
+        """Write the code of `name[filter]` read from a collected source; None if it has to be a loop.
 
         Filters that only say yes or no may go over the values of all inputs at once. An index counts within
         one input: it is read in place where the input is one dict, and by a loop otherwise.
@@ -325,7 +325,7 @@ class PathGenerator(FilterGenerator):
             self.emit(f"{out}.append({operand.code})")
 
     def write_name_with_filters(self, step: t.Name, context: Context) -> Operand:
-        """Write a name with its filters, for one input."""
+        """Write the code of a name with its filters, for one input."""
         name = self.constant_code(step.value)
         code = self.new_name("t")
         item = context.code
@@ -337,7 +337,7 @@ class PathGenerator(FilterGenerator):
         return operand
 
     def write_path_result(self, results: _Results, *, keep: bool) -> Operand:
-        """Write the value of a path from the results of its last step."""
+        """Write the code of the value of a path from the results of its last step."""
         out = results.code
         if results.is_flat:
             return Operand(
@@ -349,7 +349,7 @@ class PathGenerator(FilterGenerator):
         return Operand(name, kinds, is_pure=results.is_pure, is_atom=True)
 
     def write_flattened(self, results: _Results | Operand) -> _Flow:
-        """Write the results of a step in the middle of a path, flattened."""
+        """Write the code of the results of a step in the middle of a path, flattened."""
         if isinstance(results, _Results):
             if results.is_flat:
                 return _Flow(results.code, results.is_pure)
@@ -365,7 +365,7 @@ class PathGenerator(FilterGenerator):
     # Sorting.
 
     def write_sort(self, flow: _Flow, step: t.Sort) -> _Flow:
-        """Write a step that orders its input."""
+        """Write the code of a step that orders its input."""
         code = self.new_name("s")
         source = self.flow_code(flow)
         keys: list[str] = []

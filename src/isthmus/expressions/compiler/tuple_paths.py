@@ -37,7 +37,7 @@ class TupleGenerator(GeneratorBase):
     """Writes paths with variables."""
 
     def write_tuple_path(self, node: t.Path, context: Context) -> Operand:
-        """Write a path with variables; its value is the list of the tuples' values."""
+        """Write the code of a path with variables; its value is the list of the tuples' values."""
         stream = self.write_stream(node, context)
         if node.group is not None:
             return self.write_tuple_grouping(stream, node.group)
@@ -84,7 +84,7 @@ class TupleGenerator(GeneratorBase):
         return stream
 
     def write_plain_step(self, code: str, step: t.Node, *, is_pure: bool) -> tuple[str, bool]:
-        """Write a step before the first variable: a list of values to a list of values."""
+        """Write the code of a step before the first variable: a list of values to a list of values."""
         result = self.new_name("s")
         if isinstance(step, t.Sort):
             ordered = f"sort_by_terms(E, {code}, {self.write_sort_keys(step)}, {step.position})"
@@ -106,7 +106,7 @@ class TupleGenerator(GeneratorBase):
         return result, operand.is_pure
 
     def write_tuple_step_value(self, step: t.Node, context: Context) -> Operand:
-        """Write a step for one input, without its stages; a name is looked up as it is."""
+        """Write the code of a step for one input, without its stages; a name is looked up as it is."""
         if not isinstance(step, t.Name):
             return self.make_variable(self.write_value(step, context))
         name, code, item = self.constant_code(step.value), self.new_name("t"), context.code
@@ -114,7 +114,7 @@ class TupleGenerator(GeneratorBase):
         return Operand(code, ANY, is_pure=context.is_pure, is_atom=True)
 
     def write_sort_keys(self, step: t.Sort) -> str:
-        """Write a key function for each sort term; returns the code of the terms."""
+        """Write the code of a key function for each sort term; returns the code of the terms."""
         keys: list[str] = []
         for term in step.terms:
             name, item = self.new_name("b"), self.new_name("c")
@@ -125,7 +125,8 @@ class TupleGenerator(GeneratorBase):
         return f"({', '.join(keys)},)"
 
     def write_first_sort(self, code: str, step: t.Sort, *, is_pure: bool) -> _TupleStream:
-        """Write a sort before the first variable appears: a list of values to a list of tuples."""
+        """Write the code of a sort before the first variable appears: a list of values to a list of
+        tuples."""
         ordered = self.new_name("s")
         self.emit(f"{ordered} = sort_by_terms(E, {code}, {self.write_sort_keys(step)}, {step.position})")
         result = self.new_name("s")
@@ -149,7 +150,7 @@ class TupleGenerator(GeneratorBase):
         return self.make_context(value, is_pure=stream.is_pure)
 
     def write_tuple_step(self, stream: _TupleStream, step: t.Node) -> _TupleStream:
-        """Write a step on a list of tuples."""
+        """Write the code of a step on a list of tuples."""
         if isinstance(step, t.Sort):
             result = self.new_name("s")
             keys = self.write_tuple_sort_keys(stream, step)
@@ -170,7 +171,7 @@ class TupleGenerator(GeneratorBase):
         return self.write_stages(_TupleStream(out, names, is_pure), step)
 
     def write_step_function(self, stream: _TupleStream, step: t.Node, out: str, item: str) -> _TupleStream:
-        """Write a step that makes functions as a Python function, called once a tuple."""
+        """Write the code of a step that makes functions as a Python function, called once a tuple."""
         name = self.new_name("b")
         with self.define_function(name, [item]):
             context = self.open_tuple(stream, item)
@@ -183,8 +184,8 @@ class TupleGenerator(GeneratorBase):
     def write_step_tuples(
         self, stream: _TupleStream, step: t.Node, context: Context, out: str
     ) -> tuple[list[str], bool]:
-        """Write a step for one tuple, and add its results to `out`; returns the variables of the new
-        tuples."""
+        """Write the code of a step for one tuple, and add its results to `out`; returns the variables of
+        the new tuples."""
         nested = _find_nested_path(step)
         if nested is not None:
             return self.write_nested_step_tuples(stream, step, nested, context, out)
@@ -250,7 +251,7 @@ class TupleGenerator(GeneratorBase):
         return local.code
 
     def write_stages(self, stream: _TupleStream, step: t.Node) -> _TupleStream:
-        """Write the filters and index bindings behind a step."""
+        """Write the code of the filters and index bindings behind a step."""
         for stage in step.stages or ():
             if isinstance(stage, t.Index):
                 stream = self.write_numbering(stream, stage.name)
@@ -259,7 +260,7 @@ class TupleGenerator(GeneratorBase):
         return stream
 
     def write_numbering(self, stream: _TupleStream, name: str) -> _TupleStream:
-        """Write an index binding: each tuple's number in a slot."""
+        """Write the code of an index binding: each tuple's number in a slot."""
         result = self.new_name("s")
         if name in stream.names:
             slot = stream.names.index(name) + 1
@@ -271,7 +272,7 @@ class TupleGenerator(GeneratorBase):
         return _TupleStream(result, [*stream.names, name], stream.is_pure)
 
     def write_tuple_filter(self, stream: _TupleStream, stage: t.Filter) -> _TupleStream:
-        """Write a filter on a list of tuples."""
+        """Write the code of a filter on a list of tuples."""
         out = self.new_name("a")
         expression = stage.expression
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
@@ -303,8 +304,8 @@ class TupleGenerator(GeneratorBase):
         return f"({', '.join(keys)},)"
 
     def write_tuple_grouping(self, stream: _TupleStream, group: t.Group) -> Operand:
-        """Write a grouping: keys for each tuple; values over the tuples of a key, each variable's values
-        together."""
+        """Write the code of a grouping: keys for each tuple; values over the tuples of a key, each
+        variable's values together."""
         functions: list[str] = []
         for key, value in group.pairs:
             names: list[str] = []

@@ -50,19 +50,22 @@ class _ItemCounter:
         self.open: list[int] = []
 
     def add_item(self) -> None:
+        """Count one item, such as a character or a set."""
         self.count += 1
         self.last = 1
 
     def open_group(self) -> None:
+        """Start a group."""
         self.open.append(self.count)
         self.add_item()
 
     def close_group(self) -> None:
+        """End a group: what follows may repeat all of it."""
         if self.open:
             self.last = self.count - self.open.pop()
 
     def repeat_item(self, least: int) -> None:
-        """A counted repeat of the item just read."""
+        """Count a repeat (`{least,…}`) of the item just read. Raises `ISTHMUS_LIMIT` for too many items."""
         times = max(1, least)
         self.count += self.last * (times - 1)
         self.last *= times
