@@ -1,4 +1,4 @@
-"""Code for variables, calls, partial applications and `~>`."""
+"""Generates the code for variables, calls, partial applications and `~>`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code for filters behind a step or a value: an index, a condition, or a predicate that may be either."""
+"""Generates the code for filters: an index, a condition, or a predicate that may be either."""
 
 from __future__ import annotations
 

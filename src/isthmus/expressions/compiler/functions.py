@@ -1,4 +1,4 @@
-"""Code for literal functions, and for `$map`, `$filter` and `$reduce` over them.
+"""Generates the code for literal functions, and for `$map`, `$filter` and `$reduce` over them.
 
 A function becomes a nested Python `def`: its closure is Python's. A call in tail position returns a
 `TailCall` instead of growing the stack. `$map`, `$filter` and `$reduce` over a literal function become a loop

@@ -1,4 +1,4 @@
-"""Code for objects, arrays and groupings."""
+"""Generates the code for objects, arrays and groupings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code for operators, conditions, blocks and bindings."""
+"""Generates the code for operators, conditions, blocks and bindings."""
 
 from __future__ import annotations
 

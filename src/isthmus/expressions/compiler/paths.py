@@ -1,4 +1,4 @@
-"""Code for paths without variables travelling along (those are in `tuple_paths`): steps, sorting, flattening.
+"""Generates the code for paths whose values carry no variables (`tuple_paths` has the others).
 
 Between two steps a path is a `_Flow`: the result of the step before, in one Python variable. Names read from
 one context become collected reads; every other step is a loop.

@@ -1,4 +1,4 @@
-"""Code for paths whose values travel with variables: `@$focus`, `#$index`, and the parents that `%` means.
+"""Generates the code for paths whose values carry variables: `@$focus`, `#$index`, and parents (`%`).
 
 Every value is a Python tuple: the value, then one slot a variable, in the order of `_TupleStream.names`. Each
 step is a loop that unpacks a tuple into Python variables, so that what is inside the step reads them as
