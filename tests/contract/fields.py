@@ -22,7 +22,7 @@ from aiohttp import web
 
 from isthmus.accounts.rows.context import build_effective_context
 from isthmus.api.call_parsing import parse_call
-from isthmus.definitions.field_types import Part
+from isthmus.definitions.field_types import DefinitionModel
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration, load_mapping, load_unified_model
 from isthmus.definitions.mapping import MappingConfig
@@ -42,7 +42,7 @@ from isthmus.http.messages import HttpResponse
 __all__ = ["ABSENT", "Case", "Mirror", "Reply", "fields_of", "observe", "proven_field", "running"]
 
 ABSENT: Final = object()
-ROOTS: Final[tuple[type[Part], ...]] = (IntegrationConfig, MappingConfig, UnifiedModelDefinition)
+ROOTS: Final[tuple[type[DefinitionModel], ...]] = (IntegrationConfig, MappingConfig, UnifiedModelDefinition)
 MODEL, RESOURCE, INTEGRATION = "crm", "contacts", "mirror"
 _TRANSPORT: Final = frozenset({"host", "user-agent", "accept-encoding", "content-length", "accept"})
 _ONCE: Final = re.compile(r'oauth_(?:nonce|timestamp|signature)="(?![^"]*%26)[^"]*"')
@@ -125,9 +125,9 @@ def base_document(mirror: Mirror) -> dict[str, Any]:
     }
 
 
-def fields_of(roots: tuple[type[Part], ...] = ROOTS) -> set[tuple[type[Part], str]]:
+def fields_of(roots: tuple[type[DefinitionModel], ...] = ROOTS) -> set[tuple[type[DefinitionModel], str]]:
     """Every field of every part of a definition, by walking their annotations."""
-    waiting, seen = list(roots), set[type[Part]]()
+    waiting, seen = list(roots), set[type[DefinitionModel]]()
     while waiting:
         model = waiting.pop()
         if model not in seen:
@@ -136,29 +136,29 @@ def fields_of(roots: tuple[type[Part], ...] = ROOTS) -> set[tuple[type[Part], st
     return {(model, name) for model in seen for name in model.model_fields}
 
 
-def _parts(annotation: Any) -> Iterator[type[Part]]:
-    if isinstance(annotation, type) and issubclass(annotation, Part):
+def _parts(annotation: Any) -> Iterator[type[DefinitionModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, DefinitionModel):
         yield annotation
     for inner in typing.get_args(annotation):
         yield from _parts(inner)
 
 
-def proven_field(case: Case, mirror: Mirror) -> tuple[type[Part], str]:
+def proven_field(case: Case, mirror: Mirror) -> tuple[type[DefinitionModel], str]:
     """The field that a case is about. Raises AssertionError where its path leads to none."""
     root, *steps = case.path.split(".")
     value: Any = _loaded(case.documents(mirror)[0])[root]
     for step in steps[:-1]:
-        if isinstance(value, Part):
+        if isinstance(value, DefinitionModel):
             value = getattr(value, _field_name(type(value), step))
         else:
             value = value[int(step)] if step.isdigit() else value[step]
-    assert isinstance(value, Part), f"{case.path} leads to no part of a definition"
+    assert isinstance(value, DefinitionModel), f"{case.path} leads to no part of a definition"
     name = _field_name(type(value), steps[-1])
     assert name in value.model_fields_set, f"{case.path} sets no {name}"
     return type(value), name
 
 
-def _field_name(model: type[Part], key: str) -> str:
+def _field_name(model: type[DefinitionModel], key: str) -> str:
     for name, info in model.model_fields.items():
         if key in (name, info.alias):
             return name
@@ -180,7 +180,7 @@ async def observe(case: Case, document: Mapping[str, Any], mirror: Mirror, http:
 async def _called(case: Case, document: Mapping[str, Any], http: HttpClient) -> Any:
     loaded = _loaded(document)
     config: IntegrationConfig = loaded["integration"]
-    context = build_effective_context({"api_key": "k", **case.context}, config.variables())
+    context = build_effective_context({"api_key": "k", **case.context}, config.reveal_variables())
     upstream = _Upstream(http, context, case.method)
     head, _, query = case.call.partition("?")
     name, _, identity = head.partition(" ")

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from isthmus.definitions import actions, credentials, methods, webhook
-from isthmus.definitions.field_types import Part
+from isthmus.definitions.field_types import DefinitionModel
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
@@ -27,7 +27,7 @@ DOCUMENTATION: Final = "documentation only: shown, and no call goes by it"
 INBOUND: Final = "belongs to inbound webhooks"
 FORMAT: Final = "the key of the map form names it too: the cases are of each format under its key"
 
-EXCUSED: Final[dict[type[Part], tuple[str, tuple[str, ...] | None]]] = {
+EXCUSED: Final[dict[type[DefinitionModel], tuple[str, tuple[str, ...] | None]]] = {
     IntegrationConfig: (DOCUMENTATION, ("logo", "icon")),
     methods.MethodDefinition: (
         DOCUMENTATION,
@@ -60,7 +60,7 @@ EXCUSED: Final[dict[type[Part], tuple[str, tuple[str, ...] | None]]] = {
 }
 """By model: why, and which of its fields; None for all. Nothing else may be said without being acted on."""
 
-ELSEWHERE: Final[dict[tuple[type[Part], str], str]] = {
+ELSEWHERE: Final[dict[tuple[type[DefinitionModel], str], str]] = {
     (IntegrationConfig, "webhook"): INBOUND,
     (UnifiedModelDefinition, "webhooks"): INBOUND,
     (actions.FormStep, "ignore_error"): "a form does not fail: what is wrong is told, and it is sent again",
@@ -70,7 +70,7 @@ ELSEWHERE: Final[dict[tuple[type[Part], str], str]] = {
 _LIFECYCLE: Final = "tests/unit/accounts/lifecycle"
 _SCHEDULED: Final = "tests/unit/accounts/test_scheduled_actions.py"
 _RAPID: Final = "tests/unit/connect/test_rapid_form.py"
-PROVEN_ELSEWHERE: Final[dict[tuple[type[Part], str], str]] = {
+PROVEN_ELSEWHERE: Final[dict[tuple[type[DefinitionModel], str], str]] = {
     (IntegrationConfig, "tool_tags"): "tests/integration/test_tools.py",
     (methods.MethodDefinition, "examples"): "tests/unit/accounts/sandbox/test_replay.py",
     (methods.MethodExamples, "response"): "tests/unit/accounts/sandbox/test_replay.py",
@@ -91,8 +91,8 @@ PROVEN_ELSEWHERE: Final[dict[tuple[type[Part], str], str]] = {
 """What time, a database or a provider's lists are needed for: where its test is, which names the field."""
 
 
-def excused() -> set[tuple[type[Part], str]]:
-    found: set[tuple[type[Part], str]] = {*ELSEWHERE, *PROVEN_ELSEWHERE}
+def excused() -> set[tuple[type[DefinitionModel], str]]:
+    found: set[tuple[type[DefinitionModel], str]] = {*ELSEWHERE, *PROVEN_ELSEWHERE}
     for model, (_, names) in EXCUSED.items():
         found |= {(model, name) for name in names or model.model_fields}
     return found

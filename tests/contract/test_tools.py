@@ -59,7 +59,7 @@ def test_each_tool_is_json_schema_that_a_toolset_can_use(integration: CatalogEnt
 def test_the_path_can_be_made_of_what_a_tool_requires(integration: CatalogEntry) -> None:
     """No tool leaves out a name without which its call fails."""
     for tool in tools(integration):
-        method = integration.file.config.method(tool["resource"], tool["method"])
+        method = integration.file.config.find_method(tool["resource"], tool["method"])
         assert method is not None
         for placeholder in method.path.placeholders:
             if placeholder.default or placeholder.or_null or placeholder.or_undefined:

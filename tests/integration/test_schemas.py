@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from isthmus.definitions.yaml_source import read
+from isthmus.definitions.yaml_source import read_document
 from tests.integration.environments import foreign_token
 from tests.integration.serving import Server
 
@@ -54,7 +54,7 @@ async def test_the_shipped_files_are_valid_by_what_an_editor_gets(
     paths = list(CATALOG.glob(pattern))
     assert paths
     for path in paths:
-        assert [error.message for error in validator.iter_errors(read(path).data)] == [], path
+        assert [error.message for error in validator.iter_errors(read_document(path).data)] == [], path
     assert not validator.is_valid(["x"])
 
 

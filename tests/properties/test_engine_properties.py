@@ -82,6 +82,6 @@ def test_a_token_never_leads_off_the_origin(token: str) -> None:
 @given(st.ip_addresses(v=4))
 def test_an_address_is_judged_alike_in_its_ipv6_spellings(address: Any) -> None:
     guard = Guard()
-    plain = guard.permits(str(address))
-    assert guard.permits(f"::ffff:{address}") is plain
-    assert guard.permits(f"64:ff9b::{address}") is plain
+    plain = guard.is_permitted(str(address))
+    assert guard.is_permitted(f"::ffff:{address}") is plain
+    assert guard.is_permitted(f"64:ff9b::{address}") is plain

@@ -13,7 +13,7 @@ from isthmus.db.database import get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import static_gate
 from isthmus.errors import UpstreamUnreachable
-from isthmus.http.guard import literal_address
+from isthmus.http.guard import parse_literal_address
 from isthmus.http.messages import HttpRequest, HttpResponse
 from isthmus.kit.secret import Secret
 
@@ -40,7 +40,7 @@ class Gate:
     def url(self) -> str:
         """The gate's URL: https, or http if its domain is a loopback address."""
         host = urlsplit(f"//{self.domain}").hostname or ""
-        literal = "127.0.0.1" if host == "localhost" else literal_address(host)
+        literal = "127.0.0.1" if host == "localhost" else parse_literal_address(host)
         scheme = "http" if literal is not None and literal.startswith(_LOOPBACK_PREFIXES) else "https"
         return f"{scheme}://{self.domain}/"
 

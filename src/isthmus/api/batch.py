@@ -19,8 +19,8 @@ from isthmus.api.idempotency import read_idempotency_key, run_once
 from isthmus.api.incoming_request import IncomingRequest, parse_json_body
 from isthmus.api.outgoing_response import OutgoingResponse, error_response, json_response
 from isthmus.api.request_limits import RequestLimits, with_rate_limit_headers
-from isthmus.definitions.field_types import JsonObject, Part
-from isthmus.definitions.graph_nodes import Node, RequestNode, unknown_fields
+from isthmus.definitions.field_types import DefinitionModel, JsonObject
+from isthmus.definitions.graph_nodes import Node, RequestNode, find_unknown_fields
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.engine.batch import BatchLimits, run_batch
 from isthmus.engine.calls import NO_BODY
@@ -35,7 +35,7 @@ _SOURCE: Final = "batch request"
 _NODES: Final = "resources"
 
 
-class BatchRequest(Part):
+class BatchRequest(DefinitionModel):
     """The body of a batch request."""
 
     integrated_account_id: str = Field(min_length=1, description="The account that every node calls.")
@@ -133,7 +133,7 @@ def parse_batch_request(body: Any, *, max_nodes: int) -> BatchRequest:
             failure(name, "is no field of a batch request", "unknown_field")
             for name in request.model_extra or ()
         ),
-        *unknown_fields(nodes, _NODES),
+        *find_unknown_fields(nodes, _NODES),
         *(
             failure(
                 f"{_NODES}.{index}.response_format",

@@ -249,7 +249,7 @@ def _find_method_scopes(definition: IntegrationConfig, config: Mapping[str, Any]
     resource, method = config["resource"], config["method"]
     if not isinstance(resource, str) or not isinstance(method, str):
         return ()
-    found = definition.method(resource, method)
+    found = definition.find_method(resource, method)
     return () if found is None else found.scopes or ()
 
 

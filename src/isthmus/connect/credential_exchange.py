@@ -34,7 +34,7 @@ from isthmus.engine.calls import NO_BODY
 from isthmus.engine.evaluation import make_template_scope
 from isthmus.errors import BadRequest, CredentialsRefused, EgressDenied, IsthmusError, UpstreamError
 from isthmus.http import Guard
-from isthmus.http.guard import literal_address
+from isthmus.http.guard import parse_literal_address
 from isthmus.kit.clock import Clock
 
 __all__ = ["CredentialExchange"]
@@ -169,8 +169,8 @@ class CredentialExchange:
         host = parts.hostname or ""
         self._guard.check_target(parts.scheme, host)
         if parts.scheme != "https":
-            literal = "127.0.0.1" if host == "localhost" else literal_address(host)
-            if literal is None or not self._guard.permits(literal):
+            literal = "127.0.0.1" if host == "localhost" else parse_literal_address(host)
+            if literal is None or not self._guard.is_permitted(literal):
                 raise EgressDenied("Only https addresses are used to sign in.")
 
 
@@ -188,7 +188,7 @@ async def _run_grant(
 def _template_scope(
     chosen: ConnectableIntegration, entered: Mapping[str, Any], query: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
-    context = build_effective_context(entered, chosen.definition.variables())
+    context = build_effective_context(entered, chosen.definition.reveal_variables())
     return make_template_scope(context, id=None, query=dict(query or {}), body=NO_BODY)
 
 

@@ -5,8 +5,13 @@ leaves out of what is stored and shown, `execution` says what is accepted and no
 checks files. `files` are the shapes on disk.
 """
 
-from isthmus.definitions.authorization import Authorization, default_authorization
-from isthmus.definitions.credentials import Credential, CredentialField, CredentialFormat, credential_format
+from isthmus.definitions.authorization import Authorization, choose_default_authorization
+from isthmus.definitions.credentials import (
+    Credential,
+    CredentialField,
+    CredentialFormat,
+    resolve_credential_format,
+)
 from isthmus.definitions.integration import IntegrationConfig, RateLimit
 from isthmus.definitions.load import (
     DefinitionInvalid,
@@ -32,9 +37,9 @@ __all__ = [
     "RateLimit",
     "UnifiedModelDefinition",
     "UnifiedResource",
-    "credential_format",
-    "default_authorization",
+    "choose_default_authorization",
     "load_integration",
     "load_mapping",
     "load_unified_model",
+    "resolve_credential_format",
 ]

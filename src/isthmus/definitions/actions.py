@@ -11,9 +11,15 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from isthmus.definitions.credentials import BaseField
-from isthmus.definitions.field_types import Expr, OptionalExpr, OptionalTemplateField, Part, TemplateField
+from isthmus.definitions.field_types import (
+    DefinitionModel,
+    Expr,
+    OptionalExpr,
+    OptionalTemplateField,
+    TemplateField,
+)
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.definitions.tagged_unions import by_key, by_shape
+from isthmus.definitions.tagged_unions import discriminate_by_key, discriminate_by_shape
 from isthmus.expressions import Expression
 from isthmus.kit.cron import CronError, check_cron
 
@@ -39,7 +45,7 @@ RESERVED_ACTIONS: Final = ("post_install", "validation", "post_connect_user_form
 STEP_TYPES: Final = ("request", "transform", "update_context", "set_context", "get_context", "form")
 
 
-class ResourceCall(Part):
+class ResourceCall(DefinitionModel):
     """A call of a method that the integration defines."""
 
     resource: str = Field(min_length=1, description="Name of the resource.")
@@ -49,7 +55,7 @@ class ResourceCall(Part):
     body: OptionalTemplateField = Field(default=None, description="Body.")
 
 
-def _request_shape(value: Any) -> str | None:
+def _tag_request(value: Any) -> str | None:
     if isinstance(value, str | Expression):
         return "expression"
     if isinstance(value, Mapping):
@@ -63,14 +69,14 @@ RequestConfig = Annotated[
     Annotated[Expr, Tag("expression")]
     | Annotated[ResourceCall, Tag("call")]
     | Annotated[MethodDefinition, Tag("method")],
-    by_shape(
-        _request_shape,
+    discriminate_by_shape(
+        _tag_request,
         "must be a method object, an object with `resource` and `method`, or an expression that returns one",
     ),
 ]
 
 
-class ExpressionConfig(Part):
+class ExpressionConfig(DefinitionModel):
     """An expression, alone in its object or written in the object's place."""
 
     expression: OptionalExpr = Field(default=None, description="The expression.")
@@ -87,7 +93,7 @@ class ExpressionConfig(Part):
         return {"anyOf": [handler(schema), {"type": "string", "format": "jsonata"}]}
 
 
-class PathConfig(Part):
+class PathConfig(DefinitionModel):
     """A key path, alone in its object or written in the object's place; empty: the whole context."""
 
     path: str = Field(default="", description="Dotted path below `context`.")
@@ -106,7 +112,7 @@ class PathConfig(Part):
         return {"anyOf": [handler(schema), {"type": "string"}]}
 
 
-class _Step(Part):
+class _Step(DefinitionModel):
     name: str | None = Field(
         default=None,
         min_length=1,
@@ -155,7 +161,7 @@ class GetContextStep(_Step):
     config: PathConfig = Field(default=PathConfig(), description="What is read.")
 
 
-def _form_shape(value: Any) -> str | None:
+def _tag_form(value: Any) -> str | None:
     if isinstance(value, str | Expression):
         return "expression"
     return "fields" if isinstance(value, list | tuple) else None
@@ -219,7 +225,7 @@ class FormStep(_Step):
     type: Literal["form"] = Field(description="Kind of step.")
     config: Annotated[
         Annotated[Expr, Tag("expression")] | Annotated[tuple[FormField, ...], Tag("fields")],
-        by_shape(_form_shape, "must be a list of fields, or an expression that returns one"),
+        discriminate_by_shape(_tag_form, "must be a list of fields, or an expression that returns one"),
     ] = Field(description="The fields, or an expression that returns them.")
 
 
@@ -230,11 +236,11 @@ Step = Annotated[
     | Annotated[SetContextStep, Tag("set_context")]
     | Annotated[GetContextStep, Tag("get_context")]
     | Annotated[FormStep, Tag("form")],
-    by_key("type", STEP_TYPES),
+    discriminate_by_key("type", STEP_TYPES),
 ]
 
 
-def _cron(expression: str) -> str:
+def _check_cron(expression: str) -> str:
     try:
         check_cron(expression, "UTC")
     except CronError as wrong:
@@ -242,16 +248,16 @@ def _cron(expression: str) -> str:
     return expression
 
 
-class Schedule(Part):
+class Schedule(DefinitionModel):
     """When an action runs by itself."""
 
-    cron: Annotated[str, AfterValidator(_cron)] = Field(description="Five-field cron expression, UTC.")
+    cron: Annotated[str, AfterValidator(_check_cron)] = Field(description="Five-field cron expression, UTC.")
     run_if: OptionalExpr = Field(
         default=None, description="Falsy: not for this account. The context is its root."
     )
 
 
-class Action(Part):
+class Action(DefinitionModel):
     """Steps under a name; four names are run by the account's lifecycle."""
 
     steps: tuple[Step, ...] = Field(default=(), description="What runs, in order.")

@@ -10,9 +10,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from isthmus.definitions.schema_checks import check_schema
-from isthmus.definitions.yaml_source import Unreadable, parse
+from isthmus.definitions.yaml_source import Unreadable, parse_document
 
-__all__ = ["SCHEMA_TYPES", "as_json_schema", "as_object_schema", "check_part", "empty_schema", "read_schema"]
+__all__ = [
+    "SCHEMA_TYPES",
+    "as_json_schema",
+    "as_object_schema",
+    "check_schema_part",
+    "make_empty_schema",
+    "parse_schema",
+]
 
 SCHEMA_TYPES: Final = frozenset({"query_schema", "body_schema", "response_schema"})
 _NAMED: Final = ("properties", "$defs", "patternProperties")
@@ -27,48 +34,48 @@ _KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
 """By these a schema is told from a map of properties: `type: {type: string}` is a property called type."""
 
 
-def empty_schema() -> dict[str, Any]:
+def make_empty_schema() -> dict[str, Any]:
     return {"type": "object", "properties": {}}
 
 
 def as_json_schema(written: Any) -> dict[str, Any] | None:
     """None for what is absent, or no schema at all."""
-    return None if written in (None, "", {}) else read_schema(written)[0]
+    return None if written in (None, "", {}) else parse_schema(written)[0]
 
 
 def as_object_schema(written: Mapping[str, Any] | None) -> dict[str, Any]:
     """In the standard form as far as it is JSON Schema; what only resembles it (`type: date`) is kept. What
     says nothing is the empty schema of an object."""
     if not written:
-        return empty_schema()
-    standard: dict[str, Any] = _standard(_of_object(written))
+        return make_empty_schema()
+    standard: dict[str, Any] = _standardize(_wrap_properties(written))
     return standard
 
 
-def read_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
+def parse_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
     """The schema, and what is wrong with it: `(dotted path, what would be right)`. With problems: None."""
     data = written
     if isinstance(written, str):
         try:
-            data = parse(written).data
+            data = parse_document(written).data
         except Unreadable as error:
             return None, [("", f"must be YAML or JSON of a JSON Schema: {error}")]
     if not isinstance(data, Mapping):
         return None, [("", "must be a JSON Schema: an object")]
-    whole = _of_object(data)
-    problems = _problems(whole, "")
-    return (None, problems) if problems else (_standard(whole), [])
+    whole = _wrap_properties(data)
+    problems = _find_problems(whole, "")
+    return (None, problems) if problems else (_standardize(whole), [])
 
 
-def check_part(part: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
+def check_schema_part(part: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
     """What calls cannot go by in what one layer says of a schema, whatever it is laid over: as of
     `read_schema`. Other things that are no JSON Schema (`type: date`) are their author's, and are kept."""
     if _is_schema(part) or "properties" in part or isinstance(part.get("required"), list):
-        return list(_unusable(part, path))
-    return [problem for name, value in part.items() for problem in _unusable(value, f"{path}.{name}")]
+        return list(_find_unusable(part, path))
+    return [problem for name, value in part.items() for problem in _find_unusable(value, f"{path}.{name}")]
 
 
-def _unusable(schema: Any, path: str) -> Iterator[tuple[str, str]]:
+def _find_unusable(schema: Any, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(schema, Mapping):
         return
     required, properties = schema.get("required"), schema.get("properties")
@@ -78,10 +85,10 @@ def _unusable(schema: Any, path: str) -> Iterator[tuple[str, str]]:
     if properties is not None and not isinstance(properties, Mapping):
         yield f"{path}.properties", "must be an object of schemas"
     for name, part in properties.items() if isinstance(properties, Mapping) else ():
-        yield from _unusable(part, f"{path}.properties.{name}")
+        yield from _find_unusable(part, f"{path}.properties.{name}")
 
 
-def _problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
+def _find_problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
     return [
         (each.path, each.message if each.fix is None else f"{each.message}; {each.fix}")
         for each in check_schema(schema, path, "schema")
@@ -89,7 +96,7 @@ def _problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
     ]
 
 
-def _of_object(data: Mapping[str, Any]) -> dict[str, Any]:
+def _wrap_properties(data: Mapping[str, Any]) -> dict[str, Any]:
     """A map of properties by itself, too, is the schema of an object."""
     return dict(data) if _is_schema(data) or not data else {"type": "object", "properties": dict(data)}
 
@@ -98,7 +105,7 @@ def _is_schema(data: Mapping[str, Any]) -> bool:
     return any(isinstance(data.get(name), kinds) for name, kinds in _KEYWORDS.items())
 
 
-def _standard(schema: Any) -> Any:
+def _standardize(schema: Any) -> Any:
     """With `required` as a list beside the properties, wherever they are."""
     if not isinstance(schema, Mapping):
         return schema
@@ -107,13 +114,13 @@ def _standard(schema: Any) -> Any:
         result.pop("required", None)
     for key in _NAMED:
         if isinstance(result.get(key), Mapping):
-            result[key] = {name: _standard(part) for name, part in result[key].items()}
+            result[key] = {name: _standardize(part) for name, part in result[key].items()}
     for key in _NESTED:
         if isinstance(result.get(key), Mapping):
-            result[key] = _standard(result[key])
+            result[key] = _standardize(result[key])
     for key in _LISTED:
         if isinstance(result.get(key), list):
-            result[key] = [_standard(part) for part in result[key]]
+            result[key] = [_standardize(part) for part in result[key]]
     properties = schema.get("properties")
     marked = [
         name

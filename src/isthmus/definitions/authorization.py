@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
 
-from isthmus.definitions.field_types import OptionalExpr, OptionalTextTemplate, Part, TextTemplate
-from isthmus.definitions.tagged_unions import by_key
+from isthmus.definitions.field_types import DefinitionModel, OptionalExpr, OptionalTextTemplate, TextTemplate
+from isthmus.definitions.tagged_unions import discriminate_by_key
 from isthmus.expressions.placeholders import compile_template
 
 __all__ = [
@@ -18,11 +18,11 @@ __all__ = [
     "BearerConfig",
     "HeaderAuthorization",
     "HeaderConfig",
-    "default_authorization",
+    "choose_default_authorization",
 ]
 
 
-class BearerConfig(Part):
+class BearerConfig(DefinitionModel):
     """Optional: where the token comes from."""
 
     token: OptionalTextTemplate = Field(
@@ -33,14 +33,14 @@ class BearerConfig(Part):
     )
 
 
-class BearerAuthorization(Part):
+class BearerAuthorization(DefinitionModel):
     """`Authorization: Bearer <token>`."""
 
     format: Literal["bearer"] = Field(default="bearer", description="Name of the format.")
     config: BearerConfig = Field(default=BearerConfig(), description="Where the token comes from.")
 
 
-class HeaderConfig(Part):
+class HeaderConfig(DefinitionModel):
     """One header, or an expression that returns several."""
 
     header_name: str | None = Field(default=None, description="Name of the header.")
@@ -58,21 +58,21 @@ class HeaderConfig(Part):
         return self
 
 
-class HeaderAuthorization(Part):
+class HeaderAuthorization(DefinitionModel):
     """Headers of the provider's own."""
 
     format: Literal["header"] = Field(default="header", description="Name of the format.")
     config: HeaderConfig = Field(description="The header or headers.")
 
 
-class BasicConfig(Part):
+class BasicConfig(DefinitionModel):
     """User name and password; a placeholder without a value counts as empty."""
 
     username: TextTemplate = Field(default=compile_template(""), description="User name.")
     password: TextTemplate = Field(default=compile_template(""), repr=False, description="Password.")
 
 
-class BasicAuthorization(Part):
+class BasicAuthorization(DefinitionModel):
     """`Authorization: Basic …`, RFC 7617 with UTF-8."""
 
     format: Literal["basic"] = Field(default="basic", description="Name of the format.")
@@ -83,7 +83,7 @@ Authorization = Annotated[
     Annotated[BearerAuthorization, Tag("bearer")]
     | Annotated[HeaderAuthorization, Tag("header")]
     | Annotated[BasicAuthorization, Tag("basic")],
-    by_key("format", ("bearer", "header", "basic")),
+    discriminate_by_key("format", ("bearer", "header", "basic")),
 ]
 
 _OAUTH_DEFAULT = BearerAuthorization()
@@ -92,6 +92,6 @@ _KEY_DEFAULT = HeaderAuthorization.model_validate(
 )
 
 
-def default_authorization(credential_format: str) -> BearerAuthorization | HeaderAuthorization:
+def choose_default_authorization(credential_format: str) -> BearerAuthorization | HeaderAuthorization:
     """What a definition without the block means: bearer for the OAuth families, else the API key as one."""
     return _KEY_DEFAULT if credential_format == "api_key" else _OAUTH_DEFAULT

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from isthmus.definitions.field_types import compiled
+from isthmus.definitions.field_types import compile_expression
 from isthmus.expressions import UNDEFINED, Expression, Limits, Services
 
 __all__ = ["BodyPath", "BodyPathField", "OptionalBodyPath", "is_dotted"]
@@ -34,7 +34,7 @@ class BodyPath:
     def __init__(self, text: str) -> None:
         self.text: Final = text
         self._names: Final = tuple(text.split(".")) if is_dotted(text) else ()
-        self._expression: Final[Expression | None] = None if self._names else compiled(text)
+        self._expression: Final[Expression | None] = None if self._names else compile_expression(text)
 
     def __repr__(self) -> str:
         return f"BodyPath({self.text!r})"
@@ -57,7 +57,7 @@ class BodyPath:
         return value
 
 
-def _path(value: object) -> BodyPath:
+def _parse_path(value: object) -> BodyPath:
     if isinstance(value, BodyPath):
         return value
     if not isinstance(value, str) or not value.strip():
@@ -65,22 +65,22 @@ def _path(value: object) -> BodyPath:
     return BodyPath(value.strip())
 
 
-def _optional_path(value: object) -> BodyPath | None:
-    return None if value is None or value == "" else _path(value)
+def _parse_optional_path(value: object) -> BodyPath | None:
+    return None if value is None or value == "" else _parse_path(value)
 
 
-def _written(value: BodyPath | None) -> str | None:
+def _serialize_path(value: BodyPath | None) -> str | None:
     return None if value is None else value.text
 
 
 _SCHEMA: Final[dict[str, object]] = {"type": "string", "format": "path"}
 
 BodyPathField = Annotated[
-    BodyPath, PlainValidator(_path), PlainSerializer(_written), WithJsonSchema(dict(_SCHEMA))
+    BodyPath, PlainValidator(_parse_path), PlainSerializer(_serialize_path), WithJsonSchema(dict(_SCHEMA))
 ]
 OptionalBodyPath = Annotated[
     BodyPath | None,
-    PlainValidator(_optional_path),
-    PlainSerializer(_written),
+    PlainValidator(_parse_optional_path),
+    PlainSerializer(_serialize_path),
     WithJsonSchema({"anyOf": [_SCHEMA, {"type": "null"}]}),
 ]

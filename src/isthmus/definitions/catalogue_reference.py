@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from isthmus.definitions.file_models import IntegrationFile, MappingFile, ModelFile
-from isthmus.definitions.yaml_source import read
+from isthmus.definitions.yaml_source import read_document
 
-__all__ = ["pages"]
+__all__ = ["render_pages"]
 
 Schema = Mapping[str, Any]
 
@@ -29,44 +29,50 @@ _SOURCES: Final = (
 _METHOD_ORDER: Final = ("list", "get", "create", "update", "delete")
 
 
-def pages(catalog: Path) -> dict[str, str]:
+def render_pages(catalog: Path) -> dict[str, str]:
     """Each page's text by its path below the reference."""
     models = {path.parent.name: path.parent for path in sorted(catalog.glob("unified/*/model.yaml"))}
     integrations = [path.parent for path in sorted(catalog.glob("integrations/*/integration.yaml"))]
-    mapped = {directory: list(_mappings(directory)) for directory in integrations}
-    texts = {f"models/{name}.md": _model_page(path, mapped) for name, path in models.items()}
-    texts["catalogue.md"] = _catalogue_page(list(models), mapped)
+    mapped = {directory: list(_read_mappings(directory)) for directory in integrations}
+    texts = {f"models/{name}.md": _render_model_page(path, mapped) for name, path in models.items()}
+    texts["catalogue.md"] = _render_catalogue_page(list(models), mapped)
     return texts
 
 
 Mapped = dict[Path, list[MappingFile]]
 
 
-def _mappings(directory: Path) -> Iterator[MappingFile]:
+def _read_mappings(directory: Path) -> Iterator[MappingFile]:
     for path in sorted(directory.glob("mappings/*.yaml")):
-        yield MappingFile.model_validate(read(path).data)
+        yield MappingFile.model_validate(read_document(path).data)
 
 
-def _label(directory: Path) -> str:
-    file = IntegrationFile.model_validate(read(directory / "integration.yaml").data)
+def _read_label(directory: Path) -> str:
+    file = IntegrationFile.model_validate(read_document(directory / "integration.yaml").data)
     return file.label or file.config.label or file.name
 
 
-def _catalogue_page(models: list[str], mapped: Mapped) -> str:
+def _render_catalogue_page(models: list[str], mapped: Mapped) -> str:
     lines = ["# Catalogue", "", _MADE, "", "What is shipped, without any set-up of its own.", ""]
     lines += ["| integration | connects with | unified models |", "| --- | --- | --- |"]
     for directory, files in mapped.items():
-        file = IntegrationFile.model_validate(read(directory / "integration.yaml").data)
+        file = IntegrationFile.model_validate(read_document(directory / "integration.yaml").data)
         formats = ", ".join(f"`{name}`" for name in file.config.credentials)
         named = ", ".join(f"[{each.unified_model}](models/{each.unified_model}.md)" for each in files)
-        lines.append(f"| [{_label(directory)}](#{directory.name}) | {formats} | {named} |")
+        lines.append(f"| [{_read_label(directory)}](#{directory.name}) | {formats} | {named} |")
     lines += ["", f"Unified models: {', '.join(f'[{name}](models/{name}.md)' for name in models)}.", ""]
     for directory, files in mapped.items():
-        lines += [f"## {directory.name}", "", *_notes(directory), *_proxy(directory), *_left_out(files)]
+        lines += [
+            f"## {directory.name}",
+            "",
+            *_read_notes(directory),
+            *_render_proxy_table(directory),
+            *_render_unmapped_table(files),
+        ]
     return "\n".join(lines)
 
 
-def _notes(directory: Path) -> list[str]:
+def _read_notes(directory: Path) -> list[str]:
     """The integration's own page, below the heading it has here."""
     path = directory / "docs.md"
     text = path.read_text("utf-8") if path.is_file() else ""
@@ -74,9 +80,9 @@ def _notes(directory: Path) -> list[str]:
     return [body, ""] if body else []
 
 
-def _proxy(directory: Path) -> list[str]:
+def _render_proxy_table(directory: Path) -> list[str]:
     """The product's own resources, as the proxy has them."""
-    file = IntegrationFile.model_validate(read(directory / "integration.yaml").data)
+    file = IntegrationFile.model_validate(read_document(directory / "integration.yaml").data)
     lines = ["| proxy resource | methods |", "| --- | --- |"]
     for resource, methods in file.config.resources.items():
         names = ", ".join(name for name, method in methods.items() if method is not None)
@@ -84,7 +90,7 @@ def _proxy(directory: Path) -> list[str]:
     return [*lines, ""]
 
 
-def _left_out(files: list[MappingFile]) -> list[str]:
+def _render_unmapped_table(files: list[MappingFile]) -> list[str]:
     """Fields of a model that the product has nothing for."""
     rows = [
         f"| {file.unified_model}/{resource} | `{name}` | {reason} |"
@@ -95,64 +101,66 @@ def _left_out(files: list[MappingFile]) -> list[str]:
     return ["| resource | field left out | why |", "| --- | --- | --- |", *rows, ""] if rows else []
 
 
-def _model_page(directory: Path, mapped: Mapped) -> str:
-    model = ModelFile.model_validate(read(directory / "model.yaml").data)
+def _render_model_page(directory: Path, mapped: Mapped) -> str:
+    model = ModelFile.model_validate(read_document(directory / "model.yaml").data)
     lines = [f"# {model.name}", "", _MADE, "", model.description or "", "", _SOURCES, ""]
-    lines += _support(model, mapped)
+    lines += _render_support_table(model, mapped)
     for name, resource in model.resources.items():
-        schema = read(directory / f"{name}.schema.yaml").data
+        schema = read_document(directory / f"{name}.schema.yaml").data
         methods = ", ".join(f"`{method}`" for method in resource.methods)
         lines += [f"## {name}", "", resource.description or "", "", f"Methods: {methods}.", ""]
         lines += ["| field | type | meaning | from |", "| --- | --- | --- | --- |"]
-        lines += [_row(field, item) for field, item in schema["properties"].items()]
+        lines += [_render_field_row(field, item) for field, item in schema["properties"].items()]
         lines.append("")
         for method, query in resource.query_schema.items():
             lines += [f"Filters of `{method}`:", "", "| filter | meaning | from |", "| --- | --- | --- |"]
-            lines += list(_filters(query))
+            lines += list(_render_filter_rows(query))
             lines.append("")
     return "\n".join(lines)
 
 
-def _support(model: ModelFile, mapped: Mapped) -> list[str]:
+def _render_support_table(model: ModelFile, mapped: Mapped) -> list[str]:
     """Which integration maps which method of which resource."""
     cells: dict[str, dict[str, list[str]]] = {}
     for directory, files in mapped.items():
         for file in files:
             for cell in file.cells if file.unified_model == model.name else ():
-                by_resource = cells.setdefault(_label(directory), {})
+                by_resource = cells.setdefault(_read_label(directory), {})
                 by_resource.setdefault(cell.resource_name, []).append(cell.method_name)
     if not cells:
         return ["No shipped integration maps this model yet.", ""]
     lines = ["| integration | resource | methods |", "| --- | --- | --- |"]
     lines += [
-        f"| {label} | {resource} | {', '.join(sorted(methods, key=_place))} |"
+        f"| {label} | {resource} | {', '.join(sorted(methods, key=_sort_key))} |"
         for label, resources in cells.items()
         for resource, methods in resources.items()
     ]
     return [*lines, ""]
 
 
-def _place(method: str) -> tuple[int, str]:
+def _sort_key(method: str) -> tuple[int, str]:
     known = method in _METHOD_ORDER
     return (_METHOD_ORDER.index(method) if known else len(_METHOD_ORDER), method)
 
 
-def _row(name: str, schema: Schema) -> str:
-    return f"| `{name}` | {_type(schema)} | {_meaning(schema)} | {schema.get('x-source', '')} |"
+def _render_field_row(name: str, schema: Schema) -> str:
+    return (
+        f"| `{name}` | {_describe_type(schema)} | {_describe_field(schema)} | {schema.get('x-source', '')} |"
+    )
 
 
-def _meaning(schema: Schema) -> str:
+def _describe_field(schema: Schema) -> str:
     parts = [str(schema.get("description", ""))]
-    parts += _values(schema)
+    parts += _describe_values(schema)
     if "x-ref" in schema:
         parts.append(f"Refers to `{schema['x-ref']}`.")
-    shape = _shape(schema)
+    shape = _describe_shape(schema)
     if shape:
         parts.append(f"`{shape}`.")
     return " ".join(part for part in parts if part).replace("|", "\\|")
 
 
-def _values(schema: Schema) -> list[str]:
+def _describe_values(schema: Schema) -> list[str]:
     values = schema.get("x-enum")
     return (
         [f"Usually {', '.join(f'`{value}`' for value in values)}; others are passed through."]
@@ -161,48 +169,50 @@ def _values(schema: Schema) -> list[str]:
     )
 
 
-def _shape(schema: Schema) -> str:
+def _describe_shape(schema: Schema) -> str:
     """`{id, name}` of an object or of the items of a list."""
     inner = schema.get("items", schema)
     properties = inner.get("properties") if isinstance(inner, Mapping) else None
     if not properties:
         return ""
-    return "{" + ", ".join(name + _shape(item) for name, item in properties.items()) + "}"
+    return "{" + ", ".join(name + _describe_shape(item) for name, item in properties.items()) + "}"
 
 
-def _type(schema: Schema) -> str:
+def _describe_type(schema: Schema) -> str:
     kinds = schema.get("type", "any JSON")
     kinds = [kinds] if isinstance(kinds, str) else kinds
-    named = [_kind(str(kind), schema) for kind in kinds if kind != "null"]
+    named = [_describe_kind(str(kind), schema) for kind in kinds if kind != "null"]
     return " or ".join(named)
 
 
-def _kind(kind: str, schema: Schema) -> str:
+def _describe_kind(kind: str, schema: Schema) -> str:
     if kind == "array":
         items = schema.get("items", {})
-        return f"list of {_type(items)}s" if items else "list"
+        return f"list of {_describe_type(items)}s" if items else "list"
     if schema.get("format") == "date-time":
         return "date-time"
     return {"string": "text", "boolean": "true or false", "integer": "whole number"}.get(kind, kind)
 
 
-def _filters(query: Schema) -> Iterator[str]:
+def _render_filter_rows(query: Schema) -> Iterator[str]:
     for name, schema in query.get("properties", {}).items():
         operators = schema.get("x-filter-operators")
         names = [f"{name}[{operator}]" for operator in operators] if operators else [name]
         if not operators and schema.get("properties"):
             names = [f"{name}[{key}]" for key in schema["properties"]]
         shown = ", ".join(f"`{each}`" for each in names)
-        meaning = " ".join([str(schema.get("description", "")), *_values(schema)]).replace("|", "\\|")
+        meaning = " ".join([str(schema.get("description", "")), *_describe_values(schema)]).replace(
+            "|", "\\|"
+        )
         yield f"| {shown} | {meaning} | {schema.get('x-source', '')} |"
 
 
-def _write(catalog: Path, reference: Path) -> None:
-    for name, text in pages(catalog).items():
+def _write_pages(catalog: Path, reference: Path) -> None:
+    for name, text in render_pages(catalog).items():
         path = reference / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    _write(Path(sys.argv[1]), Path(sys.argv[2]))
+    _write_pages(Path(sys.argv[1]), Path(sys.argv[2]))

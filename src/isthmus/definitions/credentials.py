@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import Field, JsonValue, Tag, field_validator, model_validator
 
-from isthmus.definitions.field_types import Entries, OptionalTextTemplate, Part, TextTemplate
-from isthmus.definitions.tagged_unions import by_key
+from isthmus.definitions.field_types import DefinitionModel, Entries, OptionalTextTemplate, TextTemplate
+from isthmus.definitions.tagged_unions import discriminate_by_key
 from isthmus.expressions.placeholders import compile_template
 
 __all__ = [
@@ -32,8 +32,8 @@ __all__ = [
     "OAuth2Credential",
     "Pkce",
     "TokenCallOptions",
-    "credential_format",
     "normalise_credentials",
+    "resolve_credential_format",
 ]
 
 CredentialFormat: TypeAlias = Literal["api_key", "oauth2", "oauth2_client_credentials", "oauth", "keka_oauth"]
@@ -42,19 +42,19 @@ CREDENTIAL_FORMATS: Final[tuple[str, ...]] = get_args(CredentialFormat)
 _ALIASES: Final = {"basic": "api_key"}
 
 
-def credential_format(name: str) -> str:
+def resolve_credential_format(name: str) -> str:
     """The credential format an authentication method names: `basic` is an alias of `api_key`."""
     return _ALIASES.get(name, name)
 
 
-class FieldOption(Part):
+class FieldOption(DefinitionModel):
     """One choice of a `single_select` field."""
 
     label: str = Field(description="Text shown for the choice.")
     value: JsonValue = Field(description="Value written into the context when it is chosen.")
 
 
-class BaseField(Part):
+class BaseField(DefinitionModel):
     """What the fields of every form have in common."""
 
     name: str = Field(
@@ -100,7 +100,7 @@ class CredentialField(BaseField):
         return self
 
 
-class ClientConfig(Part):
+class ClientConfig(DefinitionModel):
     """An OAuth app. An environment's override replaces it for an app of the customer's own."""
 
     id: OptionalTextTemplate = Field(default=None, description="Client id (OAuth 1: consumer key).")
@@ -111,7 +111,7 @@ class ClientConfig(Part):
     )
 
 
-class AuthEndpoints(Part):
+class AuthEndpoints(DefinitionModel):
     """Where the grants of an OAuth 2 provider are."""
 
     token_host: TextTemplate = Field(alias="tokenHost", description="Origin of the token endpoint.")
@@ -140,7 +140,7 @@ class AuthEndpoints(Part):
     )
 
 
-class TokenCallOptions(Part):
+class TokenCallOptions(DefinitionModel):
     """How token calls are written."""
 
     authorization_method: Literal["header", "body"] = Field(
@@ -153,7 +153,7 @@ class TokenCallOptions(Part):
     )
 
 
-class Pkce(Part):
+class Pkce(DefinitionModel):
     """The proof key of the code exchange (RFC 7636)."""
 
     method: Literal["S256", "plain"] = Field(
@@ -161,7 +161,7 @@ class Pkce(Part):
     )
 
 
-class _FormConfig(Part):
+class _FormConfig(DefinitionModel):
     fields: tuple[CredentialField, ...] = Field(default=(), description="The form, in order.")
     documentation_link: str | None = Field(
         default=None, description="Link to help on where to find these values."
@@ -255,21 +255,21 @@ class KekaConfig(_FormConfig):
         return value.split() if isinstance(value, str) else value
 
 
-class ApiKeyCredential(Part):
+class ApiKeyCredential(DefinitionModel):
     """A form of values (keys, tokens, user names)."""
 
     format: Literal["api_key"] = Field(default="api_key", description="Name of the format.")
     config: ApiKeyConfig = Field(description="The form.")
 
 
-class OAuth2Credential(Part):
+class OAuth2Credential(DefinitionModel):
     """OAuth 2 authorization code."""
 
     format: Literal["oauth2"] = Field(default="oauth2", description="Name of the format.")
     config: OAuth2Config = Field(description="The grant.")
 
 
-class OAuth2ClientCredentialsCredential(Part):
+class OAuth2ClientCredentialsCredential(DefinitionModel):
     """OAuth 2 client credentials."""
 
     format: Literal["oauth2_client_credentials"] = Field(
@@ -278,14 +278,14 @@ class OAuth2ClientCredentialsCredential(Part):
     config: OAuth2ClientCredentialsConfig = Field(description="The grant.")
 
 
-class OAuth1Credential(Part):
+class OAuth1Credential(DefinitionModel):
     """OAuth 1.0a."""
 
     format: Literal["oauth"] = Field(default="oauth", description="Name of the format.")
     config: OAuth1Config = Field(description="The grant.")
 
 
-class KekaCredential(Part):
+class KekaCredential(DefinitionModel):
     """A grant that asks for an API key beside the client's id and secret."""
 
     format: Literal["keka_oauth"] = Field(default="keka_oauth", description="Name of the format.")
@@ -298,7 +298,7 @@ Credential = Annotated[
     | Annotated[OAuth2ClientCredentialsCredential, Tag("oauth2_client_credentials")]
     | Annotated[OAuth1Credential, Tag("oauth")]
     | Annotated[KekaCredential, Tag("keka_oauth")],
-    by_key("format", CREDENTIAL_FORMATS),
+    discriminate_by_key("format", CREDENTIAL_FORMATS),
 ]
 
 
@@ -310,15 +310,15 @@ def normalise_credentials(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     if isinstance(value.get("format"), str):
-        entry = _with_format(value, str(value["format"]))
+        entry = _set_format(value, str(value["format"]))
         return {entry["format"]: entry}
     return {
-        credential_format(key): _with_format(entry, str(entry.get("format", key)))
+        resolve_credential_format(key): _set_format(entry, str(entry.get("format", key)))
         if isinstance(entry, Mapping)
         else entry
         for key, entry in value.items()
     }
 
 
-def _with_format(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {**entry, "format": credential_format(name)}
+def _set_format(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {**entry, "format": resolve_credential_format(name)}

@@ -26,6 +26,7 @@ from isthmus.expressions.placeholders import Template, compile_template
 from isthmus.kit.secret import Secret
 
 __all__ = [
+    "DefinitionModel",
     "Dynamic",
     "Entries",
     "Expr",
@@ -37,22 +38,21 @@ __all__ = [
     "OptionalMappingField",
     "OptionalTemplateField",
     "OptionalTextTemplate",
-    "Part",
     "SecretText",
     "TemplateField",
     "TextTemplate",
-    "compiled",
+    "compile_expression",
 ]
 
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 
-def _has_null(annotation: object) -> bool:
+def _allows_null(annotation: object) -> bool:
     any_json: object = JsonValue
     return annotation is any_json or type(None) in get_args(annotation)
 
 
-class Part(BaseModel):
+class DefinitionModel(BaseModel):
     """A piece of a definition: immutable; keys nobody knows are kept in `model_extra` (lint reports them).
 
     Null counts as absent wherever a field has a default and null is not one of its values.
@@ -74,7 +74,7 @@ class Part(BaseModel):
         cls._null_is_absent = frozenset(
             name
             for field_name, field in cls.model_fields.items()
-            if not field.is_required() and not _has_null(field.annotation)
+            if not field.is_required() and not _allows_null(field.annotation)
             for name in (field_name, field.alias or field_name)
         )
 
@@ -87,7 +87,7 @@ class Part(BaseModel):
         return {key: item for key, item in value.items() if item is not None or key not in absent}
 
 
-def compiled(text: str) -> Expression:
+def compile_expression(text: str) -> Expression:
     """Compile one expression. Raises PydanticCustomError `expression` with its `position` and `reason`."""
     try:
         return expressions.compile(text)
@@ -105,30 +105,30 @@ def compiled(text: str) -> Expression:
         ) from error
 
 
-def _expression(value: object) -> Expression:
+def _read_expression(value: object) -> Expression:
     if isinstance(value, Expression):
         return value
     if not isinstance(value, str):
         raise PydanticCustomError("expression_type", "must be a JSONata expression, written as a string")
-    return compiled(value)
+    return compile_expression(value)
 
 
-def _optional_expression(value: object) -> Expression | None:
+def _read_optional_expression(value: object) -> Expression | None:
     """An empty expression counts as absent (§3.4)."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    return _expression(value)
+    return _read_expression(value)
 
 
-def _template(value: object) -> Template:
+def _read_template(value: object) -> Template:
     return value if isinstance(value, Template) else compile_template(value)
 
 
-def _optional_template(value: object) -> Template | None:
-    return None if value is None else _template(value)
+def _read_optional_template(value: object) -> Template | None:
+    return None if value is None else _read_template(value)
 
 
-def _text_template(value: object) -> Template:
+def _read_text_template(value: object) -> Template:
     if isinstance(value, Template):
         return value
     if not isinstance(value, str):
@@ -136,31 +136,31 @@ def _text_template(value: object) -> Template:
     return compile_template(value)
 
 
-def _optional_text_template(value: object) -> Template | None:
-    return None if value is None else _text_template(value)
+def _read_optional_text_template(value: object) -> Template | None:
+    return None if value is None else _read_text_template(value)
 
 
-def _entries(value: object) -> dict[str, Template | None]:
+def _read_entries(value: object) -> dict[str, Template | None]:
     if not isinstance(value, Mapping):
         raise PydanticCustomError("dict_type", "must be an object")
     for key in value:
         if not isinstance(key, str):
             raise PydanticCustomError("key_type", "has a key that is not a string: {key}", {"key": repr(key)})
-    return {key: _optional_template(item) for key, item in value.items()}
+    return {key: _read_optional_template(item) for key, item in value.items()}
 
 
-def _optional_entries(value: object) -> dict[str, Template | None] | Expression | None:
+def _read_optional_entries(value: object) -> dict[str, Template | None] | Expression | None:
     """An object of templates, or an expression that returns the object."""
     if value is None or isinstance(value, Expression):
         return value
-    return _optional_expression(value) if isinstance(value, str) else _entries(value)
+    return _read_optional_expression(value) if isinstance(value, str) else _read_entries(value)
 
 
-def _plain_entries(value: object) -> dict[str, Template | None]:
-    return {} if value is None else _entries(value)
+def _read_plain_entries(value: object) -> dict[str, Template | None]:
+    return {} if value is None else _read_entries(value)
 
 
-def _optional_dynamic(value: object) -> Template | Expression | None:
+def _read_optional_dynamic(value: object) -> Template | Expression | None:
     """An object is walked as templates; a string is an expression that returns the value.
 
     A string that is one placeholder could never be an expression, and is a template.
@@ -169,18 +169,18 @@ def _optional_dynamic(value: object) -> Template | Expression | None:
         return value
     template = compile_template(value)
     if isinstance(value, str) and not template.is_placeholder:
-        return _optional_expression(value)
+        return _read_optional_expression(value)
     return template
 
 
-def _dynamic(value: object) -> Template | Expression:
-    result = _optional_dynamic(value)
+def _read_dynamic(value: object) -> Template | Expression:
+    result = _read_optional_dynamic(value)
     if result is None:
         raise PydanticCustomError("dynamic_type", "must be an object of templates or a JSONata expression")
     return result
 
 
-def _optional_mapping_field(value: object) -> Expression | ObjectMapping | None:
+def _read_optional_mapping_field(value: object) -> Expression | ObjectMapping | None:
     """A JSONata string, or an object whose string leaves are JSONata (§3.3)."""
     if isinstance(value, ObjectMapping):
         return value
@@ -199,17 +199,17 @@ def _optional_mapping_field(value: object) -> Expression | ObjectMapping | None:
                     "below": error.path,
                 },
             ) from error
-    return _optional_expression(value)
+    return _read_optional_expression(value)
 
 
-def _mapping_field(value: object) -> Expression | ObjectMapping:
-    result = _optional_mapping_field(value)
+def _read_mapping_field(value: object) -> Expression | ObjectMapping:
+    result = _read_optional_mapping_field(value)
     if result is None:
         raise PydanticCustomError("expression_type", "must be a JSONata expression or an object of them")
     return result
 
 
-def _secret(value: object) -> Secret[str]:
+def _read_secret(value: object) -> Secret[str]:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):
@@ -217,61 +217,88 @@ def _secret(value: object) -> Secret[str]:
     return Secret(value)
 
 
-def _written(value: Any) -> Any:
+def _serialize_source(value: Any) -> Any:
     """A compiled field as its author wrote it."""
     if isinstance(value, Expression):
         return value.text
     if isinstance(value, Template | ObjectMapping):
         return value.source
     if isinstance(value, dict):
-        return {key: _written(item) for key, item in value.items()}
+        return {key: _serialize_source(item) for key, item in value.items()}
     return value
 
 
-_WRITE: Final = PlainSerializer(_written)
-_J: Final[dict[str, Any]] = {"type": "string", "format": "jsonata"}
-_T: Final[dict[str, Any]] = {"type": "string", "format": "template"}
-_MAP: Final[dict[str, Any]] = {"type": "object", "additionalProperties": True}
+_SERIALIZE_SOURCE: Final = PlainSerializer(_serialize_source)
+_JSONATA: Final[dict[str, Any]] = {"type": "string", "format": "jsonata"}
+_TEMPLATE: Final[dict[str, Any]] = {"type": "string", "format": "template"}
+_OBJECT: Final[dict[str, Any]] = {"type": "object", "additionalProperties": True}
 
 
-def _nullable(*schemas: dict[str, Any]) -> WithJsonSchema:
+def _make_nullable_schema(*schemas: dict[str, Any]) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [*schemas, {"type": "null"}]})
 
 
-Expr = Annotated[Expression, PlainValidator(_expression), _WRITE, WithJsonSchema(_J)]
-OptionalExpr = Annotated[Expression | None, PlainValidator(_optional_expression), _WRITE, _nullable(_J)]
-TextTemplate = Annotated[Template, PlainValidator(_text_template), _WRITE, WithJsonSchema(_T)]
-OptionalTextTemplate = Annotated[
-    Template | None, PlainValidator(_optional_text_template), _WRITE, _nullable(_T)
+Expr = Annotated[Expression, PlainValidator(_read_expression), _SERIALIZE_SOURCE, WithJsonSchema(_JSONATA)]
+OptionalExpr = Annotated[
+    Expression | None,
+    PlainValidator(_read_optional_expression),
+    _SERIALIZE_SOURCE,
+    _make_nullable_schema(_JSONATA),
 ]
-TemplateField = Annotated[Template, PlainValidator(_template), _WRITE, WithJsonSchema({"format": "template"})]
+TextTemplate = Annotated[
+    Template, PlainValidator(_read_text_template), _SERIALIZE_SOURCE, WithJsonSchema(_TEMPLATE)
+]
+OptionalTextTemplate = Annotated[
+    Template | None,
+    PlainValidator(_read_optional_text_template),
+    _SERIALIZE_SOURCE,
+    _make_nullable_schema(_TEMPLATE),
+]
+TemplateField = Annotated[
+    Template, PlainValidator(_read_template), _SERIALIZE_SOURCE, WithJsonSchema({"format": "template"})
+]
 OptionalTemplateField = Annotated[
-    Template | None, PlainValidator(_optional_template), _WRITE, WithJsonSchema({"format": "template"})
+    Template | None,
+    PlainValidator(_read_optional_template),
+    _SERIALIZE_SOURCE,
+    WithJsonSchema({"format": "template"}),
 ]
 Entries = Annotated[
     dict[str, Template | None],
-    PlainValidator(_plain_entries),
-    _WRITE,
-    _nullable({"type": "object", "additionalProperties": {"format": "template"}}),
+    PlainValidator(_read_plain_entries),
+    _SERIALIZE_SOURCE,
+    _make_nullable_schema({"type": "object", "additionalProperties": {"format": "template"}}),
 ]
 OptionalEntries = Annotated[
     dict[str, Template | None] | Expression | None,
-    PlainValidator(_optional_entries),
-    _WRITE,
-    _nullable({"type": "object", "additionalProperties": {"format": "template"}}, _J),
+    PlainValidator(_read_optional_entries),
+    _SERIALIZE_SOURCE,
+    _make_nullable_schema({"type": "object", "additionalProperties": {"format": "template"}}, _JSONATA),
 ]
 Dynamic = Annotated[
-    Template | Expression, PlainValidator(_dynamic), _WRITE, WithJsonSchema({"anyOf": [_MAP, _J]})
+    Template | Expression,
+    PlainValidator(_read_dynamic),
+    _SERIALIZE_SOURCE,
+    WithJsonSchema({"anyOf": [_OBJECT, _JSONATA]}),
 ]
 OptionalDynamic = Annotated[
-    Template | Expression | None, PlainValidator(_optional_dynamic), _WRITE, _nullable(_MAP, _J)
+    Template | Expression | None,
+    PlainValidator(_read_optional_dynamic),
+    _SERIALIZE_SOURCE,
+    _make_nullable_schema(_OBJECT, _JSONATA),
 ]
 MappingField = Annotated[
-    Expression | ObjectMapping, PlainValidator(_mapping_field), _WRITE, WithJsonSchema({"anyOf": [_J, _MAP]})
+    Expression | ObjectMapping,
+    PlainValidator(_read_mapping_field),
+    _SERIALIZE_SOURCE,
+    WithJsonSchema({"anyOf": [_JSONATA, _OBJECT]}),
 ]
 OptionalMappingField = Annotated[
-    Expression | ObjectMapping | None, PlainValidator(_optional_mapping_field), _WRITE, _nullable(_J, _MAP)
+    Expression | ObjectMapping | None,
+    PlainValidator(_read_optional_mapping_field),
+    _SERIALIZE_SOURCE,
+    _make_nullable_schema(_JSONATA, _OBJECT),
 ]
 SecretText = Annotated[
-    Secret[str], PlainValidator(_secret), WithJsonSchema({"type": "string", "writeOnly": True})
+    Secret[str], PlainValidator(_read_secret), WithJsonSchema({"type": "string", "writeOnly": True})
 ]

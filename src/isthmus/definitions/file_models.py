@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 from pydantic import Field, JsonValue, TypeAdapter, field_validator
 
-from isthmus.definitions.field_types import JsonObject, Part
+from isthmus.definitions.field_types import DefinitionModel, JsonObject
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import Sharing, UnifiedModelDefinition
@@ -55,7 +55,7 @@ DocumentationType: TypeAlias = Literal[
 Cell = TypeVar("Cell", bound="MappingCell")
 
 
-class DocumentationRow(Part):
+class DocumentationRow(DefinitionModel):
     """One documentation row of an integration or of a method of it."""
 
     type: DocumentationType = Field(description="What the row documents.")
@@ -64,7 +64,7 @@ class DocumentationRow(Part):
     content: JsonValue = Field(description="Text; schemas are YAML text of a JSON Schema.")
 
 
-class AuditNote(Part):
+class AuditNote(DefinitionModel):
     """A finding that travels with the file and is never pushed."""
 
     severity: str = Field(description="How bad it is.")
@@ -75,7 +75,7 @@ class AuditNote(Part):
     message: str = Field(description="What was found.")
 
 
-class IntegrationFile(Part):
+class IntegrationFile(DefinitionModel):
     """`integration.yaml` and `<slug>.integration.json`."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Slug.")
@@ -89,7 +89,7 @@ class IntegrationFile(Part):
     audit_notes: tuple[AuditNote, ...] = Field(default=(), description="Findings; never pushed.")
 
 
-class MappingCell(Part):
+class MappingCell(DefinitionModel):
     """One unified method of one resource, mapped to one integration."""
 
     resource_name: str = Field(min_length=1, description="Unified resource.")
@@ -97,7 +97,7 @@ class MappingCell(Part):
     config: MappingConfig = Field(description="The mapping.")
 
 
-def _once(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+def _require_unique_cells(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
     names = [f"{cell.resource_name}.{cell.method_name}" for cell in cells]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -105,7 +105,7 @@ def _once(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
     return cells
 
 
-class Unmapped(Part):
+class Unmapped(DefinitionModel):
     """What the mappings of one resource leave out, each name with the reason."""
 
     fields: dict[str, str] = Field(
@@ -118,7 +118,7 @@ class Unmapped(Part):
     )
 
 
-class MappingFile(Part):
+class MappingFile(DefinitionModel):
     """`mappings/<model>.yaml` beside an `integration.yaml`: the cells of one model."""
 
     unified_model: str = Field(min_length=1, description="Name of the model; that of the file.")
@@ -131,10 +131,10 @@ class MappingFile(Part):
     @field_validator("cells")
     @classmethod
     def _each_once(cls, value: tuple[MappingCell, ...]) -> tuple[MappingCell, ...]:
-        return _once(value)
+        return _require_unique_cells(value)
 
 
-class ProxyMatch(Part):
+class ProxyMatch(DefinitionModel):
     """How sure a generator was of the proxy method it chose."""
 
     confidence: Literal["high", "medium", "low"] = Field(description="How sure.")
@@ -158,7 +158,7 @@ class ExportedCell(MappingCell):
     sample: JsonValue = Field(default=None, description="Raw provider sample, to check the mapping offline.")
 
 
-class MappingsExport(Part):
+class MappingsExport(DefinitionModel):
     """`<integration>.<model>.mappings.json`. Applying reads the cells and the names only."""
 
     schema_version: Literal[1] = Field(default=1, description="Version of this shape.")
@@ -176,14 +176,14 @@ class MappingsExport(Part):
     @field_validator("cells")
     @classmethod
     def _each_once(cls, value: tuple[ExportedCell, ...]) -> tuple[ExportedCell, ...]:
-        return _once(value)
+        return _require_unique_cells(value)
 
 
 class ModelFile(UnifiedModelDefinition):
     """`unified/<model>/model.yaml`; the record schemas stand in `<resource>.schema.yaml` beside it."""
 
 
-class ExchangeRequest(Part):
+class ExchangeRequest(DefinitionModel):
     """What was asked, as the proxy's caller names it."""
 
     query: dict[str, JsonValue] = Field(default={}, description="Query parameters on the wire.")
@@ -193,7 +193,7 @@ class ExchangeRequest(Part):
     body: JsonValue = Field(default=None, description="Body.")
 
 
-class ExchangeResponse(Part):
+class ExchangeResponse(DefinitionModel):
     """What the provider answered, before anything of the definition is applied."""
 
     status: int = Field(ge=100, le=599, description="HTTP status.")
@@ -201,7 +201,7 @@ class ExchangeResponse(Part):
     body: JsonValue = Field(default=None, description="Parsed body; text where it is no JSON.")
 
 
-class Exchange(Part):
+class Exchange(DefinitionModel):
     """One request and its answer; sandbox accounts replay them, contract tests map them."""
 
     provenance: Literal["recorded", "documented"] = Field(

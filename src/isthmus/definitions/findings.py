@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from isthmus.kit.close_names import closest
 
-__all__ = ["Finding", "Severity", "section_of", "unknown_keys"]
+__all__ = ["Finding", "Severity", "find_section", "find_unknown_keys"]
 
 Severity: TypeAlias = Literal["error", "warn", "info"]
 
@@ -36,13 +36,13 @@ class Finding:
         return asdict(self)
 
 
-def section_of(path: str) -> str:
+def find_section(path: str) -> str:
     """The part of the definition a path belongs to, wherever the definition stands in its file."""
     names = path.removeprefix("config.").split(".")
     return "mapping" if names[0] == "cells" else names[0]
 
 
-def unknown_keys(model: BaseModel, *, top: Severity, path: str = "") -> Iterator[Finding]:
+def find_unknown_keys(model: BaseModel, *, top: Severity, path: str = "") -> Iterator[Finding]:
     """Keys that no field has: at the top with the severity `top`, below it a warning, since a misspelt
     field changes nothing silently."""
     names = {field.alias or name for name, field in type(model).model_fields.items()}
@@ -51,24 +51,24 @@ def unknown_keys(model: BaseModel, *, top: Severity, path: str = "") -> Iterator
         below = f"{path}.{key}" if path else key
         yield Finding(
             severity=top,
-            section=section_of(below),
+            section=find_section(below),
             source="schema",
             path=below,
             message=f"{key} is not a field here and is not read",
             fix=f"did you mean {close}?" if close else None,
         )
     for name, field in type(model).model_fields.items():
-        yield from _below(
+        yield from _find_unknown_below(
             getattr(model, name), f"{path}.{field.alias or name}" if path else field.alias or name
         )
 
 
-def _below(value: Any, path: str) -> Iterator[Finding]:
+def _find_unknown_below(value: Any, path: str) -> Iterator[Finding]:
     if isinstance(value, BaseModel):
-        yield from unknown_keys(value, top="warn", path=path)
+        yield from find_unknown_keys(value, top="warn", path=path)
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _below(item, f"{path}.{key}")
+            yield from _find_unknown_below(item, f"{path}.{key}")
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
-            yield from _below(item, f"{path}.{index}")
+            yield from _find_unknown_below(item, f"{path}.{index}")

@@ -7,8 +7,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, Tag, WithJsonSchema
 
-from isthmus.definitions.field_types import Expr, JsonObject, OptionalDynamic, OptionalTemplateField, Part
-from isthmus.definitions.tagged_unions import by_key
+from isthmus.definitions.field_types import (
+    DefinitionModel,
+    Expr,
+    JsonObject,
+    OptionalDynamic,
+    OptionalTemplateField,
+)
+from isthmus.definitions.tagged_unions import discriminate_by_key
 from isthmus.errors import failure
 
 __all__ = [
@@ -18,7 +24,7 @@ __all__ = [
     "RequestNode",
     "SpoolNode",
     "TransformNode",
-    "unknown_fields",
+    "find_unknown_fields",
 ]
 
 NODE_TYPES: Final = ("request", "transform", "spool")
@@ -28,18 +34,18 @@ ResponseFormat = Literal["raw", "unified", "normalized"]
 _VERBS: Final = {"POST": "create", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
 
 
-def _several(value: Any) -> Any:
+def _wrap_single(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
 Names = Annotated[
     tuple[Annotated[str, Field(min_length=1)], ...],
-    BeforeValidator(_several),
+    BeforeValidator(_wrap_single),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 
 
-class _Node(Part):
+class _Node(DefinitionModel):
     depends_on: Names = Field(
         default=(), description="Names, or resources, of nodes that must end well before this one begins."
     )
@@ -49,14 +55,14 @@ class _Node(Part):
     )
 
 
-class RecursionConfig(Part):
+class RecursionConfig(DefinitionModel):
     """What the next call changes; laid over the node's own `id` and `query`."""
 
     id: OptionalTemplateField = Field(default=None, description="Id of the record.")
     query: OptionalDynamic = Field(default=None, description="Merged over the node's query, at every depth.")
 
 
-class Recursion(Part):
+class Recursion(DefinitionModel):
     """Repeats the request for each record of its own result that satisfies `if`."""
 
     condition: OptionalTemplateField = Field(
@@ -123,7 +129,7 @@ class RequestNode(_Node):
         return self.resource
 
 
-class ExpressionOnly(Part):
+class ExpressionOnly(DefinitionModel):
     expression: Expr = Field(description="Gives the records; what is no array is one record.")
 
 
@@ -158,14 +164,14 @@ Node = Annotated[
     Annotated[RequestNode, Tag("request")]
     | Annotated[TransformNode, Tag("transform")]
     | Annotated[SpoolNode, Tag("spool")],
-    by_key("type", NODE_TYPES, default="request"),
+    discriminate_by_key("type", NODE_TYPES, default="request"),
 ]
 
 
-def unknown_fields(nodes: Sequence[Node], where: str) -> Iterator[dict[str, str]]:
+def find_unknown_fields(nodes: Sequence[Node], where: str) -> Iterator[dict[str, str]]:
     """A failure for each field that no node of its kind has: it would change nothing."""
     for index, node in enumerate(nodes):
-        for path, part in _parts(node):
+        for path, part in _iterate_parts(node):
             for name in part.model_extra or ():
                 yield failure(
                     ".".join((where, str(index), *path, name)),
@@ -174,7 +180,7 @@ def unknown_fields(nodes: Sequence[Node], where: str) -> Iterator[dict[str, str]
                 )
 
 
-def _parts(node: Node) -> Iterator[tuple[tuple[str, ...], Part]]:
+def _iterate_parts(node: Node) -> Iterator[tuple[tuple[str, ...], DefinitionModel]]:
     yield (), node
     if isinstance(node, TransformNode):
         yield ("config",), node.config

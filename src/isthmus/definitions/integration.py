@@ -9,9 +9,15 @@ from pydantic import Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
 
 from isthmus.definitions.actions import Action
-from isthmus.definitions.authorization import Authorization, default_authorization
+from isthmus.definitions.authorization import Authorization, choose_default_authorization
 from isthmus.definitions.credentials import Credential, normalise_credentials
-from isthmus.definitions.field_types import Entries, OptionalExpr, OptionalTextTemplate, Part, SecretText
+from isthmus.definitions.field_types import (
+    DefinitionModel,
+    Entries,
+    OptionalExpr,
+    OptionalTextTemplate,
+    SecretText,
+)
 from isthmus.definitions.methods import MethodDefinition, QueryArrayFormat
 from isthmus.definitions.pagination import Pagination
 from isthmus.definitions.webhook import Webhook
@@ -19,11 +25,11 @@ from isthmus.expressions import Expression
 
 __all__ = ["IntegrationConfig", "RateLimit"]
 
-_LONGEST_SCHEDULED: Final = 200
+_MAX_SCHEDULED_NAME: Final = 200
 """Characters: with the account's id it is the name of a schedule."""
 
 
-class IntegrationConfig(Part):
+class IntegrationConfig(DefinitionModel):
     """Everything optional, as on the wire: without `credentials`, `authorization` or `resources` it is
     stored, and cannot be connected or called."""
 
@@ -100,10 +106,10 @@ class IntegrationConfig(Part):
     @classmethod
     def _names_of_schedules(cls, value: dict[str, Action]) -> dict[str, Action]:
         for name, action in value.items():
-            if action.schedule is not None and len(name) > _LONGEST_SCHEDULED:
+            if action.schedule is not None and len(name) > _MAX_SCHEDULED_NAME:
                 raise ValueError(
                     f"{name[:20]}… has a schedule and a name of {len(name)} characters; "
-                    f"give it one of at most {_LONGEST_SCHEDULED}"
+                    f"give it one of at most {_MAX_SCHEDULED_NAME}"
                 )
         return value
 
@@ -115,36 +121,36 @@ class IntegrationConfig(Part):
             return value
         return {name: {} if methods is None else methods for name, methods in value.items()}
 
-    def method(self, resource: str, method: str) -> MethodDefinition | None:
+    def find_method(self, resource: str, method: str) -> MethodDefinition | None:
         """By exact names; None where there is none or a layer hides it."""
         return self.resources.get(resource, {}).get(method)
 
-    def authorization_of(self, method: MethodDefinition, credential_format: str) -> Authorization | None:
+    def choose_authorization(self, method: MethodDefinition, credential_format: str) -> Authorization | None:
         """The block a call of this method uses: its own, the integration's, or what an account connected
         with this credential format gets by default. None for `no_auth`.
         """
         if method.no_auth:
             return None
-        return method.authorization or self.authorization or default_authorization(credential_format)
+        return method.authorization or self.authorization or choose_default_authorization(credential_format)
 
-    def pagination_of(self, method: MethodDefinition) -> Pagination | None:
+    def choose_pagination(self, method: MethodDefinition) -> Pagination | None:
         """The method's own if it names the key at all, else the integration's."""
         return method.pagination if method.declares("pagination") else self.pagination
 
-    def error_expression_of(self, method: MethodDefinition) -> Expression | None:
+    def choose_error_expression(self, method: MethodDefinition) -> Expression | None:
         """The method's own if it names the key at all, else the integration's."""
         return method.error_expression if method.declares("error_expression") else self.error_expression
 
-    def query_array_format_of(self, method: MethodDefinition) -> QueryArrayFormat:
+    def choose_query_array_format(self, method: MethodDefinition) -> QueryArrayFormat:
         return method.query_array_format or self.query_array_format or "repeat"
 
-    def variables(self) -> dict[str, JsonValue]:
+    def reveal_variables(self) -> dict[str, JsonValue]:
         """Both kinds of environment variables, the secret ones revealed: scope of templates, never output."""
         secrets = {name: value.reveal() for name, value in self.secret_environment_variables.items()}
         return {**self.environment_variables, **secrets}
 
 
-class RateLimit(Part):
+class RateLimit(DefinitionModel):
     """All three see `{headers, status}`, header names in lower case."""
 
     is_rate_limited: OptionalExpr = Field(

@@ -21,7 +21,7 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.expressions.placeholders import Template
 
-__all__ = ["EXPORTED", "PUBLISHED", "json_schema", "published"]
+__all__ = ["EXPORTED", "PUBLISHED", "make_json_schema", "make_published_schema"]
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -67,16 +67,16 @@ _RECORD_KEYWORDS: Final[Mapping[str, Any]] = {
 }
 
 
-def published(name: str) -> dict[str, Any]:
+def make_published_schema(name: str) -> dict[str, Any]:
     """The schema of one of `PUBLISHED`."""
     if name == _RECORD:
-        return _record_schema()
+        return _make_record_schema()
     if name == "exchanges":
         return {"$schema": _DIALECT, **EXCHANGES.json_schema(by_alias=True)}
-    return json_schema(EXPORTED[name])
+    return make_json_schema(EXPORTED[name])
 
 
-def _record_schema() -> dict[str, Any]:
+def _make_record_schema() -> dict[str, Any]:
     """The keywords of JSON Schema, written out because editors do not follow its own schema's dynamic
     references, and those that have a meaning here."""
     below, texts, flag = {"$ref": "#"}, {"type": "string"}, {"type": "boolean"}
@@ -112,7 +112,7 @@ class _Generator(GenerateJsonSchema):
         return super().encode_default(dft.source if isinstance(dft, Template) else dft)
 
 
-def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+def make_json_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The schema of a document as its author writes it: keys by their names on the wire."""
     schema = model.model_json_schema(by_alias=True, schema_generator=_Generator)
     for place in (schema, *schema.get("$defs", {}).values()):
@@ -140,4 +140,4 @@ def _accept_one_credential(field: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(published(sys.argv[1]), indent=2) + "\n")
+    sys.stdout.write(json.dumps(make_published_schema(sys.argv[1]), indent=2) + "\n")

@@ -13,18 +13,22 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import Any, Final, TypeGuard
 
-from isthmus.definitions.credentials import CREDENTIAL_FORMATS, credential_format, normalise_credentials
+from isthmus.definitions.credentials import (
+    CREDENTIAL_FORMATS,
+    normalise_credentials,
+    resolve_credential_format,
+)
 from isthmus.definitions.load import DefinitionInvalid, check_depth
 from isthmus.definitions.object_mapping import LITERAL_KEY
 from isthmus.errors import failure
 
 __all__ = [
     "OVERRIDE_SLOTS",
-    "account_mapping",
-    "deep_merge_patch",
+    "apply_patch",
+    "find_account_mapping",
+    "make_patch",
     "merge_integration",
     "merge_mapping",
-    "patch_between",
 ]
 
 Json = dict[str, Any]
@@ -58,86 +62,89 @@ def merge_integration(base: Mapping[str, Any], *overrides: Mapping[str, Any] | N
     for what is nested too deeply.
     """
     _check_depth(base, *overrides)
-    return reduce(_over, (override for override in overrides if override), dict(base))
+    return reduce(_merge_override, (override for override in overrides if override), dict(base))
 
 
-def _over(low: Json, high: Mapping[str, Any]) -> Json:
+def _merge_override(low: Json, high: Mapping[str, Any]) -> Json:
     result = dict(low)
     for slot, value in high.items():
         if value is None:
             continue
         below = low.get(slot)
         if slot == "credentials":
-            result[slot] = _credentials(below, value)
+            result[slot] = _merge_credentials(below, value)
         elif slot in _TAGGED:
-            result[slot] = _tagged(below, value)
+            result[slot] = _merge_tagged(below, value)
         elif slot == "webhook":
-            result[slot] = _keyed(below, value, {"signature_verification": _tagged})
+            result[slot] = _merge_with_rules(below, value, {"signature_verification": _merge_tagged})
         elif slot == "resources":
-            result[slot] = _resources(below, value)
+            result[slot] = _merge_resources(below, value)
         else:
-            result[slot] = _deep(below, value)
+            result[slot] = _merge_values(below, value)
     return result
 
 
-def _deep(low: Any, high: Any) -> Any:
+def _merge_values(low: Any, high: Any) -> Any:
     """Objects key by key; anything else, null included, is what `high` says."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
-    return {**low, **{key: _deep(low.get(key), value) for key, value in high.items()}}
+    return {**low, **{key: _merge_values(low.get(key), value) for key, value in high.items()}}
 
 
-def _keyed(low: Any, high: Any, rules: Mapping[str, Any]) -> Any:
+def _merge_with_rules(low: Any, high: Any, rules: Mapping[str, Any]) -> Any:
     """As `_deep`, with a rule of their own for some keys."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
-    merged = {key: rules.get(key, _deep)(low.get(key), value) for key, value in high.items()}
+    merged = {key: rules.get(key, _merge_values)(low.get(key), value) for key, value in high.items()}
     return {**low, **merged}
 
 
-def _tagged(low: Any, high: Any) -> Any:
+def _merge_tagged(low: Any, high: Any) -> Any:
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     wanted = high.get("format")
-    return _deep(low, high) if wanted is None or wanted == low.get("format") else high
+    return _merge_values(low, high) if wanted is None or wanted == low.get("format") else high
 
 
-def _resources(low: Any, high: Any) -> Any:
+def _merge_resources(low: Any, high: Any) -> Any:
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
-    return {**low, **{name: _methods(low.get(name), value) for name, value in high.items()}}
+    return {**low, **{name: _merge_methods(low.get(name), value) for name, value in high.items()}}
 
 
-def _methods(low: Any, high: Any) -> Any:
+def _merge_methods(low: Any, high: Any) -> Any:
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
-    rules = {"authorization": _tagged, "pagination": _tagged}
-    return {**low, **{name: _keyed(low.get(name), value, rules) for name, value in high.items()}}
+    rules = {"authorization": _merge_tagged, "pagination": _merge_tagged}
+    return {**low, **{name: _merge_with_rules(low.get(name), value, rules) for name, value in high.items()}}
 
 
-def _credentials(low: Any, high: Any) -> Any:
+def _merge_credentials(low: Any, high: Any) -> Any:
     """Either shape over either shape; the result has the map form."""
     below = normalise_credentials(low)
     if not isinstance(below, Mapping) or not isinstance(high, Mapping):
         return normalise_credentials(high)
-    if _is_single(high) and "format" not in high:
-        return _credentials(below, {_only_format(below): high})
+    if _is_single_credential(high) and "format" not in high:
+        return _merge_credentials(below, {_require_only_format(below): high})
     above = normalise_credentials(high)
     assert isinstance(above, Mapping)
-    replaces = _is_single(high) and _is_single(low)
+    replaces = _is_single_credential(high) and _is_single_credential(low)
     kept = {key: value for key, value in below.items() if key in above} if replaces else dict(below)
-    return {**kept, **{key: _deep(below.get(key), value) for key, value in above.items()}}
+    return {**kept, **{key: _merge_values(below.get(key), value) for key, value in above.items()}}
 
 
-def _is_single(value: Any) -> bool:
+def _is_single_credential(value: Any) -> bool:
     """One credential object, as opposed to a map of them: `format` names it, or it has only a `config`."""
     return isinstance(value, Mapping) and (
         isinstance(value.get("format"), str)
-        or ("config" in value and not any(credential_format(key) in CREDENTIAL_FORMATS for key in value))
+        or (
+            "config" in value
+            and not any(resolve_credential_format(key) in CREDENTIAL_FORMATS for key in value)
+        )
     )
 
 
-def _only_format(below: Mapping[str, Any]) -> str:
+def _require_only_format(below: Mapping[str, Any]) -> str:
     if len(below) == 1:
         return str(next(iter(below)))
     raise DefinitionInvalid(
@@ -161,10 +168,10 @@ def merge_mapping(base: Mapping[str, Any] | None, *overrides: Mapping[str, Any] 
     Raises DefinitionInvalid for what is nested too deeply.
     """
     _check_depth(base, *overrides)
-    return reduce(_patched, (override for override in overrides if override), dict(base or {}))
+    return reduce(_apply_patch, (override for override in overrides if override), dict(base or {}))
 
 
-def account_mapping(
+def find_account_mapping(
     override: Mapping[str, Any] | None, model: str, resource: str, method: str
 ) -> Mapping[str, Any] | None:
     """The mapping an account's `unified_model_override` holds for one method; None where it holds none."""
@@ -174,24 +181,24 @@ def account_mapping(
     return value if isinstance(value, Mapping) else None
 
 
-def deep_merge_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
+def apply_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
     """What a PATCH makes of a stored object: deep merge, arrays replaced, null deletes the key.
 
     Raises DefinitionInvalid for what is nested too deeply.
     """
     _check_depth(stored, patch)
-    return _patched(stored, patch)
+    return _apply_patch(stored, patch)
 
 
-def patch_between(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
+def make_patch(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
     """The least PATCH that makes `wanted` of `stored`, as `deep_merge_patch` reads it; {} where it is.
     An object with `$literal` goes whole, as does what takes the place of one. A null of `wanted` cannot be
     stored by a PATCH: it takes away what is there."""
     found: Json = {name: None for name in stored if name not in wanted and stored[name] is not None}
     for name, value in wanted.items():
         before = stored.get(name)
-        if _is_merged(value) and _is_merged(before):
-            inner = patch_between(before, value)
+        if _is_mergeable(value) and _is_mergeable(before):
+            inner = make_patch(before, value)
             found |= {name: inner} if inner else {}
         elif before != value or name not in stored:
             found[name] = value
@@ -203,19 +210,19 @@ def _check_depth(*layers: Mapping[str, Any] | None) -> None:
         check_depth(layer, source="definition")
 
 
-def _patched(low: Mapping[str, Any], high: Mapping[str, Any]) -> Json:
+def _apply_patch(low: Mapping[str, Any], high: Mapping[str, Any]) -> Json:
     result = dict(low)
     for key, value in high.items():
         if value is None:
             result.pop(key, None)
-        elif _is_merged(value):
+        elif _is_mergeable(value):
             below = result.get(key)
-            result[key] = _patched(below if _is_merged(below) else {}, value)
+            result[key] = _apply_patch(below if _is_mergeable(below) else {}, value)
         else:
             result[key] = value
     return result
 
 
-def _is_merged(value: Any) -> TypeGuard[Mapping[str, Any]]:
+def _is_mergeable(value: Any) -> TypeGuard[Mapping[str, Any]]:
     """Whether it is merged key by key: `{"$literal": …}` is a value, and no keys to merge (§3.3)."""
     return isinstance(value, Mapping) and LITERAL_KEY not in value

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
-from isthmus.definitions.tagged_unions import tag_of
+from isthmus.definitions.tagged_unions import parse_tag_error
 from isthmus.definitions.unified_model import UnifiedModelDefinition
 from isthmus.errors import BadRequest, failure
 from isthmus.kit.close_names import closest
@@ -20,20 +20,20 @@ __all__ = [
     "MAX_DEPTH",
     "DefinitionInvalid",
     "check_depth",
-    "failures_of",
+    "find_too_deep",
+    "list_failures",
     "load",
     "load_integration",
     "load_mapping",
     "load_unified_model",
-    "too_deep_at",
 ]
 
 M = TypeVar("M", bound=BaseModel)
 
 _SUBJECT: Final = re.compile(r"^\w+ should")
 _QUOTED: Final = re.compile(r"'([^']*)'")
-_SHOWN_FAILURES: Final = 3
-_SHOWN_NAMES: Final = 5
+_MAX_SHOWN_FAILURES: Final = 3
+_MAX_SHOWN_NAMES: Final = 5
 _MESSAGES: Final = {
     "missing": "is required",
     "dict_type": "must be an object",
@@ -58,9 +58,9 @@ class DefinitionInvalid(BadRequest):
 
     def __init__(self, source: str, failures: list[dict[str, str]]) -> None:
         shown = "; ".join(
-            f"{item['path'] or source}: {item['message']}" for item in failures[:_SHOWN_FAILURES]
+            f"{item['path'] or source}: {item['message']}" for item in failures[:_MAX_SHOWN_FAILURES]
         )
-        more = len(failures) - _SHOWN_FAILURES
+        more = len(failures) - _MAX_SHOWN_FAILURES
         tail = f" (and {more} more)" if more > 0 else ""
         super().__init__(f"The {source} is not valid. {shown}{tail}", failures=failures)
         self.failures = failures
@@ -87,56 +87,56 @@ def load(model: type[M], data: object, *, source: str, prefix: str = "") -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise DefinitionInvalid(source, failures_of(error, data, prefix=prefix)) from error
+        raise DefinitionInvalid(source, list_failures(error, data, prefix=prefix)) from error
 
 
 def check_depth(data: object, *, source: str, prefix: str = "") -> None:
     """Raises DefinitionInvalid for JSON that is nested deeper than `depth.MAX_DEPTH`."""
-    path = too_deep_at(data)
+    path = find_too_deep(data)
     if path is not None:
         message = f"must not be nested deeper than {MAX_DEPTH} objects and arrays"
-        shown = ".".join(part for part in (prefix, *path.split(".")[:_SHOWN_NAMES]) if part)
+        shown = ".".join(part for part in (prefix, *path.split(".")[:_MAX_SHOWN_NAMES]) if part)
         raise DefinitionInvalid(source, [failure(shown, message, "too_deep")])
 
 
-def failures_of(error: ValidationError, data: object, *, prefix: str = "") -> list[dict[str, str]]:
+def list_failures(error: ValidationError, data: object, *, prefix: str = "") -> list[dict[str, str]]:
     """The errors of a validation with the paths their author knows: dotted, and without union branches."""
     found = []
     for item in error.errors(include_url=False):
-        path = _author_path(item, data)
+        path = _make_author_path(item, data)
         dotted = ".".join(part for part in (prefix, path) if part)
-        found.append(failure(dotted, _message(item), item["type"]))
-    return [item for item in found if not _follows_from_another(item, found)]
+        found.append(failure(dotted, _write_message(item), item["type"]))
+    return [item for item in found if not _is_consequence(item, found)]
 
 
-def _follows_from_another(item: dict[str, str], found: list[dict[str, str]]) -> bool:
+def _is_consequence(item: dict[str, str], found: list[dict[str, str]]) -> bool:
     """An array counts as empty when its items are invalid; those say more."""
     return item["code"] == "too_short" and any(
         other["path"].startswith(f"{item['path']}.") for other in found
     )
 
 
-def _message(item: ErrorDetails) -> str:
+def _write_message(item: ErrorDetails) -> str:
     kind = item["type"]
     if kind in _MESSAGES:
         return _MESSAGES[kind]
-    meant = _meant(item)
+    meant = _suggest_value(item)
     text = _SUBJECT.sub("must", item["msg"].removeprefix("Value error, "))
     return f"{text}; did you mean {meant}?" if meant else text
 
 
-def _meant(item: ErrorDetails) -> str | None:
+def _suggest_value(item: ErrorDetails) -> str | None:
     """The value of a fixed list that the one written is a slip of."""
     if item["type"] == "literal_error":
         written, allowed = item["input"], _QUOTED.findall(item["ctx"]["expected"])
     elif item["type"] == "tag":
-        written, allowed = tag_of(item["msg"], item["input"])
+        written, allowed = parse_tag_error(item["msg"], item["input"])
     else:
         return None
     return closest(written, allowed) if isinstance(written, str) else None
 
 
-def _author_path(item: ErrorDetails, data: object) -> str:
+def _make_author_path(item: ErrorDetails, data: object) -> str:
     """pydantic names the branch of a union in a path, and what a short form was read as; such a name is no
     key of the data, and is left out, unless it is the very key that is missing."""
     parts: list[str] = []
@@ -157,29 +157,31 @@ def _author_path(item: ErrorDetails, data: object) -> str:
 MAX_DEPTH: Final = 100
 
 
-def too_deep_at(value: object) -> str | None:
+def find_too_deep(value: object) -> str | None:
     """The dotted path of a value below more than MAX_DEPTH objects and arrays; None if there is none."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
-        level = [item for around in level for item in _within(around)]
+        level = [item for around in level for item in _iterate_items(around)]
         if not level:
             return None
-    return ".".join(_path_down(value))
+    return ".".join(_find_deep_path(value))
 
 
-def _within(around: object) -> Iterable[object]:
+def _iterate_items(around: object) -> Iterable[object]:
     if isinstance(around, dict):
         return around.values()
     return around if isinstance(around, list) else ()
 
 
-def _path_down(value: object) -> list[str]:
+def _find_deep_path(value: object) -> list[str]:
     """The names that lead to a value as deep as any."""
     level: list[tuple[list[str], object]] = [([], value)]
     for _ in range(MAX_DEPTH + 1):
         level = [
             ([*path, str(name)], item)
             for path, around in level
-            for name, item in (around.items() if isinstance(around, dict) else enumerate(_within(around)))
+            for name, item in (
+                around.items() if isinstance(around, dict) else enumerate(_iterate_items(around))
+            )
         ]
     return level[0][0]

@@ -10,51 +10,55 @@ from pydantic import Field, Tag
 
 from isthmus.definitions.actions import Step
 from isthmus.definitions.field_types import (
+    DefinitionModel,
     Expr,
     JsonObject,
     OptionalExpr,
     OptionalMappingField,
     OptionalTemplateField,
-    Part,
 )
 from isthmus.definitions.methods import BodyFormat
-from isthmus.definitions.tagged_unions import by_shape
+from isthmus.definitions.tagged_unions import discriminate_by_shape
 from isthmus.expressions.static_analysis import ENVELOPE
 
 __all__ = ["FileUpload", "MappingConfig", "MethodChoice", "ResourceChoice", "SideLoad", "is_envelope"]
 
 
-class ResourceChoice(Part):
+class ResourceChoice(DefinitionModel):
     """The resource is computed; it has to be one of the list."""
 
     expression: Expr = Field(description="Returns a name. In scope: `query`, `rawQuery`, `body`, `context`.")
     resources: tuple[str, ...] = Field(min_length=1, description="Names it may return.")
 
 
-class MethodChoice(Part):
+class MethodChoice(DefinitionModel):
     """The method is computed; it has to be one of the list."""
 
     expression: Expr = Field(description="Returns a name. In scope: `query`, `rawQuery`, `body`, `context`.")
     methods: tuple[str, ...] = Field(min_length=1, description="Names it may return.")
 
 
-def _choice(value: Any) -> str | None:
+def _tag_choice(value: Any) -> str | None:
     if isinstance(value, str):
         return "name"
-    return "choice" if isinstance(value, Mapping | Part) else None
+    return "choice" if isinstance(value, Mapping | DefinitionModel) else None
 
 
 ResourceName = Annotated[
     Annotated[str, Tag("name")] | Annotated[ResourceChoice, Tag("choice")],
-    by_shape(_choice, "must be a resource's name, or an object with `expression` and `resources`"),
+    discriminate_by_shape(
+        _tag_choice, "must be a resource's name, or an object with `expression` and `resources`"
+    ),
 ]
 MethodName = Annotated[
     Annotated[str, Tag("name")] | Annotated[MethodChoice, Tag("choice")],
-    by_shape(_choice, "must be a method's name, or an object with `expression` and `methods`"),
+    discriminate_by_shape(
+        _tag_choice, "must be a method's name, or an object with `expression` and `methods`"
+    ),
 ]
 
 
-class SideLoad(Part):
+class SideLoad(DefinitionModel):
     """A further call for each record, its mapped answer set as a key of the record."""
 
     resource: str = Field(min_length=1, description="Proxy resource to call.")
@@ -68,14 +72,14 @@ class SideLoad(Part):
     run_if: OptionalExpr = Field(default=None, description="Falsy: not for this record.")
 
 
-class FileUpload(Part):
+class FileUpload(DefinitionModel):
     """The caller's bytes go out as a file."""
 
     field: str | None = Field(default=None, description="Name of the part.")
     body_format: BodyFormat = Field(default="multipart", description="How they are sent.")
 
 
-class MappingConfig(Part):
+class MappingConfig(DefinitionModel):
     """All layers merged; every field is optional."""
 
     resource: ResourceName | None = Field(

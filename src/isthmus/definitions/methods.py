@@ -10,12 +10,12 @@ from pydantic import Field, field_validator, model_validator
 from isthmus.definitions.authorization import Authorization
 from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.field_types import (
+    DefinitionModel,
     JsonObject,
     OptionalDynamic,
     OptionalEntries,
     OptionalExpr,
     OptionalTextTemplate,
-    Part,
     TextTemplate,
 )
 from isthmus.definitions.pagination import Pagination
@@ -40,7 +40,7 @@ ResponseFormat: TypeAlias = Literal["json", "text", "xml", "csv", "binary"]
 STANDARD_METHODS = ("list", "get", "create", "update", "delete")
 
 
-class BodyFormatConfig(Part):
+class BodyFormatConfig(DefinitionModel):
     """Options of a body format; each belongs to the formats it names."""
 
     array_format: QueryArrayFormat | None = Field(
@@ -67,7 +67,7 @@ class BodyFormatConfig(Part):
     )
 
 
-class MethodExamples(Part):
+class MethodExamples(DefinitionModel):
     """Samples for documentation and tool descriptions: text, never evaluated."""
 
     response: str | None = Field(default=None, description="A sample answer.")
@@ -75,12 +75,12 @@ class MethodExamples(Part):
     body: str | None = Field(default=None, description="A sample body.")
 
 
-def _is_address(path: Template) -> bool:
+def _is_path_template(path: Template) -> bool:
     text = str(path.source)
     return text.startswith(("/", "http")) or "{{" in text
 
 
-class MethodDefinition(Part):
+class MethodDefinition(DefinitionModel):
     """How a method's request is made and its answer read."""
 
     path: TextTemplate = Field(
@@ -188,7 +188,7 @@ class MethodDefinition(Part):
     @classmethod
     def _leads_somewhere(cls, value: Template | None) -> Template | None:
         """Raises PydanticCustomError for a root of cursor look-ups that does not compile."""
-        if value is not None and value.source and not _is_address(value):
+        if value is not None and value.source and not _is_path_template(value):
             BodyPath(str(value.source))
         return value
 
@@ -196,14 +196,16 @@ class MethodDefinition(Part):
     def later_path(self) -> Template | None:
         """The path of every page after the first; None where that is as the first's (§8, 21)."""
         path = self.pagination_path
-        return path if path is not None and path.source and _is_address(path) else None
+        return path if path is not None and path.source and _is_path_template(path) else None
 
     @property
     def cursor_root(self) -> BodyPath | None:
         """Where in the body cursors are looked up; None for the whole."""
         path = self.pagination_path
         return (
-            BodyPath(str(path.source)) if path is not None and path.source and not _is_address(path) else None
+            BodyPath(str(path.source))
+            if path is not None and path.source and not _is_path_template(path)
+            else None
         )
 
     @field_validator("method", mode="before")

@@ -46,8 +46,8 @@ class ObjectMapping:
 
     def __init__(self, source: Mapping[str, object]) -> None:
         self.source: Final = source
-        self._root: Final = _compile(source, "")
-        self._leaves: Final = tuple(_expressions(self._root))
+        self._root: Final = _compile_node(source, "")
+        self._leaves: Final = tuple(_iterate_expressions(self._root))
         self.names: Final = frozenset(name for leaf in self._leaves for name in leaf.names)
 
     def reads_path(self, *names: str) -> bool:
@@ -76,7 +76,7 @@ class ObjectMapping:
         def value(node: _Node) -> object:
             if isinstance(node, Expression):
                 return node.evaluate(input, bindings, limits=limits, services=services)
-            return _filled(node, value)
+            return _fill(node, value)
 
         return value(self._root)
 
@@ -94,12 +94,12 @@ class ObjectMapping:
         }
 
         def value(node: _Node) -> object:
-            return values[id(node)] if isinstance(node, Expression) else _filled(node, value)
+            return values[id(node)] if isinstance(node, Expression) else _fill(node, value)
 
         return value(self._root)
 
 
-def _filled(node: _Literal | dict[str, _Node] | list[_Node], value: Callable[[_Node], object]) -> object:
+def _fill(node: _Literal | dict[str, _Node] | list[_Node], value: Callable[[_Node], object]) -> object:
     if isinstance(node, _Literal):
         return node.value
     if isinstance(node, list):
@@ -109,7 +109,7 @@ def _filled(node: _Literal | dict[str, _Node] | list[_Node], value: Callable[[_N
     return {key: item for key, item in entries if item is not UNDEFINED}
 
 
-def _compile(value: object, path: str) -> _Node:
+def _compile_node(value: object, path: str) -> _Node:
     if isinstance(value, str):
         if not value.strip():
             return _Literal(UNDEFINED)
@@ -120,18 +120,22 @@ def _compile(value: object, path: str) -> _Node:
     if isinstance(value, Mapping):
         if set(value) == {LITERAL_KEY}:
             return _Literal(value[LITERAL_KEY])
-        return {key: _compile(item, f"{path}.{key}" if path else str(key)) for key, item in value.items()}
+        return {
+            key: _compile_node(item, f"{path}.{key}" if path else str(key)) for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [_compile(item, f"{path}.{index}" if path else str(index)) for index, item in enumerate(value)]
+        return [
+            _compile_node(item, f"{path}.{index}" if path else str(index)) for index, item in enumerate(value)
+        ]
     return _Literal(value)
 
 
-def _expressions(node: _Node) -> Iterator[Expression]:
+def _iterate_expressions(node: _Node) -> Iterator[Expression]:
     if isinstance(node, Expression):
         yield node
     elif isinstance(node, dict):
         for item in node.values():
-            yield from _expressions(item)
+            yield from _iterate_expressions(item)
     elif isinstance(node, list):
         for item in node:
-            yield from _expressions(item)
+            yield from _iterate_expressions(item)

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, Tag
 
 from isthmus.definitions.body_path import BodyPathField, OptionalBodyPath
-from isthmus.definitions.field_types import OptionalExpr, Part
-from isthmus.definitions.tagged_unions import by_key
+from isthmus.definitions.field_types import DefinitionModel, OptionalExpr
+from isthmus.definitions.tagged_unions import discriminate_by_key
 
 __all__ = [
     "CursorConfig",
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-class _Sized(Part):
+class _Sized(DefinitionModel):
     max_limit: int | None = Field(
         default=None, ge=1, description="The most records a page may ask for; clamps `limit`."
     )
@@ -86,7 +86,7 @@ class OffsetConfig(_Sized):
     )
 
 
-class RangeConfig(Part):
+class RangeConfig(DefinitionModel):
     """`Range` and `Content-Range` headers."""
 
     range_unit: str = Field(default="items", min_length=1, description="Unit in the `Range` header.")
@@ -94,7 +94,7 @@ class RangeConfig(Part):
     max_limit: int | None = Field(default=None, ge=1, description="The most records a page may ask for.")
 
 
-class DynamicConfig(Part):
+class DynamicConfig(DefinitionModel):
     """Values that expressions compute and that go into the next request."""
 
     get_initial_pagination_values_expression: OptionalExpr = Field(
@@ -110,42 +110,42 @@ class DynamicConfig(Part):
     )
 
 
-class PagePagination(Part):
+class PagePagination(DefinitionModel):
     """Numbered pages."""
 
     format: Literal["page"] = Field(default="page", description="Name of the format.")
     config: PageConfig = Field(default=PageConfig(), description="Its parameters.")
 
 
-class CursorPagination(Part):
+class CursorPagination(DefinitionModel):
     """A cursor in the response."""
 
     format: Literal["cursor"] = Field(default="cursor", description="Name of the format.")
     config: CursorConfig = Field(description="Its parameters.")
 
 
-class LinkHeaderPagination(Part):
+class LinkHeaderPagination(DefinitionModel):
     """A `Link` header in the response."""
 
     format: Literal["link_header"] = Field(default="link_header", description="Name of the format.")
     config: LinkHeaderConfig = Field(default=LinkHeaderConfig(), description="Its parameters.")
 
 
-class OffsetPagination(Part):
+class OffsetPagination(DefinitionModel):
     """A start index."""
 
     format: Literal["offset"] = Field(default="offset", description="Name of the format.")
     config: OffsetConfig = Field(default=OffsetConfig(), description="Its parameters.")
 
 
-class RangePagination(Part):
+class RangePagination(DefinitionModel):
     """Range headers."""
 
     format: Literal["range"] = Field(default="range", description="Name of the format.")
     config: RangeConfig = Field(default=RangeConfig(), description="Its parameters.")
 
 
-class DynamicPagination(Part):
+class DynamicPagination(DefinitionModel):
     """Computed by expressions."""
 
     format: Literal["dynamic"] = Field(default="dynamic", description="Name of the format.")
@@ -159,5 +159,5 @@ Pagination = Annotated[
     | Annotated[OffsetPagination, Tag("offset")]
     | Annotated[RangePagination, Tag("range")]
     | Annotated[DynamicPagination, Tag("dynamic")],
-    by_key("format", ("page", "cursor", "link_header", "offset", "range", "dynamic")),
+    discriminate_by_key("format", ("page", "cursor", "link_header", "offset", "range", "dynamic")),
 ]

@@ -8,24 +8,24 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-__all__ = ["record_validator", "wrong_in"]
+__all__ = ["find_violations", "make_record_validator"]
 
 _FORMATS: Final = FormatChecker(formats=())
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 @_FORMATS.checks("date-time")
-def _is_moment(value: object) -> bool:
+def _is_timestamp(value: object) -> bool:
     """UTC with milliseconds, as records have it."""
-    return not isinstance(value, str) or _MOMENT.fullmatch(value) is not None
+    return not isinstance(value, str) or _TIMESTAMP.fullmatch(value) is not None
 
 
-def record_validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+def make_record_validator(schema: Mapping[str, Any]) -> Draft202012Validator:
     """`schema`: JSON Schema 2020-12; of formats, date-time is checked."""
     return Draft202012Validator(schema, format_checker=_FORMATS)
 
 
-def wrong_in(record: Any, validator: Draft202012Validator) -> Iterator[str]:
+def find_violations(record: Any, validator: Draft202012Validator) -> Iterator[str]:
     """`$.path: message` for each thing that the schema has against the record."""
     for error in validator.iter_errors(record):
         yield f"{error.json_path}: {error.message}"

@@ -25,10 +25,10 @@ from isthmus.definitions.file_models import (
     ModelFile,
 )
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.definitions.json_schema import json_schema
+from isthmus.definitions.json_schema import make_json_schema
 from isthmus.definitions.mapping import MappingConfig
 
-__all__ = ["render"]
+__all__ = ["render_page"]
 
 Schema = dict[str, Any]
 
@@ -69,55 +69,55 @@ read, and reported by `isthmus integrations validate`.
 """
 
 
-def render() -> str:
+def render_page() -> str:
     """The page, ending in a newline."""
     seen: set[str] = set()
     parts = [_INTRODUCTION]
     for title, text, models in _PARTS:
         parts.append(f"## {title}\n\n{text}\n")
         for model in models:
-            parts.extend(_sections(model, seen))
-    parts.append(_not_yet())
+            parts.extend(_render_sections(model, seen))
+    parts.append(_render_unsupported())
     return "\n".join(parts)
 
 
-def _sections(model: type[BaseModel], seen: set[str]) -> Iterator[str]:
+def _render_sections(model: type[BaseModel], seen: set[str]) -> Iterator[str]:
     """The model's section, then that of each thing it refers to with what that refers to; each once."""
-    schema = json_schema(model)
+    schema = make_json_schema(model)
     definitions: dict[str, Schema] = schema.get("$defs", {})
 
     def below(name: str, section: Schema) -> Iterator[str]:
         if name in seen or name == "JsonValue":
             return
         seen.add(name)
-        yield _section(name, _object_of(section))
-        for reference in _references(section):
+        yield _render_section(name, _find_object_form(section))
+        for reference in _find_references(section):
             yield from below(reference, definitions[reference])
 
     return below(model.__name__, schema)
 
 
-def _object_of(schema: Schema) -> Schema:
+def _find_object_form(schema: Schema) -> Schema:
     """The object form of a definition that also has a short form."""
     forms = schema.get("anyOf")
     return schema if forms is None else next(form for form in forms if form.get("type") == "object")
 
 
-def _references(value: Any) -> Iterator[str]:
+def _find_references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         target = value.get("$ref")
         if isinstance(target, str):
             yield target.rpartition("/")[2]
         for key, item in value.items():
             if key != "$defs":
-                yield from _references(item)
+                yield from _find_references(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _references(item)
+            yield from _find_references(item)
 
 
-def _section(name: str, schema: Schema) -> str:
-    lines = [f"### {_title(name)}", ""]
+def _render_section(name: str, schema: Schema) -> str:
+    lines = [f"### {_make_title(name)}", ""]
     description = " ".join(str(schema.get("description", "")).split())
     if description:
         lines += [description, ""]
@@ -125,18 +125,18 @@ def _section(name: str, schema: Schema) -> str:
     if properties:
         required = schema.get("required", [])
         lines += ["| field | kind | default | meaning |", "| --- | --- | --- | --- |"]
-        lines += [_row(key, field, key in required) for key, field in properties.items()]
+        lines += [_render_row(key, field, key in required) for key, field in properties.items()]
         lines.append("")
     return "\n".join(lines)
 
 
-def _row(key: str, field: Schema, required: bool) -> str:
-    default = "required" if required else _default(field.get("default"))
+def _render_row(key: str, field: Schema, required: bool) -> str:
+    default = "required" if required else _describe_default(field.get("default"))
     meaning = " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
-    return f"| `{key}` | {_kind(field)} | {default} | {meaning} |"
+    return f"| `{key}` | {_describe_kind(field)} | {default} | {meaning} |"
 
 
-def _default(value: Any) -> str:
+def _describe_default(value: Any) -> str:
     if value is None or value in ({}, [], ""):
         return ""
     if isinstance(value, dict | list):
@@ -144,54 +144,54 @@ def _default(value: Any) -> str:
     return f"`{json.dumps(value)}`"
 
 
-def _title(name: str) -> str:
+def _make_title(name: str) -> str:
     """`OAuth2Config` -> `OAuth2 config`."""
     words = re.findall(r"OAuth[0-9]?|[A-Z]+(?![a-z])|[A-Z][a-z0-9]*", name)
     return " ".join([words[0], *(word if word.startswith("OAuth") else word.lower() for word in words[1:])])
 
 
-def _link(target: str) -> str:
+def _make_link(target: str) -> str:
     name = target.rpartition("/")[2]
     if name == "JsonValue":
         return "any JSON"
-    title = _title(name)
+    title = _make_title(name)
     return f"[{title}](#{title.lower().replace(' ', '-')})"
 
 
-def _kind(field: Schema) -> str:
+def _describe_kind(field: Schema) -> str:
     for forms in ("anyOf", "oneOf"):
         if forms in field:
-            kinds = (_kind(form) for form in field[forms] if form.get("type") != "null")
+            kinds = (_describe_kind(form) for form in field[forms] if form.get("type") != "null")
             return " or ".join(dict.fromkeys(kinds))
     if "$ref" in field:
-        return _link(field["$ref"])
+        return _make_link(field["$ref"])
     if "const" in field:
         return f"`{field['const']}`"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
-    return _plain_kind(field)
+    return _describe_plain_kind(field)
 
 
-def _plain_kind(field: Schema) -> str:
+def _describe_plain_kind(field: Schema) -> str:
     named = {"jsonata": "JSONata", "template": "template", "path": "path"}.get(field.get("format", ""))
     if named:
         return named
     kind = field.get("type")
     if kind == "array":
-        return f"list of {_kind(field.get('items', {}))}"
+        return f"list of {_describe_kind(field.get('items', {}))}"
     if kind == "object" and "properties" in field and "title" in field:
         return f"`{field['title']}`"
     if kind == "object" and "properties" in field:
         return "a map of them by format"
     if kind == "object":
         below = field.get("additionalProperties")
-        return f"map of {_kind(below)}" if isinstance(below, dict) and below else "object"
+        return f"map of {_describe_kind(below)}" if isinstance(below, dict) and below else "object"
     return {"string": "text", "boolean": "true or false", "integer": "whole number", "number": "number"}.get(
         str(kind), "any JSON"
     )
 
 
-def _not_yet() -> str:
+def _render_unsupported() -> str:
     lines = [
         "## Not carried out yet",
         "",
@@ -204,4 +204,4 @@ def _not_yet() -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(render(), encoding="utf-8")
+    Path(sys.argv[1]).write_text(render_page(), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["example_of"]
+__all__ = ["make_example"]
 
 _BY_FORMAT: Final = {
     "date-time": "2024-05-17T09:30:00.000Z",
@@ -28,10 +28,10 @@ _BY_NAME: Final = {
     "currency": "EUR",
     "description": "An example.",
 }
-_MOST_DEEP: Final = 8
+_MAX_DEPTH: Final = 8
 
 
-def example_of(schema: Any, name: str = "", depth: int = 0) -> Any:
+def make_example(schema: Any, name: str = "", depth: int = 0) -> Any:
     """A value that is valid by the schema, where the schema says what is valid by these keywords: `type`,
     `properties`, `items`, `enum`, `const`, `minimum`, and lengths. `name`: of the property it is a value of.
 
@@ -48,11 +48,11 @@ def example_of(schema: Any, name: str = "", depth: int = 0) -> Any:
             return schema[key][0]
     for key in ("allOf", "anyOf", "oneOf"):
         if isinstance(schema.get(key), list) and schema[key] and "type" not in schema:
-            return example_of(schema[key][0], name, depth)
-    return _made(schema, _kind(schema), name, depth)
+            return make_example(schema[key][0], name, depth)
+    return _make_value(schema, _choose_type(schema), name, depth)
 
 
-def _kind(schema: Mapping[str, Any]) -> Any:
+def _choose_type(schema: Mapping[str, Any]) -> Any:
     """The first type that says something: null is last."""
     kinds = schema.get("type")
     if isinstance(kinds, list):
@@ -60,22 +60,22 @@ def _kind(schema: Mapping[str, Any]) -> Any:
     return kinds or ("object" if "properties" in schema else None)
 
 
-def _made(schema: Mapping[str, Any], kind: Any, name: str, depth: int) -> Any:
+def _make_value(schema: Mapping[str, Any], kind: Any, name: str, depth: int) -> Any:
     if kind == "object":
-        parts = schema.get("properties") if depth < _MOST_DEEP else None
+        parts = schema.get("properties") if depth < _MAX_DEPTH else None
         shown = parts.items() if isinstance(parts, Mapping) else ()
-        return {key: example_of(part, key, depth + 1) for key, part in shown}
+        return {key: make_example(part, key, depth + 1) for key, part in shown}
     if kind == "array":
         items = schema.get("items")
-        return [example_of(items, name, depth + 1)] if isinstance(items, Mapping) else []
+        return [make_example(items, name, depth + 1)] if isinstance(items, Mapping) else []
     if kind in ("integer", "number"):
         return schema.get("minimum", 1)
     if kind == "boolean":
         return True
-    return _text(schema, name) if kind == "string" else None
+    return _make_text(schema, name) if kind == "string" else None
 
 
-def _text(schema: Mapping[str, Any], name: str) -> str:
+def _make_text(schema: Mapping[str, Any], name: str) -> str:
     text = _BY_FORMAT.get(schema.get("format", "")) or _BY_NAME.get(name) or name.replace("_", " ") or "text"
     longest, shortest = schema.get("maxLength"), schema.get("minLength", 0)
     cut = text[:longest] if isinstance(longest, int) else text

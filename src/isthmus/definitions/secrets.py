@@ -15,12 +15,12 @@ from isthmus.expressions.placeholders import find_placeholders
 __all__ = [
     "MASK",
     "PROTECTED_CONTEXT_PATHS",
+    "find_secret_paths",
     "is_secret_name",
     "join_masked",
     "join_secrets",
     "mask_secrets",
     "replace_config",
-    "secret_paths",
     "split_context",
     "split_paths",
     "split_secrets",
@@ -59,17 +59,17 @@ _SECRET_NAME: Final = re.compile(
 )
 
 
-def secret_paths(config: Mapping[str, Any]) -> frozenset[Path]:
+def find_secret_paths(config: Mapping[str, Any]) -> frozenset[Path]:
     """The secret leaves that a config holds.
 
     They are: client secrets; `secret_environment_variables`; and what is written out literally, without a
     placeholder, where an authorization or a signature holds its key, or under a name like `Authorization`,
     `Cookie`, `X-Api-Key` or `access_token` in headers and queries.
     """
-    return frozenset(_secret_paths(config))
+    return frozenset(_iterate_secret_paths(config))
 
 
-def _secret_paths(config: Mapping[str, Any]) -> Iterator[Path]:
+def _iterate_secret_paths(config: Mapping[str, Any]) -> Iterator[Path]:
     variables = config.get("secret_environment_variables")
     if isinstance(variables, Mapping):
         yield from (("secret_environment_variables", str(name)) for name in variables)
@@ -77,52 +77,52 @@ def _secret_paths(config: Mapping[str, Any]) -> Iterator[Path]:
     if isinstance(credentials, Mapping):
         for prefix in ((), *((str(name),) for name in credentials)):
             path = ("credentials", *prefix, *_OAUTH_APP)
-            if _at(config, path) is not None:
+            if _get_at(config, path) is not None:
                 yield path
-    yield from _literals(config, ("authorization",), _AUTHORIZATION)
-    yield from _literals(config, ("webhook", "signature_verification"), _SIGNATURE)
-    yield from _entries(config, ())
+    yield from _iterate_literals(config, ("authorization",), _AUTHORIZATION)
+    yield from _iterate_literals(config, ("webhook", "signature_verification"), _SIGNATURE)
+    yield from _iterate_secret_entries(config, ())
     resources = config.get("resources")
     for resource, methods in resources.items() if isinstance(resources, Mapping) else ():
         for method in methods if isinstance(methods, Mapping) else ():
             path = ("resources", resource, method)
-            yield from _literals(config, (*path, "authorization"), _AUTHORIZATION)
-            yield from _entries(config, path)
+            yield from _iterate_literals(config, (*path, "authorization"), _AUTHORIZATION)
+            yield from _iterate_secret_entries(config, path)
 
 
-def _entries(config: Mapping[str, Any], prefix: Path) -> Iterator[Path]:
+def _iterate_secret_entries(config: Mapping[str, Any], prefix: Path) -> Iterator[Path]:
     for field in _ENTRIES:
-        entries = _at(config, (*prefix, field))
+        entries = _get_at(config, (*prefix, field))
         if isinstance(entries, Mapping):
-            yield from _named(entries, (*prefix, field), is_secret=False)
+            yield from _iterate_named_secrets(entries, (*prefix, field), is_secret=False)
 
 
-def _named(entries: Mapping[str, Any], path: Path, *, is_secret: bool) -> Iterator[Path]:
+def _iterate_named_secrets(entries: Mapping[str, Any], path: Path, *, is_secret: bool) -> Iterator[Path]:
     for name, value in entries.items():
         secret = is_secret or is_secret_name(name)
         if isinstance(value, Mapping):
-            yield from _named(value, (*path, name), is_secret=secret)
-        elif secret and _is_written_out(value):
+            yield from _iterate_named_secrets(value, (*path, name), is_secret=secret)
+        elif secret and _is_literal(value):
             yield (*path, name)
 
 
-def _is_written_out(value: Any) -> bool:
+def _is_literal(value: Any) -> bool:
     """A text or a number that is no template; of an array, any."""
     if isinstance(value, list):
-        return any(map(_is_written_out, value))
+        return any(map(_is_literal, value))
     if isinstance(value, str):
         return bool(value) and not any(find_placeholders(value))
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _literals(config: Mapping[str, Any], prefix: Path, leaves: tuple[Path, ...]) -> Iterator[Path]:
+def _iterate_literals(config: Mapping[str, Any], prefix: Path, leaves: tuple[Path, ...]) -> Iterator[Path]:
     for leaf in leaves:
-        value = _at(config, (*prefix, *leaf))
+        value = _get_at(config, (*prefix, *leaf))
         if isinstance(value, str) and value and not any(find_placeholders(value)):
             yield (*prefix, *leaf)
 
 
-def _at(value: Any, path: Path) -> Any:
+def _get_at(value: Any, path: Path) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
@@ -130,7 +130,7 @@ def _at(value: Any, path: Path) -> Any:
 
 def split_secrets(config: Mapping[str, Any]) -> tuple[Json, Json]:
     """`(plain, secrets)`; objects that only held secrets are left out of `plain`."""
-    return split_paths(config, secret_paths(config))
+    return split_paths(config, find_secret_paths(config))
 
 
 def mask_secrets(config: Mapping[str, Any]) -> Json:
@@ -152,11 +152,11 @@ def join_secrets(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
 
 def join_masked(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
     """As `join_secrets`, with a mask for each secret."""
-    return join_secrets(plain, _masked(secrets))
+    return join_secrets(plain, _mask_all(secrets))
 
 
-def _masked(secrets: Mapping[str, Any]) -> Json:
-    return {key: _masked(value) if isinstance(value, Mapping) else MASK for key, value in secrets.items()}
+def _mask_all(secrets: Mapping[str, Any]) -> Json:
+    return {key: _mask_all(value) if isinstance(value, Mapping) else MASK for key, value in secrets.items()}
 
 
 def is_secret_name(name: str) -> bool:
@@ -200,10 +200,10 @@ def replace_config(plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Ma
     removes one; `{}`, for the whole or for an object, clears all below it. Among headers and parameters null
     stays, since there it means that the request has none; and `format` is a name like any other.
     """
-    return _replaced(plain, secrets, new, are_entries=False)
+    return _replace(plain, secrets, new, are_entries=False)
 
 
-def _replaced(
+def _replace(
     plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Mapping[str, Any], *, are_entries: bool
 ) -> Json:
     if not new:
@@ -220,10 +220,10 @@ def _replaced(
             visible = plain.get(key)
             before = visible if isinstance(visible, Mapping) else {}
             below = are_entries or key in _ENTRIES
-            if below or _same_kind(before, new[key]):
-                result[key] = _replaced(before, secret, new[key], are_entries=below)
+            if below or _has_same_format(before, new[key]):
+                result[key] = _replace(before, secret, new[key], are_entries=below)
     return result
 
 
-def _same_kind(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def _has_same_format(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return "format" not in before or after.get("format", before["format"]) == before["format"]

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from pydantic import Discriminator
 
-__all__ = ["by_key", "by_shape", "tag_of"]
+__all__ = ["discriminate_by_key", "discriminate_by_shape", "parse_tag_error"]
 
 _KEYED: Final = re.compile(r"must be an object whose `(?P<key>\w+)` is one of (?P<choices>.+)")
 
 
-def by_key(key: str, allowed: tuple[str, ...], *, default: str | None = None) -> Discriminator:
+def discriminate_by_key(key: str, allowed: tuple[str, ...], *, default: str | None = None) -> Discriminator:
     """The branch is the value of `key` (`default` where it is absent); the tags are `allowed`."""
 
     def tag(value: Any) -> str | None:
@@ -28,7 +28,7 @@ def by_key(key: str, allowed: tuple[str, ...], *, default: str | None = None) ->
     )
 
 
-def tag_of(message: str, value: Any) -> tuple[Any, list[str]]:
+def parse_tag_error(message: str, value: Any) -> tuple[Any, list[str]]:
     """From an error of `by_key`: the tag that `value` has, and the known ones. (A `Discriminator` must be
     hashable, so that its error carries no context but its message.)"""
     found = _KEYED.fullmatch(message)
@@ -37,6 +37,6 @@ def tag_of(message: str, value: Any) -> tuple[Any, list[str]]:
     return value.get(found["key"]), found["choices"].split(", ")
 
 
-def by_shape(tag: Callable[[Any], str | None], message: str) -> Discriminator:
+def discriminate_by_shape(tag: Callable[[Any], str | None], message: str) -> Discriminator:
     """The branch is told from the value's shape; None where it has no legal one."""
     return Discriminator(tag, custom_error_type="shape", custom_error_message=message)

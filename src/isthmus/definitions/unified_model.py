@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import Field, field_validator
 
-from isthmus.definitions.field_types import Expr, JsonObject, Part
+from isthmus.definitions.field_types import DefinitionModel, Expr, JsonObject
 
 __all__ = [
     "RESERVED_MODEL_NAMES",
@@ -21,7 +21,7 @@ RESERVED_MODEL_NAMES: Final = frozenset({"meta"})
 RESERVED_RESOURCE_NAMES: Final = frozenset({"meta"})
 
 
-class UnifiedResource(Part):
+class UnifiedResource(DefinitionModel):
     """One resource of a model."""
 
     record_schema: JsonObject = Field(
@@ -44,7 +44,7 @@ class UnifiedResource(Part):
     docs_url: str | None = Field(default=None, description="Link shown in capabilities.")
 
 
-class UnifiedModelDefinition(Part):
+class UnifiedModelDefinition(DefinitionModel):
     """A model's row, without its ids and times."""
 
     name: str = Field(

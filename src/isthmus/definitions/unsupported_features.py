@@ -17,15 +17,15 @@ from isthmus.errors import failure
 
 __all__ = [
     "INACTIVE_BLOCKS",
-    "mapping_not_executed",
-    "not_executed",
-    "refuse",
+    "find_inactive_blocks",
+    "find_unsupported_steps",
+    "refuse_errors",
 ]
 
 INACTIVE_BLOCKS: Final = {"webhook": "inbound webhooks are not taken yet"}
 
 
-def not_executed(config: IntegrationConfig) -> list[Finding]:
+def find_inactive_blocks(config: IntegrationConfig) -> list[Finding]:
     """Infos for blocks that are stored and not active yet."""
     return [
         Finding(severity="info", section=field, source="execution", path=field, message=message)
@@ -34,7 +34,7 @@ def not_executed(config: IntegrationConfig) -> list[Finding]:
     ]
 
 
-def mapping_not_executed(mapping: MappingConfig) -> list[Finding]:
+def find_unsupported_steps(mapping: MappingConfig) -> list[Finding]:
     """Errors for steps of a mapping that nothing could carry out: a form waits for a person."""
     return [
         Finding(
@@ -51,7 +51,7 @@ def mapping_not_executed(mapping: MappingConfig) -> list[Finding]:
     ]
 
 
-def refuse(findings: list[Finding], *, source: str, prefix: str = "") -> None:
+def refuse_errors(findings: list[Finding], *, source: str, prefix: str = "") -> None:
     """Raises DefinitionInvalid if any of the findings is an error."""
     failures = [
         failure(".".join(part for part in (prefix, item.path) if part), item.message, "not_executed")

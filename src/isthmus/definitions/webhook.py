@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
 
-from isthmus.definitions.field_types import OptionalExpr, Part, TextTemplate
-from isthmus.definitions.tagged_unions import by_key
+from isthmus.definitions.field_types import DefinitionModel, OptionalExpr, TextTemplate
+from isthmus.definitions.tagged_unions import discriminate_by_key
 
 __all__ = [
     "BasicSignature",
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-class _Routed(Part):
+class _Routed(DefinitionModel):
     context_lookup_field_name: str | None = Field(
         default=None, description="Context field that tells the account where the URL names none."
     )
@@ -82,28 +82,28 @@ class ClerkSignatureConfig(_Routed):
     secret: TextTemplate = Field(repr=False, description="Key, with its `whsec_`.")
 
 
-class HmacSignature(Part):
+class HmacSignature(DefinitionModel):
     """A keyed digest."""
 
     format: Literal["hmac"] = Field(default="hmac", description="Name of the format.")
     config: HmacSignatureConfig = Field(description="What is signed, and how.")
 
 
-class BasicSignature(Part):
+class BasicSignature(DefinitionModel):
     """A Basic header."""
 
     format: Literal["basic"] = Field(default="basic", description="Name of the format.")
     config: BasicSignatureConfig = Field(description="What the header has to hold.")
 
 
-class JwtSignature(Part):
+class JwtSignature(DefinitionModel):
     """A signed token."""
 
     format: Literal["jwt"] = Field(default="jwt", description="Name of the format.")
     config: JwtSignatureConfig = Field(description="How the token is verified.")
 
 
-class ClerkSignature(Part):
+class ClerkSignature(DefinitionModel):
     """The Svix scheme."""
 
     format: Literal["clerk"] = Field(default="clerk", description="Name of the format.")
@@ -115,11 +115,11 @@ SignatureVerification = Annotated[
     | Annotated[BasicSignature, Tag("basic")]
     | Annotated[JwtSignature, Tag("jwt")]
     | Annotated[ClerkSignature, Tag("clerk")],
-    by_key("format", ("hmac", "basic", "jwt", "clerk")),
+    discriminate_by_key("format", ("hmac", "basic", "jwt", "clerk")),
 ]
 
 
-class Webhook(Part):
+class Webhook(DefinitionModel):
     """Expressions see the inbound request `{body, headers, query, method, path, rawBody}` as their root."""
 
     handle_verification: OptionalExpr = Field(

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-__all__ = ["Document", "Unreadable", "parse", "read"]
+__all__ = ["Document", "Unreadable", "parse_document", "read_document"]
 
 _MAX_DEPTH: Final = 200
 _MAX_DIGITS: Final = 4_000
@@ -43,7 +43,7 @@ class Document:
     lines: Mapping[str, int] = field(default_factory=dict)
     texts: Mapping[str, int] = field(default_factory=dict)
 
-    def line(self, path: str) -> int | None:
+    def find_line(self, path: str) -> int | None:
         """The line of the path, or of the nearest object around it that stands in the document."""
         names = path.split(".") if path else []
         while names:
@@ -53,10 +53,10 @@ class Document:
             names.pop()
         return self.lines.get("")
 
-    def line_of_text(self, path: str, text: str, position: int) -> int | None:
+    def find_line_of_text(self, path: str, text: str, position: int) -> int | None:
         """The line of a position inside a scalar's text; exact for block scalars and plain one-liners."""
         start = self.texts.get(path)
-        return self.line(path) if start is None else start + text.count("\n", 0, position)
+        return self.find_line(path) if start is None else start + text.count("\n", 0, position)
 
 
 class _Loader(yaml.CSafeLoader):
@@ -78,7 +78,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read(path: Path) -> Document:
+def read_document(path: Path) -> Document:
     """Raises Unreadable for a file that is absent, not UTF-8, or not YAML or JSON by its suffix."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -86,10 +86,10 @@ def read(path: Path) -> Document:
         raise Unreadable("is not UTF-8 text") from error
     except OSError as error:
         raise Unreadable(error.strerror or "cannot be read") from error
-    return parse(text, is_json=path.suffix == ".json")
+    return parse_document(text, is_json=path.suffix == ".json")
 
 
-def parse(text: str, *, is_json: bool = False) -> Document:
+def parse_document(text: str, *, is_json: bool = False) -> Document:
     """Raises Unreadable."""
     if is_json:
         try:
@@ -112,7 +112,7 @@ def parse(text: str, *, is_json: bool = False) -> Document:
     if node is None:
         raise Unreadable("is empty")
     reader = _Reader()
-    reader.lines[""] = _line(node)
+    reader.lines[""] = _find_line_of_node(node)
     return Document(reader.value(node, ""), reader.lines, reader.texts)
 
 
@@ -127,38 +127,38 @@ class _Reader:
     def value(self, node: yaml.Node, path: str, depth: int = 0) -> Any:
         self._values += 1
         if depth > _MAX_DEPTH or self._values > _MAX_VALUES:
-            raise Unreadable("is nested too deeply or too large", _line(node))
+            raise Unreadable("is nested too deeply or too large", _find_line_of_node(node))
         if isinstance(node, yaml.MappingNode):
             return self._object(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
             return [self._below(item, item, path, str(index), depth) for index, item in enumerate(node.value)]
         if not isinstance(node, yaml.ScalarNode):
-            raise Unreadable("has a value that is neither object, array nor scalar", _line(node))
-        self.texts[path] = _line(node) + (1 if node.style in ("|", ">") else 0)
-        return _scalar(node)
+            raise Unreadable("has a value that is neither object, array nor scalar", _find_line_of_node(node))
+        self.texts[path] = _find_line_of_node(node) + (1 if node.style in ("|", ">") else 0)
+        return _parse_scalar(node)
 
     def _object(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, item in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise Unreadable("has a key that is not text", _line(key_node))
+                raise Unreadable("has a key that is not text", _find_line_of_node(key_node))
             key = str(key_node.value)
             if key in result:
-                raise Unreadable(f"has the key {key} twice in one object", _line(key_node))
+                raise Unreadable(f"has the key {key} twice in one object", _find_line_of_node(key_node))
             result[key] = self._below(key_node, item, path, key, depth)
         return result
 
     def _below(self, place: yaml.Node, node: yaml.Node, path: str, name: str, depth: int) -> Any:
         below = f"{path}.{name}" if path else name
-        self.lines[below] = _line(place)
+        self.lines[below] = _find_line_of_node(place)
         return self.value(node, below, depth + 1)
 
 
-def _line(node: yaml.Node) -> int:
+def _find_line_of_node(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _scalar(node: yaml.Node) -> Any:
+def _parse_scalar(node: yaml.Node) -> Any:
     text = str(node.value)
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     if kind == "null":
@@ -171,4 +171,6 @@ def _scalar(node: yaml.Node) -> Any:
         return float(text)
     if kind == "str":
         return text
-    raise Unreadable(f"has a value of the type {node.tag}, which JSON does not know", _line(node))
+    raise Unreadable(
+        f"has a value of the type {node.tag}, which JSON does not know", _find_line_of_node(node)
+    )

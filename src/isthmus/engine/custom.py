@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
-from isthmus.definitions.findings import unknown_keys
+from isthmus.definitions.findings import find_unknown_keys
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.methods import MethodDefinition
@@ -169,7 +169,7 @@ def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) 
     # Stored definitions may hold notes of their author, which callers copy: only misspelt keys are refused.
     misspelt = [
         failure(each.path, f"{each.message}; {each.fix}", "unknown_field")
-        for each in unknown_keys(definition, top="warn", path=METHOD_CONFIG)
+        for each in find_unknown_keys(definition, top="warn", path=METHOD_CONFIG)
         if each.fix is not None
     ]
     if misspelt:

@@ -92,7 +92,7 @@ class MethodPlan:
         return self._authorizations[credential_format]
 
     def _choose_authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
-        spec = self.config.authorization_of(self.definition, credential_format or "")
+        spec = self.config.choose_authorization(self.definition, credential_format or "")
         if credential_format == "oauth" and isinstance(spec, BearerAuthorization) and not spec.config.token:
             credential = self.config.credentials.get("oauth")
             if isinstance(credential, OAuth1Credential):
@@ -178,7 +178,7 @@ def _make_plan(
     own_query = definition.query if isinstance(definition.query, Mapping) else {}
     later = definition.later_path
     headers, removed = _merge_headers(config.headers, own_headers)
-    pages = config.pagination_of(definition)
+    pages = config.choose_pagination(definition)
     return MethodPlan(
         resource=resource,
         name=name,
@@ -192,12 +192,12 @@ def _make_plan(
         dynamic_headers=definition.headers if isinstance(definition.headers, Expression) else None,
         query=_merge_query(config.query, own_query),
         dynamic_query=definition.query if isinstance(definition.query, Expression) else None,
-        array_format=config.query_array_format_of(definition),
+        array_format=config.choose_query_array_format(definition),
         paginator=make_paginator(pages) if pages is not None and _may_list(name, definition) else None,
         later_path=None if later is None else PathTemplate(later, f"{where}.pagination_path"),
         cursor_root=definition.cursor_root,
         response_path=DataPath(definition.response_path) if definition.response_path else None,
-        error_expression=config.error_expression_of(definition),
+        error_expression=config.choose_error_expression(definition),
         streams=partial(should_stream, definition.api_response_format),
     )
 

@@ -15,18 +15,18 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from isthmus.errors import BadRequest, IsthmusError, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
-from isthmus.http.decoding import ACCEPTED, Decoder, decoder_for
+from isthmus.http.decoding import ACCEPTED, Decoder, make_decoder
 from isthmus.http.guard import Guard
 from isthmus.http.messages import HttpRequest, HttpResponse
-from isthmus.http.redirects import is_redirect, next_request
+from isthmus.http.redirects import is_redirect, make_next_request
 from isthmus.http.resolver import OwnThreadsResolver
 
 __all__ = ["HttpClient", "HttpLimits"]
 
 _USER_AGENT: Final = "Isthmus"
 _DENIED: Final = "address refused by the egress guard"
-_CHUNK: Final = 256 * 1024
-_OURS: Final = frozenset(
+_MAX_CHUNK: Final = 256 * 1024
+_CONNECTION_HEADERS: Final = frozenset(
     {
         "connection",
         "content-length",
@@ -41,7 +41,7 @@ _OURS: Final = frozenset(
 )
 """Headers that say where a message ends and what becomes of its connection. Connections are shared: a wrong
 length would make one account's body a part of another one's request."""
-_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class HttpClient:
                 return await self._follow(request, started)
         except TimeoutError as error:
             raise UpstreamTimeout(
-                f"{_host(request.url)} did not answer within {request.timeout_seconds:g} seconds."
+                f"{_parse_host(request.url)} did not answer within {request.timeout_seconds:g} seconds."
             ) from error
 
     async def _follow(self, request: HttpRequest, started: float) -> HttpResponse:
@@ -117,8 +117,10 @@ class HttpClient:
             if not (request.max_redirects and is_redirect(response.status, headers)):
                 return await self._finish(request, response, headers, started)
             response.close()
-            request = next_request(request, response.status, headers["location"])
-        raise UpstreamInvalid(f"{_host(request.url)} redirected more than {request.max_redirects} times.")
+            request = make_next_request(request, response.status, headers["location"])
+        raise UpstreamInvalid(
+            f"{_parse_host(request.url)} redirected more than {request.max_redirects} times."
+        )
 
     async def _open(self, request: HttpRequest) -> tuple[aiohttp.ClientResponse, dict[str, str]]:
         """The head of the answer to one request, no redirect followed."""
@@ -128,23 +130,25 @@ class HttpClient:
         except ValueError as error:
             raise UpstreamUnreachable("The provider's address is not a valid URL.") from error
         self._guard.check_target(scheme, host)
-        if url.raw_user is not None or not host or _is_too_long(host):
+        if url.raw_user is not None or not host or _is_too_long_for_dns(host):
             raise UpstreamUnreachable(f"The provider's address ({host or 'no host'}) is not a plain URL.")
         session = self._session or self._new_session()
         try:
             response = await session.request(
                 request.method,
                 url,
-                headers={**_sendable(request.headers, host), **_length(request)},
-                data=_measured(request),
+                headers={**_drop_connection_headers(request.headers, host), **_make_length_header(request)},
+                data=_check_body_length(request),
                 allow_redirects=False,
             )
         except aiohttp.ClientConnectorDNSError as error:
             raise UpstreamUnreachable(f"The name {host} cannot be resolved.") from error
         except aiohttp.ClientConnectorError as error:
             if _DENIED in str(error.os_error):
-                raise self._guard.denial(host) from error
-            raise UpstreamUnreachable(f"{host} cannot be connected to: {_reason(error)}.") from error
+                raise self._guard.denied_error(host) from error
+            raise UpstreamUnreachable(
+                f"{host} cannot be connected to: {_describe_connection_error(error)}."
+            ) from error
         except aiohttp.ConnectionTimeoutError as error:
             raise UpstreamUnreachable(
                 f"{host} did not accept a connection within {self._limits.connect_seconds:g} seconds."
@@ -159,10 +163,10 @@ class HttpClient:
             closed = UpstreamUnreachable(
                 f"{host} closed the connection without an answer.", may_have_arrived=True
             )
-            raise _from_the_body(error) or closed from error
+            raise _find_body_error(error) or closed from error
         except ValueError as error:
             raise BadRequest(f"The request to {host} has a header that cannot be sent: {error}") from error
-        return response, _headers(response)
+        return response, _read_headers(response)
 
     async def _finish(
         self,
@@ -174,7 +178,7 @@ class HttpClient:
         body, stream = b"", None
         try:
             encoding = headers.pop("content-encoding", None)
-            decoder = decoder_for(encoding) if encoding and request.method != "HEAD" else None
+            decoder = make_decoder(encoding) if encoding and request.method != "HEAD" else None
             if request.stream is not None and request.stream(response.status, headers):
                 stream = _Stream(response, decoder, request.timeout_seconds)
             else:
@@ -213,7 +217,7 @@ class HttpClient:
         except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as error:
             if isinstance(error, TimeoutError):
                 raise
-            raise _broke_off(response) from error
+            raise _broken_off_error(response) from error
         if decoder is not None:
             decoder.finish()
         return b"".join(parts)
@@ -255,7 +259,7 @@ class HttpClient:
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:
         """A socket for exactly the address that is judged here, so that no second look-up comes between."""
         family, kind, protocol, _, address = info
-        if not self._guard.permits(address[0]):
+        if not self._guard.is_permitted(address[0]):
             raise PermissionError(_DENIED)
         return socket.socket(family, kind, protocol)
 
@@ -274,14 +278,14 @@ class _Stream:
                     yield chunk
                     continue
                 # One piece of a compressed body may unpack a thousandfold: hand it on in bounded pieces.
-                for start in range(0, len(chunk), _CHUNK // 64):
-                    yield decoder.feed(chunk[start : start + _CHUNK // 64], 16 * 1024 * 1024)
+                for start in range(0, len(chunk), _MAX_CHUNK // 64):
+                    yield decoder.feed(chunk[start : start + _MAX_CHUNK // 64], 16 * 1024 * 1024)
             if decoder is not None:
                 decoder.finish()
         except TimeoutError as error:
             raise UpstreamTimeout(f"{self._response.url.raw_host} stopped sending its answer.") from error
         except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as error:
-            raise _broke_off(self._response) from error
+            raise _broken_off_error(self._response) from error
         finally:
             await self.close()
 
@@ -294,30 +298,30 @@ class _Stream:
         self._response.close()
 
 
-def _sendable(headers: Mapping[str, str], host: str) -> Mapping[str, str]:
+def _drop_connection_headers(headers: Mapping[str, str], host: str) -> Mapping[str, str]:
     """`headers` without those that only this client can know. Raises BadRequest for a name that is none."""
     for name in headers:
-        if not _NAME.fullmatch(name):
+        if not _HEADER_NAME.fullmatch(name):
             raise BadRequest(f"The request to {host} has a header that cannot be sent: {name!r} is no name.")
-    if _OURS.isdisjoint(map(str.lower, headers)):
+    if _CONNECTION_HEADERS.isdisjoint(map(str.lower, headers)):
         return headers
-    return {name: value for name, value in headers.items() if name.lower() not in _OURS}
+    return {name: value for name, value in headers.items() if name.lower() not in _CONNECTION_HEADERS}
 
 
-def _length(request: HttpRequest) -> dict[str, str]:
+def _make_length_header(request: HttpRequest) -> dict[str, str]:
     if request.body_length is None or isinstance(request.body, (bytes, type(None))):
         return {}
     return {"Content-Length": str(request.body_length)}
 
 
-def _measured(request: HttpRequest) -> bytes | AsyncIterator[bytes] | None:
+def _check_body_length(request: HttpRequest) -> bytes | AsyncIterator[bytes] | None:
     body, length = request.body, request.body_length
     if length is None or body is None or isinstance(body, bytes):
         return body
-    return _exactly(body, length)
+    return _yield_exactly(body, length)
 
 
-async def _exactly(body: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
+async def _yield_exactly(body: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
     """Fails before the connection could take what follows for a part of another request."""
     left = length
     async for chunk in body:
@@ -329,7 +333,7 @@ async def _exactly(body: AsyncIterator[bytes], length: int) -> AsyncIterator[byt
         raise BadRequest(f"The body is not of the length that was declared for it, {length} bytes.")
 
 
-def _from_the_body(error: BaseException) -> IsthmusError | None:
+def _find_body_error(error: BaseException) -> IsthmusError | None:
     """The error of whoever supplies a streamed body, which is no failure of the provider."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, IsthmusError):
@@ -337,11 +341,11 @@ def _from_the_body(error: BaseException) -> IsthmusError | None:
     return cause
 
 
-def _broke_off(response: aiohttp.ClientResponse) -> UpstreamInvalid:
+def _broken_off_error(response: aiohttp.ClientResponse) -> UpstreamInvalid:
     return UpstreamInvalid(f"The answer of {response.url.raw_host} broke off before its end.")
 
 
-def _reason(error: aiohttp.ClientConnectorError) -> str:
+def _describe_connection_error(error: aiohttp.ClientConnectorError) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "its TLS certificate is not valid"
     if isinstance(error, aiohttp.ClientConnectorSSLError):
@@ -349,7 +353,7 @@ def _reason(error: aiohttp.ClientConnectorError) -> str:
     return (error.os_error.strerror or "connection failed").lower()
 
 
-def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+def _read_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     pairs = [(name.lower(), value) for name, value in response.headers.items()]
     headers = dict(pairs)
     if len(headers) < len(pairs):
@@ -358,12 +362,12 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     return headers
 
 
-def _is_too_long(host: str) -> bool:
+def _is_too_long_for_dns(host: str) -> bool:
     """For a name in the DNS (RFC 1035 §2.3.4); a resolver would not say so in an orderly way."""
     return len(host) > 63 and (len(host) > 253 or max(map(len, host.split("."))) > 63)
 
 
-def _host(url: str) -> str:
+def _parse_host(url: str) -> str:
     try:
         return URL(url, encoded=True).raw_host or "The provider"
     except ValueError:

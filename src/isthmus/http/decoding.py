@@ -7,13 +7,13 @@ from typing import Final, Protocol
 
 from isthmus.errors import UpstreamInvalid
 
-__all__ = ["ACCEPTED", "Decoder", "decoder_for"]
+__all__ = ["ACCEPTED", "Decoder", "make_decoder"]
 
 ACCEPTED: Final = "gzip, deflate"
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
-_MOST_EMPTY_MEMBERS: Final = 100
-_PIECE: Final = 4 * 1024
+_MAX_EMPTY_MEMBERS: Final = 100
+_MAX_PIECE: Final = 4 * 1024
 
 
 class Decoder(Protocol):
@@ -44,7 +44,7 @@ class _Inflate:
                 if _is_at_end(engine):
                     break  # what follows deflate data belongs to nothing
                 # At its end a member copies what follows: each of many would copy all the rest.
-                piece = view[at : at + _PIECE] if self._members > 1 else view[at:]
+                piece = view[at : at + _MAX_PIECE] if self._members > 1 else view[at:]
                 unpacked = engine.decompress(piece, room + 1 - len(out))
                 out += unpacked
                 at += len(piece) - len(engine.unconsumed_tail or engine.unused_data)
@@ -63,7 +63,9 @@ class _Inflate:
         """The engine of the byte `first`. A gzip body may be several members after one another (RFC 1952
         §2.2); deflate data that ended stays ended."""
         if self._engine is None or (self._engine.eof and self._encoding == "gzip"):
-            self._engine = zlib.decompressobj(_GZIP) if self._encoding == "gzip" else _deflate_engine(first)
+            self._engine = (
+                zlib.decompressobj(_GZIP) if self._encoding == "gzip" else _make_deflate_engine(first)
+            )
             self._members += 1
             self._is_empty = True
         return self._engine
@@ -71,9 +73,9 @@ class _Inflate:
     def _count_member(self) -> None:
         """Empty members take time and no room, so the bound on what is unpacked does not bound them."""
         self._empty_members = self._empty_members + 1 if self._is_empty else 0
-        if self._empty_members > _MOST_EMPTY_MEMBERS:
+        if self._empty_members > _MAX_EMPTY_MEMBERS:
             raise UpstreamInvalid(
-                f"The provider's answer has more than {_MOST_EMPTY_MEMBERS} empty gzip members in a row."
+                f"The provider's answer has more than {_MAX_EMPTY_MEMBERS} empty gzip members in a row."
             )
 
 
@@ -81,12 +83,12 @@ def _is_at_end(engine: zlib._Decompress) -> bool:
     return engine.eof
 
 
-def _deflate_engine(first: int) -> zlib._Decompress:
+def _make_deflate_engine(first: int) -> zlib._Decompress:
     """Servers send both the zlib format (RFC 9110 §8.4.1.2) and bare deflate data under this name."""
     return zlib.decompressobj(zlib.MAX_WBITS if first & 0x0F == 8 else -zlib.MAX_WBITS)
 
 
-def decoder_for(encoding: str) -> Decoder | None:
+def make_decoder(encoding: str) -> Decoder | None:
     """The decoder of a `Content-Encoding`; None for none. Raises UpstreamInvalid for one not asked for."""
     name = encoding.strip().lower()
     if name in {"", "identity"}:

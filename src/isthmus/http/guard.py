@@ -41,7 +41,7 @@ _BLOCKED_4: Final = tuple(
 )
 _GLOBAL_6: Final = IPv6Network("2000::/3")
 _BLOCKED_6: Final = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "3fff::/20"))
-_REMEMBERED: Final = 4_096
+_MAX_CHECKED_NAMES: Final = 4_096
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = IPv6Network("::/96")
 
@@ -58,12 +58,12 @@ class Guard:
         )
         self._named: set[str] = set()
 
-    def check(self, host: str, ip: str) -> None:
+    def require_permitted(self, host: str, ip: str) -> None:
         """Raises EgressDenied where `ip`, the address of `host`, may not be connected to."""
-        if not self.permits(ip):
-            raise self.denial(host)
+        if not self.is_permitted(ip):
+            raise self.denied_error(host)
 
-    def permits(self, ip: str) -> bool:
+    def is_permitted(self, ip: str) -> bool:
         """Whether this address (textual, as a socket takes it; an IPv6 zone is ignored) may be reached."""
         try:
             address = ip_address(ip.partition("%")[0])
@@ -71,7 +71,7 @@ class Guard:
             return False
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        candidates = (address, *_embedded(address))
+        candidates = (address, *_find_embedded_addresses(address))
         if any(candidate in network for network in self._allowed for candidate in candidates):
             return True
         return all(_is_public(candidate) for candidate in candidates)
@@ -85,21 +85,21 @@ class Guard:
             )
         if host in self._named:
             return
-        literal = literal_address(host)
+        literal = parse_literal_address(host)
         if literal is not None:
-            self.check(host, literal)
-        if len(self._named) < _REMEMBERED:
+            self.require_permitted(host, literal)
+        if len(self._named) < _MAX_CHECKED_NAMES:
             self._named.add(host)
 
     @staticmethod
-    def denial(host: str) -> EgressDenied:
+    def denied_error(host: str) -> EgressDenied:
         return EgressDenied(
             f"{host} is, or resolves to, an address in a private or reserved network, which is not called. "
             "The operator may allow its network in ISTHMUS_EGRESS_ALLOW."
         )
 
 
-def literal_address(host: str) -> str | None:
+def parse_literal_address(host: str) -> str | None:
     """The address a host spells, None for a name."""
     if ":" in host:
         return host.strip("[]")
@@ -111,7 +111,7 @@ def literal_address(host: str) -> str | None:
         return None
 
 
-def _embedded(address: Address) -> tuple[IPv4Address, ...]:
+def _find_embedded_addresses(address: Address) -> tuple[IPv4Address, ...]:
     """IPv4 addresses that a translator on the way would send this one to."""
     if isinstance(address, IPv4Address):
         return ()

@@ -11,22 +11,22 @@ from yarl import URL
 from isthmus.errors import UpstreamInvalid
 from isthmus.http.messages import HttpRequest
 
-__all__ = ["is_redirect", "next_request", "same_origin"]
+__all__ = ["is_redirect", "is_same_origin", "make_next_request"]
 
-_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
-_ALWAYS_DROPPED: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+_REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
+_CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 def is_redirect(status: int, headers: Mapping[str, str]) -> bool:
-    return status in _STATUSES and "location" in headers
+    return status in _REDIRECT_STATUSES and "location" in headers
 
 
-def same_origin(one: URL, other: URL) -> bool:
+def is_same_origin(one: URL, other: URL) -> bool:
     """Whether scheme, host and port are the same (RFC 6454); default ports count as written."""
     return one.scheme == other.scheme and one.raw_host == other.raw_host and one.port == other.port
 
 
-def next_request(request: HttpRequest, status: int, location: str) -> HttpRequest:
+def make_next_request(request: HttpRequest, status: int, location: str) -> HttpRequest:
     """The request that follows a redirect.
 
     303 turns everything but HEAD into GET, 301 and 302 turn POST into GET, 307 and 308 keep method and body.
@@ -38,15 +38,15 @@ def next_request(request: HttpRequest, status: int, location: str) -> HttpReques
         target = here.join(URL(location))
         if not target.raw_host:
             raise ValueError("no host")
-        crosses = not same_origin(here, target)
+        crosses = not is_same_origin(here, target)
         url = str(target.with_user(None).with_fragment(None))
     except ValueError as error:
         raise UpstreamInvalid("The provider redirected to something that is no address.") from error
-    method = _method(request.method, status)
+    method = _choose_method(request.method, status)
     keeps_body = method == request.method and status != 303
     if keeps_body and request.body is not None and not isinstance(request.body, bytes):
         raise UpstreamInvalid("The provider redirected an upload, whose body cannot be sent a second time.")
-    dropped = (_ALWAYS_DROPPED | request.credential_headers) if crosses else frozenset()
+    dropped = (_CREDENTIAL_HEADERS | request.credential_headers) if crosses else frozenset()
     headers = {
         name: value
         for name, value in request.headers.items()
@@ -57,7 +57,7 @@ def next_request(request: HttpRequest, status: int, location: str) -> HttpReques
     )
 
 
-def _method(method: str, status: int) -> str:
+def _choose_method(method: str, status: int) -> str:
     if status == 303:
         return "HEAD" if method == "HEAD" else "GET"
     return "GET" if status in {301, 302} and method == "POST" else method

@@ -38,13 +38,18 @@ def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[Resolve
     infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     return [
         ResolveResult(
-            hostname=host, host=_address(address), port=port, family=kind, proto=protocol, flags=_NUMERIC
+            hostname=host,
+            host=_format_address(address),
+            port=port,
+            family=kind,
+            proto=protocol,
+            flags=_NUMERIC,
         )
         for kind, _, protocol, _, address in infos
     ]
 
 
-def _address(address: tuple[Any, ...]) -> str:
+def _format_address(address: tuple[Any, ...]) -> str:
     """As text; a link-local IPv6 address means nothing without its interface."""
     if len(address) == 4 and address[3]:
         return socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]

@@ -12,7 +12,7 @@ from tests.unit.definitions.desk import CLEAN
 
 from isthmus.authoring.lint import validate_document
 from isthmus.definitions import DefinitionInvalid, load_integration, load_mapping
-from isthmus.definitions.layers import deep_merge_patch, merge_integration, merge_mapping
+from isthmus.definitions.layers import apply_patch, merge_integration, merge_mapping
 from isthmus.definitions.secrets import join_secrets, replace_config, split_secrets
 from isthmus.definitions.yaml_source import Document
 
@@ -95,7 +95,7 @@ def test_an_integration_with_anything_anywhere(path: tuple[Any, ...], value: Any
     plain, secrets = split_secrets(config)
     assert join_secrets(plain, secrets) == config
     assert replace_config(plain, secrets, plain) == (config if plain else {})
-    deep_merge_patch(FULL, config)
+    apply_patch(FULL, config)
     try:
         merge_integration(FULL, config)
     except DefinitionInvalid:

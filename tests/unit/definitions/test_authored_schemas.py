@@ -7,8 +7,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from isthmus.definitions.authored_schemas import as_json_schema, read_schema
-from isthmus.definitions.schema_examples import example_of
+from isthmus.definitions.authored_schemas import as_json_schema, parse_schema
+from isthmus.definitions.schema_examples import make_example
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_schema_is_read_in_every_form(written: Any, schema: Any) -> None:
 
 
 def test_what_is_wrong_has_its_path() -> None:
-    _, problems = read_schema({"properties": {"a": {"type": "strin"}}})
+    _, problems = parse_schema({"properties": {"a": {"type": "strin"}}})
     assert [path for path, _ in problems] == ["properties.a.type"]
 
 
@@ -66,5 +66,5 @@ def test_what_is_wrong_has_its_path() -> None:
     ],
 )  # fmt: skip
 def test_an_example_is_made_and_valid(schema: Any, example: Any) -> None:
-    assert example_of(schema) == example
+    assert make_example(schema) == example
     jsonschema.Draft202012Validator(schema).validate(example)

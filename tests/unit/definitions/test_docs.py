@@ -14,9 +14,9 @@ import jsonschema
 import pytest
 
 from isthmus.definitions import reference, unsupported_features
-from isthmus.definitions.json_schema import EXPORTED, json_schema
+from isthmus.definitions.json_schema import EXPORTED, make_json_schema
 from isthmus.definitions.layers import merge_integration, merge_mapping
-from isthmus.definitions.yaml_source import read
+from isthmus.definitions.yaml_source import read_document
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import compile_template
 
@@ -26,30 +26,30 @@ DOCS = ROOT / "docs"
 
 def test_the_reference_is_what_the_models_say() -> None:
     page = DOCS / "reference" / "definitions.md"
-    assert page.read_text(encoding="utf-8") == reference.render(), (
+    assert page.read_text(encoding="utf-8") == reference.render_page(), (
         f"run: .venv/bin/python -m isthmus.definitions.reference {page.relative_to(ROOT)}"
     )
 
 
 def test_every_link_of_the_reference_has_its_heading() -> None:
-    page = reference.render()
+    page = reference.render_page()
     headings = {line[4:].lower().replace(" ", "-") for line in page.splitlines() if line.startswith("### ")}
     assert set(re.findall(r"\(#([^)]+)\)", page)) <= headings
 
 
 def test_no_text_cites_what_its_reader_does_not_have() -> None:
-    schemas = [json.dumps(json_schema(model), ensure_ascii=False) for model in EXPORTED.values()]
-    assert [text for text in (reference.render(), *schemas) if "\u00a7" in text] == []
+    schemas = [json.dumps(make_json_schema(model), ensure_ascii=False) for model in EXPORTED.values()]
+    assert [text for text in (reference.render_page(), *schemas) if "\u00a7" in text] == []
 
 
 def test_every_field_has_a_meaning() -> None:
-    rows = [line for line in reference.render().splitlines() if line.startswith("| `")]
+    rows = [line for line in reference.render_page().splitlines() if line.startswith("| `")]
     assert len(rows) > 200
     assert [row for row in rows if row.endswith("|  |")] == []
 
 
 def test_the_reference_names_what_is_not_active() -> None:
-    page = reference.render()
+    page = reference.render_page()
     for name in unsupported_features.INACTIVE_BLOCKS:
         assert f"`{name}`" in page.partition("## Not carried out yet")[2]
 
@@ -99,7 +99,7 @@ def test_the_layers_of_the_explanation_merge_as_it_says() -> None:
 class TestJsonSchemas:
     @pytest.mark.parametrize("name", EXPORTED)
     def test_each_is_a_schema(self, name: str) -> None:
-        jsonschema.Draft202012Validator.check_schema(json_schema(EXPORTED[name]))
+        jsonschema.Draft202012Validator.check_schema(make_json_schema(EXPORTED[name]))
 
     @pytest.mark.parametrize(
         ("name", "pattern"),
@@ -110,12 +110,12 @@ class TestJsonSchemas:
         ],
     )
     def test_the_shipped_files_are_valid_by_it(self, name: str, pattern: str) -> None:
-        validator = jsonschema.Draft202012Validator(json_schema(EXPORTED[name]))
+        validator = jsonschema.Draft202012Validator(make_json_schema(EXPORTED[name]))
         for path in (ROOT / "catalog").glob(pattern):
-            assert [error.message for error in validator.iter_errors(read(path).data)] == [], path
+            assert [error.message for error in validator.iter_errors(read_document(path).data)] == [], path
 
     def test_short_forms_are_valid_too(self) -> None:
-        validator = jsonschema.Draft202012Validator(json_schema(EXPORTED["integration-config"]))
+        validator = jsonschema.Draft202012Validator(make_json_schema(EXPORTED["integration-config"]))
         fields = {"fields": [{"name": "a"}]}
         for credentials in (
             {"format": "api_key", "config": fields},

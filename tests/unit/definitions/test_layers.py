@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from isthmus.definitions import DefinitionInvalid, load_integration
 from isthmus.definitions.layers import (
-    account_mapping,
-    deep_merge_patch,
+    apply_patch,
+    find_account_mapping,
+    make_patch,
     merge_integration,
     merge_mapping,
-    patch_between,
 )
 
 BASE: dict[str, Any] = {
@@ -107,11 +107,11 @@ class TestIntegration:
         )
         assert merged["headers"]["X-A"] is None
         config = load_integration(merged)
-        listing = config.method("tickets", "list")
+        listing = config.find_method("tickets", "list")
         assert listing is not None
-        assert config.pagination_of(listing) is None
-        assert config.method("tickets", "get") is None
-        assert config.method("users", "list") is None
+        assert config.choose_pagination(listing) is None
+        assert config.find_method("tickets", "get") is None
+        assert config.find_method("users", "list") is None
 
     def test_a_hidden_method_can_come_back(self) -> None:
         hidden = {"resources": {"tickets": {"get": None}}}
@@ -237,20 +237,20 @@ class TestMapping:
         ],
     )
     def test_an_accounts_mapping_is_found_by_names(self, override: Any, found: Any) -> None:
-        assert account_mapping(override, "crm", "contacts", "list") == found
+        assert find_account_mapping(override, "crm", "contacts", "list") == found
 
 
 class TestPatch:
     def test_merges_deep_and_null_deletes(self) -> None:
         stored = {"a": {"b": 1, "c": [1, 2]}, "d": 4}
-        assert deep_merge_patch(
-            stored, {"a": {"b": None, "c": [3], "e": {"f": 5, "g": None}}, "d": None}
-        ) == {"a": {"c": [3], "e": {"f": 5}}}
+        assert apply_patch(stored, {"a": {"b": None, "c": [3], "e": {"f": 5, "g": None}}, "d": None}) == {
+            "a": {"c": [3], "e": {"f": 5}}
+        }
 
     def test_a_patch_between_two_says_what_is_to_go(self) -> None:
         stored = {"a": {"b": 1, "c": 2}, "d": [1], "e": None, "same": {"x": 1}, "l": {"$literal": {"m": 1}}}
         wanted = {"a": {"c": 3}, "d": [1, 2], "same": {"x": 1}, "new": {}, "l": {"$literal": {"n": 2}}}
-        assert patch_between(stored, wanted) == {
+        assert make_patch(stored, wanted) == {
             "a": {"b": None, "c": 3},
             "d": [1, 2],
             "new": {},
@@ -260,12 +260,12 @@ class TestPatch:
     def test_a_literal_and_an_object_replace_each_other_whole(self) -> None:
         literal, plain = {"a": {"$literal": {"x": 1}}}, {"a": {"y": "1"}}
         for stored, wanted in ((literal, plain), (plain, literal)):
-            assert patch_between(stored, wanted) == wanted
-            assert deep_merge_patch(stored, wanted) == merge_mapping(stored, wanted) == wanted
+            assert make_patch(stored, wanted) == wanted
+            assert apply_patch(stored, wanted) == merge_mapping(stored, wanted) == wanted
 
     def test_nothing_is_mutated(self) -> None:
         stored = {"a": {"b": 1}}
-        deep_merge_patch(stored, {"a": {"b": None}})
+        apply_patch(stored, {"a": {"b": None}})
         assert stored == {"a": {"b": 1}}
 
 
@@ -280,8 +280,8 @@ objects: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
 
 @given(objects, objects)
 def test_what_a_patch_says_is_afterwards_so(stored: dict[str, Any], patch: dict[str, Any]) -> None:
-    once = deep_merge_patch(stored, patch)
-    assert deep_merge_patch(once, patch) == once
+    once = apply_patch(stored, patch)
+    assert apply_patch(once, patch) == once
     assert merge_mapping(stored, patch) == once
 
 
@@ -289,6 +289,6 @@ def test_what_a_patch_says_is_afterwards_so(stored: dict[str, Any], patch: dict[
 def test_a_patch_between_two_leads_from_one_to_the_other(
     stored: dict[str, Any], wanted: dict[str, Any]
 ) -> None:
-    patch = patch_between(stored, wanted)
-    assert deep_merge_patch(stored, patch) == wanted
+    patch = make_patch(stored, wanted)
+    assert apply_patch(stored, patch) == wanted
     assert (patch == {}) == (stored == wanted)

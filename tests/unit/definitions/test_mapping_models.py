@@ -14,6 +14,7 @@ from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.file_models import EXCHANGES, IntegrationFile, MappingFile, MappingsExport, ModelFile
 from isthmus.definitions.mapping import ResourceChoice
 from isthmus.definitions.object_mapping import ObjectMapping
+from isthmus.definitions.yaml_source import read_document
 from isthmus.expressions import UNDEFINED
 
 
@@ -145,10 +146,8 @@ class TestFiles:
 
 
 def test_the_shipped_catalogue_is_valid() -> None:
-    from isthmus.definitions.yaml_source import read
-
     root = Path(__file__).parents[3] / "catalog"
     for path in sorted(root.glob("integrations/*/integration.yaml")):
-        IntegrationFile.model_validate(read(path).data)
+        IntegrationFile.model_validate(read_document(path).data)
     for path in sorted(root.glob("integrations/*/mappings/*.yaml")):
-        MappingFile.model_validate(read(path).data)
+        MappingFile.model_validate(read_document(path).data)

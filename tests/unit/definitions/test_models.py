@@ -14,12 +14,8 @@ from isthmus.definitions import (
     load_mapping,
 )
 from isthmus.definitions.authorization import BearerAuthorization, HeaderAuthorization
-from isthmus.definitions.credentials import (
-    ApiKeyCredential,
-    OAuth2Credential,
-    credential_format,
-)
-from isthmus.definitions.layers import deep_merge_patch, merge_integration, merge_mapping
+from isthmus.definitions.credentials import ApiKeyCredential, OAuth2Credential, resolve_credential_format
+from isthmus.definitions.layers import apply_patch, merge_integration, merge_mapping
 from isthmus.definitions.load import MAX_DEPTH
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template
@@ -74,7 +70,7 @@ class TestIntegration:
         config = load_integration(DESK)
         assert isinstance(config.base_url, Template)
         assert isinstance(config.error_expression, Expression)
-        method = config.method("tickets", "list")
+        method = config.find_method("tickets", "list")
         assert method is not None
         assert method.response_path is not None
         assert method.response_path.evaluate({"items": [1, 2]}) == [1, 2]
@@ -82,7 +78,7 @@ class TestIntegration:
         assert method.timeout_seconds == 60
 
     def test_verbs_are_stored_in_lower_case(self) -> None:
-        method = load_integration(DESK).method("tickets", "create")
+        method = load_integration(DESK).find_method("tickets", "create")
         assert method is not None
         assert method.method == "post"
 
@@ -91,33 +87,33 @@ class TestIntegration:
 
     def test_names_are_exact_and_hidden_methods_are_none(self) -> None:
         config = load_integration(DESK)
-        assert config.method("tickets", "hidden") is None
-        assert config.method("Tickets", "list") is None
-        assert config.method("nope", "list") is None
-        assert load_integration({"resources": {"r": None}}).method("r", "list") is None
+        assert config.find_method("tickets", "hidden") is None
+        assert config.find_method("Tickets", "list") is None
+        assert config.find_method("nope", "list") is None
+        assert load_integration({"resources": {"r": None}}).find_method("r", "list") is None
 
     def test_pagination_is_inherited_unless_the_method_names_it(self) -> None:
         config = load_integration(DESK)
-        listing, single = config.method("tickets", "list"), config.method("tickets", "get")
+        listing, single = config.find_method("tickets", "list"), config.find_method("tickets", "get")
         assert listing is not None
         assert single is not None
-        assert config.pagination_of(listing) is config.pagination
-        assert config.pagination_of(single) is None
+        assert config.choose_pagination(listing) is config.pagination
+        assert config.choose_pagination(single) is None
 
     def test_authorization_is_the_methods_then_the_integrations_then_the_default(self) -> None:
         config = load_integration({**with_method(), "authorization": {"format": "bearer"}})
-        method = config.method("r", "m")
+        method = config.find_method("r", "m")
         assert method is not None
-        assert config.authorization_of(method, "api_key") is config.authorization
+        assert config.choose_authorization(method, "api_key") is config.authorization
         open_to_all = load_integration(with_method(no_auth=True))
-        free = open_to_all.method("r", "m")
+        free = open_to_all.find_method("r", "m")
         assert free is not None
-        assert open_to_all.authorization_of(free, "api_key") is None
+        assert open_to_all.choose_authorization(free, "api_key") is None
         bare = load_integration(with_method())
-        plain = bare.method("r", "m")
+        plain = bare.find_method("r", "m")
         assert plain is not None
-        assert isinstance(bare.authorization_of(plain, "oauth2"), BearerAuthorization)
-        default = bare.authorization_of(plain, "api_key")
+        assert isinstance(bare.choose_authorization(plain, "oauth2"), BearerAuthorization)
+        default = bare.choose_authorization(plain, "api_key")
         assert isinstance(default, HeaderAuthorization)
         assert default.config.header_value is not None
         assert default.config.header_value.render({"credentials": {"api_key": "k"}}) == "Bearer k"
@@ -134,7 +130,7 @@ class TestIntegration:
         ids=["expression", "templates"],
     )
     def test_method_headers_are_templates_or_one_expression(self, headers: object) -> None:
-        method = load_integration(with_method(headers=headers)).method("r", "m")
+        method = load_integration(with_method(headers=headers)).find_method("r", "m")
         assert method is not None
         assert isinstance(method.headers, Expression if isinstance(headers, str) else dict)
 
@@ -145,7 +141,7 @@ class TestIntegration:
             ("{{body.file:any}}", Template),
             ([1], Template),
         ):
-            method = load_integration(with_method(body=body)).method("r", "m")
+            method = load_integration(with_method(body=body)).find_method("r", "m")
             assert method is not None
             assert isinstance(method.body, kind)
 
@@ -168,7 +164,7 @@ class TestIntegration:
                 "actions": None,
             }
         )
-        method = config.method("r", "m")
+        method = config.find_method("r", "m")
         assert method is not None
         assert (method.body_format, method.scopes, method.no_auth) == ("json", (), False)
         assert method.body_format_config.attribute_prefix == "@"
@@ -193,7 +189,7 @@ class TestIntegration:
         config = load_integration(
             {"environment_variables": {"a": 1}, "secret_environment_variables": {"b": "hush"}}
         )
-        assert config.variables() == {"a": 1, "b": "hush"}
+        assert config.reveal_variables() == {"a": 1, "b": "hush"}
         assert "hush" not in repr(config)
 
     def test_no_secret_is_printed(self) -> None:
@@ -233,8 +229,8 @@ class TestCredentials:
         block = {**shape, "config": {"fields": [{"name": "username"}]}}
         config = load_integration({"credentials": block if shape else {"basic": block}})
         assert list(config.credentials) == ["api_key"]
-        assert credential_format("basic") == "api_key"
-        assert credential_format("oauth2") == "oauth2"
+        assert resolve_credential_format("basic") == "api_key"
+        assert resolve_credential_format("oauth2") == "oauth2"
 
     @pytest.mark.parametrize(
         ("credentials", "path", "message"),
@@ -354,7 +350,7 @@ def nested(depth: int) -> Any:
         load_mapping,
         lambda data: merge_integration({}, data),
         lambda data: merge_mapping(data, data),
-        lambda data: deep_merge_patch(data, data),
+        lambda data: apply_patch(data, data),
     ],
     ids=["integration", "mapping", "merge", "merge-mapping", "patch"],
 )

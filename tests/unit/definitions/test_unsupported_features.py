@@ -24,9 +24,9 @@ from isthmus.definitions.pagination import (
 )
 from isthmus.definitions.unsupported_features import (
     INACTIVE_BLOCKS,
-    mapping_not_executed,
-    not_executed,
-    refuse,
+    find_inactive_blocks,
+    find_unsupported_steps,
+    refuse_errors,
 )
 
 
@@ -37,10 +37,10 @@ def with_method(**fields: object) -> dict[str, Any]:
 @pytest.mark.parametrize("field", ["before", "after"])
 def test_a_form_in_a_mapping_is_refused(field: str) -> None:
     steps = [{"type": "transform", "config": "1"}, {"type": "form", "config": [{"name": "a"}]}]
-    findings = mapping_not_executed(load_mapping({field: steps}))
+    findings = find_unsupported_steps(load_mapping({field: steps}))
     assert [(item.severity, item.path) for item in findings] == [("error", f"{field}.1.type")]
     with pytest.raises(DefinitionInvalid) as caught:
-        refuse(findings, source="mapping", prefix="config")
+        refuse_errors(findings, source="mapping", prefix="config")
     assert caught.value.failures[0]["path"] == f"config.{field}.1.type"
     assert caught.value.failures[0]["code"] == "not_executed"
 
@@ -51,9 +51,9 @@ def test_blocks_of_later_stages_are_reported_and_not_refused() -> None:
             "webhook": {"payload_transform": "body"},
         }
     )
-    findings = not_executed(config)
+    findings = find_inactive_blocks(config)
     assert [(item.severity, item.path) for item in findings] == [("info", "webhook")]
-    refuse(findings, source="integration")
+    refuse_errors(findings, source="integration")
 
 
 def test_what_is_carried_out_is_not_mentioned() -> None:
@@ -67,8 +67,8 @@ def test_what_is_carried_out_is_not_mentioned() -> None:
             "tool_tags": {"r": ["x"]},
         }
     )
-    assert not_executed(config) == []
-    assert mapping_not_executed(load_mapping({"response_mapping": "response"})) == []
+    assert find_inactive_blocks(config) == []
+    assert find_unsupported_steps(load_mapping({"response_mapping": "response"})) == []
 
 
 ROOM = Path(__file__).parents[3] / "src" / "isthmus"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from isthmus.definitions.yaml_source import Unreadable, parse, read
+from isthmus.definitions.yaml_source import Unreadable, parse_document, read_document
 
 TEXT = """\
 name: desk
@@ -29,7 +29,7 @@ config:
 
 
 def test_each_path_has_the_line_of_its_key() -> None:
-    document = parse(TEXT)
+    document = parse_document(TEXT)
     assert document.data["config"]["resources"]["tickets"]["list"]["path"] == "/tickets"
     for path, line in {
         "": 1,
@@ -40,27 +40,27 @@ def test_each_path_has_the_line_of_its_key() -> None:
         "config.fields.0": 15,
         "config.fields.1.name": 16,
     }.items():
-        assert document.line(path) == line, path
+        assert document.find_line(path) == line, path
 
 
 def test_a_path_that_is_not_there_has_the_line_of_what_is_around_it() -> None:
-    document = parse(TEXT)
-    assert document.line("config.pagination.config.cursor_path") == 3
-    assert document.line("nope") == 1
+    document = parse_document(TEXT)
+    assert document.find_line("config.pagination.config.cursor_path") == 3
+    assert document.find_line("nope") == 1
 
 
 def test_a_position_in_a_block_scalar_has_its_line() -> None:
-    document = parse(TEXT)
+    document = parse_document(TEXT)
     path = "config.resources.tickets.create.body"
     text = "{\n  'a': 1\n}"
-    assert document.line_of_text(path, text, 0) == 11
-    assert document.line_of_text(path, text, 5) == 12
+    assert document.find_line_of_text(path, text, 0) == 11
+    assert document.find_line_of_text(path, text, 5) == 12
 
 
 def test_json_has_lines_too() -> None:
-    document = parse('{\n  "a": {\n    "b": [1,\n      2]\n  }\n}', is_json=True)
-    assert document.line("a.b") == 3
-    assert document.line("a.b.1") == 4
+    document = parse_document('{\n  "a": {\n    "b": [1,\n      2]\n  }\n}', is_json=True)
+    assert document.find_line("a.b") == 3
+    assert document.find_line("a.b.1") == 4
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_json_has_lines_too() -> None:
     ],
 )
 def test_scalars_are_read_as_json_would_have_them(text: str, value: object) -> None:
-    found = parse(f"a: {text}").data["a"]
+    found = parse_document(f"a: {text}").data["a"]
     assert found == value
     assert type(found) is type(value)
 
 
 def test_keys_are_always_text() -> None:
-    assert parse("1: a\ntrue: b\n<<: c").data == {"1": "a", "true": "b", "<<": "c"}
+    assert parse_document("1: a\ntrue: b\n<<: c").data == {"1": "a", "true": "b", "<<": "c"}
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_keys_are_always_text() -> None:
 )
 def test_what_cannot_be_read_says_why_and_where(text: str, line: int | None, message: str) -> None:
     with pytest.raises(Unreadable, match=message) as caught:
-        parse(text)
+        parse_document(text)
     assert caught.value.line == line
 
 
 def test_bad_json_names_its_line() -> None:
     with pytest.raises(Unreadable, match="is not JSON") as caught:
-        parse('{\n  "a": 1,\n  "b": nothing\n}', is_json=True)
+        parse_document('{\n  "a": 1,\n  "b": nothing\n}', is_json=True)
     assert caught.value.line == 3
 
 
@@ -121,15 +121,15 @@ def test_aliases_cannot_multiply_without_end() -> None:
         f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
     )
     with pytest.raises(Unreadable, match="too large"):
-        parse(bomb)
+        parse_document(bomb)
 
 
 def test_files(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="No such file"):
-        read(tmp_path / "absent.yaml")
+        read_document(tmp_path / "absent.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"a: \xff")
     with pytest.raises(Unreadable, match="UTF-8"):
-        read(tmp_path / "latin.yaml")
+        read_document(tmp_path / "latin.yaml")
     (tmp_path / "a.json").write_text("a: 1")
     with pytest.raises(Unreadable, match="not JSON"):
-        read(tmp_path / "a.json")
+        read_document(tmp_path / "a.json")

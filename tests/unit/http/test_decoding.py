@@ -8,14 +8,14 @@ import time
 import pytest
 
 from isthmus.errors import UpstreamInvalid
-from isthmus.http.decoding import Decoder, decoder_for
+from isthmus.http.decoding import Decoder, make_decoder
 
 EMPTY = gzip.compress(b"")
 
 
 @pytest.fixture
 def decoder() -> Decoder:
-    found = decoder_for("gzip")
+    found = make_decoder("gzip")
     assert found is not None
     return found
 
@@ -45,7 +45,7 @@ def test_empty_members_between_others_are_read(decoder: Decoder) -> None:
 
 def test_the_time_of_a_chunk_grows_with_its_members_alone() -> None:
     def seconds(count: int) -> float:
-        decoder = decoder_for("gzip")
+        decoder = make_decoder("gzip")
         assert decoder is not None
         chunk = gzip.compress(b"x") * count
         started = time.process_time()

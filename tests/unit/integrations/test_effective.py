@@ -174,7 +174,7 @@ async def test_secret_variables_reach_the_definition(
         definition = await EffectiveDefinitions(database, epochs).get_definition(
             conn, derive_integration_id("brightfold"), 1, Layer("one", 1, override), NONE, is_owner=False
         )
-    assert definition.variables() == {"a": "1", "b": "2"}
+    assert definition.reveal_variables() == {"a": "1", "b": "2"}
 
 
 class Counter:

@@ -335,7 +335,7 @@ class Connections:
             facts=facts,
             integration=row["integration_name"],
             definition=definition,
-            context=build_effective_context(context, definition.variables()),
+            context=build_effective_context(context, definition.reveal_variables()),
             revision=row["revision"],
             throttle=self._get_throttle(row["id"]),
             http=http,
@@ -371,4 +371,4 @@ class Connections:
     async def _update_context(self, account: GatewayAccount, patch: Mapping[str, Any]) -> Mapping[str, Any]:
         """Store a patch of the account's context and return the new effective context."""
         whole = await store_context(self._database, account, patch)
-        return build_effective_context(whole, account.definition.variables())
+        return build_effective_context(whole, account.definition.reveal_variables())

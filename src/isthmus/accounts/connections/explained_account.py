@@ -62,7 +62,7 @@ class ExplainedAccount:
         context = self.context
         if facts.authentication_method == SANDBOX_METHOD:
             context = {**build_example_context(definition), **context}
-        return DryRun(facts, build_effective_context(context, definition.variables()))
+        return DryRun(facts, build_effective_context(context, definition.reveal_variables()))
 
 
 async def read_explained_account(conn: AsyncConnection, environment_id: str, id: str) -> ExplainedAccount:

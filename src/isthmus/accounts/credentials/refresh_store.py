@@ -198,7 +198,7 @@ class RefreshStore:
         async def work(conn: AsyncConnection) -> RefreshedCredentials:
             row = await _lock_account(conn, account.facts)
             whole = decrypt_context(get_key_ring(conn), row)
-            context = build_effective_context(whole, account.definition.variables())
+            context = build_effective_context(whole, account.definition.reveal_variables())
             before, after = get_access_token(attempt.context), get_access_token(context)
             if after is None or (after == before and get_expiry(context) == get_expiry(attempt.context)):
                 raise CredentialsRefused(
@@ -279,7 +279,7 @@ class RefreshStore:
                 conn, account.facts.environment_id, identity, IntegratedAccountReactivated
             )
         await schedule_refresh(conn, identity, whole)
-        context = build_effective_context(whole, account.definition.variables())
+        context = build_effective_context(whole, account.definition.reveal_variables())
         return RefreshedCredentials(context, row["revision"] + 1, is_new=True)
 
     async def _write_needs_reauth(self, conn: AsyncConnection, facts: AccountFacts, message: str) -> None:
@@ -308,7 +308,9 @@ def _is_already_stored(context: Mapping[str, Any], reply: Mapping[str, Any]) -> 
 
 def _build_context(conn: AsyncConnection, account: RefreshTarget, row: Mapping[str, Any]) -> dict[str, Any]:
     """The effective context of an account's row."""
-    return build_effective_context(decrypt_context(get_key_ring(conn), row), account.definition.variables())
+    return build_effective_context(
+        decrypt_context(get_key_ring(conn), row), account.definition.reveal_variables()
+    )
 
 
 def _not_refreshable_error(facts: AccountFacts) -> BadRequest:

@@ -132,7 +132,7 @@ def _build_account_request(
     definition: IntegrationConfig = load_integration(
         {name: whole[name] for name in names if whole.get(name) is not None}
     )
-    context = build_effective_context(decrypt_context(keys, row), definition.variables())
+    context = build_effective_context(decrypt_context(keys, row), definition.reveal_variables())
     return _build_request(definition, context, context, row["truto_static_gate_id"])
 
 

@@ -16,7 +16,7 @@ from isthmus.definitions.credentials import (
     KekaCredential,
     OAuth2ClientCredentialsCredential,
     OAuth2Credential,
-    credential_format,
+    resolve_credential_format,
 )
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.grants import (
@@ -78,7 +78,7 @@ def plan_refresh(
     action = definition.actions.get(REFRESH_ACTION)
     if action is not None and action.steps:
         return RefreshPlan(submitted, action=action)
-    credential = definition.credentials.get(credential_format(method or ""))
+    credential = definition.credentials.get(resolve_credential_format(method or ""))
     scope = make_template_scope(context, id=None, query={}, body=NO_BODY)
     if isinstance(credential, OAuth2Credential):
         token = get_oauth_token(context).get("refresh_token")
@@ -104,7 +104,7 @@ def get_submitted_credential(
 ) -> str:
     """Return the secret that a refresh would submit: the client's own keys, the refresh token or the access
     token. Empty if the context has none."""
-    credential = definition.credentials.get(credential_format(method or ""))
+    credential = definition.credentials.get(resolve_credential_format(method or ""))
     action = definition.actions.get(REFRESH_ACTION)
     if isinstance(credential, OAuth2ClientCredentialsCredential | KekaCredential) and not (
         action and action.steps
@@ -119,7 +119,7 @@ def is_refreshable(definition: IntegrationConfig, method: str | None, context: M
     action = definition.actions.get(REFRESH_ACTION)
     if action is not None and action.steps:
         return True
-    credential = definition.credentials.get(credential_format(method or ""))
+    credential = definition.credentials.get(resolve_credential_format(method or ""))
     if isinstance(credential, OAuth2Credential):
         return isinstance(get_oauth_token(context).get("refresh_token"), str)
     return isinstance(credential, OAuth2ClientCredentialsCredential | KekaCredential)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.rows.credential_form import validate_form
-from isthmus.definitions.credentials import Credential, credential_format
+from isthmus.definitions.credentials import Credential, resolve_credential_format
 from isthmus.errors import BadRequest, NotFound, failure
 from isthmus.integrations.effective.environment_models import read_model_names, read_models
 from isthmus.integrations.mappings.mapping_rows import iter_override_cells
@@ -78,7 +78,7 @@ def _check_oauth(context: Any, failures: Failures) -> None:
 def find_credential_format(credentials: Mapping[str, Credential], sent: str) -> str:
     """Return the name of the credential format of an `authentication_method`; `basic` is an alias of
     `api_key`. Raises BadRequest for one that the integration does not offer."""
-    name = credential_format(sent)
+    name = resolve_credential_format(sent)
     if name in credentials:
         return name
     offered = ", ".join(credentials) or "none"

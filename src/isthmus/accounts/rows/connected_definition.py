@@ -13,7 +13,7 @@ from isthmus.accounts.rows.context import list_secret_fields
 from isthmus.db.database import get_key_ring
 from isthmus.db.tables import environment, environment_integration, integration
 from isthmus.definitions.actions import RESERVED_ACTIONS
-from isthmus.definitions.credentials import Credential, credential_format
+from isthmus.definitions.credentials import Credential, resolve_credential_format
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration
 from isthmus.definitions.load import load_integration
@@ -95,7 +95,7 @@ class ConnectedDefinition:
 
     def list_credential_keys(self, method: str) -> frozenset[str]:
         """The top-level keys of the context that hold credentials of this credential format."""
-        credential = self.credentials.get(credential_format(method))
+        credential = self.credentials.get(resolve_credential_format(method))
         if credential is None:
             return frozenset({_OAUTH})
         names = frozenset(field.name for field in credential.config.fields)

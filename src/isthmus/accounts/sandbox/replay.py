@@ -72,13 +72,13 @@ class SandboxUpstream:
         """The definition of a method and its pagination. Raises NotFound."""
         known = self._methods.get((resource, name))
         if known is None:
-            method = self._definition.method(resource, name)
+            method = self._definition.find_method(resource, name)
             if method is None:
                 raise NotFound(
                     f"raw paths and inline methods have no recorded answer for {self._integration}. "
                     "Connect a real account to call them."
                 )
-            known = self._methods[(resource, name)] = (method, self._definition.pagination_of(method))
+            known = self._methods[(resource, name)] = (method, self._definition.choose_pagination(method))
         return known
 
     def _build_answer(

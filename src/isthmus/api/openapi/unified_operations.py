@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from isthmus.api.data_plane import COLLECTION_METHODS, ITEM_METHODS
 from isthmus.definitions.authored_schemas import as_json_schema
-from isthmus.definitions.schema_examples import example_of
+from isthmus.definitions.schema_examples import make_example
 from isthmus.integrations.effective.environment_models import EnvironmentModel
 
 __all__ = ["add_unified_models"]
@@ -58,7 +58,7 @@ class _Resource:
                 name: part for name, part in sent["properties"].items() if name != "remote_data"
             }
         return {
-            self._name: {**record, "examples": [example_of(record)]},
+            self._name: {**record, "examples": [make_example(record)]},
             f"{self._name}.sent": sent,
         }
 

@@ -16,8 +16,8 @@ from pydantic import BaseModel, Field
 from isthmus.api.dependencies import OptionalPrincipal, Parts
 from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut
-from isthmus.definitions.json_schema import PUBLISHED, published
-from isthmus.definitions.schema_examples import example_of
+from isthmus.definitions.json_schema import PUBLISHED, make_published_schema
+from isthmus.definitions.schema_examples import make_example
 from isthmus.integrations.effective.environment_models import read_model, read_models
 from isthmus.integrations.rows.unknown_names import match_either_separator, unknown_name_error
 
@@ -41,7 +41,7 @@ class SchemaOut(BaseModel):
 
 @cache
 def _definition_schema(name: str) -> dict[str, Any]:
-    return published(name)
+    return make_published_schema(name)
 
 
 @router.get("", response_model=ListOut[SchemaOut])
@@ -102,4 +102,4 @@ async def get_unified_schema(
         )
     schema = found.resources[name].get("schema") or {}
     whole = {"$schema": _DIALECT, "title": name, **schema}
-    return SchemaResponse(whole | {"examples": [example_of(schema)]})
+    return SchemaResponse(whole | {"examples": [make_example(schema)]})

@@ -22,7 +22,7 @@ from isthmus.definitions.file_models import (
     Unmapped,
 )
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice
-from isthmus.definitions.record_validation import record_validator
+from isthmus.definitions.record_validation import make_record_validator
 from isthmus.engine.provider_errors import find_failure
 from isthmus.errors import SetupError
 from isthmus.http.messages import HttpResponse
@@ -51,7 +51,7 @@ class Model:
     def get_validator(self, resource: str) -> Draft202012Validator:
         """The validator of a resource's records."""
         if resource not in self._validators:
-            self._validators[resource] = record_validator(self.schemas[resource])
+            self._validators[resource] = make_record_validator(self.schemas[resource])
         return self._validators[resource]
 
 
@@ -197,7 +197,7 @@ class CatalogEntry:
         """True if an exchange of this method is an error, by its status or the definition's
         `error_expression`."""
         config = self.file.config
-        definition = config.method(*name)
+        definition = config.find_method(*name)
         expression = (definition and definition.error_expression) or config.error_expression
         response = item.response
         answer = HttpResponse(status=response.status, headers=dict(response.headers), body=b"", url="")
@@ -232,7 +232,7 @@ def read_entry(directory: Path, models: Models) -> CatalogEntry:
 def _read_yaml(path: Path) -> Any:
     """The parsed content of a YAML file. Raises SetupError if it cannot be read."""
     try:
-        return yaml_source.read(path).data
+        return yaml_source.read_document(path).data
     except yaml_source.Unreadable as error:
         raise SetupError(f"{path} cannot be read: {error}") from None
 

@@ -18,9 +18,9 @@ from isthmus.authoring.contract.recorded_calls import (
 from isthmus.authoring.contract.replay_upstreams import NotRecorded, ReplayUpstream, SingleAnswerUpstream
 from isthmus.authoring.lint import Report, validate_document
 from isthmus.definitions.file_models import EXCHANGES, Exchange, IntegrationFile, MappingFile
-from isthmus.definitions.load import failures_of
-from isthmus.definitions.record_validation import wrong_in
-from isthmus.definitions.unsupported_features import mapping_not_executed, not_executed
+from isthmus.definitions.load import list_failures
+from isthmus.definitions.record_validation import find_violations
+from isthmus.definitions.unsupported_features import find_inactive_blocks, find_unsupported_steps
 from isthmus.definitions.yaml_source import Document
 from isthmus.engine.calls import ListResult
 from isthmus.errors import IsthmusError, RemoteError
@@ -62,7 +62,7 @@ def _iter_shape_errors(name: str, kind: TypeAdapter[Any], data: Any) -> Iterator
     try:
         kind.validate_python(data)
     except ValidationError as error:
-        for item in failures_of(error, data):
+        for item in list_failures(error, data):
             yield f"{name}: {item['path']}: {item['message']}"
 
 
@@ -89,9 +89,9 @@ def _lint_files(entry: CatalogEntry) -> list[Report]:
 
 def check_support(entry: CatalogEntry) -> list[str]:
     """Complaints about features that the engine does not support yet."""
-    found = [*not_executed(entry.file.config)]
+    found = [*find_inactive_blocks(entry.file.config)]
     for cell in entry.cells:
-        found.extend(mapping_not_executed(cell.config))
+        found.extend(find_unsupported_steps(cell.config))
     return [f"{item.path}: {item.message}" for item in found if item.severity == "error"]
 
 
@@ -110,7 +110,7 @@ def check_references(entry: CatalogEntry) -> list[str]:
     for cell in entry.cells:
         complaints.extend(f"{cell.name}: {text}" for text in _iter_unknown_names(entry, cell))
     for resource, method in entry.exchanges:
-        if entry.file.config.method(resource, method) is None:
+        if entry.file.config.find_method(resource, method) is None:
             complaints.append(f"examples/{resource}.{method}.json belongs to no method")
     return complaints
 
@@ -127,7 +127,7 @@ def _iter_unknown_names(entry: CatalogEntry, cell: Cell) -> Iterator[str]:
     if cell.method not in resource.methods:
         yield "no such method in the model"
     for choice in cell.choices:
-        if entry.file.config.method(*choice) is None:
+        if entry.file.config.find_method(*choice) is None:
             yield f"calls {'.'.join(choice)}, which is not defined"
 
 
@@ -158,8 +158,8 @@ def check_example_coverage(entry: CatalogEntry) -> list[str]:
 
 def _has_pagination(entry: CatalogEntry, choice: Choice) -> bool:
     """True if the definition paginates the proxy method."""
-    definition = entry.file.config.method(*choice)
-    return definition is not None and entry.file.config.pagination_of(definition) is not None
+    definition = entry.file.config.find_method(*choice)
+    return definition is not None and entry.file.config.choose_pagination(definition) is not None
 
 
 def iter_success_exchanges(
@@ -177,7 +177,7 @@ def iter_success_exchanges(
 
 def iter_schema_errors(entry: CatalogEntry, cell: Cell, record: Any) -> Iterator[str]:
     """The violations of the model's schema in a unified record, a sentence each."""
-    return wrong_in(record, entry.models[cell.model].get_validator(cell.resource))
+    return find_violations(record, entry.models[cell.model].get_validator(cell.resource))
 
 
 async def check_records(entry: CatalogEntry) -> list[str]:

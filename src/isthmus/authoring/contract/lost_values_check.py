@@ -101,7 +101,7 @@ async def _map_body(
 
 def find_record_root(entry: CatalogEntry, choice: Choice) -> tuple[str, ...]:
     """The path of the records in an answer, from `response_path`; empty if that is no plain path."""
-    definition = entry.file.config.method(*choice)
+    definition = entry.file.config.find_method(*choice)
     path = definition.response_path.text if definition and definition.response_path else ""
     return tuple(path.split(".")) if re.fullmatch(r"\w+(\.\w+)*", path) else ()
 

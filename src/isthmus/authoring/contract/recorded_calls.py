@@ -82,7 +82,7 @@ def _find_parent_filters(
     entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange
 ) -> dict[str, str]:
     """Unified filters that make the mapping put the exchange's query values into the method's path."""
-    definition = entry.file.config.method(*choice)
+    definition = entry.file.config.find_method(*choice)
     if definition is None:
         return {}
     found = {}

@@ -73,7 +73,7 @@ class ReplayUpstream(_ContractUpstream):
         self.sent.append(request)
         resource, method = request.operation.resource, request.operation.method
         sizes = _find_page_size_parameters(self._entry, resource, method)
-        definition = self._entry.file.config.method(resource, method)
+        definition = self._entry.file.config.find_method(resource, method)
         asks = _collect_sent_parameters(definition, request)
         sent = {name: value for name, value in asks.items() if name not in sizes}
         successes = self._entry.find_exchanges(resource, method, error=False)
@@ -149,7 +149,7 @@ def _flatten_values(value: Any, path: str = "") -> dict[str, str]:
 def _find_page_size_parameters(entry: CatalogEntry, resource: str, method: str) -> frozenset[str]:
     """The name of the parameter for the page size, which does not tell exchanges apart; empty if there is
     none."""
-    definition = entry.file.config.method(resource, method)
-    pagination = entry.file.config.pagination_of(definition) if definition else None
+    definition = entry.file.config.find_method(resource, method)
+    pagination = entry.file.config.choose_pagination(definition) if definition else None
     size = getattr(pagination.config, "limit_param", None) if pagination else None
     return frozenset({size} if size else ())

@@ -156,8 +156,8 @@ async def check_walk_completeness(sandbox: SandboxList) -> list[str]:
 
 async def check_limit(sandbox: SandboxList) -> list[str]:
     """A complaint if a limit of 1 gives larger pages or other records; computed pagination is not checked."""
-    definition = sandbox.entry.file.config.method(*sandbox.cell.choices[0])
-    pagination = definition and sandbox.entry.file.config.pagination_of(definition)
+    definition = sandbox.entry.file.config.find_method(*sandbox.cell.choices[0])
+    pagination = definition and sandbox.entry.file.config.choose_pagination(definition)
     if pagination is None or isinstance(pagination, DynamicPagination):
         return []
     pages = await sandbox.read_pages({"limit": "1"})

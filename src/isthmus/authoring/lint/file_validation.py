@@ -26,14 +26,14 @@ from isthmus.authoring.lint.schema_parsing import parse_model, salvage_model
 from isthmus.authoring.lint.security_rules import check_security
 from isthmus.authoring.lint.shape_comparison import Corpus, check_shapes
 from isthmus.definitions.file_models import Exchange, IntegrationFile, MappingFile, MappingsExport, ModelFile
-from isthmus.definitions.findings import Finding, unknown_keys
+from isthmus.definitions.findings import Finding, find_unknown_keys
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.json_values import as_list, as_mapping
-from isthmus.definitions.load import MAX_DEPTH, failures_of, too_deep_at
+from isthmus.definitions.load import MAX_DEPTH, find_too_deep, list_failures
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.schema_checks import check_schema, is_record_schema
-from isthmus.definitions.unsupported_features import mapping_not_executed, not_executed
-from isthmus.definitions.yaml_source import Document, Unreadable, read
+from isthmus.definitions.unsupported_features import find_inactive_blocks, find_unsupported_steps
+from isthmus.definitions.yaml_source import Document, Unreadable, read_document
 
 __all__ = ["lint_config", "validate_document", "validate_file"]
 
@@ -58,7 +58,7 @@ def validate_file(
     removed methods are reported. `corpus`: definitions that sections are compared with.
     """
     try:
-        document = read(path)
+        document = read_document(path)
     except Unreadable as error:
         finding = Finding(
             severity="error", section="file", source="schema", message=error.message, line=error.line
@@ -82,7 +82,7 @@ def validate_document(
     """Like `validate_file`, for a document that is already read. `source`: its name. `path`: its file, if
     any."""
     mode = _detect_mode(document.data)
-    deep = too_deep_at(document.data)
+    deep = find_too_deep(document.data)
     if deep is not None:
         message = f"is nested deeper than {MAX_DEPTH} objects and arrays"
         findings = [Finding(severity="error", section="file", source="schema", path=deep, message=message)]
@@ -143,10 +143,10 @@ def _detect_mode(data: Any) -> Mode:
 
 def _with_line(finding: Finding, document: Document) -> Finding:
     """The finding with the line of its path, or of its position in a text of several lines."""
-    line = document.line(finding.path)
+    line = document.find_line(finding.path)
     text = _get_text_at(document.data, finding.path)
     if finding.position is not None and text is not None:
-        line = document.line_of_text(finding.path, text, finding.position)
+        line = document.find_line_of_text(finding.path, text, finding.position)
     return replace(finding, line=line)
 
 
@@ -170,8 +170,8 @@ def lint_config(
     model, findings = parse_model(IntegrationConfig, config)
     model = model or salvage_model(IntegrationConfig, config, findings)
     if model is not None:
-        findings += unknown_keys(model, top="info")
-        findings += not_executed(model)
+        findings += find_unknown_keys(model, top="info")
+        findings += find_inactive_blocks(model)
     subject = IntegrationSubject(config, has_label, documentation)
     sites = tuple(iter_integration_sites(subject))
     for rules in (check_presence, check_methods, check_naming, check_security, check_lifecycle):
@@ -206,7 +206,7 @@ def _check_integration_file(data: Mapping[str, Any]) -> list[Finding]:
     shell, found = parse_model(IntegrationFile, {**data, "config": {}} if "config" in data else data)
     findings = list(found)
     if shell is not None:
-        findings += unknown_keys(shell, top="info")
+        findings += find_unknown_keys(shell, top="info")
     config = data.get("config")
     if isinstance(config, Mapping):
         rows = tuple(row for row in as_list(data.get("documentation")) if isinstance(row, Mapping))
@@ -237,7 +237,7 @@ def _check_mapping_file(
     model, findings = parse_model(shape, data)
     model = model or salvage_model(shape, data, findings)
     if model is not None:
-        findings += unknown_keys(model, top="info")
+        findings += find_unknown_keys(model, top="info")
     cells = tuple(_iter_cells(data))
     names = (
         data.get("unified_model_name" if is_export else "unified_model"),
@@ -287,7 +287,7 @@ def _iter_cells(data: Mapping[str, Any]) -> Iterator[Cell]:
 def _check_cell(cell: Cell) -> Iterator[Finding]:
     """Unsupported features, bad schemas and bad expressions of one cell."""
     model, _ = parse_model(MappingConfig, cell.config)
-    for finding in mapping_not_executed(model) if model is not None else ():
+    for finding in find_unsupported_steps(model) if model is not None else ():
         yield replace(finding, path=f"{cell.path}.{finding.path}", resource=cell.resource, method=cell.method)
     given = {name: cell.config.get(name) for name in ("query_schema", "request_body_schema")}
     yield from _check_schemas(given, cell.path, "mapping")
@@ -330,7 +330,7 @@ def _read_model(folder: Path) -> Mapping[str, Any] | None:
 def _read_or_none(path: Path) -> Any:
     """The content of a file; None if it cannot be read."""
     try:
-        return read(path).data
+        return read_document(path).data
     except Unreadable:
         return None
 
@@ -340,7 +340,7 @@ def _check_model_file(data: Mapping[str, Any]) -> list[Finding]:
     model, findings = parse_model(ModelFile, data)
     model = model or salvage_model(ModelFile, data, findings)
     if model is not None:
-        findings += unknown_keys(model, top="warn")
+        findings += find_unknown_keys(model, top="warn")
     for name, resource in as_mapping(data.get("resources")).items():
         path = f"resources.{name}"
         findings += _check_schemas({"schema": as_mapping(resource).get("schema")}, path, "model")
@@ -371,6 +371,6 @@ def _check_exchanges(data: list[Any]) -> list[Finding]:
                 path=item["path"],
                 message=item["message"],
             )
-            for item in failures_of(error, data)
+            for item in list_failures(error, data)
         ]
     return []

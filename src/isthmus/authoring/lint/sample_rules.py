@@ -68,12 +68,12 @@ def _map_sample(text: str | Mapping[str, Any], sample: Any, *, by_item: bool) ->
 def _list_violations(records: list[Any], schema: Mapping[str, Any]) -> list[str]:
     """At most three violations of the schema in the records, a sentence each."""
     from isthmus.definitions.record_validation import (  # slow to import, and seldom needed
-        record_validator,
-        wrong_in,
+        find_violations,
+        make_record_validator,
     )
 
-    validator = record_validator(schema)
-    return [text for record in records for text in wrong_in(record, validator)][:_MAX_VIOLATIONS]
+    validator = make_record_validator(schema)
+    return [text for record in records for text in find_violations(record, validator)][:_MAX_VIOLATIONS]
 
 
 def _sample_finding(index: int, message: str) -> Finding:

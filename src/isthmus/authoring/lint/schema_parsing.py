@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from isthmus.definitions.findings import Finding, section_of
-from isthmus.definitions.load import failures_of
+from isthmus.definitions.findings import Finding, find_section
+from isthmus.definitions.load import list_failures
 
 __all__ = ["parse_model", "salvage_model"]
 
@@ -26,13 +26,13 @@ def parse_model(model: type[M], data: object) -> tuple[M | None, list[Finding]]:
         return None, [
             Finding(
                 severity="error",
-                section=section_of(item["path"]),
+                section=find_section(item["path"]),
                 source="jsonata" if item["code"] == "expression" else "schema",
                 path=item["path"],
                 message=item["message"],
                 position=position,
             )
-            for item, position in zip(failures_of(error, data), _iter_positions(error), strict=False)
+            for item, position in zip(list_failures(error, data), _iter_positions(error), strict=False)
         ]
 
 

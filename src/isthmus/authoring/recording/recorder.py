@@ -139,7 +139,7 @@ class Recorder:
     async def record_methods(self, methods: Sequence[Choice]) -> None:
         """Calls the methods one by one. If one fails, its error is kept and the others are still recorded."""
         for choice in methods:
-            method = self._config.method(*choice)
+            method = self._config.find_method(*choice)
             if method is None:
                 self._skipped[choice] = "is not defined"
                 continue
@@ -163,7 +163,7 @@ class Recorder:
             redaction.fixed.setdefault(cursor, f"cursor-{number}")
         found = []
         for choice in dict.fromkeys((*self._recorded, *self._skipped)):
-            method = self._config.method(*choice)
+            method = self._config.find_method(*choice)
             exchanges = [
                 _build_exchange(method, recorded_call, redaction)
                 for recorded_call in self._recorded.get(choice, [])
@@ -174,7 +174,7 @@ class Recorder:
 
     async def _record_list(self, choice: Choice, method: MethodDefinition) -> None:
         """Calls a list page by page, up to the maximum, and marks the last page."""
-        pagination = self._config.pagination_of(method)
+        pagination = self._config.choose_pagination(method)
         cursor: str | None = None
         count = 0
         for page in range(1, self._pages + 1):
@@ -269,7 +269,7 @@ class Recorder:
                 except IsthmusError:
                     break
                 return [str(record["id"]) for record in mapped if record.get("id") is not None]
-        method = self._config.method(resource, "list")
+        method = self._config.find_method(resource, "list")
         path = None if method is None else _as_body_path(method.response_path)
         rows = recorded_call.body if path is None else path.read(recorded_call.body)
         return [id for row in rows if (id := _find_plain_id(row))] if isinstance(rows, list) else []

@@ -16,8 +16,8 @@ from isthmus.cli.authoring.integration_folders import find_folder, list_model_fo
 from isthmus.cli.authoring.mapping_changes import find_layer, format_counts, plan_changes, send_change
 from isthmus.cli.record_output import Json
 from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, report_error
-from isthmus.definitions.layers import patch_between
-from isthmus.definitions.yaml_source import Unreadable, read
+from isthmus.definitions.layers import make_patch
+from isthmus.definitions.yaml_source import Unreadable, read_document
 from isthmus.errors import IsthmusError, SetupError
 from isthmus.integrations.catalog.shipped_files import iter_written_documentation
 
@@ -76,7 +76,7 @@ def _read_files(name: str) -> tuple[CatalogEntry, list[Path]]:
     path = Path(name)
     if path.is_file() and path.name != _MAIN:
         try:
-            data = read(path).data
+            data = read_document(path).data
         except Unreadable as error:
             raise SetupError(f"{path} cannot be read: {error}") from error
         if not isinstance(data, dict) or "config" not in data:
@@ -136,7 +136,7 @@ async def _apply_integration(
             )
     else:
         changes: dict[str, Json] = {name: value for name, value in row.items() if live.get(name) != value}
-        changed = patch_between(live["config"], config)
+        changed = make_patch(live["config"], config)
         changes |= {"config": changed} if changed else {}
         if changes:
             done = "updated"

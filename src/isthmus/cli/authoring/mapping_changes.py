@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from isthmus.cli.record_output import Json
 from isthmus.cli.remote.api_client import ApiClient
-from isthmus.definitions.layers import patch_between
+from isthmus.definitions.layers import make_patch
 from isthmus.errors import Conflict, SetupError
 
 __all__ = [
@@ -96,7 +96,7 @@ def _plan_change(
     if row is None:
         body = {**owner, "resource_name": resource, "method_name": method, "config": cell["config"]}
         return MappingChange(name, "created", "POST", route, body)
-    patch = patch_between(row["config"], cell["config"])
+    patch = make_patch(row["config"], cell["config"])
     if not patch:
         return MappingChange(name, "unchanged")
     built_on = cell.get("existing_version")

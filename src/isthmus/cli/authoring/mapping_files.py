@@ -21,8 +21,8 @@ from isthmus.cli.authoring.mapping_changes import (
 from isthmus.cli.record_output import Json
 from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, report_error
 from isthmus.cli.remote.arguments import confirm
-from isthmus.definitions.layers import deep_merge_patch
-from isthmus.definitions.yaml_source import Document, Unreadable, read
+from isthmus.definitions.layers import apply_patch
+from isthmus.definitions.yaml_source import Document, Unreadable, read_document
 from isthmus.errors import Conflict, IsthmusError, SetupError
 from isthmus.integrations.catalog.shipped_files import find_catalog
 
@@ -130,7 +130,7 @@ async def _send_all(remote: ApiClient, changes: Sequence[MappingChange]) -> None
 def _read_mapping_file(path: Path) -> Document:
     """Raises SetupError if it cannot be read, or is no mapping file."""
     try:
-        document = read(path)
+        document = read_document(path)
     except Unreadable as error:
         line = f":{error.line}" if error.line else ""
         raise SetupError(f"{path}{line} cannot be read: {error.message}") from error
@@ -178,6 +178,6 @@ async def _read_environment_models(
             if not rows:
                 raise SetupError(f"the environment {environment_id} has no unified model {name}.")
             model, override = rows[0]["unified_model"], rows[0]["override"]
-            resources = deep_merge_patch(model["resources"], override.get("resources") or {})
+            resources = apply_patch(model["resources"], override.get("resources") or {})
             found[name] = {**model, "resources": resources}
     return found

@@ -16,7 +16,7 @@ import typer
 
 from isthmus.authoring.lint import CSV_COLUMNS, Corpus, Report, validate_document, validate_file
 from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, report_error
-from isthmus.definitions.yaml_source import Document, Unreadable, parse, read
+from isthmus.definitions.yaml_source import Document, Unreadable, parse_document, read_document
 from isthmus.errors import NotFound, SetupError
 from isthmus.integrations.catalog.shipped_files import find_catalog
 
@@ -72,7 +72,7 @@ def _iter_reports(wanted: ValidationRequest) -> Iterator[Report]:
     }
     if wanted.stdin:
         try:
-            document = parse(sys.stdin.read())
+            document = parse_document(sys.stdin.read())
         except Unreadable as error:
             raise SetupError(f"{_STDIN} cannot be read: {error}") from error
         yield validate_document(document, _STDIN, **checked)
@@ -95,7 +95,7 @@ def _iter_reports(wanted: ValidationRequest) -> Iterator[Report]:
 def _read_earlier(path: Path) -> Mapping[str, Any]:
     """The content of an earlier integration file. Raises SetupError."""
     try:
-        data = read(path).data
+        data = read_document(path).data
     except Unreadable as error:
         raise SetupError(f"{path} cannot be read: {error}") from error
     if not isinstance(data, dict):
@@ -111,7 +111,7 @@ def _build_corpus(folder: Path | None) -> Corpus:
     known: dict[str, Mapping[str, Any]] = {}
     for path in (each for pattern in _MAIN_FILES for each in sorted(root.rglob(pattern))):
         try:
-            data = read(path).data
+            data = read_document(path).data
         except Unreadable:
             continue
         if isinstance(data, dict) and isinstance(data.get("config"), dict):

@@ -15,7 +15,7 @@ import typer
 from isthmus.authoring.contract.catalog_entry import Models
 from isthmus.authoring.lint import validate_file
 from isthmus.authoring.scaffold import Resource, ScaffoldRequest, build_scaffold
-from isthmus.definitions.yaml_source import parse
+from isthmus.definitions.yaml_source import parse_document
 from isthmus.errors import BadRequest
 from isthmus.integrations.catalog.shipped_files import find_catalog
 
@@ -90,7 +90,7 @@ def _write_definition(files: Mapping[str, str], out: Path | None) -> int:
     """Writes only the definition and returns the exit code. `out`: None for standard output."""
     text = files[_MAIN]
     if out is not None and out.suffix == ".json":
-        text = json.dumps(parse(text).data, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(parse_document(text).data, indent=2, ensure_ascii=False) + "\n"
     if out is None:
         typer.echo(text, nl=False)
     else:

@@ -173,7 +173,7 @@ async def _explain_request(
         kind=kind,
         resource=operation.resource,
         method=operation.method,
-        definition=config.method(operation.resource, operation.method),
+        definition=config.find_method(operation.resource, operation.method),
         request=await run_in_turns(describe_request, outgoing, dry.context),
     )
 

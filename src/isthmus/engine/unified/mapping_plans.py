@@ -9,7 +9,7 @@ from typing import Any, Final
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice, SideLoad
 from isthmus.definitions.object_mapping import ObjectMapping
 from isthmus.definitions.unified_model import UnifiedResource
-from isthmus.definitions.unsupported_features import mapping_not_executed
+from isthmus.definitions.unsupported_features import find_unsupported_steps
 from isthmus.engine.evaluation import evaluate_mapping
 from isthmus.engine.input_schemas import InputSchema
 from isthmus.engine.method_plans import PlanCache, suggest_names
@@ -112,7 +112,7 @@ def plan_mapping(mapping: MappingConfig, target: UnifiedTarget, method: str) -> 
 
 
 def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> MappingPlan:
-    for finding in mapping_not_executed(mapping):
+    for finding in find_unsupported_steps(mapping):
         raise NotExecutable(
             f"The mapping of {target.name} {method} uses {finding.path}, and {finding.message}. Remove it."
         )

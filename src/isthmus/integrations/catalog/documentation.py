@@ -23,7 +23,7 @@ from isthmus.db.tables import (
     integration,
     unified_model,
 )
-from isthmus.definitions.authored_schemas import SCHEMA_TYPES, read_schema
+from isthmus.definitions.authored_schemas import SCHEMA_TYPES, parse_schema
 from isthmus.errors import BadRequest, Forbidden, NotFound, failure
 from isthmus.integrations.catalog.owned_definitions import has_id_or_name, is_visible_to_team, resolve_names
 from isthmus.integrations.rows.body_checks import Failures
@@ -272,7 +272,7 @@ def _check_columns(row: Mapping[str, Any]) -> None:
     if row["method"] is not None and row["resource"] is None:
         failures.add("resource", "is required with method", "required")
     if row["type"] in SCHEMA_TYPES and isinstance(row["content"], str) and row["content"]:
-        _, problems = read_schema(row["content"])
+        _, problems = parse_schema(row["content"])
         for path, message in problems:
             failures.add(f"content.{path}" if path else "content", message, "schema")
     failures.raise_if_any("the documentation is not valid")

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement
 from isthmus.db.database import get_key_ring
 from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.tables import environment_integration, integration
-from isthmus.definitions.layers import deep_merge_patch
+from isthmus.definitions.layers import apply_patch
 from isthmus.definitions.secrets import join_secrets, split_secrets
 from isthmus.integrations.catalog.owned_definitions import OwnedDefinitions
 from isthmus.integrations.catalog.renames import refuse_rename_of_integration
@@ -97,7 +97,7 @@ class Integrations(OwnedDefinitions):
             await refuse_rename_of_integration(self._conn, self._scope.team_id, row)
         if "config" in values:
             current = build_usable_config(get_key_ring(self._conn), row, is_owner=True)
-            merged = deep_merge_patch(current, values["config"])
+            merged = apply_patch(current, values["config"])
             check_integration_config(str(values.get("name", row["name"])), merged)
             values["config"], secrets = split_secrets(merged)
             values["secrets"] = self._encrypt_secrets(row["id"], secrets)

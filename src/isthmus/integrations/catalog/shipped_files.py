@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from isthmus.definitions.yaml_source import Unreadable, read
+from isthmus.definitions.yaml_source import Unreadable, read_document
 from isthmus.errors import SetupError
 from isthmus.kit.ids import derive_id
 
@@ -242,6 +242,6 @@ def _list_definition_folders(path: Path) -> list[Path]:
 def _read_yaml(path: Path) -> Any:
     """The parsed content. Raises SetupError if the file cannot be read."""
     try:
-        return read(path).data
+        return read_document(path).data
     except Unreadable as error:
         raise SetupError(f"{path} cannot be read: {error}") from None

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from sqlalchemy import ColumnElement
 
 from isthmus.db.tables import environment_unified_model, unified_model
-from isthmus.definitions.layers import deep_merge_patch
+from isthmus.definitions.layers import apply_patch
 from isthmus.integrations.catalog.owned_definitions import OwnedDefinitions
 from isthmus.integrations.catalog.renames import refuse_rename_of_model
 from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
@@ -76,7 +76,7 @@ class UnifiedModels(OwnedDefinitions):
             await refuse_rename_of_model(self._conn, self._scope.team_id, row)
         for name in _OBJECTS:
             if name in values:
-                values[name] = deep_merge_patch(row[name], values[name])
+                values[name] = apply_patch(row[name], values[name])
         check_unified_model({**row, **values})
         check_record_schemas(row["name"], changes.get("resources"))
         return await self._update(row, values)

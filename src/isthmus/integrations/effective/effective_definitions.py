@@ -20,12 +20,7 @@ from isthmus.db.database import Database, get_key_ring
 from isthmus.db.epochs import EpochCache, Epochs
 from isthmus.db.tables import environment_unified_model, integration, unified_model
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.definitions.layers import (
-    account_mapping,
-    deep_merge_patch,
-    merge_integration,
-    merge_mapping,
-)
+from isthmus.definitions.layers import apply_patch, find_account_mapping, merge_integration, merge_mapping
 from isthmus.definitions.load import load_integration, load_mapping, load_unified_model
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
@@ -146,7 +141,7 @@ class EffectiveDefinitions:
             )
         methods = {name: each.methods for name, each in definition.resources.items()}
         name = match_resource(model, methods, resource, method)
-        partial = account_mapping(account.content, model, name, method)
+        partial = find_account_mapping(account.content, model, name, method)
         own = None if partial is None else Layer(account.id, account.revision, partial)
         async with self._database.read() as conn:
             rows = await read_mapping_rows(
@@ -190,7 +185,7 @@ class EffectiveDefinitions:
         definition = self._models.get(key)
         if definition is None:
             values = {
-                part: deep_merge_patch(row[part], row["override"].get(part) or {})
+                part: apply_patch(row[part], row["override"].get(part) or {})
                 for part in ("resources", "webhooks")
             }
             source = f"unified model {name}"

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.tables import environment_unified_model, unified_model
-from isthmus.definitions.layers import deep_merge_patch
+from isthmus.definitions.layers import apply_patch
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.owned_definitions import is_visible_to_team
 from isthmus.integrations.effective.unified_names import model_not_installed_error
@@ -127,7 +127,7 @@ def _select_models(scope: Scope | None, only_installed: bool) -> Any:
 def _merge_override(row: Mapping[str, Any]) -> EnvironmentModel:
     """The model of one row of `_select_models`, with its override merged in."""
     over = row["override"] or {}
-    parts = {name: deep_merge_patch(row[name], over.get(name) or {}) for name in _MERGED}
+    parts = {name: apply_patch(row[name], over.get(name) or {}) for name in _MERGED}
     return EnvironmentModel(
         id=row["id"],
         name=row["name"],

@@ -18,7 +18,7 @@ from isthmus.db.tables import (
     environment_integration,
     integration,
 )
-from isthmus.definitions.layers import account_mapping, merge_integration, merge_mapping
+from isthmus.definitions.layers import find_account_mapping, merge_integration, merge_mapping
 from isthmus.definitions.secrets import join_masked
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.integrations import INTEGRATION_SECRETS
@@ -160,7 +160,7 @@ async def explain_mappings(
     overridden: Mapping[str, Any] = {} if account is None else account.content
     installed = await read_installed_names(conn, environment_id) if overridden else frozenset()
     for cell in iter_override_cells(overridden):
-        partial = account_mapping(overridden, *cell)
+        partial = find_account_mapping(overridden, *cell)
         if (
             account is not None
             and partial is not None

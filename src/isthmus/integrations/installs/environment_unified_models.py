@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from sqlalchemy import ColumnElement, Select, select
 
 from isthmus.db.tables import environment_unified_model, team, unified_model
-from isthmus.definitions.layers import deep_merge_patch
+from isthmus.definitions.layers import apply_patch
 from isthmus.integrations.installs.installs import InstalledDefinitions
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_record_schemas, check_unified_model
@@ -106,6 +106,6 @@ def _check_override(model: Mapping[str, Any], override: Any) -> None:
             elif value is not None:
                 failures.check_object(f"override.{name}", value)
     failures.raise_if_any("the environment unified model is not valid")
-    merged = {name: deep_merge_patch(model[name], override.get(name) or {}) for name in _SLOTS}
+    merged = {name: apply_patch(model[name], override.get(name) or {}) for name in _SLOTS}
     check_unified_model({**model, **merged}, field="override")
     check_record_schemas(model["name"], override.get("resources"), field="override.resources")

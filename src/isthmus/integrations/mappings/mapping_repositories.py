@@ -24,7 +24,7 @@ from isthmus.db.tables import (
     unified_model,
     unified_model_resource_method,
 )
-from isthmus.definitions.layers import deep_merge_patch
+from isthmus.definitions.layers import apply_patch
 from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.catalog.owned_definitions import (
     build_version_update,
@@ -103,7 +103,7 @@ class _MappingRepository(ABC):
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         if isinstance(values.get("config"), Mapping):
-            values["config"] = deep_merge_patch(row["config"], values["config"])
+            values["config"] = apply_patch(row["config"], values["config"])
         self._check_mapping({**row, **values}, model)
         statement = build_version_update(self._conn, self._TABLE, row, values)
         await self._execute_write(statement, model["name"], {**row, **values})
@@ -211,7 +211,7 @@ class EnvironmentMappings(_MappingRepository):
     async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
         install = await self._installs.get(await self._installs.lock(parent))
         model = install["unified_model"]
-        resources = deep_merge_patch(model["resources"], install["override"].get("resources") or {})
+        resources = apply_patch(model["resources"], install["override"].get("resources") or {})
         return install["id"], {**model, "resources": resources}
 
     def _check_mapping(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:

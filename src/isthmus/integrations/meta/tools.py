@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from isthmus.definitions.authored_schemas import empty_schema
+from isthmus.definitions.authored_schemas import make_empty_schema
 from isthmus.expressions.placeholders import Placeholder, compile_template
 from isthmus.integrations.meta.integration_description import IntegrationDescription, MethodDescription
 from isthmus.integrations.meta.tool_names import assign_tool_names, to_singular
@@ -102,7 +102,7 @@ def _build_tool(described: IntegrationDescription, method: MethodDescription, na
         "method": method.name,
         "query_schema": query,
         "body_schema": body,
-        "response_schema": method.response_schema or empty_schema(),
+        "response_schema": method.response_schema or make_empty_schema(),
         "required": list(required),
         "tags": described.get_tags(method.resource),
     }
@@ -140,7 +140,7 @@ def _infer_schema_from_templates(method: MethodDescription, root: str) -> dict[s
 
     `root`: `query` or `body`. Names without which no path can be built are required.
     """
-    schema = empty_schema()
+    schema = make_empty_schema()
     required = dict.fromkeys(_iter_template_names(method.definition.get("path"), root, is_needed=True))
     parts = [method.definition.get(part) for part in ("path", "query", "headers", "body")]
     for name in dict.fromkeys(name for part in parts for name in _iter_template_names(part, root)):

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.definitions.authored_schemas import as_object_schema
-from isthmus.definitions.layers import account_mapping, merge_mapping
+from isthmus.definitions.layers import find_account_mapping, merge_mapping
 from isthmus.definitions.load import load_mapping
 from isthmus.definitions.object_mapping import LITERAL_KEY
 from isthmus.engine.unified.mapping_plans import merge_schemas
@@ -81,7 +81,7 @@ async def _read_merged_mapping(
         conn, scope.environment_id, integration_name, model=model.name, resource=resource, method=method
     )
     layers = [row.config for row in rows]
-    own = account_mapping(account_override, model.name, resource, method)
+    own = find_account_mapping(account_override, model.name, resource, method)
     if own is not None:
         layers.append(own)
     if not layers:

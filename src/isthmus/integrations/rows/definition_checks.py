@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from isthmus.definitions.authored_schemas import check_part
-from isthmus.definitions.findings import unknown_keys
+from isthmus.definitions.authored_schemas import check_schema_part
+from isthmus.definitions.findings import find_unknown_keys
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration, merge_mapping
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.schema_checks import check_schema
 from isthmus.definitions.unified_model import UnifiedModelDefinition
-from isthmus.definitions.unsupported_features import mapping_not_executed, not_executed, refuse
+from isthmus.definitions.unsupported_features import (
+    find_inactive_blocks,
+    find_unsupported_steps,
+    refuse_errors,
+)
 from isthmus.errors import failure
 
 __all__ = [
@@ -31,7 +35,7 @@ def check_integration_config(name: str, config: Mapping[str, Any]) -> None:
     yet."""
     source = f"config of {name}"
     definition = load(IntegrationConfig, config, source=source, prefix="config")
-    refuse(not_executed(definition), source=source, prefix="config")
+    refuse_errors(find_inactive_blocks(definition), source=source, prefix="config")
 
 
 def check_integration_override(
@@ -45,17 +49,19 @@ def check_integration_override(
     """
     source = f"{field} of {name}"
     effective = load(IntegrationConfig, merge_integration(base, override), source=source, prefix=field)
-    added = not_executed(effective)
+    added = find_inactive_blocks(effective)
     if added:
         known = _unsupported_paths(name, base)
-        refuse([each for each in added if each.path not in known], source=source, prefix=field)
+        refuse_errors([each for each in added if each.path not in known], source=source, prefix=field)
     return effective
 
 
 def _unsupported_paths(name: str, base: Mapping[str, Any]) -> frozenset[str]:
     """The paths of unsupported fields in `base`; none if `base` is invalid by itself."""
     try:
-        return frozenset(each.path for each in not_executed(load(IntegrationConfig, base, source=name)))
+        return frozenset(
+            each.path for each in find_inactive_blocks(load(IntegrationConfig, base, source=name))
+        )
     except DefinitionInvalid:
         return frozenset()
 
@@ -113,18 +119,18 @@ def check_mapping(config: Mapping[str, Any], *, source: str, field: str = "confi
     mapping = load(MappingConfig, config, source=what, prefix=field)
     misspelt = [
         failure(f"{field}.{each.path}", f"{each.message}; {each.fix}", "unknown_field")
-        for each in unknown_keys(mapping, top="warn")
+        for each in find_unknown_keys(mapping, top="warn")
         if each.fix is not None
     ]
     schemas = [
         failure(path, message, "json_schema")
         for name in ("query_schema", "request_body_schema")
         if isinstance(config.get(name), Mapping)
-        for path, message in check_part(config[name], f"{field}.{name}")
+        for path, message in check_schema_part(config[name], f"{field}.{name}")
     ]
     if misspelt or schemas:
         raise DefinitionInvalid(what, [*misspelt, *schemas])
-    refuse(mapping_not_executed(mapping), source=what, prefix=field)
+    refuse_errors(find_unsupported_steps(mapping), source=what, prefix=field)
 
 
 def check_mapping_override(override: Mapping[str, Any], *, source: str, field: str) -> None:
