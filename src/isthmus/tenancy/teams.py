@@ -20,6 +20,7 @@ from isthmus.kit.writable_fields import require_writable_field
 __all__ = ["Teams", "Users", "create_team", "create_user"]
 
 _WRITABLE_FIELDS: Final = frozenset({"name", "logo"})
+_USER_FIELDS = ("id", "name", "email", "is_active", "is_staff", "last_login_at", "created_at", "updated_at")
 
 
 class Teams:
@@ -77,9 +78,6 @@ async def create_team(conn: AsyncConnection, name: str) -> str:
     identity, now = new_id(), current_time(conn)
     await conn.execute(insert(team).values(id=identity, created_at=now, updated_at=now, name=name))
     return identity
-
-
-_USER_FIELDS = ("id", "name", "email", "is_active", "is_staff", "last_login_at", "created_at", "updated_at")
 
 
 class Users:

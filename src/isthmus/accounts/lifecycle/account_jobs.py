@@ -32,6 +32,10 @@ __all__ = [
 ]
 
 LIFECYCLE_JOB: Final = "account.lifecycle"
+ACTION_JOB: Final = "account.action"
+_ACCOUNT_JOBS: Final = (LIFECYCLE_JOB, REFRESH_JOB)
+_MAX_FOUND: Final = 100
+log = logging.getLogger("isthmus.accounts")
 
 
 async def start_lifecycle(
@@ -84,11 +88,6 @@ async def start_lifecycle(
     await defer(conn, LIFECYCLE_JOB, account_id)
 
 
-log = logging.getLogger("isthmus.accounts")
-
-ACTION_JOB: Final = "account.action"
-
-
 async def schedule_actions(conn: AsyncConnection, account_id: str, crons: Mapping[str, str]) -> None:
     """Schedule an account's actions. `crons`: the cron expression of each. An invalid one is logged and left
     out."""
@@ -115,9 +114,6 @@ def format_schedule_name(key: str) -> str:
     return f"action:{key}"
 
 
-_ACCOUNT_JOBS: Final = (LIFECYCLE_JOB, REFRESH_JOB)
-
-
 async def prepare_deletion(conn: AsyncConnection, environment_id: str, chosen: ColumnElement[bool]) -> None:
     """Queue the revocation of the chosen accounts' tokens, and cancel their scheduled actions and jobs, in
     the transaction that deletes the accounts."""
@@ -130,9 +126,6 @@ async def prepare_deletion(conn: AsyncConnection, environment_id: str, chosen: C
     await drop_action_schedules(conn, environment_id, chosen)
     for job in _ACCOUNT_JOBS:
         await cancel_all(conn, job, chosen_ids)
-
-
-_MAX_FOUND: Final = 100
 
 
 def make_running_finder(what: str) -> Finder:

@@ -37,6 +37,8 @@ __all__ = [
 _VARIABLES_KEY: Final = "environment_variables"
 _OBJECT_STORE_FLAG: Final = "truto_obj_store"
 _CREDENTIAL_KEYS: Final = frozenset(path[0] for path in PROTECTED_CONTEXT_PATHS if len(path) == 1)
+CONTEXT_SECRETS: Final = EncryptedJSON(integrated_account.c.context_secrets)
+OVERRIDE_SECRETS: Final = EncryptedJSON(integrated_account.c.integration_override_secrets)
 
 
 def list_secret_fields(definition: IntegrationConfig) -> frozenset[str]:
@@ -110,10 +112,6 @@ def get_path(value: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
-
-
-CONTEXT_SECRETS: Final = EncryptedJSON(integrated_account.c.context_secrets)
-OVERRIDE_SECRETS: Final = EncryptedJSON(integrated_account.c.integration_override_secrets)
 
 
 def decrypt_context(keys: KeyRing, row: Mapping[str, Any]) -> dict[str, Any]:
