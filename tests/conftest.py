@@ -7,7 +7,9 @@ import os
 import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,13 +68,23 @@ def empty_database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequ
 @pytest.fixture
 def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a copy of the template: here one with the current schema and no rows."""
+    with copied_database(backend, "template", tmp_path, request) as url:
+        yield url
+
+
+@contextmanager
+def copied_database(
+    backend: str, template: str, directory: Path, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The URL of a copy of what the fixture `<backend>_<template>` gives; a file of SQLite in `directory`."""
+    original: Any = request.getfixturevalue(f"{backend}_{template}")
     if backend == "sqlite":
-        path = tmp_path / "isthmus.sqlite3"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        path = directory / "isthmus.sqlite3"
+        shutil.copyfile(original, path)
         yield f"sqlite:///{path}"
         return
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    name = server.create(template=request.getfixturevalue("postgresql_template"))
+    name = server.create(template=original)
     yield server.url_of(name)
     server.drop(name)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from isthmus.accounts import install_everything
 from isthmus.tenancy import ApiTokens, Environments
+from isthmus.tenancy.environments import Install
 from isthmus.tenancy.teams import create_team
 from tests.integration.larkdesk import connect, install
 from tests.integration.serving import Server
@@ -11,13 +14,16 @@ from tests.integration.serving import Server
 __all__ = ["foreign_token", "own_ids"]
 
 
-async def foreign_token(server: Server) -> str:
-    """A token of another team's environment, with everything shipped installed there."""
-    async with server.application.database.write() as conn:
+async def foreign_token(server: Server, install: Install | None = install_everything) -> str:
+    """A token of another team's environment. `install`: fills it, if not with everything shipped."""
+
+    async def create(conn: AsyncConnection) -> str:
         team_id = await create_team(conn, "Other team")
-        environment = await Environments(conn, team_id).create("production", install=install_everything)
+        environment = await Environments(conn, team_id).create("production", install=install)
         _, token = await ApiTokens(conn, environment["id"]).create("other")
-    return token.reveal()
+        return token.reveal()
+
+    return await server.write(create)
 
 
 async def own_ids(server: Server) -> dict[str, str]:

@@ -13,6 +13,8 @@ __all__ = ["MODEL", "connect", "definition", "install", "mappings"]
 
 MODEL = "desk"
 """A unified model of the team's own; shipped models are mapped by account overrides."""
+_INSTALLS = "/environment-integration"
+_MODELS = "/environment-unified-model"
 
 
 def definition() -> dict[str, Any]:
@@ -30,7 +32,11 @@ def mappings(model: str) -> list[dict[str, Any]]:
 
 
 async def install(server: Server) -> str:
-    """Creates integration, model and mappings, installs both; the id of the install."""
+    """Installs the help desk and its model, and first creates them if the team has none. The install's id."""
+    status, installed = await server.call("POST", _INSTALLS, json={"integration_id": "larkdesk"})
+    if status == 200:
+        await server.ok("POST", _MODELS, json={"unified_model_id": MODEL})
+        return str(installed["id"])
     integration = await server.ok("POST", "/integration", json=definition())
     resources: dict[str, Any] = {}
     for cell in mappings("ticketing"):
@@ -42,12 +48,9 @@ async def install(server: Server) -> str:
     for cell in mappings("ticketing"):
         row = {"unified_model_id": model["id"], "integration_name": "larkdesk", **cell}
         await server.ok("POST", "/unified-model-resource-method", json=row)
-    await server.ok("POST", "/environment-unified-model", json={"unified_model_id": model["id"]})
-    installed = await server.ok(
-        "POST", "/environment-integration", json={"integration_id": integration["id"]}
-    )
-    identity: str = installed["id"]
-    return identity
+    await server.ok("POST", _MODELS, json={"unified_model_id": model["id"]})
+    installed = await server.ok("POST", _INSTALLS, json={"integration_id": integration["id"]})
+    return str(installed["id"])
 
 
 async def connect(server: Server, install_id: str, url: str, *, key: str = KEY, **values: Any) -> str:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import uvicorn
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.app import Application
 from isthmus.cli.server.http_protocol import BoundedHttpProtocol
 from isthmus.config import Settings
+from isthmus.db import Database
 from isthmus.kit.clock import Clock
 from isthmus.kit.secret import Secret
+
+T = TypeVar("T")
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 TOKEN = "isth_a-token-of-the-tests-0123456789"
@@ -25,12 +29,16 @@ TOKEN = "isth_a-token-of-the-tests-0123456789"
 
 @dataclass
 class Server:
-    """`url` has no trailing slash; `token` is the first start's."""
+    """A running Isthmus as one environment sees it. `url` has no trailing slash; `token` opens it.
+
+    `application`: None for another process. `loop`: where it runs; None for the loop of the test.
+    """
 
     url: str
     token: str
-    application: Application
+    application: Application | None
     session: aiohttp.ClientSession
+    loop: asyncio.AbstractEventLoop | None = None
 
     async def call(
         self,
@@ -54,6 +62,27 @@ class Server:
             is_json = "json" in response.headers.get("content-type", "")
             return response.status, await (response.json() if is_json else response.text())
 
+    @property
+    def database(self) -> Database:
+        """Of a server of the test's own, which runs in its loop."""
+        assert self.application is not None
+        assert self.loop is None
+        return self.application.database
+
+    async def use_database(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        """What `work` returns, given the server's own database, in the loop that the server runs in."""
+        assert self.application is not None
+        return await run_in(self.loop, work(self.application.database))
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `work` returns, given a transaction of the server's own database."""
+
+        async def write(database: Database) -> T:
+            async with database.write() as conn:
+                return await work(conn)
+
+        return await self.use_database(write)
+
     async def ok(self, verb: str, path: str, **options: Any) -> Any:
         """The body of a 200."""
         status, body = await self.call(verb, path, **options)
@@ -68,12 +97,35 @@ class Server:
         account: dict[str, Any] = await self.ok("POST", "/integrated-account", json=body)
         return account
 
-    async def sandbox_of(self, integration: str) -> str:
-        """The id of an integration's sandbox account."""
+    async def sandbox_of(self, integration: str, *models: str) -> str:
+        """The id of the sandbox account of a shipped integration. What of it and the models is not installed
+        yet is installed first."""
+        for model in models:
+            await self.install_of_model(model)
         path = f"/integrated-account?is_sandbox=true&integration.name={integration}"
         found = await self.ok("GET", path)
+        if not found["result"]:
+            await self.ok("POST", "/environment-integration", json={"integration_id": integration})
+            found = await self.ok("GET", path)
         identity: str = found["result"][0]["id"]
         return identity
+
+    async def install_of_model(self, model: str) -> str:
+        """The id of the install of a unified model, which is installed if it is not yet."""
+        row = await self.ok("POST", "/environment-unified-model", json={"unified_model_id": model})
+        identity: str = row["id"]
+        return identity
+
+
+async def run_in(loop: asyncio.AbstractEventLoop | None, work: Awaitable[T]) -> T:
+    """What `work` returns, awaited in `loop`; None for the loop of the caller."""
+
+    async def run() -> T:
+        return await work
+
+    if loop is None:
+        return await work
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), loop))
 
 
 @asynccontextmanager

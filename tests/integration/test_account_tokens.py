@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
-from isthmus.accounts import install_everything
 from isthmus.config import Settings
-from isthmus.tenancy import ApiTokens, Environments
-from isthmus.tenancy.teams import create_team
 from tests.fakes.clock import VirtualClock
 from tests.fakes.larkdesk import Larkdesk, Records, running
+from tests.integration.environments import foreign_token
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server, serving
 
@@ -101,12 +99,9 @@ async def test_a_token_ends_after_a_quarter_of_an_hour_and_with_its_account(sett
 
 async def test_no_token_is_made_for_an_account_of_another_environment(server: Server) -> None:
     account = await server.sandbox_of("zendesk")
-    async with server.application.database.write() as conn:
-        team = await create_team(conn, "Other team")
-        environment = await Environments(conn, team).create("production", install=install_everything)
-        _, token = await ApiTokens(conn, environment["id"]).create("other")
     body = {"integrated_account_id": account}
-    status, _ = await server.call("POST", "/integrated-account/token", token=token.reveal(), json=body)
+    token = await foreign_token(server, None)
+    status, _ = await server.call("POST", "/integrated-account/token", token=token, json=body)
     assert status == 404
 
 
@@ -214,7 +209,7 @@ async def test_nothing_but_the_context_is_changed_from_a_browser(
 
 
 async def test_a_page_of_any_origin_may_ask_for_the_own_account_and_its_data(server: Server) -> None:
-    token = await token_of(server, await server.sandbox_of("zendesk"))
+    token = await token_of(server, await server.sandbox_of("zendesk", "ticketing"))
     asks = {
         **PAGE,
         "access-control-request-method": "PATCH",

@@ -2,69 +2,64 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from isthmus.cli.remote.api_client import ApiClient
 from tests.fakes.larkdesk import DEFINITION
-from tests.integration.processes import COMMAND, serving_process
+from tests.integration.commands import run_command
+from tests.integration.serving import Server
 
-SECONDS = 180.0
+NOBODY = "http://127.0.0.1:1"
 
 
-async def apply(environ: dict[str, str], folder: Path, *more: str) -> tuple[int | None, str, str]:
+@pytest.fixture
+async def environ(server: Server, tmp_path: Path) -> dict[str, str]:
+    """For commands to the server, which has the models that the folder maps to."""
+    for model in ("crm", "ticketing"):
+        await server.install_of_model(model)
+    return {"HOME": str(tmp_path), "ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
+
+
+async def apply(environ: dict[str, str], folder: Path, *more: str) -> tuple[int, str, str]:
     return await run(environ, "apply", str(folder), *more)
 
 
-async def run(environ: dict[str, str], *arguments: str) -> tuple[int | None, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        COMMAND,
-        "integrations",
-        *arguments,
-        env=environ,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(SECONDS):
-        output, errors = await process.communicate()
-    assert b"Traceback" not in errors, errors.decode()
-    return process.returncode, output.decode(), errors.decode()
+async def run(environ: dict[str, str], *arguments: str) -> tuple[int, str, str]:
+    finished = await run_command(environ, "integrations", *arguments)
+    return finished.code, finished.output, finished.errors
 
 
 async def test_a_servers_rows_become_what_the_folder_says(environ: dict[str, str], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(DEFINITION, tmp_path / "larkdesk"))
     main = folder / "integration.yaml"
-    async with serving_process(environ) as server:
-        assert server.token is not None
-        environ |= {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
-        assert (await apply(environ, folder, "--dry-run"))[1].count("(not done: --dry-run)") == 3
-        code, said, errors = await apply(environ, folder)
-        assert (code, said.splitlines()[0]) == (0, "integration larkdesk: created, installed"), errors
-        code, said, errors = await apply(environ, folder)
-        assert said.splitlines() == [
-            "integration larkdesk: unchanged",
-            "mappings crm: 0 created, 0 updated, 5 unchanged",
-            f"mappings ticketing: 0 created, 0 updated, {said.rpartition('updated, ')[2].strip()}",
-        ], errors
-        main.write_text(
-            main.read_text().replace("response_path: items, description: Agents.", "description: X.")
-        )
-        assert "integration larkdesk: updated" in (await apply(environ, folder))[1]
-        assert "integration larkdesk: unchanged" in (await apply(environ, folder))[1]
-        assert (await apply(environ, folder, "--token", "isth_wrong"))[0] == 3
-        main.write_text(main.read_text().replace("format: cursor", "format: curser"))
-        code, said, errors = await apply(environ, folder)
-        assert (code, said) == (1, "")
-        assert "integration.yaml:" in errors
-    code, _, errors = await apply(environ, DEFINITION)
+    assert (await apply(environ, folder, "--dry-run"))[1].count("(not done: --dry-run)") == 3
+    code, said, errors = await apply(environ, folder)
+    assert (code, said.splitlines()[0]) == (0, "integration larkdesk: created, installed"), errors
+    code, said, errors = await apply(environ, folder)
+    assert said.splitlines() == [
+        "integration larkdesk: unchanged",
+        "mappings crm: 0 created, 0 updated, 5 unchanged",
+        f"mappings ticketing: 0 created, 0 updated, {said.rpartition('updated, ')[2].strip()}",
+    ], errors
+    main.write_text(main.read_text().replace("response_path: items, description: Agents.", "description: X."))
+    assert "integration larkdesk: updated" in (await apply(environ, folder))[1]
+    assert "integration larkdesk: unchanged" in (await apply(environ, folder))[1]
+    assert (await apply(environ, folder, "--token", "isth_wrong"))[0] == 3
+    main.write_text(main.read_text().replace("format: cursor", "format: curser"))
+    code, said, errors = await apply(environ, folder)
+    assert (code, said) == (1, "")
+    assert "integration.yaml:" in errors
+    code, _, errors = await apply(environ | {"ISTHMUS_API_URL": NOBODY}, DEFINITION)
     assert code == 5
     assert "does not respond" in errors
 
 
 async def test_one_file_is_applied_under_another_name_with_its_documentation(
-    environ: dict[str, str], tmp_path: Path
+    environ: dict[str, str], server: Server, tmp_path: Path
 ) -> None:
     rows = [
         {"type": "readme", "content": "# Quill"},
@@ -78,56 +73,47 @@ async def test_one_file_is_applied_under_another_name_with_its_documentation(
     file = {"name": "quill", "label": "Quill", "config": config, "documentation": rows}
     path = tmp_path / "quill.integration.json"
     path.write_text(json.dumps(file))
-    async with serving_process(environ) as server:
-        assert server.token is not None
-        environ |= {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
-        code, _, errors = await apply(environ, path, "--docs-only")
-        assert (code, "no integration quill yet" in errors) == (2, True)
-        said = (await apply(environ, path, "--slug-override", "quill-two"))[1].splitlines()
-        assert said == [
-            "integration quill-two: created, installed",
-            "documentation: 2 created, 0 updated, 0 unchanged",
-        ]
-        code, _, errors = await apply(environ, path, "--slug-override", "quill-two")
-        assert (code, "is there already" in errors) == (2, True)
+    code, _, errors = await apply(environ, path, "--docs-only")
+    assert (code, "no integration quill yet" in errors) == (2, True)
+    said = (await apply(environ, path, "--slug-override", "quill-two"))[1].splitlines()
+    assert said == [
+        "integration quill-two: created, installed",
+        "documentation: 2 created, 0 updated, 0 unchanged",
+    ]
+    code, _, errors = await apply(environ, path, "--slug-override", "quill-two")
+    assert (code, "is there already" in errors) == (2, True)
 
-        async with ApiClient(server.url, server.token) as remote:
-            (live,) = await remote.fetch_all_rows("/integration", name="quill-two")
-        rows[0]["content"] = "# Quill, again"
-        path.write_text(json.dumps({**file, "id": live["id"], "label": "Other", "documentation": rows[:1]}))
-        said = (await apply(environ, path, "--docs-only"))[1].splitlines()
-        assert said == ["documentation: 0 created, 1 updated, 0 unchanged"]
-        async with ApiClient(server.url, server.token) as remote:
-            kept = {
-                row["type"]: row
-                for row in await remote.fetch_all_rows("/documentation", integration_id=live["id"])
-            }
-            (now,) = await remote.fetch_all_rows("/integration", name="quill-two")
-        assert (kept["readme"]["content"], now["config"]["label"]) == ("# Quill, again", "Quill")
-        assert kept["description"]["content"] == "Reads every note."
+    async with ApiClient(server.url, server.token) as remote:
+        (live,) = await remote.fetch_all_rows("/integration", name="quill-two")
+    rows[0]["content"] = "# Quill, again"
+    path.write_text(json.dumps({**file, "id": live["id"], "label": "Other", "documentation": rows[:1]}))
+    said = (await apply(environ, path, "--docs-only"))[1].splitlines()
+    assert said == ["documentation: 0 created, 1 updated, 0 unchanged"]
+    async with ApiClient(server.url, server.token) as remote:
+        kept = {row["type"]: row for row in await remote.fetch_all_rows("/documentation", integration_id=live["id"])}
+        (now,) = await remote.fetch_all_rows("/integration", name="quill-two")
+    assert (kept["readme"]["content"], now["config"]["label"]) == ("# Quill, again", "Quill")
+    assert kept["description"]["content"] == "Reads every note."
 
-        for name in (live["id"], "quill-two"):
-            code, told, errors = await run(environ, "validate", name, "--ignore-info", "--ignore-warnings")
-            assert (code, f"/integration/{live['id']}: integration: 0 error" in told) == (0, True), errors
-        assert (await run(environ, "validate", "quill-three"))[0] == 4
+    for name in (live["id"], "quill-two"):
+        code, told, errors = await run(environ, "validate", name, "--ignore-info", "--ignore-warnings")
+        assert (code, f"/integration/{live['id']}: integration: 0 error" in told) == (0, True), errors
+    assert (await run(environ, "validate", "quill-three"))[0] == 4
 
 
 async def test_a_file_with_an_id_maps_the_integration_that_has_it_whatever_its_name(
-    environ: dict[str, str], tmp_path: Path
+    environ: dict[str, str], server: Server, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(DEFINITION, tmp_path / "larkdesk"))
     main = folder / "integration.yaml"
-    async with serving_process(environ) as server:
-        assert server.token is not None
-        environ |= {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
-        assert (await apply(environ, folder, "--slug-override", "larkdesk-two"))[0] == 0
-        async with ApiClient(server.url, server.token) as remote:
-            (live,) = await remote.fetch_all_rows("/integration", name="larkdesk-two")
-        main.write_text(f"id: {live['id']}\n{main.read_text()}")
-        code, said, errors = await apply(environ, folder)
-        assert code == 0, errors
-        lines = said.splitlines()
-        assert lines[:2] == [
-            "integration larkdesk-two: unchanged",
-            "mappings crm: 0 created, 0 updated, 5 unchanged",
-        ]
+    assert (await apply(environ, folder, "--slug-override", "larkdesk-two"))[0] == 0
+    async with ApiClient(server.url, server.token) as remote:
+        (live,) = await remote.fetch_all_rows("/integration", name="larkdesk-two")
+    main.write_text(f"id: {live['id']}\n{main.read_text()}")
+    code, said, errors = await apply(environ, folder)
+    assert code == 0, errors
+    lines = said.splitlines()
+    assert lines[:2] == [
+        "integration larkdesk-two: unchanged",
+        "mappings crm: 0 created, 0 updated, 5 unchanged",
+    ]

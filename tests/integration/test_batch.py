@@ -51,9 +51,9 @@ def small() -> Larkdesk:
 
 
 @pytest.fixture
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
-    async with running(small()) as fake, serving(settings) as server:
-        yield Desk(server, fake, await connect(server, await install(server), fake.url))
+async def desk(desk_server: Server) -> AsyncIterator[Desk]:
+    async with running(small()) as fake:
+        yield Desk(desk_server, fake, await connect(desk_server, await install(desk_server), fake.url))
 
 
 async def test_nodes_read_what_those_before_them_gave(desk: Desk) -> None:
@@ -202,7 +202,7 @@ async def test_a_body_is_json_and_is_told_so_in_its_own_words(desk: Desk) -> Non
 
 
 async def test_a_sandbox_account_is_read_and_not_written(desk: Desk) -> None:
-    desk.account = await desk.server.sandbox_of("zendesk")
+    desk.account = await desk.server.sandbox_of("zendesk", "ticketing")
     body = await desk.ok(
         {"resource": "ticketing/tickets", "method": "list"},
         {"resource": "ticketing/tickets", "name": "new", "method": "create", "body": {"name": "x"}},
@@ -214,7 +214,9 @@ async def test_a_sandbox_account_is_read_and_not_written(desk: Desk) -> None:
 async def test_the_example_of_the_page_runs(desk: Desk) -> None:
     found = re.search(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert found is not None
-    body = json.loads(found[1]) | {"integrated_account_id": await desk.server.sandbox_of("zendesk")}
+    body = json.loads(found[1]) | {
+        "integrated_account_id": await desk.server.sandbox_of("zendesk", "ticketing")
+    }
     answer = await desk.server.ok("POST", "/batch-request", json=body)
     assert answer["errors"] == {"ticketing/tickets": [], "ticketing/comments": [], "summary": []}
     assert answer["result"]["summary"] == [{"subject": "Pump controller shows E17", "comments": 3}]
@@ -243,9 +245,10 @@ async def test_a_transform_is_not_shown_the_credentials(desk: Desk) -> None:
     assert body["result"]["seen"] == [{"url": desk.fake.url}]
 
 
-async def test_a_provider_that_slows_us_down_is_waited_for(settings: Settings) -> None:
+async def test_a_provider_that_slows_us_down_is_waited_for(desk_server: Server) -> None:
     fake = Larkdesk(limit=RequestLimit(4, seconds=1.0, wait_seconds=1.0), records=Records(tickets=12))
-    async with running(fake), serving(settings) as server:
+    server = desk_server
+    async with running(fake):
         desk = Desk(server, fake, await connect(server, await install(server), fake.url))
         body = await desk.ok(
             {"resource": TICKETS, "method": "get", "id": "{{args.n}}", "loop_on": "args.n"},
@@ -255,8 +258,8 @@ async def test_a_provider_that_slows_us_down_is_waited_for(settings: Settings) -
     assert body["errors"][TICKETS] == []
 
 
-async def test_each_request_counts_for_the_account_and_none_is_refused(settings: Settings) -> None:
-    settings = replace(settings, account_rate_limit=10, batch_seconds=2.0)
+async def test_each_request_counts_for_the_account_and_none_is_refused(desk_settings: Settings) -> None:
+    settings = replace(desk_settings, account_rate_limit=10, batch_seconds=2.0)
     async with running(small()) as fake, serving(settings) as server:
         desk = Desk(server, fake, await connect(server, await install(server), fake.url))
         node = {
@@ -271,8 +274,8 @@ async def test_each_request_counts_for_the_account_and_none_is_refused(settings:
         assert {each["statusCode"] for each in body["errors"]["tickets"]} == {429}
 
 
-async def test_no_more_calls_are_under_way_than_allowed(settings: Settings) -> None:
-    settings = replace(settings, batch_concurrency=3, batch_seconds=1.0)
+async def test_no_more_calls_are_under_way_than_allowed(desk_settings: Settings) -> None:
+    settings = replace(desk_settings, batch_concurrency=3, batch_seconds=1.0)
     async with running(small()) as fake, serving(settings) as server:
         desk = Desk(server, fake, await connect(server, await install(server), fake.url))
         fake.cue(Fault("hang", times=None))

@@ -25,11 +25,11 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(settings: Settings) -> AsyncIterator[Scene]:
-    async with running(Larkdesk(limit=RequestLimit(None))) as desk, serving(settings) as server:
+async def scene(desk_settings: Settings) -> AsyncIterator[Scene]:
+    async with running(Larkdesk(limit=RequestLimit(None))) as desk, serving(desk_settings) as server:
         install_id = await install(server)
         account = await connect(server, install_id, desk.url)
-        yield Scene(server, desk, install_id, account, BlockList(server.application.database))
+        yield Scene(server, desk, install_id, account, BlockList(server.database))
 
 
 async def test_a_blocked_account_is_called_by_no_route(scene: Scene) -> None:

@@ -44,8 +44,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
-    settings = replace(settings, account_rate_limit=3, token_rate_limit=200)
+async def desk(desk_settings: Settings) -> AsyncIterator[Desk]:
+    settings = replace(desk_settings, account_rate_limit=3, token_rate_limit=200)
     async with running(Larkdesk(limit=RequestLimit(None))) as fake, serving(settings) as server:
         installed = await install(server)
         yield Desk(server, fake, installed, await connect(server, installed, fake.url))
@@ -162,7 +162,7 @@ async def test_secrets_of_an_override_are_masked_too(desk: Desk) -> None:
 async def test_a_plan_claims_no_key_and_counts_for_no_limit(desk: Desk) -> None:
     for _ in range(5):
         await desk.plan("POST", "/proxy/tickets", json={"subject": "x"}, headers={"idempotency-key": "once"})
-    async with desk.server.application.database.read() as conn:
+    async with desk.server.database.read() as conn:
         assert (await conn.execute(select(func.count()).select_from(idempotency_record))).scalar_one() == 0
     query = f"?integrated_account_id={desk.account}"
     statuses = [(await desk.server.call("GET", f"/proxy/tickets{query}"))[0] for _ in range(4)]

@@ -29,7 +29,7 @@ async def test_a_changed_mapping_holds_here_at_once_and_in_other_processes_withi
             process: Process = await stack.enter_async_context(serving_process(environ))
             found = token or process.token
             assert found is not None
-            return Server(process.url, found, None, session)  # type: ignore[arg-type]  # another process
+            return Server(process.url, found, None, session)
 
         here = await started(None)
         others = [await started(here.token) for _ in range(2 if backend == "postgresql" else 0)]

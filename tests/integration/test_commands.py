@@ -1,17 +1,18 @@
-"""Local administration beside running servers: real processes on both databases."""
+"""Local administration beside running servers, on both databases: some as real processes."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
 
-import aiohttp
 import pytest
 
+from isthmus.config import Settings
 from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
+from tests.integration import commands
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.processes import Process, isthmus, refused, serving_process
-from tests.integration.serving import Server
+from tests.integration.serving import serving
 
 pytestmark = pytest.mark.both_databases
 
@@ -34,40 +35,42 @@ async def test_a_token_of_the_command_line_works_and_stops_within_a_second(envir
         await process.seconds_until(401, "/me", token, at_most=1.0)
 
 
-async def test_an_account_is_blocked_and_unblocked_within_a_second(environ: dict[str, str]) -> None:
-    async with serving_process(environ) as process, aiohttp.ClientSession() as session:
-        assert process.token is not None
-        server = Server(process.url, process.token, None, session)  # type: ignore[arg-type]  # another process
+async def test_an_account_is_blocked_and_unblocked_within_a_second(
+    settings: Settings, environ: dict[str, str]
+) -> None:
+    async with serving(settings) as server:
         account = await server.sandbox_of("hubspot")
         path = f"/unified/crm/contacts?integrated_account_id={account}"
-        await process.seconds_until(200, path, process.token, at_most=1.0)
-        await isthmus(environ, "accounts", "block", account, "--reason", "loops")
-        await process.seconds_until(503, path, process.token, at_most=1.0)
-        listed = (await isthmus(environ, "accounts", "blocked")).splitlines()
+        process = Process(server.url, server.token, "")
+        await process.seconds_until(200, path, server.token, at_most=1.0)
+        await commands.isthmus(environ, "accounts", "block", account, "--reason", "loops")
+        await process.seconds_until(503, path, server.token, at_most=1.0)
+        listed = (await commands.isthmus(environ, "accounts", "blocked")).splitlines()
         assert (listed[1].split()[:2], listed[1].split()[-1]) == ([account, "development"], "loops")
-        await isthmus(environ, "accounts", "unblock", account)
-        await process.seconds_until(200, path, process.token, at_most=1.0)
-        assert "is not blocked" in await refused(environ, "accounts", "unblock", account)
+        await commands.isthmus(environ, "accounts", "unblock", account)
+        await process.seconds_until(200, path, server.token, at_most=1.0)
+        assert "is not blocked" in await commands.refused(environ, "accounts", "unblock", account)
 
 
-async def test_an_environment_of_the_command_line_has_everything_installed(environ: dict[str, str]) -> None:
-    async with serving_process(environ) as process:
-        await isthmus(environ, "environments", "create", "staging")
-        token = await isthmus(environ, "tokens", "create", "--environment", "staging")
+async def test_an_environment_of_the_command_line_has_everything_installed(
+    settings: Settings, environ: dict[str, str]
+) -> None:
+    async with serving(settings) as server:
+        await commands.isthmus(environ, "environments", "create", "staging")
+        token = await commands.isthmus(environ, "tokens", "create", "--environment", "staging")
+        process = Process(server.url, server.token, "")
         await process.seconds_until(200, "/me", token, at_most=1.0)
         assert await process.status_of("/integrated-account?limit=1", token) == 200
 
 
-async def test_an_account_works_before_during_and_after_a_key_rotation(environ: dict[str, str]) -> None:
-    environ["ISTHMUS_EGRESS_ALLOW"] = "127.0.0.0/8"
+async def test_an_account_works_before_during_and_after_a_key_rotation(
+    settings: Settings, environ: dict[str, str]
+) -> None:
     async with AsyncExitStack() as stack:
         desk = await stack.enter_async_context(
             running(Larkdesk(records=Records(tickets=3), limit=RequestLimit(None)))
         )
-        process = await stack.enter_async_context(serving_process(environ))
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        assert process.token is not None
-        server = Server(process.url, process.token, None, session)  # type: ignore[arg-type]  # another process
+        server = await stack.enter_async_context(serving(settings))
         install_id = await install(server)
         account = await connect(server, install_id, desk.url)
         path = f"/unified/{MODEL}/tickets?integrated_account_id="

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import aiohttp
 
-from tests.integration.processes import isthmus, refused, serving_process
+from isthmus.config import Settings
+from tests.integration.commands import isthmus, refused
+from tests.integration.serving import serving
 
 
-async def test_a_link_of_the_command_line_opens_the_page(environ: dict[str, str]) -> None:
+async def test_a_link_of_the_command_line_opens_the_page(settings: Settings, environ: dict[str, str]) -> None:
     jar = aiohttp.CookieJar(unsafe=True)  # cookies of addresses without a name, too
-    async with serving_process(environ) as process, aiohttp.ClientSession(cookie_jar=jar) as session:
-        environ = environ | {"ISTHMUS_PUBLIC_APP_URL": process.url}
+    async with serving(settings) as server, aiohttp.ClientSession(cookie_jar=jar) as session:
+        environ = environ | {"ISTHMUS_PUBLIC_APP_URL": server.url}
         link = (await isthmus(environ, "connect", "jira", "--tenant", "acme")).strip()
-        assert link.startswith(f"{process.url}/connect-account?link_token=isth_")
+        assert link.startswith(f"{server.url}/connect-account?link_token=isth_")
         async with session.get(link) as page:
             assert page.status == 200
             assert "Connect Jira" in await page.text()
             assert "link_token" not in str(page.url)
-        headers = {"authorization": f"Bearer {process.token}"}
-        async with session.get(f"{process.url}/environment-integration?limit=1", headers=headers) as listed:
+        headers = {"authorization": f"Bearer {server.token}"}
+        async with session.get(f"{server.url}/environment-integration?limit=1", headers=headers) as listed:
             row = (await listed.json())["result"][0]
-        assert row["isthmus_callback_url"] == f"{process.url}/connect-account/callback"
+        assert row["isthmus_callback_url"] == f"{server.url}/connect-account/callback"
 
 
-async def test_what_names_nothing_is_refused_with_what_there_is(environ: dict[str, str]) -> None:
-    async with serving_process(environ):
+async def test_what_names_nothing_is_refused_with_what_there_is(
+    settings: Settings, environ: dict[str, str]
+) -> None:
+    async with serving(settings):
         said = await refused(environ, "connect", "jirra", "--tenant", "acme")
         assert "no integration jirra is installed" in said
         assert "jira" in said

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from isthmus.config import Settings
 from tests.fakes.larkdesk import Larkdesk, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, install
-from tests.integration.serving import Server, serving
+from tests.integration.serving import Server
 
 
 @dataclass
@@ -26,10 +25,10 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
-    async with running(Larkdesk(limit=RequestLimit(None))) as fake, serving(settings) as server:
-        account = await connect(server, await install(server), fake.url)
-        yield Desk(server, account, await server.sandbox_of("zendesk"))
+async def desk(desk_server: Server) -> AsyncIterator[Desk]:
+    async with running(Larkdesk(limit=RequestLimit(None))) as fake:
+        account = await connect(desk_server, await install(desk_server), fake.url)
+        yield Desk(desk_server, account, await desk_server.sandbox_of("zendesk", "ticketing"))
 
 
 @pytest.mark.parametrize("flag", ["true", "True", "1"])

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import aiohttp
-
-from isthmus.tenancy import ApiTokens, Environments
-from isthmus.tenancy.teams import create_team
+from isthmus.config import Settings
 from tests.fakes.larkdesk import KEY
+from tests.integration.commands import isthmus, refused
+from tests.integration.environments import foreign_token
 from tests.integration.larkdesk import MODEL, connect, install
-from tests.integration.processes import isthmus, refused, serving_process
-from tests.integration.serving import Server
+from tests.integration.serving import Server, serving
 
 SECRETS = ("open-sesame", "client-secret", KEY)
 OVERRIDE = {
@@ -119,14 +117,11 @@ async def test_what_nothing_here_is_named_is_not_found(server: Server) -> None:
     assert found["mappings"] == []  # a model that is installed, and not mapped
 
 
-async def test_another_teams_definition_is_not_told_to_those_who_install_it(server: Server) -> None:
+async def test_another_teams_definition_is_not_told_to_those_who_install_it(own_server: Server) -> None:
+    server = own_server  # every team sees what one of them shares
     installed, _ = await _laid_over(server)
     await server.ok("PATCH", "/integration/larkdesk", json={"sharing": "allow"})
-    async with server.application.database.write() as conn:
-        team = await create_team(conn, "Other team")
-        environment = await Environments(conn, team).create("production")
-        _, token = await ApiTokens(conn, environment["id"]).create("other")
-    other = token.reveal()
+    other = await foreign_token(server, None)
     body = {"integration_id": "larkdesk", "override": {"headers": {"X-Mine": "1"}}}
     theirs = await server.ok("POST", "/environment-integration", token=other, json=body)
     found = await server.ok("GET", f"/environment-integration/{theirs['id']}/effective", token=other)
@@ -148,10 +143,8 @@ async def test_another_teams_definition_is_not_told_to_those_who_install_it(serv
     assert installed != theirs["id"]
 
 
-async def test_the_command_line_prints_the_same(environ: dict[str, str]) -> None:
-    async with serving_process(environ) as process, aiohttp.ClientSession() as session:
-        assert process.token is not None
-        server = Server(process.url, process.token, None, session)  # type: ignore[arg-type]  # another process
+async def test_the_command_line_prints_the_same(settings: Settings, environ: dict[str, str]) -> None:
+    async with serving(settings) as server:
         installed, account = await _laid_over(server)
         text = await isthmus(environ, "explain", account)
         lines = [line.split() for line in text.splitlines()]

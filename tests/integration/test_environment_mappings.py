@@ -11,16 +11,10 @@ from tests.integration.serving import Server
 ROWS = "/environment-unified-model-resource-method"
 
 
-async def env_model(server: Server, name: str) -> str:
-    found = await server.ok("GET", f"/environment-unified-model?unified_model.name={name}")
-    identity: str = found["result"][0]["id"]
-    return identity
-
-
 async def test_an_environment_maps_its_own_product_onto_a_shipped_model(server: Server) -> None:
     await server.ok("POST", "/integration", json=definition())
     installed = await server.ok("POST", "/environment-integration", json={"integration_id": "larkdesk"})
-    model = await env_model(server, "ticketing")
+    model = await server.install_of_model("ticketing")
     for cell in mappings("ticketing"):
         row = {"environment_unified_model_id": model, "integration_name": "larkdesk", **cell}
         await server.ok("POST", ROWS, json=row)
@@ -32,7 +26,7 @@ async def test_an_environment_maps_its_own_product_onto_a_shipped_model(server: 
 
 async def test_the_environment_lies_over_the_model_and_under_the_account(server: Server) -> None:
     install_id = await install(server)
-    model = await env_model(server, MODEL)
+    model = await server.install_of_model(MODEL)
     async with running(Larkdesk(records=Records(tickets=1), limit=RequestLimit(None))) as desk:
         account = await connect(server, install_id, desk.url)
 
@@ -64,7 +58,7 @@ async def test_the_environment_lies_over_the_model_and_under_the_account(server:
 
 
 async def test_an_expression_that_does_not_compile_is_refused(server: Server) -> None:
-    model = await env_model(server, "ticketing")
+    model = await server.install_of_model("ticketing")
     cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "list"}
     body = {"environment_unified_model_id": model, **cell, "config": {"response_mapping": "{"}}
     status, answer = await server.call("POST", ROWS, json=body)
@@ -72,7 +66,7 @@ async def test_an_expression_that_does_not_compile_is_refused(server: Server) ->
 
 
 async def test_a_cell_is_laid_over_once(server: Server) -> None:
-    model = await env_model(server, "ticketing")
+    model = await server.install_of_model("ticketing")
     cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "list"}
     body = {"environment_unified_model_id": model, **cell, "config": {"query": {"a": "b"}}}
     await server.ok("POST", ROWS, json=body)
@@ -81,7 +75,7 @@ async def test_a_cell_is_laid_over_once(server: Server) -> None:
 
 
 async def test_a_misspelt_field_of_a_mapping_is_refused_with_the_right_name(server: Server) -> None:
-    model = await env_model(server, "ticketing")
+    model = await server.install_of_model("ticketing")
     cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "list"}
     body = {"environment_unified_model_id": model, **cell, "config": {"respons_mapping": "x"}}
     status, answer = await server.call("POST", ROWS, json=body)
@@ -94,7 +88,7 @@ async def test_a_misspelt_field_of_a_mapping_is_refused_with_the_right_name(serv
 async def test_a_mapping_may_be_there_before_its_integration(server: Server) -> None:
     """Moving an environment over writes a model's rows first."""
     cell = {"integration_name": "larkdisk", "resource_name": "tickets", "method_name": "list"}
-    body = {"environment_unified_model_id": await env_model(server, "ticketing"), **cell}
+    body = {"environment_unified_model_id": await server.install_of_model("ticketing"), **cell}
     row = await server.ok("POST", ROWS, json={**body, "config": {"query": {"per_page": "7"}}})
     await server.ok("PATCH", f"{ROWS}/{row['id']}", json={"integration_name": "larkdesk"})
     await server.ok("POST", "/integration", json=definition())
@@ -105,7 +99,7 @@ async def test_a_mapping_may_be_there_before_its_integration(server: Server) -> 
 
 
 async def test_an_account_lays_mappings_over_what_there_is_and_nothing_else(server: Server) -> None:
-    account = await server.sandbox_of("zendesk")
+    account = await server.sandbox_of("zendesk", "ticketing")
     path = f"/integrated-account/{account}"
     unknown: tuple[tuple[dict[str, Any], str, str], ...] = (
         ({"tickting": {"tickets": {"list": {}}}}, "tickting", "unknown_model"),
@@ -136,7 +130,7 @@ async def test_an_override_of_a_model_that_is_gone_can_be_sent_back(server: Serv
 
 
 async def test_a_mapping_of_a_method_that_the_model_lacks_is_refused(server: Server) -> None:
-    model = await env_model(server, "ticketing")
+    model = await server.install_of_model("ticketing")
     cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "nope"}
     body = {"environment_unified_model_id": model, **cell, "config": {}}
     status, answer = await server.call("POST", ROWS, json=body)

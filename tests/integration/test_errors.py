@@ -14,11 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts import install_everything
 from isthmus.accounts.block_list import BlockList
 from isthmus.config import Settings
-from isthmus.tenancy import Administration
+from isthmus.tenancy import Administration, ApiTokens, Environments
+from isthmus.tenancy.administration import Issued
 from tests.fakes.larkdesk import Fault, Larkdesk, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server, serving
@@ -57,6 +59,15 @@ class Scene:
         token: str = made["token"]
         return token
 
+    async def issue_token(self, expires_at: datetime | None = None) -> Issued:
+        """A token of this environment, as the command line makes it."""
+        environment = (await self.server.ok("GET", "/me"))["environment"]["id"]
+        return await self.server.use_database(
+            lambda database: Administration(database).create_token(
+                environment, "short-lived", expires_at=expires_at
+            )
+        )
+
     async def batch(self, *nodes: dict[str, str]) -> Answered:
         body = {
             "integrated_account_id": self.account,
@@ -70,8 +81,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(settings: Settings) -> AsyncIterator[Scene]:
-    async with running(Larkdesk(limit=RequestLimit(None))) as desk, serving(settings) as server:
+async def scene(server: Server) -> AsyncIterator[Scene]:
+    async with running(Larkdesk(limit=RequestLimit(None))) as desk:
         install_id = await install(server)
         yield Scene(server, desk, install_id, await connect(server, install_id, desk.url))
 
@@ -85,18 +96,15 @@ async def unknown_token(it: Scene) -> Answered:
 
 
 async def revoked_token(it: Scene) -> Answered:
-    administration = Administration(it.server.application.database)
-    issued = await administration.create_token("development", "short-lived")
+    issued = await it.issue_token()
     token = issued.token.reveal()
     await it.server.ok("GET", "/me", token=token)
-    await administration.revoke_token(issued.row["id"])
+    await it.server.use_database(lambda database: Administration(database).revoke_token(issued.row["id"]))
     return await it.proxy(token=token)
 
 
 async def expired_token(it: Scene) -> Answered:
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    administration = Administration(it.server.application.database)
-    issued = await administration.create_token("development", "over", expires_at=past)
+    issued = await it.issue_token(expires_at=datetime.now(UTC) - timedelta(seconds=1))
     return await it.proxy(token=issued.token.reveal())
 
 
@@ -154,10 +162,15 @@ async def unknown_account(it: Scene) -> Answered:
 
 
 async def foreign_account(it: Scene) -> Answered:
-    administration = Administration(it.server.application.database)
-    await administration.create_environment("other", install=install_everything)
-    token = (await administration.create_token("other", "t")).token.reveal()
-    return await it.proxy(token=token)
+    me = await it.server.ok("GET", "/me")
+
+    async def create(conn: AsyncConnection) -> str:
+        environments = Environments(conn, me["team"]["id"])
+        other = await environments.create(f"beside {me['environment']['name']}", install=install_everything)
+        _, token = await ApiTokens(conn, other["id"]).create("t")
+        return token.reveal()
+
+    return await it.proxy(token=await it.server.write(create))
 
 
 async def disabled_install(it: Scene) -> Answered:
@@ -171,7 +184,7 @@ async def needs_reauth(it: Scene) -> Answered:
 
 
 async def blocked_account(it: Scene) -> Answered:
-    await BlockList(it.server.application.database).block(it.account)
+    await it.server.use_database(lambda database: BlockList(database).block(it.account))
     return await it.proxy()
 
 
@@ -208,7 +221,7 @@ async def no_ascii(it: Scene) -> Answered:
 
 
 async def sandbox_write(it: Scene) -> Answered:
-    sandbox = await it.server.sandbox_of("hubspot")
+    sandbox = await it.server.sandbox_of("hubspot", "crm")
     return await it.server.call("POST", f"/unified/crm/contacts?integrated_account_id={sandbox}", json={})
 
 
@@ -445,11 +458,15 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "private address in a definition": private_definition,
     "our own rate limit": own_limit,
 }
-LIMITS: dict[str, dict[str, Any]] = {
+ON_THEIR_OWN_SERVER: dict[str, dict[str, Any]] = {
+    "provider refuses the refresh token": {},
+    "token endpoint gives no token": {},
+    "delete of what is installed": {},
     "our own rate limit": {"token_rate_limit": 40},
     "body too large": {"max_request_bytes": 100_000},
     "provider answers too much": {"max_response_bytes": 1_000_000},
 }
+"""The settings of each."""
 
 
 def documented() -> dict[str, tuple[int, str, bool]]:
@@ -461,10 +478,21 @@ def test_the_page_and_the_cases_are_the_same_list() -> None:
     assert list(documented()) == list(CASES)
 
 
-@pytest.mark.parametrize("case", list(CASES))
-async def test_bad_input_gets_the_documented_error(settings: Settings, case: str) -> None:
-    async with scene(replace(settings, **LIMITS.get(case, {}))) as it:
-        status, body = await CASES[case](it)
+@pytest.mark.parametrize("case", [case for case in CASES if case not in ON_THEIR_OWN_SERVER])
+async def test_bad_input_gets_the_documented_error(desk_server: Server, case: str) -> None:
+    async with scene(desk_server) as it:
+        check(case, *await CASES[case](it))
+
+
+@pytest.mark.parametrize("case", ON_THEIR_OWN_SERVER)
+async def test_a_server_with_its_own_settings_gives_the_documented_error(
+    desk_settings: Settings, case: str
+) -> None:
+    async with serving(replace(desk_settings, **ON_THEIR_OWN_SERVER[case])) as server, scene(server) as it:
+        check(case, *await CASES[case](it))
+
+
+def check(case: str, status: int, body: Any) -> None:
     assert isinstance(body, dict), body
     assert (status, body["error"], body.get("truto_is_remote_error", False)) == documented()[case], body
     assert body["statusCode"] == status

@@ -30,9 +30,10 @@ async def test_the_life_of_an_account_is_told_without_its_secrets(server: Server
     await server.ok("PATCH", path, json={"tenant_id": "other"})
     row = await server.ok("GET", path)
     facts = AccountFacts(account, "other", row["environment_id"], False, "api_key")
-    states = AccountStates(server.application.database)
     for _ in range(2):  # the second is no transition
-        await states.mark_needs_reauth(facts, 2, "the provider says no")
+        await server.use_database(
+            lambda database: AccountStates(database).mark_needs_reauth(facts, 2, "the provider says no")
+        )
     await server.ok("PATCH", f"{path}/credentials", json={"context": {"api_key": "another-secret"}})
     await server.ok("DELETE", path)
 

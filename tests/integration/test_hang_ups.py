@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import web
 
-from isthmus.config import Settings
 from tests.integration.larkdesk import MODEL, connect, install
-from tests.integration.serving import Server, serving
+from tests.integration.serving import Server
 
 
 @dataclass
@@ -78,9 +77,9 @@ async def _send(server: Server, head: str, body: str = "") -> asyncio.StreamWrit
 
 
 @pytest.fixture
-async def desk(settings: Settings) -> AsyncIterator[tuple[Server, SlowDesk, str]]:
-    async with _running(SlowDesk()) as desk, serving(settings) as server:
-        yield server, desk, await connect(server, await install(server), desk.url)
+async def desk(desk_server: Server) -> AsyncIterator[tuple[Server, SlowDesk, str]]:
+    async with _running(SlowDesk()) as desk:
+        yield desk_server, desk, await connect(desk_server, await install(desk_server), desk.url)
 
 
 @pytest.mark.parametrize("path", ["/proxy/tickets", f"/unified/{MODEL}/tickets", "/custom/v1/tickets?size=9"])

@@ -39,7 +39,7 @@ async def test_every_answer_has_a_request_id(server: Server) -> None:
 
 async def test_head_is_answered_as_get_is_without_the_body(server: Server) -> None:
     """RFC 9110 §9.3.2: on platform routes, data-plane reads and errors alike."""
-    account = await server.sandbox_of("hubspot")
+    account = await server.sandbox_of("hubspot", "crm")
     named = f"integrated_account_id={account}"
     headers = {"authorization": f"Bearer {server.token}"}
     for path in (

@@ -71,8 +71,10 @@ class Desk:
 
         asked: list[str] = []
         token = _asked.set(asked)
+        application = self.server.application
+        assert application is not None
         try:
-            await self.server.application.asgi(scope, receive, send)
+            await application.asgi(scope, receive, send)
         finally:
             _asked.reset(token)
         assert sent[0]["status"] == 200, sent
@@ -80,11 +82,11 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
+async def desk(desk_settings: Settings) -> AsyncIterator[Desk]:
     with statements_counted():
         async with (
             running(Larkdesk(limit=RequestLimit(None), records=Records(tickets=60))) as fake,
-            serving(settings) as server,
+            serving(desk_settings) as server,
         ):
             yield Desk(server, await connect(server, await install(server), fake.url))
 

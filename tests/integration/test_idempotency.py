@@ -49,14 +49,14 @@ class Desk:
         return sum(1 for visit in self.fake.visits if visit.method != "GET")
 
     async def rows(self) -> int:
-        async with self.server.application.database.read() as conn:
+        async with self.server.database.read() as conn:
             count = select(func.count()).select_from(idempotency_record)
             return int((await conn.execute(count)).scalar_one())
 
 
 @pytest.fixture
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
-    async with running(Larkdesk(limit=RequestLimit(None))) as fake, serving(settings) as server:
+async def desk(desk_settings: Settings) -> AsyncIterator[Desk]:
+    async with running(Larkdesk(limit=RequestLimit(None))) as fake, serving(desk_settings) as server:
         yield Desk(server, fake, await connect(server, await install(server), fake.url))
 
 
@@ -130,7 +130,7 @@ async def test_a_key_may_be_255_characters_long(desk: Desk) -> None:
 
 async def test_what_is_kept_is_sealed(desk: Desk) -> None:
     await desk.post(body={"subject": "secret subject"})
-    async with desk.server.application.database.read() as conn:
+    async with desk.server.database.read() as conn:
         row = (await conn.execute(select(idempotency_record))).mappings().one()
     assert b"secret subject" not in row["answer"]
     assert KEY["idempotency-key"] not in row["key_digest"]

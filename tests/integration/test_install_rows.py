@@ -16,7 +16,7 @@ FIELD = "isthmus_callback_url"
 
 async def _stored(server: Server, id: str) -> str | None:
     column = environment_integration.c.callback_url
-    async with server.application.database.read() as conn:
+    async with server.database.read() as conn:
         statement = select(column).where(environment_integration.c.id == id)
         stored: str | None = (await conn.execute(statement)).scalar_one()
     return stored

@@ -40,6 +40,11 @@ RELAYED: Final = {"attempts", "relayed_at", "retry_at", "taken"}
 """What the outbox notes about an event."""
 
 
+@pytest.fixture
+def server(own_server: Server) -> Server:
+    return own_server
+
+
 class Caller:
     """Fills in a request of an operation, with the first environment's ids."""
 
@@ -113,7 +118,7 @@ async def test_nothing_of_an_environment_is_shown_to_or_changed_by_another(serve
     document = await server.ok("GET", "/openapi.json", token=token)
     assert MARK not in json.dumps(document)
     caller = Caller(document, ids)
-    before = await dump(server.application.database)
+    before = await dump(server.database)
     held = sum(MARK in row for row in before.values())
     assert held >= len(MARKED)
     walked, done = 0, 0
@@ -131,7 +136,7 @@ async def test_nothing_of_an_environment_is_shown_to_or_changed_by_another(serve
             done += status == 200
     assert walked > 150
     assert 20 < done < walked / 2
-    after = await dump(server.application.database)
+    after = await dump(server.database)
     (own,) = (await server.ok("GET", "/environment", token=token))["result"]
     changed = {key for key, row in before.items() if after.get(key) != row}
     assert changed <= {("epoch", own["id"])}

@@ -17,6 +17,11 @@ OF_FOUR_BYTES = "\U0001d11e"
 """The longest there are in UTF-8: what counts is characters."""
 
 
+@pytest.fixture
+def server(desk_server: Server) -> Server:
+    return desk_server
+
+
 async def _bodies(server: Server, length: int) -> Mapping[tuple[str, str], dict[str, Any]]:
     """By verb and path: a body whose first field has the length."""
     text = "".join(chr(ord(OF_FOUR_BYTES) + each % 97) for each in range(length))

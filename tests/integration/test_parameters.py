@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from isthmus.config import Settings
 from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, install
-from tests.integration.serving import Server, serving
+from tests.integration.serving import Server
 
 FLAGS = ("truto_ignore_remote_data", "truto_body_passthrough", "isthmus_explain")
 
@@ -31,11 +30,11 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
+async def desk(desk_server: Server) -> AsyncIterator[Desk]:
     fake = Larkdesk(records=Records(tickets=3), limit=RequestLimit(None))
-    async with running(fake), serving(settings) as server:
-        installed = await install(server)
-        yield Desk(server, await connect(server, installed, fake.url), installed)
+    async with running(fake):
+        installed = await install(desk_server)
+        yield Desk(desk_server, await connect(desk_server, installed, fake.url), installed)
 
 
 @pytest.mark.parametrize("name", FLAGS)

@@ -19,6 +19,11 @@ def sdk(server: Server) -> Any:
     return TrutoApi(server.token, base_url=server.url)
 
 
+@pytest.fixture
+def desk_sdk(desk_server: Server) -> Any:
+    return TrutoApi(desk_server.token, base_url=desk_server.url)
+
+
 async def test_ping_answers(sdk: Any) -> None:
     assert await sdk.ping() == {"status": "ok"}
 
@@ -90,11 +95,11 @@ async def test_a_model_is_created_updated_installed_uninstalled_and_deleted(sdk:
     assert await sdk.unified_models.delete(model["id"]) == {"id": model["id"]}
 
 
-async def test_a_token_of_one_account_is_made_and_used(server: Server, sdk: Any) -> None:
+async def test_a_token_of_one_account_is_made_and_used(desk_server: Server, desk_sdk: Any) -> None:
     async with running(Larkdesk(records=Records(tickets=2))) as desk:
-        account = await connect(server, await install(server), desk.url)
-        made = await sdk.integrated_accounts.create_integrated_account_token(account)
-        browser = TrutoApi(made["integrated_account_token"], base_url=server.url)
+        account = await connect(desk_server, await install(desk_server), desk.url)
+        made = await desk_sdk.integrated_accounts.create_integrated_account_token(account)
+        browser = TrutoApi(made["integrated_account_token"], base_url=desk_server.url)
         assert len(await browser.proxy_api.list("tickets", {}).to_array()) == 2
         assert (await browser.integrated_accounts.get("me"))["id"] == account
         with pytest.raises(aiohttp.ClientResponseError) as refused:
@@ -102,13 +107,13 @@ async def test_a_token_of_one_account_is_made_and_used(server: Server, sdk: Any)
         assert refused.value.status == 403
 
 
-async def test_an_account_is_made_read_only(server: Server, sdk: Any) -> None:
-    account = await connect(server, await install(server), "http://127.0.0.1:1")
-    flag = await sdk.sandbox_integrated_accounts.create({"id": account})
-    assert await sdk.sandbox_integrated_accounts.get(account) == flag
-    listed = await sdk.sandbox_integrated_accounts.list(tenant_id="acme").to_array()
+async def test_an_account_is_made_read_only(desk_server: Server, desk_sdk: Any) -> None:
+    account = await connect(desk_server, await install(desk_server), "http://127.0.0.1:1")
+    flag = await desk_sdk.sandbox_integrated_accounts.create({"id": account})
+    assert await desk_sdk.sandbox_integrated_accounts.get(account) == flag
+    listed = await desk_sdk.sandbox_integrated_accounts.list(tenant_id="acme").to_array()
     assert [each["id"] for each in listed] == [account]
-    assert await sdk.sandbox_integrated_accounts.delete(account) == {"id": account}
+    assert await desk_sdk.sandbox_integrated_accounts.delete(account) == {"id": account}
 
 
 async def test_documentation_is_written_read_changed_and_deleted(sdk: Any) -> None:
@@ -122,31 +127,31 @@ async def test_documentation_is_written_read_changed_and_deleted(sdk: Any) -> No
     assert await sdk.documentations.delete(row["id"]) == {"id": row["id"]}
 
 
-async def test_raw_paths_are_called_with_every_verb(server: Server, sdk: Any) -> None:
+async def test_raw_paths_are_called_with_every_verb(desk_server: Server, desk_sdk: Any) -> None:
     async with running(Larkdesk(records=Records(tickets=2))) as desk:
-        account = {"integrated_account_id": await connect(server, await install(server), desk.url)}
-        assert (await sdk.custom_api.get("v1/tickets/1", **account))["result"]["number"] == 1
-        made = await sdk.custom_api.post("v1/tickets", {"subject": "Lamp"}, **account)
+        account = {"integrated_account_id": await connect(desk_server, await install(desk_server), desk.url)}
+        assert (await desk_sdk.custom_api.get("v1/tickets/1", **account))["result"]["number"] == 1
+        made = await desk_sdk.custom_api.post("v1/tickets", {"subject": "Lamp"}, **account)
         assert made["result"]["subject"] == "Lamp"
-        changed = await sdk.custom_api.patch("v1/tickets/1", {"subject": "Lens"}, **account)
+        changed = await desk_sdk.custom_api.patch("v1/tickets/1", {"subject": "Lens"}, **account)
         assert changed["result"]["subject"] == "Lens"
-        assert await sdk.custom_api.delete("v1/tickets/2", **account) is not None
+        assert await desk_sdk.custom_api.delete("v1/tickets/2", **account) is not None
         with pytest.raises(aiohttp.ClientResponseError) as unknown:
-            await sdk.custom_api.put("v1/tickets/1", {}, **account)
+            await desk_sdk.custom_api.put("v1/tickets/1", {}, **account)
         assert unknown.value.status == 405
 
 
-async def test_a_batch_gathers_what_its_nodes_give(server: Server, sdk: Any) -> None:
+async def test_a_batch_gathers_what_its_nodes_give(desk_server: Server, desk_sdk: Any) -> None:
     async with running(Larkdesk(records=Records(tickets=3))) as desk:
-        account = await connect(server, await install(server), desk.url)
+        account = await connect(desk_server, await install(desk_server), desk.url)
         nodes = [{"resource": f"{MODEL}/tickets", "method": "list", "query": {"limit": 2}}]
-        answer = await sdk.batch_requests.create({"integrated_account_id": account, "resources": nodes})
+        answer = await desk_sdk.batch_requests.create({"integrated_account_id": account, "resources": nodes})
         assert [each["id"] for each in answer["result"][f"{MODEL}/tickets"]] == ["1", "2", "3"]
 
 
-async def test_an_account_is_imported_listed_updated_and_deleted(server: Server, sdk: Any) -> None:
-    install_id = await install(server)
-    account = await sdk.integrated_accounts._import(
+async def test_an_account_is_imported_listed_updated_and_deleted(desk_server: Server, desk_sdk: Any) -> None:
+    install_id = await install(desk_server)
+    account = await desk_sdk.integrated_accounts._import(
         {
             "tenant_id": "acme",
             "environment_integration_id": install_id,
@@ -155,58 +160,69 @@ async def test_an_account_is_imported_listed_updated_and_deleted(server: Server,
         }
     )
     assert "api_key" not in account["context"]
-    updated = await sdk.integrated_accounts.update(account["id"], {"context": {"note": "x"}})
+    updated = await desk_sdk.integrated_accounts.update(account["id"], {"context": {"note": "x"}})
     assert updated["context"] == {"url": "http://127.0.0.1:1", "note": "x"}
-    listed = await sdk.integrated_accounts.list(tenant_id="acme").to_array()
+    listed = await desk_sdk.integrated_accounts.list(tenant_id="acme").to_array()
     assert [each["id"] for each in listed] == [account["id"]]
-    assert (await sdk.integrated_accounts.get(account["id"]))["tenant_id"] == "acme"
-    assert await sdk.integrated_accounts.delete(account["id"]) == {"id": account["id"]}
-    assert await sdk.integrated_accounts.list(tenant_id="acme").to_array() == []
+    assert (await desk_sdk.integrated_accounts.get(account["id"]))["tenant_id"] == "acme"
+    assert await desk_sdk.integrated_accounts.delete(account["id"]) == {"id": account["id"]}
+    assert await desk_sdk.integrated_accounts.list(tenant_id="acme").to_array() == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
-async def test_accounts_are_listed_over_no_one_and_two_pages(server: Server, sdk: Any, count: int) -> None:
-    install_id = await install(server)
-    made = {await connect(server, install_id, "http://127.0.0.1:1") for _ in range(count)}
-    listed = await sdk.integrated_accounts.list(tenant_id="acme", limit=2).to_array()
+async def test_accounts_are_listed_over_no_one_and_two_pages(
+    desk_server: Server, desk_sdk: Any, count: int
+) -> None:
+    install_id = await install(desk_server)
+    made = {await connect(desk_server, install_id, "http://127.0.0.1:1") for _ in range(count)}
+    listed = await desk_sdk.integrated_accounts.list(tenant_id="acme", limit=2).to_array()
     assert len(listed) == count
     assert {each["id"] for each in listed} == made
 
 
 @pytest.mark.parametrize("count", [0, 3, 8])
-async def test_unified_and_proxy_lists_follow_the_pages(server: Server, sdk: Any, count: int) -> None:
+async def test_unified_and_proxy_lists_follow_the_pages(
+    desk_server: Server, desk_sdk: Any, count: int
+) -> None:
     async with running(Larkdesk(records=Records(tickets=count))) as desk:
-        query = {"integrated_account_id": await connect(server, await install(server), desk.url), "limit": 5}
-        tickets = await sdk.unified_api.list(MODEL, "tickets", dict(query)).to_array()
-        raw = await sdk.proxy_api.list("tickets", dict(query)).to_array()
+        query = {
+            "integrated_account_id": await connect(desk_server, await install(desk_server), desk.url),
+            "limit": 5,
+        }
+        tickets = await desk_sdk.unified_api.list(MODEL, "tickets", dict(query)).to_array()
+        raw = await desk_sdk.proxy_api.list("tickets", dict(query)).to_array()
         assert [each["id"] for each in tickets] == [str(number) for number in range(1, count + 1)]
         assert [each["number"] for each in raw] == list(range(1, count + 1))
 
 
-async def test_a_unified_record_is_created_read_updated_and_deleted(server: Server, sdk: Any) -> None:
+async def test_a_unified_record_is_created_read_updated_and_deleted(
+    desk_server: Server, desk_sdk: Any
+) -> None:
     async with running(Larkdesk(records=Records(tickets=1))) as desk:
-        query = {"integrated_account_id": await connect(server, await install(server), desk.url)}
+        query = {"integrated_account_id": await connect(desk_server, await install(desk_server), desk.url)}
         call = functools.partial(_keep, query)
-        created = await sdk.unified_api.create(MODEL, "tickets", {"name": "Lamp"}, call())
+        created = await desk_sdk.unified_api.create(MODEL, "tickets", {"name": "Lamp"}, call())
         assert (created["id"], created["name"], created["remote_data"]["subject"]) == ("2", "Lamp", "Lamp")
-        updated = await sdk.unified_api.update(MODEL, "tickets", "2", {"name": "Lens"}, call())
+        updated = await desk_sdk.unified_api.update(MODEL, "tickets", "2", {"name": "Lens"}, call())
         assert updated["name"] == "Lens"
-        assert (await sdk.unified_api.get(MODEL, "tickets", "2", call()))["name"] == "Lens"
-        assert await sdk.unified_api.delete(MODEL, "tickets", "2", call()) == {"id": "2"}
+        assert (await desk_sdk.unified_api.get(MODEL, "tickets", "2", call()))["name"] == "Lens"
+        assert await desk_sdk.unified_api.delete(MODEL, "tickets", "2", call()) == {"id": "2"}
         with pytest.raises(aiohttp.ClientResponseError) as missing:
-            await sdk.unified_api.get(MODEL, "tickets", "2", call())
+            await desk_sdk.unified_api.get(MODEL, "tickets", "2", call())
         assert missing.value.status == 404
 
 
-async def test_a_native_record_is_created_read_updated_and_deleted(server: Server, sdk: Any) -> None:
+async def test_a_native_record_is_created_read_updated_and_deleted(
+    desk_server: Server, desk_sdk: Any
+) -> None:
     async with running(Larkdesk(records=Records(tickets=1))) as desk:
-        query = {"integrated_account_id": await connect(server, await install(server), desk.url)}
-        created = await sdk.proxy_api.create("tickets", {"subject": "Lamp"}, dict(query))
+        query = {"integrated_account_id": await connect(desk_server, await install(desk_server), desk.url)}
+        created = await desk_sdk.proxy_api.create("tickets", {"subject": "Lamp"}, dict(query))
         assert created["subject"] == "Lamp"
-        changed = await sdk.proxy_api.update("tickets", "2", {"subject": "Lens"}, dict(query))
+        changed = await desk_sdk.proxy_api.update("tickets", "2", {"subject": "Lens"}, dict(query))
         assert changed["subject"] == "Lens"
-        assert (await sdk.proxy_api.get("tickets", "2", dict(query)))["subject"] == "Lens"
-        assert await sdk.proxy_api.delete("tickets", "2", dict(query)) == {"id": "2"}
+        assert (await desk_sdk.proxy_api.get("tickets", "2", dict(query)))["subject"] == "Lens"
+        assert await desk_sdk.proxy_api.delete("tickets", "2", dict(query)) == {"id": "2"}
 
 
 def _keep(query: dict[str, Any]) -> dict[str, Any]:

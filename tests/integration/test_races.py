@@ -12,18 +12,26 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts import Accounts, Installs, install_everything
+from isthmus.config import Settings
 from isthmus.integrations.catalog.integrations import Integrations
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.mappings.mapping_repositories import EnvironmentMappings
 from isthmus.integrations.rows.scope import EnvironmentScope
 from isthmus.tenancy import Administration, Environments
 from tests.integration.larkdesk import MODEL, connect, definition, install
-from tests.integration.serving import Server
+from tests.integration.serving import Server, serving
 
 pytestmark = pytest.mark.both_databases
 
 CELLS = "/environment-unified-model-resource-method"
 WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+
+
+@pytest.fixture
+async def server(desk_settings: Settings) -> AsyncIterator[Server]:
+    """Whose database no other request locks."""
+    async with serving(desk_settings) as server:
+        yield server
 
 
 class Rival:
@@ -53,7 +61,7 @@ class Rival:
 async def rivalled(server: Server) -> AsyncIterator[Rival]:
     me = await server.ok("GET", "/me")
     scope = EnvironmentScope(me["environment"]["id"], me["team"]["id"])
-    async with server.application.database.write() as conn:
+    async with server.database.write() as conn:
         rival = Rival(server, conn, scope)
         yield rival
 
@@ -104,7 +112,7 @@ async def test_a_mapping_of_a_model_that_goes_is_not_found(server: Server, model
 
 
 async def test_documentation_of_what_goes_is_not_found(server: Server) -> None:
-    made = await server.ok("POST", "/integration", json=definition())
+    made = await server.ok("POST", "/integration", json=definition() | {"name": "skydesk"})
     found = await server.ok("GET", "/environment-integration?integration.name=zendesk")
     zendesk = found["result"][0]["id"]
     async with rivalled(server) as rival:
@@ -139,7 +147,7 @@ async def test_settings_that_two_change_are_both_kept(server: Server) -> None:
 
 
 async def test_a_name_that_another_environment_just_takes_is_taken(server: Server) -> None:
-    administration = Administration(server.application.database)
+    administration = Administration(server.database)
     other = await administration.create_environment("staging", install=install_everything)
     async with rivalled(server) as rival:
         await Environments(rival.conn, rival.scope.team_id).update(other["id"], {"name": "live"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import shutil
@@ -11,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from isthmus.authoring.contract.catalog_entry import Models, read_entry
 from isthmus.authoring.contract.suite import run_suite
+from isthmus.config import Settings
 from isthmus.definitions.file_models import EXCHANGES
+from tests.conftest import environ_of
 from tests.contract.catalog import CATALOG
 from tests.fakes.larkdesk import DEFINITION, KEY, Fault, Larkdesk, Records, RequestLimit, running
+from tests.integration.commands import run_command
 from tests.integration.larkdesk import connect, install
-from tests.integration.processes import COMMAND, serving_process
-from tests.integration.serving import Server
+from tests.integration.serving import serving
 
-SECONDS = 180.0
 BASIC = base64.b64encode(f"marit:{KEY}".encode()).decode()
 PLANTED: dict[str, Any] = {
     "given_name": "Zebulon",
@@ -67,24 +66,8 @@ class World:
         command = ["integrations", "record", str(folder or self.folder)]
         if "--account" not in more:
             command += ["--account", self.account]
-        process = await asyncio.create_subprocess_exec(
-            COMMAND,
-            *command,
-            *more,
-            env=self.environ,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(SECONDS):
-                output, errors = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert b"Traceback" not in errors, errors.decode()
-        assert process.returncode is not None
-        return process.returncode, output.decode(), errors.decode()
+        finished = await run_command(self.environ, *command, *more)
+        return finished.code, finished.output, finished.errors
 
     def written(self) -> str:
         return "\n".join(path.read_text() for path in sorted(self.folder.glob("examples/*")))
@@ -96,7 +79,8 @@ class World:
 
 
 @pytest.fixture
-async def world(environ: dict[str, str], tmp_path: Path) -> AsyncIterator[World]:
+async def world(desk_settings: Settings, tmp_path: Path) -> AsyncIterator[World]:
+    environ = environ_of(desk_settings.resolved_database_url.reveal(), desk_settings.data_dir)
     environ["ISTHMUS_EGRESS_ALLOW"] = "127.0.0.0/8"
     folder = tmp_path / "larkdesk"
     shutil.copytree(DEFINITION, folder)
@@ -104,11 +88,8 @@ async def world(environ: dict[str, str], tmp_path: Path) -> AsyncIterator[World]
     records.update("contacts", 1, PLANTED, "2024-05-01T09:00:00Z")
     async with (
         running(Larkdesk(records=records, limit=RequestLimit(None))) as desk,
-        serving_process(environ) as process,
-        aiohttp.ClientSession() as session,
+        serving(desk_settings) as server,
     ):
-        assert process.token is not None
-        server = Server(process.url, process.token, None, session)  # type: ignore[arg-type]  # another process
         account = await connect(server, await install(server), desk.url)
         yield World(environ, desk, account, folder)
 

@@ -23,6 +23,7 @@ async def told(server: Server, *arguments: str) -> str:
 
 
 async def test_records_and_calls_of_a_sandbox_account(server: Server) -> None:
+    await server.sandbox_of("zendesk", "ticketing")
     assert "development" in await told(server, "whoami")
     account = (await told(server, "accounts", "list", "--integration-name", "zendesk", "-o", "id")).strip()
     assert json.loads(await told(server, "accounts", "get", account, "--select", "integration.name")) == {

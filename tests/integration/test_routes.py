@@ -23,6 +23,11 @@ REFUSED = (
 """What only somebody who signed in may do."""
 
 
+@pytest.fixture
+def server(own_server: Server) -> Server:
+    return own_server
+
+
 class Walk:
     """Calls operations by the names they have in the document, and remembers which."""
 

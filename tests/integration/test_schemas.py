@@ -18,11 +18,11 @@ CATALOG = Path(__file__).parents[2] / "catalog"
 
 async def override(server: Server) -> None:
     """The environment gives tickets a field of its own."""
-    installs = await server.ok("GET", "/environment-unified-model?unified_model.name=ticketing")
+    install = await server.install_of_model("ticketing")
     schema = {"properties": {"colour": {"type": "string"}}}
     query = {"list": {"type": "object", "properties": {"shade": {"type": "string"}}}}
     body = {"override": {"resources": {"tickets": {"schema": schema, "query_schema": query}}}}
-    await server.ok("PATCH", f"/environment-unified-model/{installs['result'][0]['id']}", json=body)
+    await server.ok("PATCH", f"/environment-unified-model/{install}", json=body)
 
 
 async def test_every_schema_that_is_listed_is_there_and_valid(server: Server) -> None:
@@ -95,6 +95,7 @@ async def test_a_schema_that_is_not_there_is_not_found(server: Server, path: str
 class TestDocument:
     async def test_it_is_valid_with_a_token_and_without(self, server: Server) -> None:
         await override(server)
+        await server.install_of_model("crm")
         documents = [await server.ok("GET", "/openapi.json", token=token) for token in ("", None)]
         for document in documents:
             OpenAPIV31SpecValidator(document).validate()
@@ -113,10 +114,10 @@ class TestDocument:
         assert search.keys() == {"post"}
 
     async def test_a_model_that_is_not_installed_is_not_in_it(self, server: Server) -> None:
+        install = await server.install_of_model("crm")
         before = await server.ok("GET", "/openapi.json")
         assert "/unified/crm/contacts" in before["paths"]
-        found = await server.ok("GET", "/environment-unified-model?unified_model.name=crm")
-        await server.ok("DELETE", f"/environment-unified-model/{found['result'][0]['id']}")
+        await server.ok("DELETE", f"/environment-unified-model/{install}")
         after = await server.ok("GET", "/openapi.json")
         assert "/unified/crm/contacts" not in after["paths"]
         assert "/unified/crm/contacts" in (await server.ok("GET", "/openapi.json", token=""))["paths"]

@@ -194,7 +194,7 @@ async def test_names_follow_the_servers_own_template(settings: Settings) -> None
 
 class TestCapabilities:
     async def test_of_an_account_name_what_can_be_called_and_its_state(self, server: Server) -> None:
-        account = await server.sandbox_of("zendesk")
+        account = await server.sandbox_of("zendesk", "ticketing")
         found = await server.ok("GET", f"/integrated-account/{account}/capabilities")
         assert found["integration"]["name"] == "zendesk"
         assert found["environment_id"]
@@ -246,9 +246,9 @@ class TestCapabilities:
     async def test_say_where_the_environment_maps_by_itself_and_what_an_account_adds(
         self, server: Server
     ) -> None:
-        installs = await server.ok("GET", "/environment-unified-model?unified_model.name=ticketing")
+        model = await server.install_of_model("ticketing")
         cell = {"integration_name": "zendesk", "resource_name": "tags", "method_name": "list"}
-        body = {"environment_unified_model_id": installs["result"][0]["id"], **cell, "config": {}}
+        body = {"environment_unified_model_id": model, **cell, "config": {}}
         await server.ok("POST", "/environment-unified-model-resource-method", json=body)
         account = await server.sandbox_of("zendesk")
         override = {"ticketing": {"teams": {"list": {"resource": "users"}}}}
@@ -256,11 +256,12 @@ class TestCapabilities:
         found = await server.ok("GET", f"/integrated-account/{account}/capabilities?type=unified")
         flags = {each["resource"]: each["env_overridden"] for each in found["unified"]}
         assert (flags["tags"], flags["tickets"], flags["teams"]) == (True, False, False)
-        await server.ok("DELETE", f"/environment-unified-model/{installs['result'][0]['id']}")
+        await server.ok("DELETE", f"/environment-unified-model/{model}")
         found = await server.ok("GET", f"/integrated-account/{account}/capabilities")
         assert found["unified"] == []
 
     async def test_unified_apis_of_an_integration_are_listed_by_model(self, server: Server) -> None:
+        await server.install_of_model("crm")
         found = await server.ok("GET", "/integration/hubspot/unified-apis")
         (crm,) = found["result"]
         assert (crm["name"], crm["label"], crm["is_installed"]) == ("crm", "Unified CRM API", True)

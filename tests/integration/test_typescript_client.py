@@ -8,7 +8,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from isthmus.config import Settings
 from tests.fakes.larkdesk import Fault, Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server
@@ -225,8 +224,8 @@ async def test_what_is_tried_again_at_once_leaves_nothing_behind(
     assert len(await client.cursor("/proxy/tickets", account).to_array()) == 9
 
 
-async def test_uploads_keep_their_parts_and_other_types_come_as_bytes(settings: Settings) -> None:
-    async with connected(settings) as vault:
+async def test_uploads_keep_their_parts_and_other_types_come_as_bytes(server: Server) -> None:
+    async with connected(server) as vault:
         client = TypeScriptClient(vault.server.session, f"{vault.server.url}/", vault.server.token)
         query = {"integrated_account_id": vault.account}
         form = aiohttp.FormData()

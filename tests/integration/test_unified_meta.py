@@ -12,11 +12,11 @@ from tests.integration.serving import Server
 ROWS = "/environment-unified-model-resource-method"
 
 
-async def ticketing(server: Server) -> str:
-    """The id of the install of the model."""
-    found = await server.ok("GET", "/environment-unified-model?unified_model.name=ticketing")
-    identity: str = found["result"][0]["id"]
-    return identity
+@pytest.fixture
+async def server(server: Server) -> Server:
+    """With what the tests ask about."""
+    await server.sandbox_of("zendesk", "ticketing", "crm")
+    return server
 
 
 async def test_a_method_of_an_account_is_told_with_all_layers(server: Server) -> None:
@@ -38,7 +38,11 @@ async def test_a_method_of_an_account_is_told_with_all_layers(server: Server) ->
         "query": {"per": "environment"},
         "query_schema": {"type": "object", "properties": {"colour": {"type": "string"}}},
     }
-    body = {"environment_unified_model_id": await ticketing(server), **cell, "config": config}
+    body = {
+        "environment_unified_model_id": await server.install_of_model("ticketing"),
+        **cell,
+        "config": config,
+    }
     await server.ok("POST", ROWS, json=body)
     over: dict[str, Any] = {
         "ticketing": {"tickets": {"list": {"query": {"by": "account"}, "response_mapping": '{"id": "1"}'}}}
@@ -72,7 +76,11 @@ async def test_what_only_resembles_json_schema_is_told_as_it_is_and_fails_no_cal
     odd = {"since": {"type": "date"}, "codes": {"type": "array", "items": "string"}, "like": {"enum": "a, b"}}
     cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "list"}
     config = {"query_schema": {"type": "object", "properties": odd}}
-    body = {"environment_unified_model_id": await ticketing(server), **cell, "config": config}
+    body = {
+        "environment_unified_model_id": await server.install_of_model("ticketing"),
+        **cell,
+        "config": config,
+    }
     await server.ok("POST", ROWS, json=body)
     meta = await server.ok("GET", "/unified/ticketing/tickets/zendesk/meta/list")
     told = meta["query_schema"]["properties"]
@@ -94,7 +102,9 @@ async def test_the_fields_that_a_mapping_fills_are_told(server: Server) -> None:
 async def test_an_environments_schema_is_what_is_told(server: Server) -> None:
     field = {"resources": {"tickets": {"schema": {"properties": {"colour": {"type": "string"}}}}}}
     await server.ok(
-        "PATCH", f"/environment-unified-model/{await ticketing(server)}", json={"override": field}
+        "PATCH",
+        f"/environment-unified-model/{await server.install_of_model('ticketing')}",
+        json={"override": field},
     )
     meta = await server.ok("GET", "/unified/ticketing/tickets/zendesk/meta/get")
     assert "colour" in meta["schema"]["properties"]
@@ -165,7 +175,7 @@ class TestGuide:
         assert "list" in tickets["methods"]
 
     async def test_the_environment_says_more(self, server: Server) -> None:
-        install = await ticketing(server)
+        install = await server.install_of_model("ticketing")
         docs = {"zendesk": {"pricing_plan": ["Suite"], "user_role": "Admin", "scopes": ["extra"]}}
         await server.ok("PATCH", f"/environment-unified-model/{install}", json={"override": {"docs": docs}})
         text = "# Ours\n\n<script>alert(1)</script> [x](javascript:alert(1)) **bold**"

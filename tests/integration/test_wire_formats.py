@@ -9,14 +9,15 @@ import aiohttp
 import pytest
 
 from isthmus.config import Settings
+from tests.integration.serving import Server, serving
 from tests.integration.vaultline import Vault, connected
 
 JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
-async def vault(settings: Settings) -> AsyncIterator[Vault]:
-    async with connected(settings) as it:
+async def vault(server: Server) -> AsyncIterator[Vault]:
+    async with connected(server) as it:
         yield it
 
 
@@ -96,7 +97,8 @@ async def test_a_streamed_body_over_the_limit_is_the_callers_error(settings: Set
         for _ in range(40):
             yield b"x" * 65_536
 
-    async with connected(replace(settings, max_request_bytes=1_000_000)) as vault:
+    limited = replace(settings, max_request_bytes=1_000_000)
+    async with serving(limited) as server, connected(server) as vault:
         status, body = await vault.refused(
             "POST", "/proxy/files/store", "&truto_body_passthrough=true", data=slices()
         )
@@ -239,7 +241,8 @@ class TestActions:
 
 
 async def test_limits_are_told_with_each_answer(settings: Settings) -> None:
-    async with connected(replace(settings, account_rate_limit=3, token_rate_limit=500)) as vault:
+    limited = replace(settings, account_rate_limit=3, token_rate_limit=500)
+    async with serving(limited) as server, connected(server) as vault:
         told = []
         for _ in range(4):
             response, _ = await vault.send("GET", "/proxy/report/1")

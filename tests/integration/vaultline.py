@@ -9,10 +9,8 @@ from typing import Any
 
 import aiohttp
 
-from isthmus.config import Settings
-from isthmus.kit.clock import Clock
 from tests.fakes.vaultline import TOKEN, Vaultline, definition, running
-from tests.integration.serving import Server, serving
+from tests.integration.serving import Server
 
 __all__ = ["Vault", "connected"]
 
@@ -43,8 +41,8 @@ class Vault:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Vault]:
-    async with running(Vaultline()) as fake, serving(settings, clock=clock) as server:
+async def connected(server: Server) -> AsyncIterator[Vault]:
+    async with running(Vaultline()) as fake:
         integration = await server.ok("POST", "/integration", json=definition(fake.url))
         body = {"integration_id": integration["id"]}
         await server.ok("POST", "/environment-integration", json=body)

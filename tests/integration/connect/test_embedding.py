@@ -134,7 +134,7 @@ async def test_a_wrong_key_can_be_mended(mode: str, desk: Desk, context: Browser
 @EACH
 async def test_a_link_that_has_expired_is_told(mode: str, desk: Desk, context: BrowserContext) -> None:
     token = await link_for(desk, mode)
-    database = desk.server.application.database
+    database = desk.server.database
     async with database.write() as conn:
         past = database.clock.now() - timedelta(seconds=1)
         await conn.execute(update(link_token).values(expires_at=past))

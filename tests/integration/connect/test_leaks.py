@@ -60,7 +60,7 @@ class Watch:
     async def all_secrets(self, desk: Desk) -> set[str]:
         """Those seen, cookies, and what accounts and trips hold."""
         cookies = {cookie["value"] for cookie in await self._context.cookies([desk.server.url])}
-        database = desk.server.application.database
+        database = desk.server.database
         held: set[str] = set()
         async with database.read() as conn:
             for row in (await conn.execute(select(integrated_account))).mappings():
