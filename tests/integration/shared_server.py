@@ -26,8 +26,7 @@ from isthmus.integrations.installs.environment_unified_models import Environment
 from isthmus.integrations.rows.scope import EnvironmentScope
 from isthmus.tenancy import ApiTokens, Environments
 from isthmus.tenancy.bootstrap import FIRST_ENVIRONMENT
-from isthmus.tenancy.teams import create_team
-from isthmus.tenancy.users import create_user
+from isthmus.tenancy.teams import create_team, create_user
 from tests.integration.larkdesk import MODEL
 from tests.integration.serving import Server, run_in, serving
 
@@ -47,7 +46,7 @@ class SharedServer:
 
     @asynccontextmanager
     async def with_new_team(self) -> AsyncIterator[Server]:
-        """A team as a first start makes it, but with nothing installed. It is deleted in the end, since the names
+        """A team as a first start makes it, but with nothing installed. It is deleted at the end: the names
         of its definitions are taken for every other team."""
 
         async def create(conn: AsyncConnection) -> tuple[str, str]:

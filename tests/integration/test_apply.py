@@ -90,7 +90,10 @@ async def test_one_file_is_applied_under_another_name_with_its_documentation(
     said = (await apply(environ, path, "--docs-only"))[1].splitlines()
     assert said == ["documentation: 0 created, 1 updated, 0 unchanged"]
     async with ApiClient(server.url, server.token) as remote:
-        kept = {row["type"]: row for row in await remote.fetch_all_rows("/documentation", integration_id=live["id"])}
+        kept = {
+            row["type"]: row
+            for row in await remote.fetch_all_rows("/documentation", integration_id=live["id"])
+        }
         (now,) = await remote.fetch_all_rows("/integration", name="quill-two")
     assert (kept["readme"]["content"], now["config"]["label"]) == ("# Quill, again", "Quill")
     assert kept["description"]["content"] == "Reads every note."

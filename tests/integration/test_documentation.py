@@ -61,6 +61,7 @@ async def test_an_integration_or_a_model_may_be_named(server: Server) -> None:
     assert await listed(server, "integration_id=nobody") == []
     installs = (await server.ok("GET", "/environment-integration?integration_id=larkdesk"))["result"]
     assert [each["id"] for each in installs] == [ids["environment_integration"]]
+    await server.install_of_model("crm")
     models = (await server.ok("GET", "/environment-unified-model?unified_model_id[in]=desk,crm"))["result"]
     assert len(models) == 2
     rows = await server.ok("GET", "/unified-model-resource-method?unified_model_id=crm&limit=1")

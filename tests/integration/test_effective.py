@@ -113,6 +113,7 @@ async def test_what_nothing_here_is_named_is_not_found(server: Server) -> None:
             assert close in answer["details"]["close_names"], answer
         empty = f"{owner}/effective?path=&model=&resource=&method="
         assert await server.ok("GET", empty) == await server.ok("GET", f"{owner}/effective")
+    await server.install_of_model("ticketing")
     found = await server.ok("GET", f"/integrated-account/{account}/effective?model=ticketing")
     assert found["mappings"] == []  # a model that is installed, and not mapped
 

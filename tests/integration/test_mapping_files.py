@@ -74,7 +74,9 @@ async def test_an_environments_rows_become_those_of_the_file(
     code, said, errors = await run(environ, "apply", file)  # nothing to do is nothing to ask
     assert (code, said) == (0, "mappings crm (env): 0 created, 0 updated, 5 unchanged"), errors
     async with ApiClient(server.url, server.token) as remote:
-        rows = await remote.fetch_all_rows("/environment-unified-model-resource-method", integration_name="larkdesk")
+        rows = await remote.fetch_all_rows(
+            "/environment-unified-model-resource-method", integration_name="larkdesk"
+        )
     (deleting,) = (row for row in rows if row["method_name"] == "delete")
     assert (deleting["config"], deleting["version"]) == ({"resource": "contacts"}, 2)
 
