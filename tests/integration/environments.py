@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts import install_everything
 from isthmus.tenancy import ApiTokens, Environments
-from isthmus.tenancy.environments import Install
+from isthmus.tenancy.environments import FillEnvironment
 from isthmus.tenancy.teams import create_team
 from tests.integration.larkdesk import connect, install
 from tests.integration.serving import Server
@@ -14,7 +14,7 @@ from tests.integration.serving import Server
 __all__ = ["foreign_token", "own_ids"]
 
 
-async def foreign_token(server: Server, install: Install | None = install_everything) -> str:
+async def foreign_token(server: Server, install: FillEnvironment | None = install_everything) -> str:
     """A token of another team's environment. `install`: fills it, if not with everything shipped."""
 
     async def create(conn: AsyncConnection) -> str:

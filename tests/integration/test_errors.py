@@ -20,7 +20,7 @@ from isthmus.accounts import install_everything
 from isthmus.accounts.block_list import BlockList
 from isthmus.config import Settings
 from isthmus.tenancy import Administration, ApiTokens, Environments
-from isthmus.tenancy.administration import Issued
+from isthmus.tenancy.administration import IssuedToken
 from tests.fakes.larkdesk import Fault, Larkdesk, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server, serving
@@ -59,7 +59,7 @@ class Scene:
         token: str = made["token"]
         return token
 
-    async def issue_token(self, expires_at: datetime | None = None) -> Issued:
+    async def issue_token(self, expires_at: datetime | None = None) -> IssuedToken:
         """A token of this environment, as the command line makes it."""
         environment = (await self.server.ok("GET", "/me"))["environment"]["id"]
         return await self.server.use_database(
