@@ -6,8 +6,9 @@ import asyncio
 import os
 import shutil
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from isthmus.config import Settings
 from isthmus.db.database import Database
 from isthmus.db.startup import open_database
 from isthmus.kit.secret import Secret
-from tests.postgres import PostgreSQL, running_postgresql
+from tests.postgres import PostgreSQL, ReusedCopies, running_postgresql
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
@@ -84,9 +85,23 @@ def copied_database(
         yield f"sqlite:///{path}"
         return
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    name = server.create(template=original)
-    yield server.url_of(name)
-    server.drop(name)
+    copies: Callable[[str], ReusedCopies] = request.getfixturevalue("postgresql_copies")
+    with copies(original).lend() as name:
+        yield server.url_of(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql_copies(postgresql: PostgreSQL) -> Iterator[Callable[[str], ReusedCopies]]:
+    """The copies of a template that this worker has."""
+    with ExitStack() as stack:
+
+        @cache
+        def find(template: str) -> ReusedCopies:
+            copies = ReusedCopies(postgresql, template)
+            stack.callback(copies.close)
+            return copies
+
+        yield find
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import pytest
 __all__ = [
     "IN_FULL",
     "Walk",
+    "examples",
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
@@ -37,7 +38,17 @@ _SHARE: Final = 0.1
 _MATRIX_SECONDS: Final = 900
 """The time limit of a test in a run with `--matrix`; without it `pyproject.toml` has the limit."""
 _PROOF_SECONDS: Final = 7_200
+_MIN_EXAMPLES: Final = 8
 _SEED: Final = pytest.StashKey[str]()
+
+
+class _Run:
+    """What modules of tests may ask while they are imported."""
+
+    is_in_full = False
+
+
+_run: Final = _Run()
 
 
 class Walk:
@@ -57,6 +68,11 @@ class Walk:
 
 
 IN_FULL: Final = Walk(None, "")
+
+
+def examples(count: int) -> int:
+    """How many examples Hypothesis makes of a test that makes `count` with `--matrix`."""
+    return count if _run.is_in_full else max(_MIN_EXAMPLES, count // 5)
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +102,18 @@ def pytest_configure(config: pytest.Config) -> None:
     if given and not given.isdigit():
         raise pytest.UsageError(f"ISTHMUS_SEED is {given!r} and has to be a number")
     seed = config.stash[_SEED] = given or str(secrets.randbelow(1_000_000))
+    _run.is_in_full = bool(config.getoption("matrix"))
     if getattr(config.option, "hypothesis_seed", "") is None:
         config.option.hypothesis_seed = seed
+        _set_up_hypothesis()
+
+
+def _set_up_hypothesis() -> None:
+    """No deadline: many tests share the machine, and a first example compiles what the others reuse."""
+    from hypothesis import settings
+
+    settings.register_profile("suite", deadline=None, max_examples=examples(100))
+    settings.load_profile("suite")
 
 
 @pytest.hookimpl(optionalhook=True)

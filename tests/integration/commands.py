@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from unittest.mock import patch
 
+import tests.command_tree  # noqa: F401  # makes them faster
 from isthmus.cli import main
 
 __all__ = ["Finished", "isthmus", "refused", "run_command"]

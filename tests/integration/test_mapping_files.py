@@ -127,4 +127,4 @@ async def test_an_export_goes_to_the_layer_and_by_the_actions_it_names(
     code, _, errors = await run(environ, "validate", missing, *environment)
     assert (code, "has no unified model nope" in errors) == (2, True)
     code, _, errors = await run(environ | {"ISTHMUS_API_URL": NOBODY}, "apply", unknown, "--yes")
-    assert (code, "does not answer" in errors) == (5, True)
+    assert (code, "does not respond" in errors) == (5, True)

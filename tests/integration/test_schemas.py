@@ -87,6 +87,7 @@ async def test_a_unified_schema_is_as_the_tokens_environment_has_it(server: Serv
     ],
 )
 async def test_a_schema_that_is_not_there_is_not_found(server: Server, path: str, said: str) -> None:
+    await server.install_of_model("ticketing")
     for token in ("", None):
         status, body = await server.call("GET", path, token=token)
         assert (status, said in body["message"]) == (404, True)

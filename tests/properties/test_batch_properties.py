@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.clock import VirtualClock
 from tests.unit.engine.desk_calls import DeskCalls, limits, ran
@@ -29,7 +29,6 @@ def graphs(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, set[str]]]:
 
 
 @given(graphs(), st.integers(1, 6), st.sets(st.integers(0, 11), max_size=3))
-@settings(deadline=None)
 def test_each_node_runs_once_after_what_it_depends_on(
     made: tuple[list[dict[str, Any]], dict[str, set[str]]], at_once: int, failing: set[int]
 ) -> None:
@@ -72,7 +71,6 @@ def test_each_node_runs_once_after_what_it_depends_on(
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.integers(1, 4), st.integers(1, 5))
-@settings(deadline=None)
 def test_a_loop_answers_every_page_of_every_turn_in_order(sizes: list[int], size: int, at_once: int) -> None:
     async def run() -> tuple[DeskCalls, dict[str, Any]]:
         clock = VirtualClock()

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.selection import examples
 from tests.unit.definitions.desk import CLEAN
 
 from isthmus.authoring.lint import validate_document
@@ -78,7 +79,7 @@ def put(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str
     return changed
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(paths(FULL)), json_values)
 def test_an_integration_with_anything_anywhere(path: tuple[Any, ...], value: Any) -> None:
     config = put(FULL, path, value)
@@ -102,7 +103,7 @@ def test_an_integration_with_anything_anywhere(path: tuple[Any, ...], value: Any
         assert "credentials" in path
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.sampled_from(paths(CELL)), json_values)
 def test_a_mapping_with_anything_anywhere(path: tuple[Any, ...], value: Any) -> None:
     config = put(CELL, path, value)
@@ -118,7 +119,7 @@ def test_a_mapping_with_anything_anywhere(path: tuple[Any, ...], value: Any) -> 
     merge_mapping(CELL, config)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=examples(100))
 @given(json_values)
 def test_any_document(value: Any) -> None:
     validate_document(Document(value), "any").as_json()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.selection import examples
 from tests.unit.functions.running import services
 
 from isthmus.expressions import UNDEFINED, ExpressionError, compile
@@ -91,7 +92,7 @@ FUNCTIONS = [function for function in EXTENSIONS if function.name not in {"conve
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_functions_raise_errors_of_expressions_only(function: Function, data: st.DataObject) -> None:
     expression, given_data = data.draw(
@@ -124,7 +125,7 @@ METHODS = [
 
 
 @pytest.mark.parametrize(("owner", "function"), METHODS)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(data=st.data())
 def test_methods_raise_errors_of_expressions_only(
     owner: str, function: Function, data: st.DataObject

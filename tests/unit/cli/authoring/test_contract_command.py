@@ -18,7 +18,7 @@ RUN = CliRunner()
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of a shipped integration, far from any catalogue."""
-    return Path(shutil.copytree(CATALOG / "integrations" / "hubspot", tmp_path / "hubspot"))
+    return Path(shutil.copytree(CATALOG / "integrations" / "tableau", tmp_path / "tableau"))
 
 
 def test_an_integration_that_keeps_the_contract_passes_wherever_it_stands(folder: Path) -> None:
@@ -28,19 +28,19 @@ def test_an_integration_that_keeps_the_contract_passes_wherever_it_stands(folder
 
 
 def test_what_does_not_hold_is_told_below_its_check(folder: Path) -> None:
-    (folder / "examples" / "companies.get.json").unlink()
+    (folder / "examples" / "users.get.json").unlink()
     ran = RUN.invoke(app, ["integrations", "test", str(folder), "--check", "examples", "-o", "json"])
     assert ran.exit_code == 1
     report = json.loads(ran.output)
     assert report["summary"] == {"passed": 0, "failed": 1, "skipped": 0}
     (check,) = report["checks"]
     assert check["name"] == "examples"
-    assert any("companies.get has 0 answers" in text for text in check["complaints"])
+    assert any("users.get has 0 answers" in text for text in check["complaints"])
 
 
 def test_a_file_of_another_shape_is_told_and_the_rest_is_skipped(folder: Path) -> None:
     text = (folder / "integration.yaml").read_text()
-    (folder / "integration.yaml").write_text(text.replace("format: cursor", "format: curser"))
+    (folder / "integration.yaml").write_text(text.replace("format: dynamic", "format: dinamic"))
     ran = RUN.invoke(app, ["integrations", "test", str(folder)])
     assert ran.exit_code == 1
     assert "integration.yaml: config.pagination" in ran.output
@@ -49,8 +49,10 @@ def test_a_file_of_another_shape_is_told_and_the_rest_is_skipped(folder: Path) -
 
 
 def test_complaints_are_cut_unless_all_are_asked_for(folder: Path) -> None:
-    mapping = folder / "mappings" / "crm.yaml"
-    mapping.write_text(mapping.read_text().replace("unmapped:", "x_unmapped:"))
+    path = folder / "examples" / "users.get.json"
+    exchanges = json.loads(path.read_text())
+    exchanges[0]["response"]["body"]["tsResponse"]["user"].update({f"lost_{n}": "x" for n in range(30)})
+    path.write_text(json.dumps(exchanges))
     cut = RUN.invoke(app, ["integrations", "test", str(folder), "--check", "losses"])
     whole = RUN.invoke(app, ["integrations", "test", str(folder), "--check", "losses", "--all"])
     assert cut.exit_code == whole.exit_code == 1
@@ -73,7 +75,7 @@ def test_what_cannot_be_read_is_told_with_a_way_out(arguments: list[str], said: 
 
 
 def test_a_file_that_is_no_yaml_is_told_with_its_line(folder: Path) -> None:
-    (folder / "integration.yaml").write_text("name: [hubspot\nconfig: {}\n")
+    (folder / "integration.yaml").write_text("name: [tableau\nconfig: {}\n")
     ran = RUN.invoke(app, ["integrations", "test", str(folder)])
     assert ran.exit_code == 2
     assert "line 2" in ran.stderr
