@@ -1,8 +1,8 @@
-"""What an integration, a unified model and a mapping are: models, layers, lint. Knows no database.
+"""What an integration, a unified model and a mapping are: pydantic models, and what is done with their JSON.
 
-`load` turns JSON into the models below, `layers` merges the layers before that, `secrets` takes secret
-leaves out of what is stored and shown, `execution` says what is accepted and not carried out yet, `lint`
-checks files. `files` are the shapes on disk.
+`layers` merges the layers of a definition, `load` turns the result into models, `secrets` separates secret
+values from what is stored in clear and shown, `unsupported_features` finds what is accepted and not executed
+yet. `file_models` are the shapes of files.
 """
 
 from isthmus.definitions.authorization import Authorization, choose_default_authorization

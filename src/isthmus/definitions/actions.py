@@ -1,5 +1,4 @@
-"""Steps that run one after the other: actions, and what runs before and after a mapped call
-(`definitions.md` §1.12, §3.6)."""
+"""The models of steps: those of an integration's actions, and those before and after a mapped call."""
 
 from __future__ import annotations
 
@@ -56,6 +55,7 @@ class ResourceCall(DefinitionModel):
 
 
 def _tag_request(value: Any) -> str | None:
+    """Which form of a request step's config the value has; None for none."""
     if isinstance(value, str | Expression):
         return "expression"
     if isinstance(value, Mapping):
@@ -83,7 +83,7 @@ class ExpressionConfig(DefinitionModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _bare(cls, value: Any) -> Any:
+    def _accept_bare(cls, value: Any) -> Any:
         return {"expression": value} if isinstance(value, str | Expression) else value
 
     @classmethod
@@ -100,7 +100,7 @@ class PathConfig(DefinitionModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _bare(cls, value: Any) -> Any:
+    def _accept_bare(cls, value: Any) -> Any:
         if value is None:
             return {}
         return {"path": value} if isinstance(value, str) else value
@@ -162,6 +162,7 @@ class GetContextStep(_Step):
 
 
 def _tag_form(value: Any) -> str | None:
+    """Which form of a form step's config the value has; None for none."""
     if isinstance(value, str | Expression):
         return "expression"
     return "fields" if isinstance(value, list | tuple) else None
@@ -205,7 +206,7 @@ class FormField(BaseField):
     )
 
     @model_validator(mode="after")
-    def _has_source(self) -> FormField:
+    def _require_source(self) -> FormField:
         if self.type == "single_select" and not self.options:
             raise ValueError("is a single_select and needs `options`")
         if self.type == "multi_select" and not self.options:
@@ -216,6 +217,7 @@ class FormField(BaseField):
 
     @property
     def is_multiple(self) -> bool:
+        """True if several values may be chosen."""
         return self.type == "multi_select" or (self.type == "resource_select" and self.multiple)
 
 
@@ -241,6 +243,7 @@ Step = Annotated[
 
 
 def _check_cron(expression: str) -> str:
+    """The expression itself. Raises PydanticCustomError where it is not valid."""
     try:
         check_cron(expression, "UTC")
     except CronError as wrong:

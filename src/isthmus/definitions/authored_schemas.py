@@ -1,7 +1,7 @@
-"""JSON Schemas as authors write them, and as validators take them (`definitions.md` §1.13).
+"""Reads the JSON Schemas that authors write, and gives them the standard form that validators take.
 
-Written are YAML text or an object; a map of properties by itself; `required: true` on a property. What comes
-out is JSON Schema (2020-12) of an object.
+Authors may write YAML text or an object, a map of properties by itself, and `required: true` on a property.
+The standard form is the JSON Schema (2020-12) of an object.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "$ref": (str,),
     **dict.fromkeys(_LISTED, (list,)),
 }
-"""By these a schema is told from a map of properties: `type: {type: string}` is a property called type."""
+"""The types of keywords by which a schema is told from a map of properties: `type: {type: string}` is a
+property called type."""
 
 
 def make_empty_schema() -> dict[str, Any]:
@@ -39,13 +40,13 @@ def make_empty_schema() -> dict[str, Any]:
 
 
 def as_json_schema(written: Any) -> dict[str, Any] | None:
-    """None for what is absent, or no schema at all."""
+    """The schema in the standard form; None where it is absent or invalid."""
     return None if written in (None, "", {}) else parse_schema(written)[0]
 
 
 def as_object_schema(written: Mapping[str, Any] | None) -> dict[str, Any]:
-    """In the standard form as far as it is JSON Schema; what only resembles it (`type: date`) is kept. What
-    says nothing is the empty schema of an object."""
+    """The schema of an object in the standard form. What only resembles JSON Schema (`type: date`) is kept.
+    None and {} give the empty schema of an object."""
     if not written:
         return make_empty_schema()
     standard: dict[str, Any] = _standardize(_wrap_properties(written))
@@ -53,7 +54,8 @@ def as_object_schema(written: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def parse_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
-    """The schema, and what is wrong with it: `(dotted path, what would be right)`. With problems: None."""
+    """The schema in the standard form, and the problems, each `(dotted path, what would be right)`. The
+    schema is None where there are problems."""
     data = written
     if isinstance(written, str):
         try:
@@ -68,14 +70,15 @@ def parse_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, s
 
 
 def check_schema_part(part: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
-    """What calls cannot go by in what one layer says of a schema, whatever it is laid over: as of
-    `read_schema`. Other things that are no JSON Schema (`type: date`) are their author's, and are kept."""
+    """The problems of one layer's part of a schema that calls could not work with, whatever it is merged
+    over; each as those of `parse_schema`. Anything else that is no JSON Schema (`type: date`) is accepted."""
     if _is_schema(part) or "properties" in part or isinstance(part.get("required"), list):
         return list(_find_unusable(part, path))
     return [problem for name, value in part.items() for problem in _find_unusable(value, f"{path}.{name}")]
 
 
 def _find_unusable(schema: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Wrong `required` names and `properties` in a schema and those nested in it."""
     if not isinstance(schema, Mapping):
         return
     required, properties = schema.get("required"), schema.get("properties")
@@ -89,6 +92,7 @@ def _find_unusable(schema: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _find_problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
+    """The errors that `schema_checks` finds."""
     return [
         (each.path, each.message if each.fix is None else f"{each.message}; {each.fix}")
         for each in check_schema(schema, path, "schema")
@@ -97,16 +101,17 @@ def _find_problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]
 
 
 def _wrap_properties(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A map of properties by itself, too, is the schema of an object."""
+    """The schema of an object: the data itself, or around it where it is a map of properties."""
     return dict(data) if _is_schema(data) or not data else {"type": "object", "properties": dict(data)}
 
 
 def _is_schema(data: Mapping[str, Any]) -> bool:
+    """True for a JSON Schema, false for a map of properties."""
     return any(isinstance(data.get(name), kinds) for name, kinds in _KEYWORDS.items())
 
 
 def _standardize(schema: Any) -> Any:
-    """With `required` as a list beside the properties, wherever they are."""
+    """The schema with `required` as a list beside the properties, at every depth."""
     if not isinstance(schema, Mapping):
         return schema
     result = dict(schema)

@@ -1,4 +1,4 @@
-"""What a request carries to be let in: the `authorization` block (`definitions.md` §1.4)."""
+"""The models of the `authorization` block: how requests carry the credentials of an account."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class HeaderConfig(DefinitionModel):
     )
 
     @model_validator(mode="after")
-    def _complete(self) -> HeaderConfig:
+    def _require_header(self) -> HeaderConfig:
         if self.expression is None and (not self.header_name or self.header_value is None):
             raise ValueError("needs `header_name` and `header_value`, or an `expression`")
         return self
@@ -93,5 +93,6 @@ _KEY_DEFAULT = HeaderAuthorization.model_validate(
 
 
 def choose_default_authorization(credential_format: str) -> BearerAuthorization | HeaderAuthorization:
-    """What a definition without the block means: bearer for the OAuth families, else the API key as one."""
+    """The authorization of a definition without the block: a bearer token for the OAuth formats, the API key
+    as a bearer token for `api_key`."""
     return _KEY_DEFAULT if credential_format == "api_key" else _OAUTH_DEFAULT

@@ -1,4 +1,4 @@
-"""Dotted paths into a response, as pagination uses them (`definitions.md` §1.6)."""
+"""Dotted paths into the body of an answer, as the pagination block uses them, and their pydantic fields."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _DOTTED = re.compile(r"[A-Za-z_@][A-Za-z0-9_@$-]*(?:\.[A-Za-z0-9_@$-]+)*\Z")
 
 
 def is_dotted(text: str) -> bool:
-    """Whether a path is names alone, so that nothing is evaluated."""
+    """True if a path is nothing but names, so that no expression is evaluated."""
     return _DOTTED.match(text) is not None
 
 
 class BodyPath:
     """A dotted path, or a JSONata expression where it is more than names.
 
-    A plain path is walked without evaluating anything; names may hold hyphens and `@`, an object's own key
-    that holds the dots (`@odata.nextLink`) wins, and a number counts into an array.
+    A plain path is walked without evaluating anything. Names may hold hyphens and `@`; a key of an object
+    that holds the dots itself (`@odata.nextLink`) wins; a number is an index of an array.
     """
 
     __slots__ = ("_expression", "_names", "text")
@@ -40,7 +40,8 @@ class BodyPath:
         return f"BodyPath({self.text!r})"
 
     def read(self, body: object, *, limits: Limits | None = None, services: Services | None = None) -> object:
-        """What is there; UNDEFINED where nothing is. Raises ExpressionError for an expression that fails."""
+        """What stands at the path; UNDEFINED where nothing does. Raises ExpressionError for an expression
+        that fails."""
         if self._expression is not None:
             return self._expression.evaluate(body, limits=limits, services=services)
         value = body
@@ -58,6 +59,7 @@ class BodyPath:
 
 
 def _parse_path(value: object) -> BodyPath:
+    """Raises PydanticCustomError for anything but a path."""
     if isinstance(value, BodyPath):
         return value
     if not isinstance(value, str) or not value.strip():

@@ -1,4 +1,4 @@
-"""The reference of the shipped catalogue, made from its files.
+"""Renders the reference pages of the shipped catalogue from its files.
 
 python -m isthmus.definitions.catalogue_reference catalog docs/reference
 """
@@ -30,7 +30,7 @@ _METHOD_ORDER: Final = ("list", "get", "create", "update", "delete")
 
 
 def render_pages(catalog: Path) -> dict[str, str]:
-    """Each page's text by its path below the reference."""
+    """The text of each page by its path below `docs/reference`. `catalog`: the folder of the catalogue."""
     models = {path.parent.name: path.parent for path in sorted(catalog.glob("unified/*/model.yaml"))}
     integrations = [path.parent for path in sorted(catalog.glob("integrations/*/integration.yaml"))]
     mapped = {directory: list(_read_mappings(directory)) for directory in integrations}
@@ -73,7 +73,7 @@ def _render_catalogue_page(models: list[str], mapped: Mapped) -> str:
 
 
 def _read_notes(directory: Path) -> list[str]:
-    """The integration's own page, below the heading it has here."""
+    """The lines of the integration's own `docs.md`, without its heading; none where it has no such file."""
     path = directory / "docs.md"
     text = path.read_text("utf-8") if path.is_file() else ""
     body = text.partition("\n")[2].strip() if text.startswith("# ") else text.strip()
@@ -81,7 +81,7 @@ def _read_notes(directory: Path) -> list[str]:
 
 
 def _render_proxy_table(directory: Path) -> list[str]:
-    """The product's own resources, as the proxy has them."""
+    """The table of an integration's proxy resources and their methods."""
     file = IntegrationFile.model_validate(read_document(directory / "integration.yaml").data)
     lines = ["| proxy resource | methods |", "| --- | --- |"]
     for resource, methods in file.config.resources.items():
@@ -91,7 +91,7 @@ def _render_proxy_table(directory: Path) -> list[str]:
 
 
 def _render_unmapped_table(files: list[MappingFile]) -> list[str]:
-    """Fields of a model that the product has nothing for."""
+    """The table of a model's fields that the provider has nothing for; none where it has all."""
     rows = [
         f"| {file.unified_model}/{resource} | `{name}` | {reason} |"
         for file in files
@@ -120,7 +120,7 @@ def _render_model_page(directory: Path, mapped: Mapped) -> str:
 
 
 def _render_support_table(model: ModelFile, mapped: Mapped) -> list[str]:
-    """Which integration maps which method of which resource."""
+    """The table of the integrations that map a model, with the methods of each resource."""
     cells: dict[str, dict[str, list[str]]] = {}
     for directory, files in mapped.items():
         for file in files:
@@ -139,6 +139,7 @@ def _render_support_table(model: ModelFile, mapped: Mapped) -> list[str]:
 
 
 def _sort_key(method: str) -> tuple[int, str]:
+    """Sorts the standard methods in their usual order, and others behind them by name."""
     known = method in _METHOD_ORDER
     return (_METHOD_ORDER.index(method) if known else len(_METHOD_ORDER), method)
 
@@ -150,6 +151,7 @@ def _render_field_row(name: str, schema: Schema) -> str:
 
 
 def _describe_field(schema: Schema) -> str:
+    """Description, usual values, reference and shape of a field, in one table cell."""
     parts = [str(schema.get("description", ""))]
     parts += _describe_values(schema)
     if "x-ref" in schema:
@@ -170,7 +172,7 @@ def _describe_values(schema: Schema) -> list[str]:
 
 
 def _describe_shape(schema: Schema) -> str:
-    """`{id, name}` of an object or of the items of a list."""
+    """The names of the properties of an object, or of the items of a list, as `{id, name}`; "" for none."""
     inner = schema.get("items", schema)
     properties = inner.get("properties") if isinstance(inner, Mapping) else None
     if not properties:

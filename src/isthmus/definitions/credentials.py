@@ -1,4 +1,4 @@
-"""How an account gets its credentials: the `credentials` block (`definitions.md` §1.3)."""
+"""The models of the `credentials` block: the formats by which an account connects, and their forms."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ALIASES: Final = {"basic": "api_key"}
 
 
 def resolve_credential_format(name: str) -> str:
-    """The credential format an authentication method names: `basic` is an alias of `api_key`."""
+    """The credential format that an authentication method names: `basic` is an alias of `api_key`."""
     return _ALIASES.get(name, name)
 
 
@@ -94,7 +94,7 @@ class CredentialField(BaseField):
     )
 
     @model_validator(mode="after")
-    def _has_options(self) -> CredentialField:
+    def _require_options(self) -> CredentialField:
         if self.type == "single_select" and not self.options:
             raise ValueError("is a single_select and needs `options`")
         return self
@@ -172,7 +172,7 @@ class _FormConfig(DefinitionModel):
 
     @field_validator("fields")
     @classmethod
-    def _named_once(cls, value: tuple[CredentialField, ...]) -> tuple[CredentialField, ...]:
+    def _require_unique_names(cls, value: tuple[CredentialField, ...]) -> tuple[CredentialField, ...]:
         names = [item.name for item in value]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -251,7 +251,7 @@ class KekaConfig(_FormConfig):
 
     @field_validator("scope", mode="before")
     @classmethod
-    def _one_scope(cls, value: object) -> object:
+    def _split_scope(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value
 
 
@@ -303,9 +303,8 @@ Credential = Annotated[
 
 
 def normalise_credentials(value: object) -> object:
-    """The map form of either accepted shape (§1.3); anything else comes back as it is, for the schema to
-    refuse. An entry may leave `format` out: its key supplies it. A key that differs from its `format`
-    stays, for lint to report.
+    """The `credentials` block as a map by format, whether one credential object or a map was written. An
+    entry without `format` gets it from its key. Anything else is returned as it is, for the model to refuse.
     """
     if not isinstance(value, Mapping):
         return value

@@ -1,6 +1,7 @@
-"""The kinds of value a definition's field can have (`definitions.md` §0): static, template, expression.
+"""The types of the fields of definitions: static values, templates and expressions; and the base of all
+models.
 
-Expressions compile when the model is built, templates are taken apart; at call time nothing is parsed.
+Expressions are compiled and templates parsed when the model is built, so that calls parse nothing.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ JsonObject: TypeAlias = dict[str, JsonValue]
 
 
 def _allows_null(annotation: object) -> bool:
+    """True if null is one of the values of a field."""
     any_json: object = JsonValue
     return annotation is any_json or type(None) in get_args(annotation)
 
@@ -80,7 +82,7 @@ class DefinitionModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nulls(cls, value: Any) -> Any:
+    def _drop_nulls(cls, value: Any) -> Any:
         if not isinstance(value, Mapping) or None not in value.values():
             return value
         absent = cls._null_is_absent
@@ -88,7 +90,7 @@ class DefinitionModel(BaseModel):
 
 
 def compile_expression(text: str) -> Expression:
-    """Compile one expression. Raises PydanticCustomError `expression` with its `position` and `reason`."""
+    """Compiles an expression. Raises PydanticCustomError `expression` with its `position` and `reason`."""
     try:
         return expressions.compile(text)
     except ExpressionError as error:
@@ -114,7 +116,7 @@ def _read_expression(value: object) -> Expression:
 
 
 def _read_optional_expression(value: object) -> Expression | None:
-    """An empty expression counts as absent (§3.4)."""
+    """The expression; None for null and for an empty text."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     return _read_expression(value)
@@ -141,6 +143,7 @@ def _read_optional_text_template(value: object) -> Template | None:
 
 
 def _read_entries(value: object) -> dict[str, Template | None]:
+    """The entries of an object as templates. Raises PydanticCustomError for anything else."""
     if not isinstance(value, Mapping):
         raise PydanticCustomError("dict_type", "must be an object")
     for key in value:
@@ -150,7 +153,7 @@ def _read_entries(value: object) -> dict[str, Template | None]:
 
 
 def _read_optional_entries(value: object) -> dict[str, Template | None] | Expression | None:
-    """An object of templates, or an expression that returns the object."""
+    """An object as templates, or the expression that returns such an object."""
     if value is None or isinstance(value, Expression):
         return value
     return _read_optional_expression(value) if isinstance(value, str) else _read_entries(value)
@@ -161,10 +164,8 @@ def _read_plain_entries(value: object) -> dict[str, Template | None]:
 
 
 def _read_optional_dynamic(value: object) -> Template | Expression | None:
-    """An object is walked as templates; a string is an expression that returns the value.
-
-    A string that is one placeholder could never be an expression, and is a template.
-    """
+    """An object as a template, or a string as the expression that returns the value. A string that is a
+    single placeholder could not be an expression, and is a template."""
     if value is None or isinstance(value, Template | Expression):
         return value
     template = compile_template(value)
@@ -181,7 +182,7 @@ def _read_dynamic(value: object) -> Template | Expression:
 
 
 def _read_optional_mapping_field(value: object) -> Expression | ObjectMapping | None:
-    """A JSONata string, or an object whose string leaves are JSONata (§3.3)."""
+    """An expression, or an object whose string leaves are expressions."""
     if isinstance(value, ObjectMapping):
         return value
     if isinstance(value, Mapping):
@@ -218,7 +219,7 @@ def _read_secret(value: object) -> Secret[str]:
 
 
 def _serialize_source(value: Any) -> Any:
-    """A compiled field as its author wrote it."""
+    """The source of a compiled field, as its author wrote it."""
     if isinstance(value, Expression):
         return value.text
     if isinstance(value, Template | ObjectMapping):

@@ -1,4 +1,4 @@
-"""Definitions as files: the shipped catalogue, and what users import and export (`definitions.md` §6).
+"""The models of files of definitions: of the shipped catalogue, and of what users import and export.
 
 catalog/integrations/<name>/integration.yaml               IntegrationFile
                            mappings/<model>.yaml           MappingFile
@@ -98,6 +98,7 @@ class MappingCell(DefinitionModel):
 
 
 def _require_unique_cells(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """The cells themselves. Raises ValueError where two have the same resource and method."""
     names = [f"{cell.resource_name}.{cell.method_name}" for cell in cells]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -130,7 +131,7 @@ class MappingFile(DefinitionModel):
 
     @field_validator("cells")
     @classmethod
-    def _each_once(cls, value: tuple[MappingCell, ...]) -> tuple[MappingCell, ...]:
+    def _check_cells(cls, value: tuple[MappingCell, ...]) -> tuple[MappingCell, ...]:
         return _require_unique_cells(value)
 
 
@@ -175,7 +176,7 @@ class MappingsExport(DefinitionModel):
 
     @field_validator("cells")
     @classmethod
-    def _each_once(cls, value: tuple[ExportedCell, ...]) -> tuple[ExportedCell, ...]:
+    def _check_cells(cls, value: tuple[ExportedCell, ...]) -> tuple[ExportedCell, ...]:
         return _require_unique_cells(value)
 
 

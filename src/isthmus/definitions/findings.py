@@ -1,4 +1,4 @@
-"""Findings: what checks report about a definition. And the check for keys that no field has."""
+"""Findings, which checks report about a definition; and the check for keys that no field has."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Severity: TypeAlias = Literal["error", "warn", "info"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`path` is dotted, from the top of the document; `line` is 1-based, None where the text is not known;
-    `position` is 0-based in an expression's text. `section` is the part of the definition, `source` the
-    family of rules; `fix` is what would be right."""
+    """One result of a check. `path`: dotted, from the top of the document. `line`: 1-based, None where the
+    text is not known. `position`: 0-based in an expression's text. `section`: the part of the definition.
+    `source`: the family of rules. `fix`: what would be right."""
 
     severity: Severity
     section: str
@@ -37,14 +37,14 @@ class Finding:
 
 
 def find_section(path: str) -> str:
-    """The part of the definition a path belongs to, wherever the definition stands in its file."""
+    """The part of the definition that a dotted path belongs to: its first name, below `config`."""
     names = path.removeprefix("config.").split(".")
     return "mapping" if names[0] == "cells" else names[0]
 
 
 def find_unknown_keys(model: BaseModel, *, top: Severity, path: str = "") -> Iterator[Finding]:
-    """Keys that no field has: at the top with the severity `top`, below it a warning, since a misspelt
-    field changes nothing silently."""
+    """Findings for keys that no field has, which are most likely misspelt. `top`: the severity for keys of
+    the model itself; for those below it is a warning. `path`: of the model."""
     names = {field.alias or name for name, field in type(model).model_fields.items()}
     for key in model.model_extra or {}:
         close = closest(key, names)

@@ -1,4 +1,4 @@
-"""Nodes of a dependency graph: what batch requests and sync jobs consist of (`api.md` §4.5, `syncs.md`)."""
+"""The models of the nodes of a dependency graph, of which batch requests and sync jobs consist."""
 
 from __future__ import annotations
 
@@ -114,18 +114,19 @@ class RequestNode(_Node):
 
     @property
     def is_unified(self) -> bool:
+        """True for a unified call, false for a proxy call."""
         return "/" in self.resource
 
     @property
     def method_name(self) -> str:
-        """The method's name in the definition, where a verb was written."""
+        """The name of the method, also where a verb was written for it."""
         if self.method == "GET":
             return "list" if self.id is None else "get"
         return _VERBS.get(self.method, self.method)
 
     @property
     def key(self) -> str:
-        """Under which the records are answered."""
+        """The key of the node's records in the answer."""
         return self.resource
 
 
@@ -169,7 +170,7 @@ Node = Annotated[
 
 
 def find_unknown_fields(nodes: Sequence[Node], where: str) -> Iterator[dict[str, str]]:
-    """A failure for each field that no node of its kind has: it would change nothing."""
+    """A failure for each field that no node of its type has. `where`: the field that holds the nodes."""
     for index, node in enumerate(nodes):
         for path, part in _iterate_parts(node):
             for name in part.model_extra or ():
@@ -181,6 +182,7 @@ def find_unknown_fields(nodes: Sequence[Node], where: str) -> Iterator[dict[str,
 
 
 def _iterate_parts(node: Node) -> Iterator[tuple[tuple[str, ...], DefinitionModel]]:
+    """The node and the objects in it, each with its path."""
     yield (), node
     if isinstance(node, TransformNode):
         yield ("config",), node.config

@@ -87,7 +87,7 @@ class IntegrationConfig(DefinitionModel):
 
     @field_validator("credentials", mode="before")
     @classmethod
-    def _map_form(cls, value: Any) -> Any:
+    def _normalise_credentials(cls, value: Any) -> Any:
         if isinstance(value, list):
             raise PydanticCustomError(
                 "credentials_shape", "must be one credential object or a map of them by format, not an array"
@@ -96,7 +96,7 @@ class IntegrationConfig(DefinitionModel):
 
     @field_validator("credentials")
     @classmethod
-    def _keys_are_formats(cls, value: dict[str, Credential]) -> dict[str, Credential]:
+    def _check_credential_keys(cls, value: dict[str, Credential]) -> dict[str, Credential]:
         for key, credential in value.items():
             if key != credential.format:
                 raise ValueError(f"{key} holds a credential of the format {credential.format}")
@@ -104,7 +104,7 @@ class IntegrationConfig(DefinitionModel):
 
     @field_validator("actions")
     @classmethod
-    def _names_of_schedules(cls, value: dict[str, Action]) -> dict[str, Action]:
+    def _check_schedule_names(cls, value: dict[str, Action]) -> dict[str, Action]:
         for name, action in value.items():
             if action.schedule is not None and len(name) > _MAX_SCHEDULED_NAME:
                 raise ValueError(
@@ -115,37 +115,38 @@ class IntegrationConfig(DefinitionModel):
 
     @field_validator("resources", mode="before")
     @classmethod
-    def _hidden_resources(cls, value: Any) -> Any:
-        """A null resource hides all its methods."""
+    def _read_hidden_resources(cls, value: Any) -> Any:
+        """A resource that is null hides all its methods."""
         if not isinstance(value, Mapping):
             return value
         return {name: {} if methods is None else methods for name, methods in value.items()}
 
     def find_method(self, resource: str, method: str) -> MethodDefinition | None:
-        """By exact names; None where there is none or a layer hides it."""
+        """The method by exact names; None where there is none, or a layer hides it."""
         return self.resources.get(resource, {}).get(method)
 
     def choose_authorization(self, method: MethodDefinition, credential_format: str) -> Authorization | None:
-        """The block a call of this method uses: its own, the integration's, or what an account connected
-        with this credential format gets by default. None for `no_auth`.
+        """The authorization block of a method: its own, the integration's, or the default of the credential
+        format that the account connected with. None for `no_auth`.
         """
         if method.no_auth:
             return None
         return method.authorization or self.authorization or choose_default_authorization(credential_format)
 
     def choose_pagination(self, method: MethodDefinition) -> Pagination | None:
-        """The method's own if it names the key at all, else the integration's."""
+        """The pagination block of a method: its own if it has the key at all, else the integration's."""
         return method.pagination if method.declares("pagination") else self.pagination
 
     def choose_error_expression(self, method: MethodDefinition) -> Expression | None:
-        """The method's own if it names the key at all, else the integration's."""
+        """The error expression of a method: its own if it has the key at all, else the integration's."""
         return method.error_expression if method.declares("error_expression") else self.error_expression
 
     def choose_query_array_format(self, method: MethodDefinition) -> QueryArrayFormat:
         return method.query_array_format or self.query_array_format or "repeat"
 
     def reveal_variables(self) -> dict[str, JsonValue]:
-        """Both kinds of environment variables, the secret ones revealed: scope of templates, never output."""
+        """Both kinds of environment variables, the secret ones in clear. For templates only, never for
+        output."""
         secrets = {name: value.reveal() for name, value in self.secret_environment_variables.items()}
         return {**self.environment_variables, **secrets}
 

@@ -1,4 +1,4 @@
-"""JSON Schemas (2020-12) of definitions and their files, for editors and for the reference.
+"""Makes the JSON Schemas (2020-12) of definitions and their files, for editors and for the reference.
 
 python -m isthmus.definitions.json_schema integration > integration.schema.json
 
@@ -33,7 +33,7 @@ EXPORTED: Final[dict[str, type[BaseModel]]] = {
     "mappings-export": MappingsExport,
     "model": ModelFile,
 }
-"""Those that are made from models, by name."""
+"""The models of which schemas are made, by name."""
 
 _RECORD: Final = "record-schema"
 PUBLISHED: Final[Mapping[str, str]] = {
@@ -46,7 +46,7 @@ PUBLISHED: Final[Mapping[str, str]] = {
     "exchanges": "`examples/<resource>.<method>.json`",
     _RECORD: "`<resource>.schema.yaml`: the JSON Schema of a unified record",
 }
-"""What can be asked for, by name: which file or field each is of."""
+"""The schemas that are published, by name: which file or field each describes."""
 
 _RECORD_KEYWORDS: Final[Mapping[str, Any]] = {
     "x-example": {"description": "An example of the value."},
@@ -68,7 +68,7 @@ _RECORD_KEYWORDS: Final[Mapping[str, Any]] = {
 
 
 def make_published_schema(name: str) -> dict[str, Any]:
-    """The schema of one of `PUBLISHED`."""
+    """The schema of that name in `PUBLISHED`."""
     if name == _RECORD:
         return _make_record_schema()
     if name == "exchanges":
@@ -77,8 +77,8 @@ def make_published_schema(name: str) -> dict[str, Any]:
 
 
 def _make_record_schema() -> dict[str, Any]:
-    """The keywords of JSON Schema, written out because editors do not follow its own schema's dynamic
-    references, and those that have a meaning here."""
+    """The schema of record schemas: the keywords of JSON Schema, and those that have a meaning here. They are
+    written out, because editors do not follow the dynamic references of JSON Schema's own schema."""
     below, texts, flag = {"$ref": "#"}, {"type": "string"}, {"type": "boolean"}
     number, count = {"type": "number"}, {"type": "integer", "minimum": 0}
     named = {"type": "object", "additionalProperties": below}
@@ -113,7 +113,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def make_json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a document as its author writes it: keys by their names on the wire."""
+    """The JSON Schema of a model as authors write it: with the names of keys on the wire."""
     schema = model.model_json_schema(by_alias=True, schema_generator=_Generator)
     for place in (schema, *schema.get("$defs", {}).values()):
         if place.get("title") == IntegrationConfig.__name__:
@@ -122,8 +122,8 @@ def make_json_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _accept_one_credential(field: dict[str, Any]) -> None:
-    """A single credential object is read as a map of one, and a key of the map is its entry's format
-    (§1.3), which the type does not say."""
+    """Changes the schema of `credentials`: one credential object is accepted in place of a map, and the
+    keys of the map are the formats of their entries. The type of the field does not say that."""
     branches = field.pop("additionalProperties")["oneOf"]
     keys = dict(zip(CREDENTIAL_FORMATS, branches, strict=True))
     field.pop("type")

@@ -1,10 +1,11 @@
-"""How layers become one definition (`definitions.md` §2, §3.8). Plain JSON in, plain JSON out; never mutates.
+"""Merges the layers of a definition to the effective one. Takes and returns plain JSON, and changes no
+argument.
 
 Three rules that are easy to confuse:
 
-    merge_integration   read time: base <- install's override <- account's override
-    merge_mapping       read time: base row <- environment row <- account's override
-    deep_merge_patch    write time: what a PATCH does to a stored `config`
+    merge_integration   when read: base, the install's override, the account's override
+    merge_mapping       when read: base row, environment row, the account's override
+    apply_patch         when written: what a PATCH makes of a stored `config`
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from isthmus.definitions.credentials import (
     normalise_credentials,
     resolve_credential_format,
 )
+from isthmus.definitions.json_values import merge_deep
 from isthmus.definitions.load import DefinitionInvalid, check_depth
 from isthmus.definitions.object_mapping import LITERAL_KEY
 from isthmus.errors import failure
@@ -55,17 +57,19 @@ _TAGGED: Final = frozenset({"authorization", "pagination"})
 
 
 def merge_integration(base: Mapping[str, Any], *overrides: Mapping[str, Any] | None) -> Json:
-    """The effective config. Null at a top slot of an override is as if it were absent; null deeper is kept
-    and means "none". Tagged unions of another `format` replace the lower one whole.
+    """The effective config of an integration. A null at the top of an override counts as absent; a null below
+    it is kept, and means "none". A block of another `format` (authorization, pagination) replaces the lower
+    one whole.
 
-    Raises DefinitionInvalid where an override's credential cannot be told to belong to one of several, and
-    for what is nested too deeply.
+    Raises DefinitionInvalid where an override does not tell which of several credentials it changes, and for
+    what is nested too deeply.
     """
     _check_depth(base, *overrides)
     return reduce(_merge_override, (override for override in overrides if override), dict(base))
 
 
 def _merge_override(low: Json, high: Mapping[str, Any]) -> Json:
+    """The config with one override merged in, each slot by its own rule."""
     result = dict(low)
     for slot, value in high.items():
         if value is None:
@@ -85,14 +89,15 @@ def _merge_override(low: Json, high: Mapping[str, Any]) -> Json:
 
 
 def _merge_values(low: Any, high: Any) -> Any:
-    """Objects key by key; anything else, null included, is what `high` says."""
+    """Objects merged by key at every depth; of anything else, null included, `high`."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
-    return {**low, **{key: _merge_values(low.get(key), value) for key, value in high.items()}}
+    return merge_deep(low, high)
 
 
 def _merge_with_rules(low: Any, high: Any, rules: Mapping[str, Any]) -> Any:
-    """As `_deep`, with a rule of their own for some keys."""
+    """As `_merge_values`, with rules of their own for some keys. `rules`: the function that merges the
+    values of a key."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     merged = {key: rules.get(key, _merge_values)(low.get(key), value) for key, value in high.items()}
@@ -100,6 +105,7 @@ def _merge_with_rules(low: Any, high: Any, rules: Mapping[str, Any]) -> Any:
 
 
 def _merge_tagged(low: Any, high: Any) -> Any:
+    """Two blocks merged where they have the same `format`, or `high` has none; else `high`."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     wanted = high.get("format")
@@ -107,6 +113,7 @@ def _merge_tagged(low: Any, high: Any) -> Any:
 
 
 def _merge_resources(low: Any, high: Any) -> Any:
+    """Resources merged by name, and their methods by theirs."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     return {**low, **{name: _merge_methods(low.get(name), value) for name, value in high.items()}}
@@ -120,7 +127,8 @@ def _merge_methods(low: Any, high: Any) -> Any:
 
 
 def _merge_credentials(low: Any, high: Any) -> Any:
-    """Either shape over either shape; the result has the map form."""
+    """Credentials merged, whether one object or a map by format is written in either layer; the result is a
+    map."""
     below = normalise_credentials(low)
     if not isinstance(below, Mapping) or not isinstance(high, Mapping):
         return normalise_credentials(high)
@@ -134,7 +142,8 @@ def _merge_credentials(low: Any, high: Any) -> Any:
 
 
 def _is_single_credential(value: Any) -> bool:
-    """One credential object, as opposed to a map of them: `format` names it, or it has only a `config`."""
+    """True for one credential object, as opposed to a map of them: it has a `format`, or a `config` and no
+    key that is a format."""
     return isinstance(value, Mapping) and (
         isinstance(value.get("format"), str)
         or (
@@ -145,6 +154,7 @@ def _is_single_credential(value: Any) -> bool:
 
 
 def _require_only_format(below: Mapping[str, Any]) -> str:
+    """The format of the only credential. Raises DefinitionInvalid where there are several, or none."""
     if len(below) == 1:
         return str(next(iter(below)))
     raise DefinitionInvalid(
@@ -161,11 +171,11 @@ def _require_only_format(below: Mapping[str, Any]) -> str:
 
 
 def merge_mapping(base: Mapping[str, Any] | None, *overrides: Mapping[str, Any] | None) -> Json:
-    """The effective mapping of one unified method. Null in an override removes what is below, at any depth;
+    """The effective mapping of one unified method. A null in an override removes what is below, at any depth;
     strings, arrays and the two forms of a field replace each other whole.
 
-    Without a base row the first override is the whole mapping; the caller knows whether there was any.
-    Raises DefinitionInvalid for what is nested too deeply.
+    Without a base row the first override is the whole mapping, without any layer the result is {}. Raises
+    DefinitionInvalid for what is nested too deeply.
     """
     _check_depth(base, *overrides)
     return reduce(_apply_patch, (override for override in overrides if override), dict(base or {}))
@@ -182,7 +192,7 @@ def find_account_mapping(
 
 
 def apply_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
-    """What a PATCH makes of a stored object: deep merge, arrays replaced, null deletes the key.
+    """What a PATCH makes of a stored object: objects are merged, arrays replaced, and null deletes the key.
 
     Raises DefinitionInvalid for what is nested too deeply.
     """
@@ -191,9 +201,11 @@ def apply_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
 
 
 def make_patch(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
-    """The least PATCH that makes `wanted` of `stored`, as `deep_merge_patch` reads it; {} where it is.
-    An object with `$literal` goes whole, as does what takes the place of one. A null of `wanted` cannot be
-    stored by a PATCH: it takes away what is there."""
+    """The smallest PATCH that makes `wanted` of `stored`, as `apply_patch` reads it; {} where they are equal.
+
+    An object with `$literal`, and what replaces one, is sent whole. A null in `wanted` cannot be stored by a
+    PATCH: it removes what is there.
+    """
     found: Json = {name: None for name in stored if name not in wanted and stored[name] is not None}
     for name, value in wanted.items():
         before = stored.get(name)
@@ -224,5 +236,5 @@ def _apply_patch(low: Mapping[str, Any], high: Mapping[str, Any]) -> Json:
 
 
 def _is_mergeable(value: Any) -> TypeGuard[Mapping[str, Any]]:
-    """Whether it is merged key by key: `{"$literal": …}` is a value, and no keys to merge (§3.3)."""
+    """True for an object that is merged by key. `{"$literal": …}` is a value, and is replaced whole."""
     return isinstance(value, Mapping) and LITERAL_KEY not in value

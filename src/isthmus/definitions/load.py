@@ -30,6 +30,9 @@ __all__ = [
 
 M = TypeVar("M", bound=BaseModel)
 
+MAX_DEPTH: Final = 100
+"""How deep a definition may be nested: all that reads one walks it recursively."""
+
 _SUBJECT: Final = re.compile(r"^\w+ should")
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _MAX_SHOWN_FAILURES: Final = 3
@@ -54,7 +57,8 @@ _MESSAGES: Final = {
 
 
 class DefinitionInvalid(BadRequest):
-    """`failures`: each with its dotted path, what would be right, and a code."""
+    """A definition that is not valid. `source`: what it is, for the message. `failures`: each with its dotted
+    path, what would be right, and a code."""
 
     def __init__(self, source: str, failures: list[dict[str, str]]) -> None:
         shown = "; ".join(
@@ -67,22 +71,23 @@ class DefinitionInvalid(BadRequest):
 
 
 def load_integration(data: Mapping[str, Any], *, source: str = "integration definition") -> IntegrationConfig:
-    """The definition of an effective (merged) config. Raises DefinitionInvalid."""
+    """The model of an effective (merged) integration config. Raises DefinitionInvalid."""
     return load(IntegrationConfig, data, source=source)
 
 
 def load_mapping(data: Mapping[str, Any], *, source: str = "mapping") -> MappingConfig:
-    """The mapping of an effective (merged) row. Raises DefinitionInvalid."""
+    """The model of an effective (merged) mapping. Raises DefinitionInvalid."""
     return load(MappingConfig, data, source=source)
 
 
 def load_unified_model(data: Mapping[str, Any], *, source: str = "unified model") -> UnifiedModelDefinition:
-    """Raises DefinitionInvalid."""
+    """The model of a unified model's JSON. Raises DefinitionInvalid."""
     return load(UnifiedModelDefinition, data, source=source)
 
 
 def load(model: type[M], data: object, *, source: str, prefix: str = "") -> M:
-    """`prefix` is put before every path, for a definition that stands inside another document."""
+    """Validates JSON as a model. `source`: what it is, for messages. `prefix`: put before every path, for a
+    definition inside of another document. Raises DefinitionInvalid."""
     check_depth(data, source=source, prefix=prefix)
     try:
         return model.model_validate(data)
@@ -91,7 +96,7 @@ def load(model: type[M], data: object, *, source: str, prefix: str = "") -> M:
 
 
 def check_depth(data: object, *, source: str, prefix: str = "") -> None:
-    """Raises DefinitionInvalid for JSON that is nested deeper than `depth.MAX_DEPTH`."""
+    """Raises DefinitionInvalid for JSON that is nested deeper than `MAX_DEPTH`."""
     path = find_too_deep(data)
     if path is not None:
         message = f"must not be nested deeper than {MAX_DEPTH} objects and arrays"
@@ -100,7 +105,8 @@ def check_depth(data: object, *, source: str, prefix: str = "") -> None:
 
 
 def list_failures(error: ValidationError, data: object, *, prefix: str = "") -> list[dict[str, str]]:
-    """The errors of a validation with the paths their author knows: dotted, and without union branches."""
+    """The errors of a validation as failures, with the paths that the author knows: dotted, and without
+    the names of union branches. `data`: what was validated."""
     found = []
     for item in error.errors(include_url=False):
         path = _make_author_path(item, data)
@@ -110,7 +116,7 @@ def list_failures(error: ValidationError, data: object, *, prefix: str = "") -> 
 
 
 def _is_consequence(item: dict[str, str], found: list[dict[str, str]]) -> bool:
-    """An array counts as empty when its items are invalid; those say more."""
+    """True if a failure only follows from others: pydantic calls an array empty whose items are invalid."""
     return item["code"] == "too_short" and any(
         other["path"].startswith(f"{item['path']}.") for other in found
     )
@@ -120,13 +126,13 @@ def _write_message(item: ErrorDetails) -> str:
     kind = item["type"]
     if kind in _MESSAGES:
         return _MESSAGES[kind]
-    meant = _suggest_value(item)
+    suggestion = _suggest_value(item)
     text = _SUBJECT.sub("must", item["msg"].removeprefix("Value error, "))
-    return f"{text}; did you mean {meant}?" if meant else text
+    return f"{text}; did you mean {suggestion}?" if suggestion else text
 
 
 def _suggest_value(item: ErrorDetails) -> str | None:
-    """The value of a fixed list that the one written is a slip of."""
+    """The value of a fixed list that a misspelt one was probably meant to be; None for none."""
     if item["type"] == "literal_error":
         written, allowed = item["input"], _QUOTED.findall(item["ctx"]["expected"])
     elif item["type"] == "tag":
@@ -137,8 +143,9 @@ def _suggest_value(item: ErrorDetails) -> str | None:
 
 
 def _make_author_path(item: ErrorDetails, data: object) -> str:
-    """pydantic names the branch of a union in a path, and what a short form was read as; such a name is no
-    key of the data, and is left out, unless it is the very key that is missing."""
+    """The dotted path of an error in the data. pydantic's own path also names union branches and the long
+    form of what was written short; these are no keys of the data, and are left out, unless the key is
+    missing."""
     parts: list[str] = []
     value = data
     last = len(item["loc"]) - 1
@@ -152,9 +159,6 @@ def _make_author_path(item: ErrorDetails, data: object) -> str:
             parts.append(str(part))
     below = (item.get("ctx") or {}).get("below")
     return ".".join([*parts, str(below)] if below else parts)
-
-
-MAX_DEPTH: Final = 100
 
 
 def find_too_deep(value: object) -> str | None:
@@ -174,7 +178,7 @@ def _iterate_items(around: object) -> Iterable[object]:
 
 
 def _find_deep_path(value: object) -> list[str]:
-    """The names that lead to a value as deep as any."""
+    """The names that lead to one of the deepest values."""
     level: list[tuple[list[str], object]] = [([], value)]
     for _ in range(MAX_DEPTH + 1):
         level = [

@@ -1,5 +1,4 @@
-"""How one unified method becomes a method of a provider, and its answer unified records: the config of a
-mapping row."""
+"""The model of a mapping: how one unified method becomes a provider's, and its answer unified records."""
 
 from __future__ import annotations
 
@@ -39,6 +38,7 @@ class MethodChoice(DefinitionModel):
 
 
 def _tag_choice(value: Any) -> str | None:
+    """Whether a resource or method is named or computed; None for neither."""
     if isinstance(value, str):
         return "name"
     return "choice" if isinstance(value, Mapping | DefinitionModel) else None
@@ -149,6 +149,7 @@ class MappingConfig(DefinitionModel):
 
 
 def is_envelope(made: object) -> TypeGuard[dict[str, Any]]:  # its values are whatever JSON the mapping made
-    """An object with an array `result`. So is one that has nothing but an envelope's keys: an expression
-    gives one record as itself, and none as nothing."""
+    """True if what a mapping gave is an envelope around records: an object whose `result` is an array, or
+    that has none but an envelope's keys, since an expression gives a single record as itself, and none as
+    nothing."""
     return isinstance(made, dict) and (isinstance(made.get("result"), list) or made.keys() <= ENVELOPE)

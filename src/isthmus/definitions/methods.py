@@ -1,4 +1,4 @@
-"""One operation of a provider's resource: the method object (`definitions.md` §1.8, §1.9)."""
+"""The model of a method: one operation of a provider's resource, its request and its answer."""
 
 from __future__ import annotations
 
@@ -76,6 +76,7 @@ class MethodExamples(DefinitionModel):
 
 
 def _is_path_template(path: Template) -> bool:
+    """True if a `pagination_path` is the path of later pages, false if it is the root of cursor look-ups."""
     text = str(path.source)
     return text.startswith(("/", "http")) or "{{" in text
 
@@ -177,8 +178,8 @@ class MethodDefinition(DefinitionModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_is_absent(cls, value: Any) -> Any:
-        """As in every expression; null is not."""
+    def _drop_empty_error_expression(cls, value: Any) -> Any:
+        """Empty text counts as absent, as in every expression. Null does not."""
         text = value.get("error_expression") if isinstance(value, Mapping) else None
         if not isinstance(text, str) or text.strip():
             return value
@@ -186,7 +187,7 @@ class MethodDefinition(DefinitionModel):
 
     @field_validator("pagination_path")
     @classmethod
-    def _leads_somewhere(cls, value: Template | None) -> Template | None:
+    def _check_cursor_root(cls, value: Template | None) -> Template | None:
         """Raises PydanticCustomError for a root of cursor look-ups that does not compile."""
         if value is not None and value.source and not _is_path_template(value):
             BodyPath(str(value.source))
@@ -194,13 +195,13 @@ class MethodDefinition(DefinitionModel):
 
     @property
     def later_path(self) -> Template | None:
-        """The path of every page after the first; None where that is as the first's (§8, 21)."""
+        """The path of every page after the first; None where it is that of the first."""
         path = self.pagination_path
         return path if path is not None and path.source and _is_path_template(path) else None
 
     @property
     def cursor_root(self) -> BodyPath | None:
-        """Where in the body cursors are looked up; None for the whole."""
+        """The path in the body where cursors are looked up; None for the whole body."""
         path = self.pagination_path
         return (
             BodyPath(str(path.source))
@@ -210,10 +211,10 @@ class MethodDefinition(DefinitionModel):
 
     @field_validator("method", mode="before")
     @classmethod
-    def _lower(cls, value: Any) -> Any:
+    def _lower_verb(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
     def declares(self, field: str) -> bool:
-        """Whether the definition names the field, if only with null: null is not the same as absent for
+        """True if the definition has the field, if only with null: null is not the same as absent for
         `pagination` and `error_expression`."""
         return field in self.model_fields_set

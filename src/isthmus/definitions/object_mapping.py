@@ -1,4 +1,4 @@
-"""Object-style mappings: an object whose string leaves are JSONata (`definitions.md` §3.3)."""
+"""Object-style mappings: an object whose string leaves are JSONata expressions."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _Node = Expression | _Literal | dict[str, "_Node"] | list["_Node"]
 
 
 class ObjectMapping:
-    """Evaluates to an object of the same shape; `{"$literal": v}` yields `v`; leaves that are undefined, or
-    empty, are dropped.
+    """An object of expressions, which evaluates to an object of the same shape. `{"$literal": v}` gives `v`;
+    leaves that are undefined, or empty text, are dropped; an undefined item of an array is null.
 
-    An undefined element of an array is null, so that positions stay. Has the reading methods of
-    `Expression`.
+    It has the methods of `Expression` that tell what is read. `names`: the top-level fields that the leaves
+    read.
     """
 
     __slots__ = ("_leaves", "_root", "names", "source")
@@ -100,6 +100,7 @@ class ObjectMapping:
 
 
 def _fill(node: _Literal | dict[str, _Node] | list[_Node], value: Callable[[_Node], object]) -> object:
+    """The value of a node that is no expression. `value`: gives the value of a node below it."""
     if isinstance(node, _Literal):
         return node.value
     if isinstance(node, list):
@@ -110,6 +111,7 @@ def _fill(node: _Literal | dict[str, _Node] | list[_Node], value: Callable[[_Nod
 
 
 def _compile_node(value: object, path: str) -> _Node:
+    """Raises ObjectMappingError for a leaf that does not compile."""
     if isinstance(value, str):
         if not value.strip():
             return _Literal(UNDEFINED)

@@ -1,4 +1,4 @@
-"""How a list goes on: the `pagination` block (`definitions.md` §1.6)."""
+"""The models of the `pagination` block: how a list goes on from page to page."""
 
 from __future__ import annotations
 

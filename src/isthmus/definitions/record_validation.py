@@ -1,4 +1,4 @@
-"""Whether a unified record is what its model's JSON Schema says (`definitions.md` §3.1)."""
+"""Validates unified records against the JSON Schema of their model."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 @_FORMATS.checks("date-time")
 def _is_timestamp(value: object) -> bool:
-    """UTC with milliseconds, as records have it."""
+    """True for a time in UTC with milliseconds, the form that records have, and for anything but text."""
     return not isinstance(value, str) or _TIMESTAMP.fullmatch(value) is not None
 
 
 def make_record_validator(schema: Mapping[str, Any]) -> Draft202012Validator:
-    """`schema`: JSON Schema 2020-12; of formats, date-time is checked."""
+    """The validator of a JSON Schema (2020-12). Of formats it checks date-time only."""
     return Draft202012Validator(schema, format_checker=_FORMATS)
 
 
 def find_violations(record: Any, validator: Draft202012Validator) -> Iterator[str]:
-    """`$.path: message` for each thing that the schema has against the record."""
+    """The violations of the schema in a record, each `$.path: message`."""
     for error in validator.iter_errors(record):
         yield f"{error.json_path}: {error.message}"

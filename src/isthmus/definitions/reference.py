@@ -1,4 +1,4 @@
-"""The reference of definitions, made from the models.
+"""Renders the reference page of definitions from their models.
 
 python -m isthmus.definitions.reference docs/reference/definitions.md
 """
@@ -70,7 +70,7 @@ read, and reported by `isthmus integrations validate`.
 
 
 def render_page() -> str:
-    """The page, ending in a newline."""
+    """The text of the page, ending in a newline."""
     seen: set[str] = set()
     parts = [_INTRODUCTION]
     for title, text, models in _PARTS:
@@ -82,28 +82,30 @@ def render_page() -> str:
 
 
 def _render_sections(model: type[BaseModel], seen: set[str]) -> Iterator[str]:
-    """The model's section, then that of each thing it refers to with what that refers to; each once."""
+    """The section of a model, and of each model that it refers to, directly or not. `seen`: names of the
+    sections rendered already, which are left out, and to which these are added."""
     schema = make_json_schema(model)
     definitions: dict[str, Schema] = schema.get("$defs", {})
 
-    def below(name: str, section: Schema) -> Iterator[str]:
+    def render_with_references(name: str, section: Schema) -> Iterator[str]:
         if name in seen or name == "JsonValue":
             return
         seen.add(name)
         yield _render_section(name, _find_object_form(section))
         for reference in _find_references(section):
-            yield from below(reference, definitions[reference])
+            yield from render_with_references(reference, definitions[reference])
 
-    return below(model.__name__, schema)
+    return render_with_references(model.__name__, schema)
 
 
 def _find_object_form(schema: Schema) -> Schema:
-    """The object form of a definition that also has a short form."""
+    """The schema of the object form, where a definition also has a short form."""
     forms = schema.get("anyOf")
     return schema if forms is None else next(form for form in forms if form.get("type") == "object")
 
 
 def _find_references(value: Any) -> Iterator[str]:
+    """The names of the definitions that a schema refers to."""
     if isinstance(value, dict):
         target = value.get("$ref")
         if isinstance(target, str):
@@ -145,7 +147,7 @@ def _describe_default(value: Any) -> str:
 
 
 def _make_title(name: str) -> str:
-    """`OAuth2Config` -> `OAuth2 config`."""
+    """The title of a section for the name of a model: `OAuth2Config` -> `OAuth2 config`."""
     words = re.findall(r"OAuth[0-9]?|[A-Z]+(?![a-z])|[A-Z][a-z0-9]*", name)
     return " ".join([words[0], *(word if word.startswith("OAuth") else word.lower() for word in words[1:])])
 
@@ -159,6 +161,7 @@ def _make_link(target: str) -> str:
 
 
 def _describe_kind(field: Schema) -> str:
+    """What a field's value is, for the column *kind*."""
     for forms in ("anyOf", "oneOf"):
         if forms in field:
             kinds = (_describe_kind(form) for form in field[forms] if form.get("type") != "null")
@@ -192,6 +195,7 @@ def _describe_plain_kind(field: Schema) -> str:
 
 
 def _render_unsupported() -> str:
+    """The section on what is accepted and not executed."""
     lines = [
         "## Not carried out yet",
         "",

@@ -1,4 +1,4 @@
-"""An example for a JSON Schema: its own where it has one, else made from types, formats and names."""
+"""Makes an example value for a JSON Schema: its own where it has one, else from types, formats and names."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _MAX_DEPTH: Final = 8
 
 
 def make_example(schema: Any, name: str = "", depth: int = 0) -> Any:
-    """A value that is valid by the schema, where the schema says what is valid by these keywords: `type`,
-    `properties`, `items`, `enum`, `const`, `minimum`, and lengths. `name`: of the property it is a value of.
+    """An example value that is valid by the schema, as far as that uses `type`, `properties`, `items`,
+    `enum`, `const`, `minimum` and lengths. `name`: of the property that has the value.
 
-    `example`, `examples`, `x-example`, `default`, and the first of `enum` and `x-enum` come before anything
-    made up.
+    `example`, `examples`, `x-example`, `default`, and the first of `enum` and `x-enum` are preferred to an
+    invented value.
     """
     if not isinstance(schema, Mapping):
         return None
@@ -53,7 +53,7 @@ def make_example(schema: Any, name: str = "", depth: int = 0) -> Any:
 
 
 def _choose_type(schema: Mapping[str, Any]) -> Any:
-    """The first type that says something: null is last."""
+    """The first type of the schema that is not null; None where it names none."""
     kinds = schema.get("type")
     if isinstance(kinds, list):
         return next((kind for kind in kinds if kind != "null"), "null")

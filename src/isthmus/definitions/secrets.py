@@ -1,7 +1,7 @@
-"""Which leaves of a config are secret, and how they part from it and come back.
+"""Finds the secret values of a config or context, splits them off, and joins them again.
 
-A row stores the plain part as it is and the secret part encrypted; the API shows the plain part only.
-Secrets are nested like the config they come from, so that joining is a deep merge.
+A row stores the plain part as it is and the secret part encrypted; the API shows the plain part only. Secrets
+are nested like the config that they come from, so that joining is a deep merge.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from isthmus.definitions.json_values import merge_deep
 from isthmus.expressions.placeholders import find_placeholders
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 MASK: Final = "***"
-"""Stands for a secret wherever its place is shown."""
+"""Shown in place of a secret."""
 
 Json = dict[str, Any]
 Path = tuple[str, ...]
@@ -46,7 +47,7 @@ PROTECTED_CONTEXT_PATHS: Final[frozenset[Path]] = frozenset(
         ("access_token",),
     }
 )
-"""Leaves of an account's context that no answer and no webhook payload carries (§1.3.7)."""
+"""Leaves of an account's context that no answer and no webhook payload contains."""
 
 _OAUTH_APP: Final = ("config", "client", "secret")
 _AUTHORIZATION: Final = (("config", "token"), ("config", "password"), ("config", "header_value"))
@@ -60,11 +61,11 @@ _SECRET_NAME: Final = re.compile(
 
 
 def find_secret_paths(config: Mapping[str, Any]) -> frozenset[Path]:
-    """The secret leaves that a config holds.
+    """The paths of the secret leaves of a config.
 
-    They are: client secrets; `secret_environment_variables`; and what is written out literally, without a
-    placeholder, where an authorization or a signature holds its key, or under a name like `Authorization`,
-    `Cookie`, `X-Api-Key` or `access_token` in headers and queries.
+    They are client secrets, `secret_environment_variables`, and literal values without a placeholder that are
+    the key of an authorization or a signature, or that stand in headers or queries under a name like
+    `Authorization`, `Cookie`, `X-Api-Key` or `access_token`.
     """
     return frozenset(_iterate_secret_paths(config))
 
@@ -91,6 +92,7 @@ def _iterate_secret_paths(config: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def _iterate_secret_entries(config: Mapping[str, Any], prefix: Path) -> Iterator[Path]:
+    """The paths of secrets in the headers and query of the object at `prefix`."""
     for field in _ENTRIES:
         entries = _get_at(config, (*prefix, field))
         if isinstance(entries, Mapping):
@@ -98,6 +100,7 @@ def _iterate_secret_entries(config: Mapping[str, Any], prefix: Path) -> Iterator
 
 
 def _iterate_named_secrets(entries: Mapping[str, Any], path: Path, *, is_secret: bool) -> Iterator[Path]:
+    """The paths of literal values that their own name, or one above them, makes secret."""
     for name, value in entries.items():
         secret = is_secret or is_secret_name(name)
         if isinstance(value, Mapping):
@@ -107,7 +110,7 @@ def _iterate_named_secrets(entries: Mapping[str, Any], path: Path, *, is_secret:
 
 
 def _is_literal(value: Any) -> bool:
-    """A text or a number that is no template; of an array, any."""
+    """True for a number, and for a text without placeholders; for an array that holds one."""
     if isinstance(value, list):
         return any(map(_is_literal, value))
     if isinstance(value, str):
@@ -116,6 +119,7 @@ def _is_literal(value: Any) -> bool:
 
 
 def _iterate_literals(config: Mapping[str, Any], prefix: Path, leaves: tuple[Path, ...]) -> Iterator[Path]:
+    """The paths of those leaves below `prefix` that hold literal text."""
     for leaf in leaves:
         value = _get_at(config, (*prefix, *leaf))
         if isinstance(value, str) and value and not any(find_placeholders(value)):
@@ -123,13 +127,14 @@ def _iterate_literals(config: Mapping[str, Any], prefix: Path, leaves: tuple[Pat
 
 
 def _get_at(value: Any, path: Path) -> Any:
+    """The value at a path; None where there is none."""
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
 def split_secrets(config: Mapping[str, Any]) -> tuple[Json, Json]:
-    """`(plain, secrets)`; objects that only held secrets are left out of `plain`."""
+    """A config as `(plain, secrets)`. Objects that only held secrets are left out of `plain`."""
     return split_paths(config, find_secret_paths(config))
 
 
@@ -139,19 +144,12 @@ def mask_secrets(config: Mapping[str, Any]) -> Json:
 
 
 def join_secrets(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
-    """The whole config again."""
-    result = dict(plain)
-    for key, value in secrets.items():
-        below = result.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            result[key] = join_secrets(below, value)
-        else:
-            result[key] = value
-    return result
+    """The whole config, from its plain part and its secrets."""
+    return merge_deep(plain, secrets)
 
 
 def join_masked(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
-    """As `join_secrets`, with a mask for each secret."""
+    """As `join_secrets`, with the mask in place of each secret."""
     return join_secrets(plain, _mask_all(secrets))
 
 
@@ -160,20 +158,21 @@ def _mask_all(secrets: Mapping[str, Any]) -> Json:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether what stands under this name, in headers and queries, is a secret."""
+    """True if the value of a header or query parameter of this name is a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 def split_context(
     context: Mapping[str, Any], password_fields: frozenset[str] = frozenset()
 ) -> tuple[Json, Json]:
-    """`(plain, secrets)` of an account's context: the protected paths, and the names of the credential
-    fields of the type `password`."""
+    """An account's context as `(plain, secrets)`. Secret are the protected paths, and the credential
+    fields of the type `password` (`password_fields`)."""
     return split_paths(context, PROTECTED_CONTEXT_PATHS | {(name,) for name in password_fields})
 
 
 def split_paths(value: Mapping[str, Any], paths: frozenset[Path]) -> tuple[Json, Json]:
-    """Take the given leaves out of an object; paths it does not have are ignored."""
+    """An object without the values at these paths, and an object of those values. Paths that it does not
+    have are ignored."""
     plain: Json = {}
     taken: Json = {}
     for key, item in value.items():
@@ -193,12 +192,13 @@ def split_paths(value: Mapping[str, Any], paths: frozenset[Path]) -> tuple[Json,
 
 
 def replace_config(plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
-    """What a wholesale replacement of a stored column by `new` makes of it, secrets included.
+    """The config that replaces a stored one, where `new` was written by somebody who could not see the
+    secrets.
 
-    `plain` and `secrets` are what is stored. Readers never see secrets, so one that `new` leaves out
-    survives, as long as the visible object it belongs to is still there, with the same `format`. Null
-    removes one; `{}`, for the whole or for an object, clears all below it. Among headers and parameters null
-    stays, since there it means that the request has none; and `format` is a name like any other.
+    `plain` and `secrets`: what is stored. A secret that `new` leaves out is kept, as long as the visible
+    object that it belongs to is still there, with the same `format`. Null removes a secret; `{}`, for the
+    whole or for an object, removes all below it. In headers and queries a null is kept, since there it means
+    that the request has none; and `format` is a name like any other.
     """
     return _replace(plain, secrets, new, are_entries=False)
 
@@ -226,4 +226,5 @@ def _replace(
 
 
 def _has_same_format(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """True if `after` does not change the `format` of an object."""
     return "format" not in before or after.get("format", before["format"]) == before["format"]

@@ -1,4 +1,4 @@
-"""A unified model: resources that look the same whatever provider is behind them (`definitions.md` §3.1)."""
+"""The model of a unified model: resources that look the same whichever provider is behind them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class UnifiedModelDefinition(DefinitionModel):
 
     @field_validator("resources")
     @classmethod
-    def _no_reserved_resource(cls, value: dict[str, UnifiedResource]) -> dict[str, UnifiedResource]:
+    def _check_resource_names(cls, value: dict[str, UnifiedResource]) -> dict[str, UnifiedResource]:
         for name in value:
             if name in RESERVED_RESOURCE_NAMES:
                 raise ValueError(f"{name} is a reserved name: /unified/{{model}}/{name} would be hidden")
@@ -68,7 +68,7 @@ class UnifiedModelDefinition(DefinitionModel):
 
     @field_validator("name")
     @classmethod
-    def _not_reserved(cls, value: str) -> str:
+    def _check_name(cls, value: str) -> str:
         if value in RESERVED_MODEL_NAMES:
             raise ValueError(f"{value} is a reserved name")
         return value

@@ -1,7 +1,8 @@
-"""What definitions may say and is not carried out yet, or cannot be. One list; later work shrinks it.
+"""Finds what definitions may hold and is not executed: what is not supported yet, and what cannot be
+executed.
 
-What no call could carry out is refused where it is written, never ignored. A block that belongs to a later
-stage of an account's life is stored and reported as not active yet.
+What no call could execute is refused when it is written, and never ignored. A block that no part of Isthmus
+uses yet is stored, and reported as not active.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ INACTIVE_BLOCKS: Final = {"webhook": "inbound webhooks are not taken yet"}
 
 
 def find_inactive_blocks(config: IntegrationConfig) -> list[Finding]:
-    """Infos for blocks that are stored and not active yet."""
+    """Infos for the blocks of a config that are stored and not active yet."""
     return [
         Finding(severity="info", section=field, source="execution", path=field, message=message)
         for field, message in INACTIVE_BLOCKS.items()
@@ -35,7 +36,7 @@ def find_inactive_blocks(config: IntegrationConfig) -> list[Finding]:
 
 
 def find_unsupported_steps(mapping: MappingConfig) -> list[Finding]:
-    """Errors for steps of a mapping that nothing could carry out: a form waits for a person."""
+    """Errors for steps of a mapping that cannot be executed: a form needs a person to fill it in."""
     return [
         Finding(
             severity="error",

@@ -1,4 +1,4 @@
-"""Inbound webhooks of a provider: the `webhook` block (`definitions.md` §1.11)."""
+"""The models of the `webhook` block: inbound webhooks of a provider."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class HmacSignatureConfig(_Routed):
     )
 
     @model_validator(mode="after")
-    def _signs_something(self) -> HmacSignatureConfig:
+    def _require_signed_content(self) -> HmacSignatureConfig:
         if not self.parts and not self.verification_content:
             raise ValueError("needs `parts` (or `verification_content`): what is signed")
         return self

@@ -1,7 +1,7 @@
-"""YAML and JSON documents with the line of every value.
+"""Reads YAML and JSON documents, with the line of every value.
 
-YAML is read as the JSON it stands for (YAML 1.2's core schema): `no`, `on` and dates are text, duplicate
-keys are an error. JSON is read by the same parser, of which it is a subset, after Python's own has accepted
+YAML is read as the JSON that it stands for (YAML 1.2's core schema): `no`, `on` and dates are text, duplicate
+keys are an error. JSON is a subset of YAML, and is read by the same parser after Python's own has accepted
 it.
 """
 
@@ -34,9 +34,9 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """`data` is JSON; `lines` maps a dotted path to the 1-based line its key or item begins on.
-
-    `texts` maps it to the line its scalar's text begins on, which in a block scalar is below the key.
+    """A parsed document. `data`: its JSON. `lines`: by dotted path, the 1-based line that its key or item
+    begins on. `texts`: by dotted path, the line that the text of its scalar begins on, in a block scalar
+    below the key.
     """
 
     data: Any
@@ -44,7 +44,7 @@ class Document:
     texts: Mapping[str, int] = field(default_factory=dict)
 
     def find_line(self, path: str) -> int | None:
-        """The line of the path, or of the nearest object around it that stands in the document."""
+        """The line of a path, or of the nearest object around it that is in the document."""
         names = path.split(".") if path else []
         while names:
             found = self.lines.get(".".join(names))
@@ -54,13 +54,14 @@ class Document:
         return self.lines.get("")
 
     def find_line_of_text(self, path: str, text: str, position: int) -> int | None:
-        """The line of a position inside a scalar's text; exact for block scalars and plain one-liners."""
+        """The line of a position in the text of a scalar; exact for block scalars and for plain single
+        lines."""
         start = self.texts.get(path)
         return self.find_line(path) if start is None else start + text.count("\n", 0, position)
 
 
 class _Loader(yaml.CSafeLoader):
-    """Composes nodes; values are made by `_value`."""
+    """Composes nodes; `_Reader` makes their values."""
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -79,7 +80,7 @@ _Loader.add_implicit_resolver(
 
 
 def read_document(path: Path) -> Document:
-    """Raises Unreadable for a file that is absent, not UTF-8, or not YAML or JSON by its suffix."""
+    """Reads a file as YAML, or as JSON by its suffix. Raises Unreadable where it is absent or not valid."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -90,7 +91,7 @@ def read_document(path: Path) -> Document:
 
 
 def parse_document(text: str, *, is_json: bool = False) -> Document:
-    """Raises Unreadable."""
+    """Parses the text of a document. Raises Unreadable where it is not valid."""
     if is_json:
         try:
             json.loads(text)
@@ -113,7 +114,7 @@ def parse_document(text: str, *, is_json: bool = False) -> Document:
         raise Unreadable("is empty")
     reader = _Reader()
     reader.lines[""] = _find_line_of_node(node)
-    return Document(reader.value(node, ""), reader.lines, reader.texts)
+    return Document(reader.read_value(node, ""), reader.lines, reader.texts)
 
 
 class _Reader:
@@ -124,20 +125,22 @@ class _Reader:
         self.texts: dict[str, int] = {}
         self._values = 0
 
-    def value(self, node: yaml.Node, path: str, depth: int = 0) -> Any:
+    def read_value(self, node: yaml.Node, path: str, depth: int = 0) -> Any:
         self._values += 1
         if depth > _MAX_DEPTH or self._values > _MAX_VALUES:
             raise Unreadable("is nested too deeply or too large", _find_line_of_node(node))
         if isinstance(node, yaml.MappingNode):
-            return self._object(node, path, depth)
+            return self._read_object(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
-            return [self._below(item, item, path, str(index), depth) for index, item in enumerate(node.value)]
+            return [
+                self._read_below(item, item, path, str(index), depth) for index, item in enumerate(node.value)
+            ]
         if not isinstance(node, yaml.ScalarNode):
             raise Unreadable("has a value that is neither object, array nor scalar", _find_line_of_node(node))
         self.texts[path] = _find_line_of_node(node) + (1 if node.style in ("|", ">") else 0)
         return _parse_scalar(node)
 
-    def _object(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Any]:
+    def _read_object(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, item in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -145,13 +148,14 @@ class _Reader:
             key = str(key_node.value)
             if key in result:
                 raise Unreadable(f"has the key {key} twice in one object", _find_line_of_node(key_node))
-            result[key] = self._below(key_node, item, path, key, depth)
+            result[key] = self._read_below(key_node, item, path, key, depth)
         return result
 
-    def _below(self, place: yaml.Node, node: yaml.Node, path: str, name: str, depth: int) -> Any:
+    def _read_below(self, place: yaml.Node, node: yaml.Node, path: str, name: str, depth: int) -> Any:
+        """The value of a key or item. `place`: the node whose line is kept for it."""
         below = f"{path}.{name}" if path else name
         self.lines[below] = _find_line_of_node(place)
-        return self.value(node, below, depth + 1)
+        return self.read_value(node, below, depth + 1)
 
 
 def _find_line_of_node(node: yaml.Node) -> int:
@@ -159,6 +163,7 @@ def _find_line_of_node(node: yaml.Node) -> int:
 
 
 def _parse_scalar(node: yaml.Node) -> Any:
+    """The JSON value of a scalar. Raises Unreadable for a type that JSON does not have."""
     text = str(node.value)
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     if kind == "null":

@@ -1,4 +1,4 @@
-"""The one HTTP client: a pool, time-outs, size limits, and the guard that keeps out of private networks."""
+"""The HTTP client: a pool with time-outs and size limits, and the guard that refuses private addresses."""
 
 from isthmus.http.client import HttpClient, HttpLimits
 from isthmus.http.guard import Guard

@@ -1,4 +1,4 @@
-"""Sends one request and reads its answer, within limits. The only place that opens a connection."""
+"""Sends requests and reads their answers, within limits. Nothing else opens HTTP connections."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ _CONNECTION_HEADERS: Final = frozenset(
         "upgrade",
     }
 )
-"""Headers that say where a message ends and what becomes of its connection. Connections are shared: a wrong
-length would make one account's body a part of another one's request."""
+"""Headers of the message's end and of its connection, which callers may not set. Connections are shared: a
+wrong length would make the body of one account a part of another one's request."""
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """`response_bytes`: after decoding; a streamed body is not counted. `connect_seconds`: TCP and TLS of
-    one connection. `header_bytes`: of one header line; `header_lines`: how many. `connections`: the pool;
-    `host_connections`: of it, those to one host, so that a slow provider leaves room for the others.
-    `name_seconds`: how long a name's addresses are remembered, 0 for not at all; `name_threads`: names
-    looked up at once.
+    """Limits of an HTTP client. `response_bytes`: of a body after decoding; a streamed one is not limited.
+    `connect_seconds`: for TCP and TLS of one connection. `header_bytes`: of one header line; `header_lines`:
+    their number. `connections`: of the pool; `host_connections`: those to one host, so that a slow provider
+    leaves connections for the others. `name_seconds`: how long the addresses of a name are cached, 0 for not
+    at all; `name_threads`: names looked up at the same time.
     """
 
     response_bytes: int = 10 * 1024 * 1024
@@ -65,10 +65,10 @@ class HttpLimits:
 
 
 class HttpClient:
-    """One pool for the process. It belongs to the event loop it first sends in; `close()` it there.
-    `resolver`: the system's where None, closed with the client; a given one stays open.
+    """One connection pool. It belongs to the event loop that it first sends in; `close()` it there.
+    `resolver`: None for the system's, which is closed with the client; a given one is not closed.
 
-    No cookies are kept, no proxy or netrc of the environment is used, nothing is retried but an idempotent
+    It keeps no cookies, uses no proxy or netrc of the environment, and retries nothing but an idempotent
     request whose kept-alive connection turns out to be closed.
     """
 
@@ -96,34 +96,35 @@ class HttpClient:
             await resolver.close()
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """The answer, whatever its status, after following redirects.
+        """Sends a request, follows redirects, and returns the answer, whatever its status.
 
         Raises UpstreamUnreachable (name, connection, TLS, reset), UpstreamTimeout, UpstreamInvalid (not
         HTTP, too large, broken encoding, too many redirects), EgressDenied, and BadRequest for a header that
-        cannot be sent. No message holds more of the URL than its host.
+        cannot be sent. No message contains more of the URL than its host.
         """
         started = time.perf_counter()
         try:
             async with asyncio.timeout(request.timeout_seconds):
-                return await self._follow(request, started)
+                return await self._send_following_redirects(request, started)
         except TimeoutError as error:
             raise UpstreamTimeout(
                 f"{_parse_host(request.url)} did not answer within {request.timeout_seconds:g} seconds."
             ) from error
 
-    async def _follow(self, request: HttpRequest, started: float) -> HttpResponse:
+    async def _send_following_redirects(self, request: HttpRequest, started: float) -> HttpResponse:
         for _ in range(request.max_redirects + 1):
-            response, headers = await self._open(request)
+            response, headers = await self._send_once(request)
             if not (request.max_redirects and is_redirect(response.status, headers)):
-                return await self._finish(request, response, headers, started)
+                return await self._read_response(request, response, headers, started)
             response.close()
             request = make_next_request(request, response.status, headers["location"])
         raise UpstreamInvalid(
             f"{_parse_host(request.url)} redirected more than {request.max_redirects} times."
         )
 
-    async def _open(self, request: HttpRequest) -> tuple[aiohttp.ClientResponse, dict[str, str]]:
-        """The head of the answer to one request, no redirect followed."""
+    async def _send_once(self, request: HttpRequest) -> tuple[aiohttp.ClientResponse, dict[str, str]]:
+        """Sends one request, and returns the answer with its body unread, and its headers by lower-case
+        name."""
         try:
             url = URL(request.url, encoded=True)
             host, scheme = url.raw_host or "", url.scheme
@@ -132,7 +133,7 @@ class HttpClient:
         self._guard.check_target(scheme, host)
         if url.raw_user is not None or not host or _is_too_long_for_dns(host):
             raise UpstreamUnreachable(f"The provider's address ({host or 'no host'}) is not a plain URL.")
-        session = self._session or self._new_session()
+        session = self._session or self._open_session()
         try:
             response = await session.request(
                 request.method,
@@ -168,13 +169,14 @@ class HttpClient:
             raise BadRequest(f"The request to {host} has a header that cannot be sent: {error}") from error
         return response, _read_headers(response)
 
-    async def _finish(
+    async def _read_response(
         self,
         request: HttpRequest,
         response: aiohttp.ClientResponse,
         headers: dict[str, str],
         started: float,
     ) -> HttpResponse:
+        """The response with its body, or with a stream where the request asks for one."""
         body, stream = b"", None
         try:
             encoding = headers.pop("content-encoding", None)
@@ -182,7 +184,7 @@ class HttpClient:
             if request.stream is not None and request.stream(response.status, headers):
                 stream = _Stream(response, decoder, request.timeout_seconds)
             else:
-                body = await self._read(response, headers, decoder)
+                body = await self._read_body(response, headers, decoder)
         except BaseException:
             response.close()
             raise
@@ -197,13 +199,14 @@ class HttpClient:
             stream=stream,
         )
 
-    async def _read(
+    async def _read_body(
         self, response: aiohttp.ClientResponse, headers: Mapping[str, str], decoder: Decoder | None
     ) -> bytes:
+        """The decoded body. Raises UpstreamInvalid where it is too large or breaks off."""
         room = self._limits.response_bytes
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > room and response.method != "HEAD":
-            raise self._too_large(response)
+            raise self._too_large_error(response)
         try:
             if decoder is None and length.isdigit():
                 return await response.read()
@@ -212,7 +215,7 @@ class HttpClient:
                 data = chunk if decoder is None else decoder.feed(chunk, room)
                 room -= len(data)
                 if room < 0:
-                    raise self._too_large(response)
+                    raise self._too_large_error(response)
                 parts.append(data)
         except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as error:
             if isinstance(error, TimeoutError):
@@ -222,13 +225,13 @@ class HttpClient:
             decoder.finish()
         return b"".join(parts)
 
-    def _too_large(self, response: aiohttp.ClientResponse) -> UpstreamInvalid:
+    def _too_large_error(self, response: aiohttp.ClientResponse) -> UpstreamInvalid:
         return UpstreamInvalid(
             f"The answer of {response.url.raw_host} is larger than {self._limits.response_bytes} bytes. "
             "Ask for fewer records a page, or for a single file by a method that streams it."
         )
 
-    def _new_session(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         limits = self._limits
         if self._resolver is None:
             self._own_resolver = OwnThreadsResolver(limits.name_threads)
@@ -239,7 +242,7 @@ class HttpClient:
             use_dns_cache=limits.name_seconds > 0,
             ttl_dns_cache=limits.name_seconds,
             resolver=self._resolver or self._own_resolver,
-            socket_factory=self._socket,
+            socket_factory=self._make_guarded_socket,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -256,8 +259,9 @@ class HttpClient:
         )
         return self._session
 
-    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
-        """A socket for exactly the address that is judged here, so that no second look-up comes between."""
+    def _make_guarded_socket(self, info: tuple[Any, ...]) -> socket.socket:
+        """A socket for exactly the address that the guard permits: no second look-up comes between. Raises
+        PermissionError for an address that it refuses."""
         family, kind, protocol, _, address = info
         if not self._guard.is_permitted(address[0]):
             raise PermissionError(_DENIED)
@@ -265,6 +269,8 @@ class HttpClient:
 
 
 class _Stream:
+    """The body of a response, read in pieces as it arrives."""
+
     def __init__(self, response: aiohttp.ClientResponse, decoder: Decoder | None, seconds: float) -> None:
         self._response = response
         self._decoder = decoder
@@ -273,7 +279,7 @@ class _Stream:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         decoder = self._decoder
         try:
-            while chunk := await self._next():
+            while chunk := await self._read_chunk():
                 if decoder is None:
                     yield chunk
                     continue
@@ -289,17 +295,18 @@ class _Stream:
         finally:
             await self.close()
 
-    async def _next(self) -> bytes:
+    async def _read_chunk(self) -> bytes:
+        """The next bytes as they arrive; b"" at the end. Raises TimeoutError."""
         async with asyncio.timeout(self._seconds):
             return await self._response.content.readany()
 
     async def close(self) -> None:
-        """Gives the connection back where the body was read to its end, else closes it."""
+        """Returns the connection to the pool where the body was read to its end, else closes it."""
         self._response.close()
 
 
 def _drop_connection_headers(headers: Mapping[str, str], host: str) -> Mapping[str, str]:
-    """`headers` without those that only this client can know. Raises BadRequest for a name that is none."""
+    """The headers without those of the connection. Raises BadRequest for a name that is not valid."""
     for name in headers:
         if not _HEADER_NAME.fullmatch(name):
             raise BadRequest(f"The request to {host} has a header that cannot be sent: {name!r} is no name.")
@@ -309,12 +316,14 @@ def _drop_connection_headers(headers: Mapping[str, str], host: str) -> Mapping[s
 
 
 def _make_length_header(request: HttpRequest) -> dict[str, str]:
+    """The `Content-Length` of a streamed body whose length is known; else none."""
     if request.body_length is None or isinstance(request.body, (bytes, type(None))):
         return {}
     return {"Content-Length": str(request.body_length)}
 
 
 def _check_body_length(request: HttpRequest) -> bytes | AsyncIterator[bytes] | None:
+    """The body to send; a streamed one fails where it is not of its declared length."""
     body, length = request.body, request.body_length
     if length is None or body is None or isinstance(body, bytes):
         return body
@@ -322,7 +331,8 @@ def _check_body_length(request: HttpRequest) -> bytes | AsyncIterator[bytes] | N
 
 
 async def _yield_exactly(body: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
-    """Fails before the connection could take what follows for a part of another request."""
+    """The chunks of a body. Raises BadRequest where they are not of this length together, before the provider
+    could take what follows for another request."""
     left = length
     async for chunk in body:
         left -= len(chunk)
@@ -334,7 +344,7 @@ async def _yield_exactly(body: AsyncIterator[bytes], length: int) -> AsyncIterat
 
 
 def _find_body_error(error: BaseException) -> IsthmusError | None:
-    """The error of whoever supplies a streamed body, which is no failure of the provider."""
+    """The error that a streamed body raised, which is no failure of the provider; None for none."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, IsthmusError):
         cause = cause.__cause__ or cause.__context__
@@ -342,10 +352,12 @@ def _find_body_error(error: BaseException) -> IsthmusError | None:
 
 
 def _broken_off_error(response: aiohttp.ClientResponse) -> UpstreamInvalid:
+    """The error for a body that ended too early."""
     return UpstreamInvalid(f"The answer of {response.url.raw_host} broke off before its end.")
 
 
 def _describe_connection_error(error: aiohttp.ClientConnectorError) -> str:
+    """Why a connection failed, in words that follow a colon."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "its TLS certificate is not valid"
     if isinstance(error, aiohttp.ClientConnectorSSLError):
@@ -354,6 +366,7 @@ def _describe_connection_error(error: aiohttp.ClientConnectorError) -> str:
 
 
 def _read_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """The headers by lower-case name, repeated ones joined by ", "."""
     pairs = [(name.lower(), value) for name, value in response.headers.items()]
     headers = dict(pairs)
     if len(headers) < len(pairs):
@@ -363,11 +376,13 @@ def _read_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 def _is_too_long_for_dns(host: str) -> bool:
-    """For a name in the DNS (RFC 1035 §2.3.4); a resolver would not say so in an orderly way."""
+    """True if a name is longer than the DNS allows (RFC 1035 §2.3.4); resolvers fail on it in various
+    ways."""
     return len(host) > 63 and (len(host) > 253 or max(map(len, host.split("."))) > 63)
 
 
 def _parse_host(url: str) -> str:
+    """The host of a URL for messages; "The provider" where there is none."""
     try:
         return URL(url, encoded=True).raw_host or "The provider"
     except ValueError:

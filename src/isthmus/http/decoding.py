@@ -1,4 +1,4 @@
-"""Content encodings, bounded: a small body that unpacks into a huge one is refused, not unpacked."""
+"""Decodes content encodings within bounds: a small body that unpacks to a huge one is refused."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ _MAX_PIECE: Final = 4 * 1024
 
 
 class Decoder(Protocol):
+    """Decodes a body piece by piece."""
+
     def feed(self, data: bytes, room: int) -> bytes:
-        """What `data` unpacks to, cut after `room + 1` bytes so that the caller sees that it is too much.
+        """The bytes that `data` unpacks to, cut after `room + 1` of them so that the caller sees the excess.
         Raises UpstreamInvalid for data that is not of the encoding."""
         ...
 
     def finish(self) -> None:
-        """Raises UpstreamInvalid where the data ended too early."""
+        """Raises UpstreamInvalid where the data is incomplete."""
         ...
 
 
 class _Inflate:
+    """Decodes gzip and deflate data."""
+
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._engine: zlib._Decompress | None = None
@@ -40,7 +44,7 @@ class _Inflate:
         view, at = memoryview(data), 0
         try:
             while at < len(view) and len(out) <= room:
-                engine = self._current(view[at])
+                engine = self._choose_engine(view[at])
                 if _is_at_end(engine):
                     break  # what follows deflate data belongs to nothing
                 # At its end a member copies what follows: each of many would copy all the rest.
@@ -59,9 +63,9 @@ class _Inflate:
         if self._engine is not None and not self._engine.eof:
             raise UpstreamInvalid(f"The provider's {self._encoding} answer ended before its end.")
 
-    def _current(self, first: int) -> zlib._Decompress:
-        """The engine of the byte `first`. A gzip body may be several members after one another (RFC 1952
-        §2.2); deflate data that ended stays ended."""
+    def _choose_engine(self, first: int) -> zlib._Decompress:
+        """The zlib engine for the byte `first`. A gzip body may consist of several members (RFC 1952
+        §2.2), each of which needs a new engine; deflate data that ended is not continued."""
         if self._engine is None or (self._engine.eof and self._encoding == "gzip"):
             self._engine = (
                 zlib.decompressobj(_GZIP) if self._encoding == "gzip" else _make_deflate_engine(first)
@@ -71,7 +75,8 @@ class _Inflate:
         return self._engine
 
     def _count_member(self) -> None:
-        """Empty members take time and no room, so the bound on what is unpacked does not bound them."""
+        """Raises UpstreamInvalid for too many empty members in a row: they take time, and no room, so the
+        limit of the body does not stop them."""
         self._empty_members = self._empty_members + 1 if self._is_empty else 0
         if self._empty_members > _MAX_EMPTY_MEMBERS:
             raise UpstreamInvalid(
@@ -84,12 +89,14 @@ def _is_at_end(engine: zlib._Decompress) -> bool:
 
 
 def _make_deflate_engine(first: int) -> zlib._Decompress:
-    """Servers send both the zlib format (RFC 9110 §8.4.1.2) and bare deflate data under this name."""
+    """The zlib engine for deflate data that begins with this byte. Servers send both the zlib format (RFC
+    9110 §8.4.1.2) and raw deflate data under this name."""
     return zlib.decompressobj(zlib.MAX_WBITS if first & 0x0F == 8 else -zlib.MAX_WBITS)
 
 
 def make_decoder(encoding: str) -> Decoder | None:
-    """The decoder of a `Content-Encoding`; None for none. Raises UpstreamInvalid for one not asked for."""
+    """The decoder of a `Content-Encoding`; None for `identity`. Raises UpstreamInvalid for an encoding
+    that was not asked for."""
     name = encoding.strip().lower()
     if name in {"", "identity"}:
         return None

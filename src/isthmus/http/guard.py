@@ -1,7 +1,7 @@
-"""Keeps requests that users describe out of the operator's own networks (server-side request forgery).
+"""Refuses requests into private networks (server-side request forgery).
 
-The decision falls on the address that is about to be connected to, so a name that resolves differently the
-second time gains nothing, and a name, a literal and a redirect are all judged alike.
+The address that is about to be connected to is checked, so that a name that resolves differently the second
+time gains nothing, and names, literal addresses and redirects are treated alike.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Guard"]
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# The special-purpose registry of IANA (RFC 6890 and later), but for what is reachable on the internet.
+# The special-purpose registry of IANA (RFC 6890 and later), without what is reachable on the internet.
 _BLOCKED_4: Final = tuple(
     IPv4Network(text)
     for text in (
@@ -47,7 +47,8 @@ _COMPATIBLE: Final = IPv6Network("::/96")
 
 
 class Guard:
-    """`allowed`: networks that are let through although they are private, for example `127.0.0.0/8`.
+    """Decides which addresses may be connected to. `allowed`: private networks that are permitted, for
+    example `127.0.0.0/8`.
 
     Raises ValueError for a text that is no network.
     """
@@ -64,7 +65,7 @@ class Guard:
             raise self.denied_error(host)
 
     def is_permitted(self, ip: str) -> bool:
-        """Whether this address (textual, as a socket takes it; an IPv6 zone is ignored) may be reached."""
+        """True if this address may be connected to. `ip`: as a socket takes it; an IPv6 zone is ignored."""
         try:
             address = ip_address(ip.partition("%")[0])
         except ValueError:
@@ -77,8 +78,9 @@ class Guard:
         return all(_is_public(candidate) for candidate in candidates)
 
     def check_target(self, scheme: str, host: str) -> None:
-        """What can be said before a name is resolved: the scheme, and a host that is a literal address in
-        any spelling that a resolver takes (`127.1`, `2130706433`, `0x7f000001`, `[::1]`)."""
+        """Checks what is known before a name is resolved. Raises EgressDenied for another scheme than http
+        and https, and for a host that is a refused address in any spelling that resolvers accept (`127.1`,
+        `2130706433`, `0x7f000001`, `[::1]`)."""
         if scheme not in {"http", "https"}:
             raise EgressDenied(
                 f"Only http and https addresses are called, and this one is {scheme or 'none'}."
@@ -93,6 +95,7 @@ class Guard:
 
     @staticmethod
     def denied_error(host: str) -> EgressDenied:
+        """The error for a host whose address is refused."""
         return EgressDenied(
             f"{host} is, or resolves to, an address in a private or reserved network, which is not called. "
             "The operator may allow its network in ISTHMUS_EGRESS_ALLOW."
@@ -100,7 +103,7 @@ class Guard:
 
 
 def parse_literal_address(host: str) -> str | None:
-    """The address a host spells, None for a name."""
+    """The address that a host spells out; None for a name."""
     if ":" in host:
         return host.strip("[]")
     if not host or not (host[-1].isdigit() or "0x" in host.lower() or host[-1] == "."):
@@ -112,7 +115,7 @@ def parse_literal_address(host: str) -> str | None:
 
 
 def _find_embedded_addresses(address: Address) -> tuple[IPv4Address, ...]:
-    """IPv4 addresses that a translator on the way would send this one to."""
+    """The IPv4 addresses that a translator between the networks (NAT64, 6to4) would turn this one into."""
     if isinstance(address, IPv4Address):
         return ()
     if address in _NAT64 or address in _COMPATIBLE:
@@ -123,6 +126,7 @@ def _find_embedded_addresses(address: Address) -> tuple[IPv4Address, ...]:
 
 
 def _is_public(address: Address) -> bool:
+    """True if the address is reachable on the internet."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _BLOCKED_4)
     if address in _NAT64:

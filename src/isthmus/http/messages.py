@@ -1,4 +1,4 @@
-"""What goes over a wire: one request, one response, both immutable values."""
+"""The messages of HTTP: one request and one response, both immutable values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["HttpRequest", "HttpResponse", "HttpStream"]
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """`url` is absolute and already encoded; it is sent as it stands.
+    """A request. `url`: absolute and already encoded; it is sent as it is.
 
     `headers`: names as they are to be sent. `body`: bytes, an async iterator of bytes, or None for no body.
     `timeout_seconds` bounds the whole exchange; for a streamed body, its head and each wait for a chunk.
@@ -33,7 +33,7 @@ class HttpRequest:
 
     @property
     def can_repeat(self) -> bool:
-        """Whether there is a body to send a second time: a streamed one is gone after the first."""
+        """True if the request can be sent twice: a streamed body is consumed by the first time."""
         return self.body is None or isinstance(self.body, bytes)
 
 
@@ -48,9 +48,9 @@ class HttpStream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """`headers`: lower-case names; repeated ones joined by ", ". `url`: where redirects ended. `body` is
-    decoded (gzip, deflate), and `headers` tell nothing of that encoding; it is b"" where `stream` is not
-    None. `seconds`: until the body was read, or until its head for a stream."""
+    """A response. `headers`: lower-case names; repeated ones joined by ", ". `url`: where redirects ended.
+    `body`: decoded (gzip, deflate), without a trace of that in `headers`; b"" where `stream` is not None.
+    `seconds`: until the body was read, for a stream until its head."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Where a redirect leads, and what may go there (RFC 9110 §15.4)."""
+"""Makes the request that follows a redirect (RFC 9110 §15.4), without credentials for another origin."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ _CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-author
 
 
 def is_redirect(status: int, headers: Mapping[str, str]) -> bool:
+    """True if an answer leads to another address. `headers`: lower-case names."""
     return status in _REDIRECT_STATUSES and "location" in headers
 
 
 def is_same_origin(one: URL, other: URL) -> bool:
-    """Whether scheme, host and port are the same (RFC 6454); default ports count as written."""
+    """True if scheme, host and port are equal (RFC 6454), the default port of the scheme included."""
     return one.scheme == other.scheme and one.raw_host == other.raw_host and one.port == other.port
 
 
 def make_next_request(request: HttpRequest, status: int, location: str) -> HttpRequest:
     """The request that follows a redirect.
 
-    303 turns everything but HEAD into GET, 301 and 302 turn POST into GET, 307 and 308 keep method and body.
-    Leaving the origin drops credentials, for good. Raises UpstreamInvalid for a target that is no address,
-    or where a streamed body would have to be sent again.
+    303 turns every method but HEAD into GET, 301 and 302 turn POST into GET, 307 and 308 keep method and
+    body. For another origin the credentials are dropped, also for the redirects after it. Raises
+    UpstreamInvalid for a target that is no address, and where a streamed body would have to be sent again.
     """
     here = URL(request.url, encoded=True)
     try:

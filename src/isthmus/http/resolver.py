@@ -1,4 +1,5 @@
-"""Name look-ups in threads of their own, so that a slow one holds up neither file work nor the database."""
+"""Resolves host names in threads of their own, so that a slow look-up delays neither files nor the
+database."""
 
 from __future__ import annotations
 
@@ -15,10 +16,10 @@ _NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 class OwnThreadsResolver(AbstractResolver):
-    """The system's resolver, in at most `threads` threads; further look-ups wait for one of them.
+    """The system's resolver in at most `threads` threads, for which further look-ups wait.
 
-    A look-up that nobody waits for any more gives its place in the queue back; one under way ends in its own
-    time, which the system's resolver bounds.
+    A look-up whose caller is cancelled leaves the queue; one that is running ends by the time-out of the
+    system's resolver.
     """
 
     def __init__(self, threads: int) -> None:
@@ -27,7 +28,7 @@ class OwnThreadsResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Raises OSError for a name that cannot be resolved."""
+        """The addresses of a name. Raises OSError for one that cannot be resolved."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port, family)
 
     async def close(self) -> None:
@@ -50,7 +51,7 @@ def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[Resolve
 
 
 def _format_address(address: tuple[Any, ...]) -> str:
-    """As text; a link-local IPv6 address means nothing without its interface."""
+    """A socket address as text, with the interface of a link-local IPv6 address."""
     if len(address) == 4 and address[3]:
         return socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
     return str(address[0])

@@ -1,4 +1,4 @@
-"""A unified call: the same record whatever provider is behind it (`definitions.md` §4.2)."""
+"""Unified calls: the same records and methods whichever provider is behind the account."""
 
 from __future__ import annotations
 
