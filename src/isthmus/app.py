@@ -25,13 +25,13 @@ from isthmus.api.batch import BatchRequests
 from isthmus.api.data_plane import DataPlane
 from isthmus.api.dependencies import PartsOfApp
 from isthmus.api.dispatcher import Dispatcher
-from isthmus.api.openapi.routes import new_document_cache
+from isthmus.api.openapi.routes import make_document_cache
 from isthmus.api.openapi.routes import router as documentation_page
 from isthmus.api.outgoing_response import Receive, Scope, Send
 from isthmus.api.platform_app import build_platform
 from isthmus.api.request_limits import RequestLimits
 from isthmus.api.resources import ROUTERS
-from isthmus.api.timestamps import time_format
+from isthmus.api.timestamps import get_time_format
 from isthmus.config import Settings
 from isthmus.connect.credential_exchange import CredentialExchange
 from isthmus.connect.flow import Flow
@@ -277,7 +277,7 @@ def _build_api_parts(
         ),
         cursors=cursors,
         account_tokens=account_tokens,
-        time_format=time_format(settings.datetime_style),
+        time_format=get_time_format(settings.datetime_style),
         connections=core.connections,
         strict_version=settings.strict_version,
         callback_url=_get_public_url(settings) + CALLBACK_PATH,
@@ -305,7 +305,7 @@ def _build_dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: 
         "readiness": check_readiness,
         "queue": read_queue,
         "events": read_outbox,
-        "documents": new_document_cache(),
+        "documents": make_document_cache(),
     }
     keys = IdempotencyKeys(parts.database)
     plane = DataPlane(parts.authentication, parts.limits, core.connections, keys)
@@ -313,9 +313,9 @@ def _build_dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: 
         parts.authentication, parts.limits, core.connections, keys, _build_batch_limits(settings), core.clock
     )
     handlers = {
-        "unified": plane.unified,
-        "proxy": plane.proxy,
-        "custom": plane.custom,
+        "unified": plane.serve_unified,
+        "proxy": plane.serve_proxy,
+        "custom": plane.serve_custom,
         "batch-request": batch.serve,
     }
     return Dispatcher(

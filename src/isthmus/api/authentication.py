@@ -6,7 +6,7 @@ from isthmus.engine.queries import parse_query
 from isthmus.errors import Forbidden, Unauthorized
 from isthmus.tenancy import Authenticator, Principal
 
-__all__ = ["Authentication", "account_of_token"]
+__all__ = ["Authentication", "get_account_of_token"]
 
 _CHALLENGE = {"www-authenticate": "Bearer"}
 
@@ -17,10 +17,10 @@ class Authentication:
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    async def principal(self, authorization: str | None) -> Principal:
+    async def authenticate_api_token(self, authorization: str | None) -> Principal:
         """The principal of an `Authorization` header with an API token. Raises Unauthorized for a missing or
         invalid token, Forbidden for an integrated account token."""
-        principal = await self.any_principal(authorization)
+        principal = await self.authenticate_any_token(authorization)
         if principal.kind != "api_token":
             raise Forbidden(
                 "this is an integrated account token. It calls /unified, /proxy and /custom, and GET and "
@@ -29,8 +29,8 @@ class Authentication:
             )
         return principal
 
-    async def any_principal(self, authorization: str | None) -> Principal:
-        """Like `principal`, but accepts an integrated account token too."""
+    async def authenticate_any_token(self, authorization: str | None) -> Principal:
+        """Like `authenticate_api_token`, but accepts an integrated account token too."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
@@ -47,10 +47,10 @@ class Authentication:
             )
         return principal
 
-    async def account_principal(self, authorization: str | None) -> Principal:
+    async def authenticate_account_token(self, authorization: str | None) -> Principal:
         """The principal of an integrated account token. Raises Unauthorized, and Forbidden for an API
         token."""
-        principal = await self.any_principal(authorization)
+        principal = await self.authenticate_any_token(authorization)
         if principal.integrated_account_id is None:
             raise Forbidden(
                 "an API token stands for no one account. Use /integrated-account/{id}, or a token of "
@@ -59,7 +59,7 @@ class Authentication:
         return principal
 
 
-def account_of_token(principal: Principal, query_string: bytes) -> str | None:
+def get_account_of_token(principal: Principal, query_string: bytes) -> str | None:
     """The id of the account that an integrated account token is for; None for an API token, whose call must
     name one. Raises Forbidden where the query names another account than the token's."""
     own = principal.integrated_account_id

@@ -17,7 +17,7 @@ from isthmus.api.authentication import Authentication
 from isthmus.api.call_parsing import parse_node_call, wants_plan
 from isthmus.api.idempotency import read_idempotency_key, run_once
 from isthmus.api.incoming_request import IncomingRequest, parse_json_body
-from isthmus.api.outgoing_response import OutgoingResponse, error_response, json_response
+from isthmus.api.outgoing_response import OutgoingResponse, make_error_response, make_json_response
 from isthmus.api.request_limits import RequestLimits, with_rate_limit_headers
 from isthmus.definitions.field_types import DefinitionModel, JsonObject
 from isthmus.definitions.graph_nodes import Node, RequestNode, find_unknown_fields
@@ -64,14 +64,14 @@ class BatchRequests:
 
     async def serve(self, request: IncomingRequest) -> OutgoingResponse:
         """Serves `POST /batch-request`."""
-        principal = await self._authentication.principal(request.headers.get("authorization"))
+        principal = await self._authentication.authenticate_api_token(request.headers.get("authorization"))
         _check_route(request)
         _refuse_plan(request)
         standing = self._limits.take_token(principal)
         try:
             response = await self._respond(request, principal)
         except IsthmusError as error:
-            response = error_response(error, request.request_id)
+            response = make_error_response(error, request.request_id)
         return with_rate_limit_headers(response, standing)
 
     async def _respond(self, request: IncomingRequest, principal: Principal) -> OutgoingResponse:
@@ -111,14 +111,14 @@ class BatchRequests:
             clock=self._clock,
         )
         try:
-            return json_response(outcome.body)
+            return make_json_response(outcome.body)
         except TypeError:  # rare, so that only then each record is tried by itself
-            return json_response(outcome.without_unwritable(_has_json_form).body)
+            return make_json_response(outcome.without_unwritable(_has_json_form).body)
 
 
 def _has_json_form(value: Any) -> bool:
     try:
-        json_response(value)
+        make_json_response(value)
     except TypeError:
         return False
     return True

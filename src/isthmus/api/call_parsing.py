@@ -181,7 +181,7 @@ async def read_data_call(request: IncomingRequest, method: str, record_id: str |
     if request.verb == "GET":
         return call
     if call.body_passthrough:
-        body = request.body_to_forward()
+        body = request.get_body_to_forward()
         return replace(call, raw_body=body, raw_length=None if body is None else request.content_length)
     body = _parse_body(await request.read_body(), request)
     return call if body is NO_BODY else replace(call, body=body)
@@ -212,7 +212,7 @@ async def read_custom_call(request: IncomingRequest, path: str, *, is_trusted: b
     )
     kind, given = request.content_type, request.headers.get("content-type")
     if not kind.endswith("json") and kind not in _PLAIN:
-        stream = request.body_to_forward()
+        stream = request.get_body_to_forward()
         if stream is None:
             return call
         return replace(call, raw=RawBody(stream, given, request.content_length))

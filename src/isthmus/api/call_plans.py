@@ -15,7 +15,7 @@ from isthmus.accounts.lifecycle.actions import find_custom_action
 from isthmus.api.authentication import Authentication
 from isthmus.api.call_parsing import parse_account_id, read_custom_call, read_data_call
 from isthmus.api.incoming_request import IncomingRequest
-from isthmus.api.outgoing_response import OutgoingResponse, json_response
+from isthmus.api.outgoing_response import OutgoingResponse, make_json_response
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.explain.dry_run import DryRun
 from isthmus.engine.explain.explanations import (
@@ -81,7 +81,7 @@ class CallPlans:
     async def _open_account(self, request: IncomingRequest) -> _DryCall:
         """Raises what a call raises for its token and account, and Forbidden for an integrated account token,
         because a plan shows how the integration is defined."""
-        principal = await self._authentication.principal(request.headers.get("authorization"))
+        principal = await self._authentication.authenticate_api_token(request.headers.get("authorization"))
         environment_id, account_id = principal.environment_id, parse_account_id(request.query)
         connection = await self._connections.open(environment_id, account_id, request_id=request.request_id)
         account = await self._connections.read_explained_account(environment_id, account_id)
@@ -122,4 +122,4 @@ class _DryCall:
         if install.shown.content != install.usable.content:
             # The definition of another team can be used, but not read.
             body["definition"] = None
-        return json_response({"explain": {**body, "definition_values": values, "mapping": mapping}})
+        return make_json_response({"explain": {**body, "definition_values": values, "mapping": mapping}})

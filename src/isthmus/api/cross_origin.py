@@ -12,7 +12,7 @@ from typing import Final
 
 from isthmus.api.outgoing_response import Message, OutgoingResponse, Send
 
-__all__ = ["is_open_to_pages", "preflight_response", "with_cors_headers"]
+__all__ = ["is_open_to_pages", "make_preflight_response", "with_cors_headers"]
 
 _PLANES: Final = frozenset({"unified", "proxy", "custom"})
 _OWN_ACCOUNT: Final = ("integrated-account", "me")
@@ -31,7 +31,7 @@ def is_open_to_pages(segments: tuple[str, ...]) -> bool:
     return segments == _OWN_ACCOUNT or not _PLANES.isdisjoint(segments[:1])
 
 
-def preflight_response(verb: str, headers: Mapping[str, str]) -> OutgoingResponse | None:
+def make_preflight_response(verb: str, headers: Mapping[str, str]) -> OutgoingResponse | None:
     """The response to a preflight request; None for any other request, also one with the verb OPTIONS."""
     if verb != "OPTIONS" or "access-control-request-method" not in headers:
         return None

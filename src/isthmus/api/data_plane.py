@@ -14,12 +14,12 @@ from typing import Any, Final
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.lifecycle.actions import run_custom_action
-from isthmus.api.authentication import Authentication, account_of_token
+from isthmus.api.authentication import Authentication, get_account_of_token
 from isthmus.api.call_parsing import parse_account_id, read_custom_call, read_data_call, wants_plan
 from isthmus.api.call_plans import CallPlans
 from isthmus.api.idempotency import IDEMPOTENCY_KEY, read_idempotency_key, run_once
 from isthmus.api.incoming_request import IncomingRequest
-from isthmus.api.outgoing_response import OutgoingResponse, error_response, json_response
+from isthmus.api.outgoing_response import OutgoingResponse, make_error_response, make_json_response
 from isthmus.api.request_limits import RequestLimits, with_rate_limit_headers
 from isthmus.engine import custom, proxy, unified
 from isthmus.engine.calls import Call, CallResult, ListResult, StreamResult
@@ -57,7 +57,7 @@ class DataPlane:
         self._idempotency = idempotency
         self._plans = CallPlans(authentication, connections)
 
-    async def unified(self, request: IncomingRequest) -> OutgoingResponse:
+    async def serve_unified(self, request: IncomingRequest) -> OutgoingResponse:
         """Serves `/unified/{model}/{resource}[/{id} or /{method}]`."""
         if len(request.segments) not in (3, 4):
             raise NotFound(
@@ -78,7 +78,7 @@ class DataPlane:
 
         return await self._serve_call(request, method, record_id, run)
 
-    async def proxy(self, request: IncomingRequest) -> OutgoingResponse:
+    async def serve_proxy(self, request: IncomingRequest) -> OutgoingResponse:
         """Serves `/proxy/{resource}[/{id} or /{method}]` and `/proxy/_/{action}`."""
         if len(request.segments) not in (2, 3):
             raise NotFound(
@@ -97,7 +97,7 @@ class DataPlane:
 
         return await self._serve_call(request, method, record_id, run)
 
-    async def custom(self, request: IncomingRequest) -> OutgoingResponse:
+    async def serve_custom(self, request: IncomingRequest) -> OutgoingResponse:
         """Serves `/custom/{path}` with any verb: calls a path of the provider's own API."""
         if request.verb not in CUSTOM_VERBS:
             raise MethodNotAllowed(
@@ -164,9 +164,9 @@ class DataPlane:
 
         `label`: what error messages call the method, where that is not its name.
         """
-        principal = await self._authentication.any_principal(request.headers.get("authorization"))
+        principal = await self._authentication.authenticate_any_token(request.headers.get("authorization"))
         token_standing = self._limits.take_token(principal)
-        account_id = account_of_token(principal, request.query_string) or parse_account_id(request.query)
+        account_id = get_account_of_token(principal, request.query_string) or parse_account_id(request.query)
         connection = await self._connections.open(
             principal.environment_id, account_id, request_id=request.request_id
         )
@@ -175,10 +175,10 @@ class DataPlane:
             connection.require_writable(method, label)
         key = read_idempotency_key(request) if IDEMPOTENCY_KEY in request.headers else None
         if key is None and token_standing is None and account_standing is None:
-            return _response_for_result(await run(connection, principal))
+            return _make_response(await run(connection, principal))
 
         async def respond() -> OutgoingResponse:
-            return _response_for_result(await run(connection, principal))
+            return _make_response(await run(connection, principal))
 
         try:
             if key is None:
@@ -193,7 +193,7 @@ class DataPlane:
                     work=respond,
                 )
         except IsthmusError as error:
-            response = error_response(error, request.request_id)
+            response = make_error_response(error, request.request_id)
         return with_rate_limit_headers(response, token_standing, account_standing)
 
 
@@ -218,12 +218,12 @@ def _resolve_method(request: IncomingRequest, rest: tuple[str, ...]) -> tuple[st
     return method, rest[0] if rest else None
 
 
-def _response_for_result(result: CallResult) -> OutgoingResponse:
+def _make_response(result: CallResult) -> OutgoingResponse:
     if isinstance(result, StreamResult):
         headers = dict(result.headers)
         content_type = headers.pop("content-type", "application/octet-stream")
         return OutgoingResponse(result.status, content_type, headers=headers, stream=result.stream)
     body = result.body
     if isinstance(result, ListResult):
-        return json_response(body, headers=result.headers)
-    return json_response(body, status=result.status, headers=result.headers)
+        return make_json_response(body, headers=result.headers)
+    return make_json_response(body, status=result.status, headers=result.headers)

@@ -13,7 +13,7 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, BeforeValidator
 
 from isthmus.accounts import Connections
-from isthmus.api.authentication import Authentication, account_of_token
+from isthmus.api.authentication import Authentication, get_account_of_token
 from isthmus.api.list_queries import (
     MAX_LIMIT,
     build_list_envelope,
@@ -37,8 +37,8 @@ __all__ = [
     "Parts",
     "PartsOfApp",
     "Select",
-    "default_if_empty",
     "parse_comma_list",
+    "replace_empty",
 ]
 
 
@@ -60,7 +60,7 @@ class PartsOfApp:
     callback_url: str = ""
     tool_name_template: str | None = None
 
-    def row(self, row: Mapping[str, Any]) -> Any:
+    def format_row(self, row: Mapping[str, Any]) -> Any:
         """The row with its times as text; FastAPI validates it against the route's model."""
         return format_times(row, self.time_format)
 
@@ -86,7 +86,7 @@ _bearer = HTTPBearer(auto_error=False, description="An API token of an environme
 async def _require_api_token(
     request: Request, parts: Parts, _: Annotated[Any, Security(_bearer)]
 ) -> Principal:
-    principal = await parts.authentication.principal(request.headers.get("authorization"))
+    principal = await parts.authentication.authenticate_api_token(request.headers.get("authorization"))
     parts.limits.take_token(principal)
     return principal
 
@@ -103,7 +103,7 @@ _account_bearer = HTTPBearer(
 async def _require_account_token(
     request: Request, parts: Parts, _: Annotated[Any, Security(_account_bearer)]
 ) -> Principal:
-    principal = await parts.authentication.account_principal(request.headers.get("authorization"))
+    principal = await parts.authentication.authenticate_account_token(request.headers.get("authorization"))
     parts.limits.take_token(principal)
     return principal
 
@@ -117,9 +117,9 @@ async def _require_any_token(
     _: Annotated[Any, Security(_bearer)],
     __: Annotated[Any, Security(_account_bearer)],
 ) -> Caller:
-    principal = await parts.authentication.any_principal(request.headers.get("authorization"))
+    principal = await parts.authentication.authenticate_any_token(request.headers.get("authorization"))
     parts.limits.take_token(principal)
-    return Caller(principal, account_of_token(principal, request.scope["query_string"]))
+    return Caller(principal, get_account_of_token(principal, request.scope["query_string"]))
 
 
 AnyCaller = Annotated[Caller, Depends(_require_any_token)]
@@ -150,7 +150,7 @@ def parse_comma_list(request: Request, name: str) -> frozenset[str] | None:
     return frozenset(filter(None, values)) or None
 
 
-def default_if_empty(default: object) -> BeforeValidator:
+def replace_empty(default: object) -> BeforeValidator:
     """A validator that replaces an empty parameter with its default, because clients send null as empty."""
     return BeforeValidator(lambda value: default if value == "" else value)
 
@@ -204,7 +204,7 @@ class ListRequest:
         With `select` it is a response that FastAPI does not validate: rows without some of their fields do
         not match the route's model.
         """
-        rows: Sequence[Mapping[str, Any]] = [self._parts.row(row) for row in page.rows]
+        rows: Sequence[Mapping[str, Any]] = [self._parts.format_row(row) for row in page.rows]
         envelope = build_list_envelope(rows, page.after, self.query, self._select, self._cursors)
         return JSONResponse(envelope) if self._select else envelope
 

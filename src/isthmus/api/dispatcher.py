@@ -17,20 +17,20 @@ from urllib.parse import unquote_to_bytes
 from uuid import uuid4
 
 from isthmus.api import cross_origin
-from isthmus.api.incoming_request import IncomingRequest, headers_for_json
+from isthmus.api.incoming_request import IncomingRequest, add_json_content_type
 from isthmus.api.outgoing_response import (
     Message,
     OutgoingResponse,
     Receive,
     Scope,
     Send,
-    error_response,
+    make_error_response,
     send_response,
 )
 from isthmus.engine.evaluation import EVALUATION_SETTINGS, EvaluationSettings
 from isthmus.errors import BadRequest, IsthmusError
 
-__all__ = ["Dispatcher", "Handler", "response_for_exception", "split_path"]
+__all__ = ["Dispatcher", "Handler", "make_exception_response", "split_path"]
 
 log = logging.getLogger("isthmus.api")
 
@@ -55,13 +55,13 @@ def split_path(raw_path: bytes) -> tuple[str, ...]:
     )
 
 
-def response_for_exception(error: BaseException, request_id: str) -> OutgoingResponse:
+def make_exception_response(error: BaseException, request_id: str) -> OutgoingResponse:
     """The error response for any exception. One that is no IsthmusError is logged with its trace, and
     answered 500 without details."""
     if not isinstance(error, IsthmusError):
         log.error("request %s failed", request_id, exc_info=error)
         error = IsthmusError("Isthmus failed to serve this request. The server's log has the cause.")
-    return error_response(error, request_id)
+    return make_error_response(error, request_id)
 
 
 class Dispatcher:
@@ -97,10 +97,10 @@ class Dispatcher:
         if scope["type"] != "http":
             await self._platform(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id = _choose_request_id(scope)
         segments = split_path(scope.get("raw_path") or scope["path"].encode())
         is_head = scope["method"] == "HEAD"
-        meta_segments = _meta_segments("GET" if is_head else scope["method"], segments)
+        meta_segments = _find_meta_segments("GET" if is_head else scope["method"], segments)
         segments = meta_segments or segments
         first = segments[0] if segments else ""
         is_head = is_head and first not in self._pages and first != _KEEPS_HEAD
@@ -108,11 +108,11 @@ class Dispatcher:
             scope, send = {**scope, "method": "GET"}, _without_body(send)
         request = IncomingRequest(scope, receive, segments, request_id, self._max_body_bytes)
         if b"%00" in scope["query_string"] or any("\0" in segment for segment in segments):
-            await send_response(receive, send, error_response(_NUL_IN_ADDRESS, request_id), request_id)
+            await send_response(receive, send, make_error_response(_NUL_IN_ADDRESS, request_id), request_id)
             return
         if "origin" in request.headers and cross_origin.is_open_to_pages(segments):
             send = cross_origin.with_cors_headers(send)
-            preflight = cross_origin.preflight_response(request.verb, request.headers)
+            preflight = cross_origin.make_preflight_response(request.verb, request.headers)
             if preflight is not None:
                 await send_response(receive, send, preflight, request_id)
                 return
@@ -123,7 +123,7 @@ class Dispatcher:
         try:
             response = await handler(request)
         except Exception as error:  # this is where every failure becomes a response
-            response = response_for_exception(error, request_id)
+            response = make_exception_response(error, request_id)
         await send_response(receive, send, response, request_id, is_head=is_head)
 
     async def _serve_application(
@@ -138,7 +138,7 @@ class Dispatcher:
             **scope,
             "path": path,
             "raw_path": path.encode(),
-            "headers": headers_for_json(scope["headers"]),
+            "headers": add_json_content_type(scope["headers"]),
             "isthmus.request_id": request_id,
             "state": dict(self._state),
         }
@@ -156,7 +156,7 @@ class Dispatcher:
         try:
             body = await request.read_body()
         except IsthmusError as error:
-            await send_response(receive, send, response_for_exception(error, request_id), request_id)
+            await send_response(receive, send, make_exception_response(error, request_id), request_id)
             return
         application = (
             self._pages.get(request.segments[0], self._platform) if request.segments else self._platform
@@ -169,7 +169,7 @@ class Dispatcher:
                 raise
 
 
-def _meta_segments(verb: str, segments: tuple[str, ...]) -> tuple[str, ...] | None:
+def _find_meta_segments(verb: str, segments: tuple[str, ...]) -> tuple[str, ...] | None:
     """The path under which the platform application answers a question about the unified API
     (`/unified/…/meta/…`); None for every other path. `meta` is reserved: no model or resource has that name.
 
@@ -206,7 +206,7 @@ def _replay_body(body: bytes, receive: Receive) -> Receive:
     return next_message
 
 
-def _request_id(scope: Scope) -> str:
+def _choose_request_id(scope: Scope) -> str:
     """The caller's own `X-Request-Id` where it has at most 64 plain characters, otherwise a new id."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":

@@ -12,7 +12,7 @@ from typing import Final
 
 from isthmus.accounts.idempotency import MAX_ANSWER_BYTES, Claim, IdempotencyKeys, StoredAnswer, hash_parts
 from isthmus.api.incoming_request import IncomingRequest
-from isthmus.api.outgoing_response import OutgoingResponse, error_response
+from isthmus.api.outgoing_response import OutgoingResponse, make_error_response
 from isthmus.errors import BadRequest, IsthmusError, failure
 from isthmus.http.messages import HttpStream
 
@@ -67,7 +67,7 @@ async def run_once(
     try:
         response = await _read_short_stream(await work())
     except IsthmusError as error:
-        response = error_response(error, request.request_id)
+        response = make_error_response(error, request.request_id)
     except BaseException:
         await keys.release_claim(claim)
         raise

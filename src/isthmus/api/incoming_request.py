@@ -15,7 +15,7 @@ from isthmus.engine.calls import NO_BODY
 from isthmus.engine.queries import Query, parse_query
 from isthmus.errors import BadRequest, PayloadTooLarge, failure
 
-__all__ = ["MAX_JSON_BYTES", "IncomingRequest", "headers_for_json", "parse_json_body"]
+__all__ = ["MAX_JSON_BYTES", "IncomingRequest", "add_json_content_type", "parse_json_body"]
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class IncomingRequest:
             self._body = b"".join([chunk async for chunk in self._read_chunks()])
         return self._body
 
-    def body_to_forward(self) -> bytes | AsyncIterator[bytes] | None:
+    def get_body_to_forward(self) -> bytes | AsyncIterator[bytes] | None:
         """The body to send on, once: a stream, or bytes where it was read before. None where the request has
         no body. Iterating raises what `read_body` raises."""
         if self._body is not None:
@@ -160,7 +160,7 @@ class IncomingRequest:
 
     async def _read_chunks(self) -> AsyncIterator[bytes]:
         if (self.content_length or 0) > self._max_body_bytes:
-            raise self._too_large()
+            raise self._make_too_large_error()
         size = 0
         while True:
             message = await self._receive()
@@ -169,20 +169,20 @@ class IncomingRequest:
             chunk: bytes = message.get("body", b"")
             size += len(chunk)
             if size > self._max_body_bytes:
-                raise self._too_large()
+                raise self._make_too_large_error()
             if chunk:
                 yield chunk
             if not message.get("more_body", False):
                 return
 
-    def _too_large(self) -> PayloadTooLarge:
+    def _make_too_large_error(self) -> PayloadTooLarge:
         return PayloadTooLarge(
             f"the body is larger than {self._max_body_bytes} bytes. Send less at once, or raise "
             "ISTHMUS_MAX_REQUEST_BYTES."
         )
 
 
-def headers_for_json(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def add_json_content_type(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers with the content type `application/json` where it is missing, empty or `text/plain`:
     clients send JSON under all of them."""
     kept = [pair for pair in headers if pair[0] != b"content-type" or not _is_plain(pair[1])]

@@ -13,7 +13,7 @@ __all__ = ["render_guide_html", "render_guide_markdown"]
 
 
 @cache
-def _markdown_renderer() -> MarkdownIt:
+def _make_markdown_renderer() -> MarkdownIt:
     """Escapes HTML, and allows links to http, https and mail only, so that the result is safe to embed
     whoever wrote the guide."""
     from markdown_it import MarkdownIt  # imported late: slow, and rarely needed
@@ -37,7 +37,7 @@ def render_guide_markdown(title: str, guide: Mapping[str, Any]) -> str:
 
 def render_guide_html(title: str, guide: Mapping[str, Any]) -> str:
     """An HTML fragment, to be embedded in a page."""
-    rendered: str = _markdown_renderer().render(render_guide_markdown(title, guide))
+    rendered: str = _make_markdown_renderer().render(render_guide_markdown(title, guide))
     return rendered
 
 

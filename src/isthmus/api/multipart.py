@@ -30,21 +30,21 @@ def parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if not boundary:
-        raise _malformed_body_error("has no boundary in its content type")
+        raise _make_malformed_error("has no boundary in its content type")
     collector = _PartCollector()
     try:
         parser = MultipartParser(
             boundary,
-            collector.callbacks(),  # type: ignore[arg-type]  # a TypedDict of these
+            collector.get_callbacks(),  # type: ignore[arg-type]  # a TypedDict of these
             max_header_count=MAX_HEADERS,
             max_header_size=MAX_HEADER_BYTES,
         )
         parser.write(raw)
         parser.finalize()
     except FormParserError as error:
-        raise _malformed_body_error(f"cannot be read: {error}") from error
+        raise _make_malformed_error(f"cannot be read: {error}") from error
     if not collector.is_complete:
-        raise _malformed_body_error("breaks off before its last boundary")
+        raise _make_malformed_error("breaks off before its last boundary")
     return nest_pairs(collector.fields)
 
 
@@ -60,7 +60,7 @@ class _PartCollector:
     _header_value: bytearray = field(default_factory=bytearray)
     _data: bytearray = field(default_factory=bytearray)
 
-    def callbacks(self) -> dict[str, Any]:
+    def get_callbacks(self) -> dict[str, Any]:
         return {
             "on_part_begin": self._begin_part,
             "on_part_data": self._add_data,
@@ -73,7 +73,7 @@ class _PartCollector:
 
     def _begin_part(self) -> None:
         if len(self.fields) >= MAX_PARTS:
-            raise _malformed_body_error(f"has more than {MAX_PARTS} parts")
+            raise _make_malformed_error(f"has more than {MAX_PARTS} parts")
         self._headers = {}
         self._data = bytearray()
 
@@ -94,7 +94,7 @@ class _PartCollector:
         _, options = parse_options_header(self._headers.get("content-disposition", b""))
         name = options.get(b"name")
         if name is None:
-            raise _malformed_body_error("has a part without a name")
+            raise _make_malformed_error("has a part without a name")
         key, data = name.decode("utf-8", "replace"), bytes(self._data)
         filename = options.get(b"filename")
         content_type = self._headers.get("content-type", b"").decode("latin-1").strip()
@@ -108,7 +108,7 @@ class _PartCollector:
         self.is_complete = True
 
 
-def _malformed_body_error(message: str) -> BadRequest:
+def _make_malformed_error(message: str) -> BadRequest:
     return BadRequest(
         f"the multipart body {message}.", failures=[failure("body", message, "malformed_multipart")]
     )

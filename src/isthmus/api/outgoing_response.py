@@ -20,8 +20,8 @@ __all__ = [
     "Receive",
     "Scope",
     "Send",
-    "error_response",
-    "json_response",
+    "make_error_response",
+    "make_json_response",
     "send_response",
 ]
 
@@ -51,7 +51,7 @@ class OutgoingResponse:
     stream: HttpStream | None = None
 
 
-def json_response(
+def make_json_response(
     value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> OutgoingResponse:
     """Raises TypeError for a value without a JSON form, such as bytes or a date."""
@@ -66,11 +66,11 @@ def _dump_json(value: Any) -> bytes:
         return json.dumps(value, default=_refuse_value, separators=(",", ":")).encode("ascii")
 
 
-def error_response(error: IsthmusError, request_id: str) -> OutgoingResponse:
+def make_error_response(error: IsthmusError, request_id: str) -> OutgoingResponse:
     """The error envelope, with the id under which the operator finds the request in the log."""
     body = to_error_envelope(error)
     body["isthmus_request_id"] = request_id
-    return json_response(body, status=error.status, headers=error.headers)
+    return make_json_response(body, status=error.status, headers=error.headers)
 
 
 async def send_response(

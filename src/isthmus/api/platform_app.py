@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from isthmus import __version__
-from isthmus.api.dispatcher import response_for_exception
+from isthmus.api.dispatcher import make_exception_response
 from isthmus.api.openapi.batch_operation import BATCH_PATH, build_batch_path, build_batch_schemas
 from isthmus.api.openapi.data_plane_operations import build_data_plane_paths
 from isthmus.api.openapi.error_responses import add_error_responses
@@ -68,7 +68,7 @@ def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
     )
     for router in routers:
         app.include_router(router)
-    app.openapi = lambda: _openapi_document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    app.openapi = lambda: _build_openapi_document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.add_exception_handler(IsthmusError, _handle_error)
     app.add_exception_handler(RequestValidationError, _handle_invalid_request)
     app.add_exception_handler(HTTPException, _handle_http_exception)
@@ -76,7 +76,7 @@ def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
     return app
 
 
-def _openapi_document(app: FastAPI) -> dict[str, Any]:
+def _build_openapi_document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document of all routes, those of the data plane included; built once."""
     if app.openapi_schema is None:
         document = get_openapi(
@@ -101,7 +101,7 @@ def _openapi_document(app: FastAPI) -> dict[str, Any]:
 
 
 def _respond_with_error(request: Request, error: BaseException) -> Response:
-    answer: OutgoingResponse = response_for_exception(error, request.scope.get("isthmus.request_id", ""))
+    answer: OutgoingResponse = make_exception_response(error, request.scope.get("isthmus.request_id", ""))
     return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
 
 
@@ -111,7 +111,7 @@ async def _handle_error(request: Request, error: Exception) -> Response:
 
 async def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # registered for it
-    unread = _unreadable_body_error(request, error)
+    unread = _find_unreadable_body_error(request, error)
     if unread is not None:
         return _respond_with_error(request, unread)
     return _respond_with_error(
@@ -119,7 +119,7 @@ async def _handle_invalid_request(request: Request, error: Exception) -> Respons
     )
 
 
-def _unreadable_body_error(request: Request, error: RequestValidationError) -> BadRequest | None:
+def _find_unreadable_body_error(request: Request, error: RequestValidationError) -> BadRequest | None:
     """The error for a body that is not JSON or has another content type; None where the body was read."""
     first = error.errors()[0]
     if first["type"] == "json_invalid":
@@ -147,7 +147,7 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
             request, NotFound(f"no route {route}. GET /openapi.json lists all routes.")
         )
     if error.status_code == 405:
-        allowed = _allowed_methods(request) or (error.headers or {}).get("Allow", "")
+        allowed = _list_allowed_methods(request) or (error.headers or {}).get("Allow", "")
         return _respond_with_error(
             request,
             MethodNotAllowed(f"{route} is not served. Allowed: {allowed}.", headers={"allow": allowed}),
@@ -161,13 +161,13 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
     )
 
 
-def _allowed_methods(request: Request) -> str:
+def _list_allowed_methods(request: Request) -> str:
     """The methods that a path has, as an `Allow` header. Each method is a route of its own, and the router's
     own header names those of the first route only."""
     here = request.scope["path"].split("/")
     found = {
         method.upper()
-        for path, operations in _openapi_document(request.app)["paths"].items()
+        for path, operations in _build_openapi_document(request.app)["paths"].items()
         if len(parts := path.split("/")) == len(here)
         and all(part == name or part.startswith("{") for part, name in zip(parts, here, strict=True))
         for method in operations
@@ -176,10 +176,10 @@ def _allowed_methods(request: Request) -> str:
 
 
 def _to_failures(errors: Sequence[Any]) -> list[dict[str, str]]:
-    return [failure(_dotted_path(each["loc"]), _message_for(each), each["type"]) for each in errors]
+    return [failure(_format_path(each["loc"]), _get_message(each), each["type"]) for each in errors]
 
 
-def _message_for(error: Any) -> str:
+def _get_message(error: Any) -> str:
     if error["type"] == "literal_error":
         return f"must be {error['ctx']['expected']}"
     if error["type"] in _LENGTH_MESSAGES:
@@ -191,10 +191,10 @@ def _message_for(error: Any) -> str:
 def _summarize(errors: Sequence[Any]) -> str:
     first = errors[0]
     more = f" (and {len(errors) - 1} more, see details.failures)" if len(errors) > 1 else ""
-    return f"{_dotted_path(first['loc'])}: {_message_for(first)}{more}"
+    return f"{_format_path(first['loc'])}: {_get_message(first)}{more}"
 
 
-def _dotted_path(location: Sequence[str | int]) -> str:
+def _format_path(location: Sequence[str | int]) -> str:
     """`("body", "config", "label")` -> `config.label`; a whole missing body stays `body`."""
     rest = (
         [str(part) for part in location[1:]]

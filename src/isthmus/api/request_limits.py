@@ -62,15 +62,15 @@ class FixedWindow:
                 f"more than {self._limit} requests in 10 seconds with one {self._key_name}. Wait {wait} s.",
                 retry_after=wait,
             )
-            refused.headers.update(self._standing(count, started, now).headers)
+            refused.headers.update(self._make_standing(count, started, now).headers)
             raise refused
         self._counts[key] = (started, count + 1)
         self._counts.move_to_end(key)
         if len(self._counts) > _MAX_KEYS:
             self._counts.popitem(last=False)
-        return self._standing(count + 1, started, now)
+        return self._make_standing(count + 1, started, now)
 
-    def _standing(self, count: int, started: float, now: float) -> Standing:
+    def _make_standing(self, count: int, started: float, now: float) -> Standing:
         left = _WINDOW_SECONDS - (now - started)
         return Standing(self._limit, self._limit - count, math.ceil(self._clock.now().timestamp() + left))
 

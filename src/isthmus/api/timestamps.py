@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-__all__ = ["TimeFormat", "format_times", "time_format"]
+__all__ = ["TimeFormat", "format_times", "get_time_format"]
 
 TimeFormat = Callable[[datetime], str]
 
@@ -30,6 +30,6 @@ def format_times(value: Any, format_time: TimeFormat) -> Any:
     return value
 
 
-def time_format(name: Literal["space", "iso"]) -> TimeFormat:
+def get_time_format(name: Literal["space", "iso"]) -> TimeFormat:
     """`space`: `2024-09-01 10:00:00`; `iso`: `2024-09-01T10:00:00.000Z`. Both are UTC."""
     return _format_with_space if name == "space" else _format_iso

@@ -18,14 +18,14 @@ from isthmus.errors import SetupError
 __all__ = [
     "Format",
     "Json",
-    "closed_pipe_exit",
     "discard_output",
     "format_cell",
     "format_lines",
+    "get_value",
+    "make_closed_pipe_exit",
     "print_records",
     "refuse_id_output",
     "replace_control_characters",
-    "value_at",
 ]
 
 Json: TypeAlias = Any
@@ -47,10 +47,10 @@ def print_records(value: Json, output: Format, *, columns: Sequence[str] = ()) -
             sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        raise closed_pipe_exit() from None
+        raise make_closed_pipe_exit() from None
 
 
-def closed_pipe_exit() -> typer.Exit:
+def make_closed_pipe_exit() -> typer.Exit:
     """The exit, without a message, after the reader of standard output has closed the pipe."""
     discard_output()
     return typer.Exit(_CLOSED_PIPE_EXIT_CODE)
@@ -86,7 +86,7 @@ def format_lines(value: Json, output: Format, columns: Sequence[str] = ()) -> It
 def _format_ids(records: Sequence[Json]) -> Iterator[str]:
     for record in records:
         if not isinstance(record, Mapping) or record.get("id") is None:
-            raise _no_id_error()
+            raise _make_no_id_error()
         yield str(record["id"])
 
 
@@ -94,10 +94,10 @@ def refuse_id_output(output: Format | None) -> None:
     """Raises SetupError for the format `id`; for calls whose response has no id and cannot be fetched
     again."""
     if output == "id":
-        raise _no_id_error()
+        raise _make_no_id_error()
 
 
-def _no_id_error() -> SetupError:
+def _make_no_id_error() -> SetupError:
     return SetupError("these records have no id: choose an --output other than id.")
 
 
@@ -142,14 +142,14 @@ def _format_table(records: Sequence[Json], columns: Sequence[str]) -> Iterator[s
     if not rows:
         yield "No results found."
         return
-    names = list(columns) or _scalar_columns(rows)
-    cells = [names, *([format_cell(value_at(row, name)) for name in names] for row in rows)]
+    names = list(columns) or _choose_columns(rows)
+    cells = [names, *([format_cell(get_value(row, name)) for name in names] for row in rows)]
     shown = _fit_columns(names, cells)
     for line in cells:
         yield _COLUMN_GAP.join(_truncate(line[place], width).ljust(width) for place, width in shown).rstrip()
 
 
-def _scalar_columns(rows: Sequence[Mapping[str, Json]]) -> list[str]:
+def _choose_columns(rows: Sequence[Mapping[str, Json]]) -> list[str]:
     """The columns to show by default: those with values that are not objects or arrays, the id first."""
     names = dict.fromkeys(name for row in rows for name in row)
     found = [
@@ -180,7 +180,7 @@ def _fit_columns(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[t
     return shown
 
 
-def value_at(record: Json, path: str) -> Json:
+def get_value(record: Json, path: str) -> Json:
     """The value at a dotted path; None where there is none."""
     value = record
     for name in path.split("."):

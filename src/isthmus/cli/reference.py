@@ -71,7 +71,7 @@ def _render_section(name: str, command: Command) -> str:
     below = getattr(command, "commands", None)
     if below:
         lines += [
-            f"- [`{name} {word}`](#{name.replace(' ', '-')}-{word}): {_first_line(each)}"
+            f"- [`{name} {word}`](#{name.replace(' ', '-')}-{word}): {_get_first_line(each)}"
             for word, each in below.items()
             if not each.hidden
         ]
@@ -106,7 +106,7 @@ def _render_help(text: str) -> Iterator[str]:
         yield from ("```sh", *examples, "```", "")
 
 
-def _first_line(command: Command) -> str:
+def _get_first_line(command: Command) -> str:
     return _escape_markdown(" ".join(cleandoc(command.help or "").partition("\n\n")[0].split()))
 
 
@@ -118,17 +118,19 @@ def _escape_markdown(line: str) -> str:
 
 
 def _render_argument(argument: Parameter) -> str:
-    shown = _metavar(argument) + ("..." if argument.nargs == -1 and "..." not in _metavar(argument) else "")
+    shown = _get_metavar(argument) + (
+        "..." if argument.nargs == -1 and "..." not in _get_metavar(argument) else ""
+    )
     return shown if argument.required else f"[{shown}]"
 
 
-def _metavar(parameter: Parameter) -> str:
+def _get_metavar(parameter: Parameter) -> str:
     return str(parameter.metavar or parameter.name.upper())
 
 
 def _render_parameter_row(parameter: Parameter) -> str:
     if parameter.param_type_name == "argument":
-        names = f"`{_metavar(parameter)}`"
+        names = f"`{_get_metavar(parameter)}`"
     else:
         names = ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
         if not parameter.is_flag:

@@ -104,7 +104,7 @@ async def start_authorization_request(
     )
     if not done.rowcount:
         raise ConnectError("This page was opened already. Close it and try again.")
-    return _request_from_row(conn, row), Secret(binding)
+    return _make_request(conn, row), Secret(binding)
 
 
 async def store_request_token(
@@ -150,7 +150,7 @@ async def complete_authorization_request(
         raise ForgedRequest(
             "This answer came to another browser than the one that asked for it. Start again."
         )
-    return _request_from_row(conn, row)
+    return _make_request(conn, row)
 
 
 async def _find_row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | None:
@@ -158,7 +158,7 @@ async def _find_row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] 
     return None if row is None else dict(row)
 
 
-def _request_from_row(conn: AsyncConnection, row: Mapping[str, Any]) -> AuthorizationRequest:
+def _make_request(conn: AsyncConnection, row: Mapping[str, Any]) -> AuthorizationRequest:
     payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
     request_token = payload.pop("request")
     return AuthorizationRequest(

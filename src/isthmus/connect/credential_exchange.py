@@ -60,7 +60,7 @@ class CredentialExchange:
         """The context for a submitted form: what was entered, and the token where the format has one. Raises
         ConnectionFailed where the provider refuses the credentials."""
         credential = chosen.credentials[format]
-        scope = _template_scope(chosen, entered)
+        scope = _make_template_scope(chosen, entered)
         grant: Grant
         if isinstance(credential, OAuth2ClientCredentialsCredential):
             scopes, grant = (
@@ -85,7 +85,7 @@ class CredentialExchange:
         """The provider's address to redirect the browser to; for OAuth 1.0a also the temporary token and its
         secret (RFC 5849 §2.1), otherwise None. Raises ConnectionFailed."""
         credential = chosen.credentials[request.format]
-        scope = _template_scope(chosen, entered)
+        scope = _make_template_scope(chosen, entered)
         if isinstance(credential, OAuth1Credential):
             callback = add_query(request.redirect_uri, {"state": request.state})
             reply = await _run_grant(http, chosen, request_oauth1_token(credential.config, scope, callback))
@@ -114,7 +114,7 @@ class CredentialExchange:
         """Raises ConnectionFailed where no allowed address can be built from what was entered."""
         credential = chosen.credentials[format]
         if isinstance(credential, OAuth2Credential):
-            config, scope = credential.config, _template_scope(chosen, entered)
+            config, scope = credential.config, _make_template_scope(chosen, entered)
             self._build_url(
                 chosen,
                 lambda: build_authorize_url(config, scope, redirect_uri="", state="", scopes=(), verifier=""),
@@ -133,9 +133,9 @@ class CredentialExchange:
         ConnectionFailed, with a message for the person."""
         _refuse_denial(chosen, query)
         credential = chosen.credentials[request.format]
-        scope = _template_scope(chosen, entered, query)
+        scope = _make_template_scope(chosen, entered, query)
         if isinstance(credential, OAuth1Credential):
-            grant = _access_token_grant(chosen, credential, scope, request, query)
+            grant = _make_access_token_grant(chosen, credential, scope, request, query)
         else:
             assert isinstance(credential, OAuth2Credential)
             if not query.get("code"):
@@ -159,7 +159,7 @@ class CredentialExchange:
             address = build()
             self._require_public(address)
         except IsthmusError as failed:
-            raise ConnectionFailed(_message_for_person(chosen, failed)) from failed
+            raise ConnectionFailed(_make_person_message(chosen, failed)) from failed
         return address
 
     def _require_public(self, address: str) -> None:
@@ -182,10 +182,10 @@ async def _run_grant(
     try:
         return await drive_flow(grant, http.send)
     except IsthmusError as failed:
-        raise ConnectionFailed(_message_for_person(chosen, failed, of_person=of_person)) from failed
+        raise ConnectionFailed(_make_person_message(chosen, failed, of_person=of_person)) from failed
 
 
-def _template_scope(
+def _make_template_scope(
     chosen: ConnectableIntegration, entered: Mapping[str, Any], query: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
     context = build_effective_context(entered, chosen.definition.reveal_variables())
@@ -203,7 +203,7 @@ def _refuse_denial(chosen: ConnectableIntegration, query: Mapping[str, str]) -> 
         )
 
 
-def _access_token_grant(
+def _make_access_token_grant(
     chosen: ConnectableIntegration,
     credential: OAuth1Credential,
     scope: Mapping[str, Any],
@@ -222,7 +222,7 @@ def _access_token_grant(
     )
 
 
-def _message_for_person(
+def _make_person_message(
     chosen: ConnectableIntegration, failed: IsthmusError, *, of_person: bool = False
 ) -> str:
     """The message for a person who is no engineer. The details are in the log."""

@@ -149,7 +149,7 @@ class Flow:
             link = await read_link_of_session(conn, session)
             chosen = await load_chosen_integration(conn, self._effective, session, link, slug)
             if format is not None and format not in chosen.credentials:
-                raise _format_unavailable(chosen)
+                raise _make_unavailable_error(chosen)
             return await update_session(
                 conn, session, slug=slug, format=format, entered={}, error=None, is_away=False
             )
@@ -184,7 +184,7 @@ class Flow:
             http = await select_sender(conn, self._http, link.environment_id, link.gate_id)
         credential = chosen.credentials.get(format)
         if credential is None:
-            raise _format_unavailable(chosen)
+            raise _make_unavailable_error(chosen)
         entered = parse_form(credential, sent, link.context)
         if entered.errors:
             form = self._screens.build_form(session, link, chosen, format, sent=sent, entered=entered)
@@ -362,5 +362,5 @@ async def _write_account(
     return account_id
 
 
-def _format_unavailable(chosen: ConnectableIntegration) -> InvalidIntegration:
+def _make_unavailable_error(chosen: ConnectableIntegration) -> InvalidIntegration:
     return InvalidIntegration(f"{chosen.summary.label} cannot be connected this way.")

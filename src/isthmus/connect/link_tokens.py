@@ -155,7 +155,7 @@ async def open_link(conn: AsyncConnection, token: str) -> LinkToken:
     row = await _find_row(conn, link_token.c.digest == hash_token(token))
     if row is None:
         raise InvalidToken("This link is not valid. Ask for a new one where you got it.")
-    link = _link_from_row(conn, row)
+    link = _make_link(conn, row)
     if link.is_consumed:
         raise InvalidToken(LINK_USED, redirect_uri=link.redirect_uri)
     if row["expires_at"] <= current_time(conn) or row["opened"] >= MAX_OPENS:
@@ -171,7 +171,7 @@ async def read_link(conn: AsyncConnection, id: str) -> LinkToken:
     """The link of a session, even if it is used or expired."""
     row = await _find_row(conn, link_token.c.id == id)
     assert row is not None, "a session is deleted with its link"
-    return _link_from_row(conn, row)
+    return _make_link(conn, row)
 
 
 async def consume_link(conn: AsyncConnection, id: str, account_id: str) -> bool:
@@ -197,7 +197,7 @@ async def _find_row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] 
     return None if row is None else dict(row)
 
 
-def _link_from_row(conn: AsyncConnection, row: Mapping[str, Any]) -> LinkToken:
+def _make_link(conn: AsyncConnection, row: Mapping[str, Any]) -> LinkToken:
     payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
     return LinkToken(
         id=row["id"],

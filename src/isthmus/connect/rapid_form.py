@@ -122,7 +122,7 @@ class RapidForms:
                 return None
             fields = await self._read_fields(connection, action.steps[index], index, progress)
         except IsthmusError as failed:
-            raise RapidFormFailed(_message_for_person(failed)) from failed
+            raise RapidFormFailed(_make_person_message(failed)) from failed
         return _OpenForm(connection, action, index, fields, progress)
 
     async def _read_fields(
@@ -193,13 +193,13 @@ class RapidForms:
                 cursor=cursor,
             )
             calls = BatchCalls(self._connections, form.connection, new_id())
-            result = await calls.call(spec.resource, call, _do_not_wait)
+            result = await calls.call(spec.resource, call, _skip_wait)
             records = result.records if isinstance(result, ListResult) else getattr(result, "body", [])
             more = result.next_cursor if isinstance(result, ListResult) else None
             many = records if isinstance(records, list) else [records]
             return FieldChoices(tuple([await _build_option(spec, each) for each in many]), more)
         except IsthmusError as failed:
-            raise RapidFormFailed(_message_for_person(failed)) from failed
+            raise RapidFormFailed(_make_person_message(failed)) from failed
 
     async def _fetch_all_choices(
         self, form: _OpenForm, spec: FormField, sent: Mapping[str, Sequence[str]]
@@ -245,10 +245,10 @@ class RapidForms:
             for number, each in enumerate(rest, form.index + 1):
                 await runner.run_step(each, number, form.progress)
         except IsthmusError as failed:
-            raise RapidFormFailed(_message_for_person(failed)) from failed
+            raise RapidFormFailed(_make_person_message(failed)) from failed
 
 
-async def _do_not_wait() -> None:
+async def _skip_wait() -> None:
     """Counts no request against the server's own rate limit."""
 
 
@@ -276,7 +276,7 @@ def _drop_secrets(context: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in context.items() if name not in protected}
 
 
-def _message_for_person(failed: IsthmusError) -> str:
+def _make_person_message(failed: IsthmusError) -> str:
     match failed:
         case AccountError():
             return "The account must be reconnected before its settings can be changed."

@@ -65,14 +65,14 @@ def build_field(
             is_chosen=str(option.value) in shown,
             is_locked=spec.name in locks and str(option.value) in kept,
         )
-        for option in (*_stored_options(spec, context, options), *_field_options(spec, options))
+        for option in (*_list_missing_options(spec, context, options), *_get_options(spec, options))
     )
     return Field(
         name=spec.name,
         label=spec.label or spec.name,
         type=spec.type,
         is_required=spec.required,
-        value=None if spec.type == "password" or choices else _current_value(spec, context, sent, shown),
+        value=None if spec.type == "password" or choices else _get_current_value(spec, context, sent, shown),
         placeholder=spec.placeholder,
         help_text=spec.help_text,
         format=spec.format,
@@ -171,11 +171,13 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _field_options(spec: FormField, options: FieldChoices) -> tuple[FieldOption, ...]:
+def _get_options(spec: FormField, options: FieldChoices) -> tuple[FieldOption, ...]:
     return options.choices if spec.type == "resource_select" else spec.options or ()
 
 
-def _stored_options(spec: FormField, context: Mapping[str, Any], options: FieldChoices) -> list[FieldOption]:
+def _list_missing_options(
+    spec: FormField, context: Mapping[str, Any], options: FieldChoices
+) -> list[FieldOption]:
     """The stored choices that are not among the fetched ones, because they are on a later page or gone."""
     if spec.type != "resource_select":
         return []
@@ -198,11 +200,11 @@ def _index_options(
 ) -> dict[str, FieldOption]:
     return {
         str(option.value): option
-        for option in (*_stored_options(spec, context, options), *_field_options(spec, options))
+        for option in (*_list_missing_options(spec, context, options), *_get_options(spec, options))
     }
 
 
-def _current_value(
+def _get_current_value(
     spec: FormField, context: Mapping[str, Any], sent: Sequence[str] | None, shown: Sequence[str]
 ) -> Any:
     if spec.type != "checkbox":

@@ -133,7 +133,7 @@ async def read_session(conn: AsyncConnection, id: str, cookie: str) -> Session:
     now = current_time(conn)
     if row is None or row["idle_at"] <= now or row["expires_at"] <= now:
         raise SessionEnded("This page was open too long. Start again from where you came from.")
-    return _session_from_row(conn, row)
+    return _make_session(conn, row)
 
 
 async def find_session(conn: AsyncConnection, id: str, *, lock: bool = False) -> Session | None:
@@ -142,7 +142,7 @@ async def find_session(conn: AsyncConnection, id: str, *, lock: bool = False) ->
     row = await _find_row(conn, connect_session.c.id == id, lock=lock)
     if row is None or row["expires_at"] <= current_time(conn):
         return None
-    return _session_from_row(conn, row)
+    return _make_session(conn, row)
 
 
 async def update_session(conn: AsyncConnection, session: Session, **changes: Any) -> Session:
@@ -191,7 +191,7 @@ def _to_payload(session: Session) -> dict[str, Any]:
     return payload
 
 
-def _session_from_row(conn: AsyncConnection, row: Mapping[str, Any]) -> Session:
+def _make_session(conn: AsyncConnection, row: Mapping[str, Any]) -> Session:
     payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
     options = payload.pop("options")
     chosen = options.pop("integrations")

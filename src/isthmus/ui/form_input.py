@@ -35,7 +35,7 @@ class FormInput:
     def __init__(self, values: Mapping[str, list[str]]) -> None:
         self._values = values
 
-    def text(self, name: str) -> str:
+    def get_text(self, name: str) -> str:
         """The last value of a name; "" for none."""
         return (self._values.get(name) or [""])[-1]
 
@@ -45,7 +45,7 @@ class FormInput:
 
     @property
     def texts(self) -> dict[str, str]:
-        return {name: self.text(name) for name in self.fields}
+        return {name: self.get_text(name) for name in self.fields}
 
 
 async def read_form_input(request: Request) -> FormInput:

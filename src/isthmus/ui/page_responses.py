@@ -107,7 +107,7 @@ class PageResponder:
         """Of a form of ours. Raises Forged for any other."""
         session = await self.read_session(request)
         sent = await read_form_input(request)
-        require_own_page(self.site, request, session, sent.text(CSRF))
+        require_own_page(self.site, request, session, sent.get_text(CSRF))
         return session, sent
 
     def count_open(self, request: Request, token: str) -> None:
@@ -120,7 +120,7 @@ class PageResponder:
         return response
 
     def redirect_to_session(self, session: Session) -> Response:
-        return self._add_headers(RedirectResponse(self.site.session_path(session), 303))
+        return self._add_headers(RedirectResponse(self.site.make_session_path(session), 303))
 
     def respond_json(self, value: Any, status: int = 200) -> Response:
         return self._add_headers(JSONResponse(value, status))
@@ -140,16 +140,16 @@ class PageResponder:
     async def render_page(
         self, session: Session, render: Callable[..., str], *, status: int = 200
     ) -> Response:
-        settings, nonce = await self.read_settings(session), _new_nonce()
+        settings, nonce = await self.read_settings(session), _make_nonce()
         html = render(nonce=nonce, session=session, settings=settings)
         return self._add_headers(HTMLResponse(html, status), nonce=nonce, settings=settings)
 
     def forbid_framing(self, response: Response, nonce: str | None = None) -> Response:
         """Adds the headers of a page that no other site may embed: redirects to and from providers."""
-        return self.site.add_page_headers(response, nonce or _new_nonce(), framable=False)
+        return self.site.add_page_headers(response, nonce or _make_nonce(), framable=False)
 
     def render_returned(self) -> Response:
-        nonce = _new_nonce()
+        nonce = _make_nonce()
         return self.forbid_framing(HTMLResponse(self.renderer.render_returned(nonce=nonce)), nonce)
 
     async def read_settings(self, session: Session) -> ConnectSettings:
@@ -160,7 +160,7 @@ class PageResponder:
         """The page of an error. On the way to or from a provider it says nothing about the session."""
         is_provider_redirect = request.url.path.rstrip("/").endswith(_PROVIDER_PATHS)
         session = None if is_provider_redirect else await self.find_session(request)
-        screen, nonce = await self._parts.outcomes.build_problem(session, error), _new_nonce()
+        screen, nonce = await self._parts.outcomes.build_problem(session, error), _make_nonce()
         settings = ConnectSettings() if session is None else await self.read_settings(session)
         outcome = None if is_provider_redirect else SessionOutcome.from_screen(screen)
         html = self.renderer.render_screen(
@@ -175,8 +175,8 @@ class PageResponder:
         self, response: Response, *, nonce: str | None = None, settings: ConnectSettings | None = None
     ) -> Response:
         origins = settings.origins if settings is not None else ()
-        return self.site.add_page_headers(response, nonce or _new_nonce(), framable=True, origins=origins)
+        return self.site.add_page_headers(response, nonce or _make_nonce(), framable=True, origins=origins)
 
 
-def _new_nonce() -> str:
+def _make_nonce() -> str:
     return secrets.token_urlsafe(16)

@@ -24,13 +24,13 @@ _FORGED: Final = "This form did not come from this page. Load the page again."
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def _cookie_name(session_id: str) -> str:
+def _make_cookie_name(session_id: str) -> str:
     """Each session has its own cookie, so that several windows can be open side by side."""
     return f"connect_{session_id[:8]}"
 
 
 def read_session_cookie(request: Request, session_id: str) -> str:
-    return request.cookies.get(_cookie_name(session_id), "")
+    return request.cookies.get(_make_cookie_name(session_id), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class Site:
             is_loopback=parts.hostname in _LOOPBACK,
         )
 
-    def path_to(self, path: str) -> str:
+    def make_path(self, path: str) -> str:
         return f"{self.path}/connect-account{path}"
 
-    def session_path(self, session: Session) -> str:
-        return f"{self.path_to('')}?session={session.id}"
+    def make_session_path(self, session: Session) -> str:
+        return f"{self.make_path('')}?session={session.id}"
 
     def set_session_cookie(self, response: Response, session: Session, cookie: str) -> None:
         """Sets the session's cookie. In a frame of another site the cookie must be SameSite=None and
@@ -65,10 +65,10 @@ class Site:
         is_third_party = is_framed and (self.is_https or self.is_loopback)
         self._set_cookie(
             response,
-            _cookie_name(session.id),
+            _make_cookie_name(session.id),
             cookie,
             int(MAX_AGE.total_seconds()),
-            self.path_to(""),
+            self.make_path(""),
             is_third_party,
         )
         if is_third_party:
@@ -81,7 +81,7 @@ class Site:
         provider calls back with a form that its own site posts (response_mode=form_post)."""
         others = [each for each in request.cookies.get(BINDING_COOKIE, "").split(".") if each]
         value = ".".join([binding, *others[: _MAX_BINDINGS - 1]])
-        self._set_cookie(response, BINDING_COOKIE, value, _BINDING_SECONDS, self.path_to(""), by_post)
+        self._set_cookie(response, BINDING_COOKIE, value, _BINDING_SECONDS, self.make_path(""), by_post)
 
     def add_page_headers(
         self, response: Response, nonce: str, *, framable: bool, origins: Iterable[str] = ()

@@ -22,7 +22,7 @@ from isthmus.ui.page_parameters import parse_page_options
 from isthmus.ui.page_responses import PageParts, PageResponder
 from isthmus.ui.page_security import BINDING_COOKIE
 from isthmus.ui.rapid_form_pages import RapidFormPages
-from isthmus.ui.static_files import file_response
+from isthmus.ui.static_files import make_file_response
 from isthmus.ui.theme_css import build_style_sheet
 
 __all__ = ["PageParts", "build_pages"]
@@ -54,7 +54,7 @@ def build_pages(parts: PageParts) -> Starlette:
                 Route(f"/connect-account{path}", responder.guard_endpoint(endpoint, verb), methods=[verb])
                 for path, endpoint, verb in routes
             ),
-            *responder.files.routes(),
+            *responder.files.build_routes(),
         ]
     )
 
@@ -82,7 +82,7 @@ class _Pages:
     async def go_back_or_retry(self, request: Request) -> Response:
         """Handles the buttons Back and Try again."""
         session, sent = await self._responder.read_post(request)
-        match sent.text(STEP):
+        match sent.get_text(STEP):
             case "back":
                 session = await self._flow.undo_choice(session)
             case "retry":
@@ -133,7 +133,7 @@ class _Pages:
         session = await self._flow.complete_authorization(query, request.cookies.get(BINDING_COOKIE))
         if session.options.is_framed:
             return self._responder.render_returned()
-        return self._responder.forbid_framing(RedirectResponse(self._site.session_path(session), 303))
+        return self._responder.forbid_framing(RedirectResponse(self._site.make_session_path(session), 303))
 
     async def report_place(self, request: Request) -> Response:
         """Responds with the name of the current screen to a page that waits, which is loaded again when the
@@ -152,13 +152,13 @@ class _Pages:
         session = await self._responder.find_session(request)
         settings = ConnectSettings() if session is None else await self._responder.read_settings(session)
         sheet = build_style_sheet(settings.theme).encode()
-        return file_response(self._site, sheet, "text/css; charset=utf-8", cache_control="no-store")
+        return make_file_response(self._site, sheet, "text/css; charset=utf-8", cache_control="no-store")
 
     async def _send_to_provider(self, request: Request, done: SubmitResult, ticket: str) -> Response:
         """A page that leads to the provider, not a redirect: the page's `form-action` applies to redirects of
         a form, and the provider's address may depend on what was typed."""
         session = done.session
-        address = f"{self._site.path_to('/start')}?ticket={quote(ticket)}&session={session.id}"
+        address = f"{self._site.make_path('/start')}?ticket={quote(ticket)}&session={session.id}"
         if wants_json(request):
             return self._responder.respond_json({"address": address})
         screen = await self._flow.build_screen(session)

@@ -35,7 +35,7 @@ class RapidFormPages:
         screen = await self._parts.flow.build_screen(session)
         if not isinstance(screen, RapidForm):
             return self._responder.redirect_to_session(session)
-        if form_input.text(FIELD) and wants_json(request):
+        if form_input.get_text(FIELD) and wants_json(request):
             return await self._respond_with_choices(session, screen, form_input)
         try:
             invalid = await self._parts.rapid_forms.submit(
@@ -66,9 +66,9 @@ class RapidFormPages:
             found = await self._parts.rapid_forms.fetch_choices(
                 session,
                 screen.account_id,
-                form_input.text(FIELD),
+                form_input.get_text(FIELD),
                 form_input.fields,
-                form_input.text(CURSOR) or None,
+                form_input.get_text(CURSOR) or None,
             )
         except RapidFormFailed as failed:
             return self._responder.respond_json({"error": failed.message}, 422)

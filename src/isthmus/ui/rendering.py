@@ -11,7 +11,7 @@ from isthmus.connect.session_outcomes import SessionOutcome, name_place
 from isthmus.connect.sessions import Session
 from isthmus.tenancy.connect_settings import ConnectSettings
 from isthmus.ui.page_security import Site
-from isthmus.ui.static_files import StaticFiles, assets_digest
+from isthmus.ui.static_files import StaticFiles, compute_assets_digest
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -43,7 +43,9 @@ class PageRenderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        templates.globals.update(at=self._site.path_to, logo_of=self._logo_address, mark=assets_digest())
+        templates.globals.update(
+            at=self._site.make_path, logo_of=self._find_logo_address, mark=compute_assets_digest()
+        )
         return templates
 
     def render_screen(
@@ -88,20 +90,20 @@ class PageRenderer:
             "theme": settings.theme,
             "origins": settings.origins or ("*",),
             "place": name if screen is None else name_place(screen),
-            "home": None if session is None else self._site.session_path(session),
+            "home": None if session is None else self._site.make_session_path(session),
             "query": "" if session is None else f"?session={session.id}",
             "framed": session is not None and _is_framed(session),
             "outcome": None,
         }
         return self._templates.get_template(f"{name}.html").render({**common, **values})
 
-    def _logo_address(self, integration: IntegrationSummary) -> str | None:
+    def _find_logo_address(self, integration: IntegrationSummary) -> str | None:
         if integration.logo is not None and integration.logo.startswith(_LOGO_PREFIXES):
             return integration.logo
         return (
             None
             if self._files.find_logo(integration.slug) is None
-            else self._site.path_to(f"/logos/{integration.slug}.svg")
+            else self._site.make_path(f"/logos/{integration.slug}.svg")
         )
 
 

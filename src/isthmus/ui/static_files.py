@@ -14,7 +14,7 @@ from starlette.routing import Route
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.ui.page_security import Site
 
-__all__ = ["StaticFiles", "assets_digest", "file_response"]
+__all__ = ["StaticFiles", "compute_assets_digest", "make_file_response"]
 
 _CONTENT_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -28,7 +28,7 @@ _CACHE_ONE_DAY: Final = "public, max-age=86400"
 _CACHE_FIVE_MINUTES: Final = "public, max-age=300"
 
 
-def _sdk_folder() -> Path:
+def _find_sdk_folder() -> Path:
     """The folder of the SDK: in the installed package, otherwise in the checkout."""
     package = _FOLDER.parent / "sdk"
     return package if package.is_dir() else _FOLDER.parents[2] / "sdk"
@@ -39,12 +39,12 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def assets_digest() -> str:
+def compute_assets_digest() -> str:
     """A digest of the pages' own files, which is part of their addresses, so that browsers can cache them."""
     return sha256(b"".join(_read(_FOLDER / "assets" / name) for name in sorted(_ASSETS))).hexdigest()[:12]
 
 
-def file_response(
+def make_file_response(
     site: Site, content: bytes, media_type: str, *, cache_control: str = _CACHE_ONE_DAY
 ) -> Response:
     """The response with a file's content and the security headers of files."""
@@ -60,7 +60,7 @@ class StaticFiles:
         self._site = site
         self._catalog = catalog
 
-    def routes(self) -> list[Route]:
+    def build_routes(self) -> list[Route]:
         return [
             Route("/connect-account/assets/{name}", self._serve_asset),
             Route("/connect-account/logos/{slug}.svg", self._serve_logo),
@@ -77,15 +77,15 @@ class StaticFiles:
     async def _serve_asset(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in _ASSETS:
-            return _file_not_found()
+            return _make_not_found()
         return self._respond_with_file(_FOLDER / "assets" / name)
 
     async def _serve_sdk(self, request: Request) -> Response:
         """Serves the SDK; pages of any origin may load it, also as a module."""
         name = request.path_params["name"]
         if name not in _SCRIPTS:
-            return _file_not_found()
-        response = self._respond_with_file(_sdk_folder() / name, cache_control=_CACHE_FIVE_MINUTES)
+            return _make_not_found()
+        response = self._respond_with_file(_find_sdk_folder() / name, cache_control=_CACHE_FIVE_MINUTES)
         response.headers["access-control-allow-origin"] = "*"
         response.headers["cross-origin-resource-policy"] = "cross-origin"
         return response
@@ -93,18 +93,18 @@ class StaticFiles:
     async def _serve_logo(self, request: Request) -> Response:
         file = self.find_logo(request.path_params["slug"])
         if file is None:
-            return _file_not_found()
-        response = file_response(self._site, _read(file), "image/svg+xml")
+            return _make_not_found()
+        response = make_file_response(self._site, _read(file), "image/svg+xml")
         response.headers["content-security-policy"] = (
             "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
         )
         return response
 
     def _respond_with_file(self, path: Path, *, cache_control: str = _CACHE_ONE_DAY) -> Response:
-        return file_response(
+        return make_file_response(
             self._site, _read(path), _CONTENT_TYPES[path.suffix], cache_control=cache_control
         )
 
 
-def _file_not_found() -> Response:
+def _make_not_found() -> Response:
     return Response("There is no such file.", status_code=404, media_type="text/plain")

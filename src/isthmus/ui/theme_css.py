@@ -13,8 +13,8 @@ def build_style_sheet(theme: Theme) -> str:
     """The CSS of a theme; empty for the default one. Text on an accent is black or white, whichever has more
     contrast, so that any accent passes WCAG 2.2 AA (1.4.3)."""
     light = [f"--radius: {theme.radius}px;"] if theme.radius is not None else []
-    light += _accent_rules(theme.accent)
-    dark = _accent_rules(theme.accent_dark or theme.accent)
+    light += _build_accent_rules(theme.accent)
+    dark = _build_accent_rules(theme.accent_dark or theme.accent)
     sheets = []
     if light:
         sheets.append(f":root {{ {' '.join(light)} }}\n")
@@ -23,13 +23,13 @@ def build_style_sheet(theme: Theme) -> str:
     return "".join(sheets)
 
 
-def _accent_rules(colour: str | None) -> list[str]:
+def _build_accent_rules(colour: str | None) -> list[str]:
     if colour is None:
         return []
-    return [f"--accent: {colour};", f"--on-accent: {_readable_text_colour(colour)};"]
+    return [f"--accent: {colour};", f"--on-accent: {_choose_text_colour(colour)};"]
 
 
-def _readable_text_colour(colour: str) -> str:
+def _choose_text_colour(colour: str) -> str:
     """Black or white, whichever has more contrast to the colour (WCAG 2.2, contrast ratio)."""
     red, green, blue = (_linearize(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
     luminance = _RED * red + _GREEN * green + _BLUE * blue

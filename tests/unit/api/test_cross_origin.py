@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.api.cross_origin import is_open_to_pages, preflight_response, with_cors_headers
+from isthmus.api.cross_origin import is_open_to_pages, make_preflight_response, with_cors_headers
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def preflight(**headers: str) -> dict[str, str]:
     sent = {"access-control-request-method": "POST"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
-    answer = preflight_response("OPTIONS", sent)
+    answer = make_preflight_response("OPTIONS", sent)
     assert answer is not None
     assert answer.status == 200
     return dict(answer.headers)
@@ -60,8 +60,8 @@ def test_a_browser_may_send_the_headers_it_asks_for_if_they_are_names(requested:
 
 
 def test_a_call_is_no_question_before_one_also_by_options() -> None:
-    assert preflight_response("OPTIONS", {"origin": "https://a.test"}) is None
-    assert preflight_response("POST", {"access-control-request-method": "POST"}) is None
+    assert make_preflight_response("OPTIONS", {"origin": "https://a.test"}) is None
+    assert make_preflight_response("POST", {"access-control-request-method": "POST"}) is None
 
 
 async def test_every_answer_may_be_read_by_the_page() -> None:

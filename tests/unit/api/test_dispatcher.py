@@ -96,7 +96,7 @@ class Handled:
     def __init__(self) -> None:
         self.requests: list[IncomingRequest] = []
         self.pages: list[Any] = []
-        self.sent: list[Any] = []
+        self.get_sent_fields: list[Any] = []
         names = ("unified", "proxy", "custom")
         self.dispatcher = Dispatcher(
             dict.fromkeys(names, self.handle),
@@ -117,13 +117,13 @@ class Handled:
         await send({"type": "http.response.body", "body": b"page"})
 
     async def call(self, verb: str, path: str, query: bytes = b"", **headers: str) -> int:
-        self.sent = []
+        self.get_sent_fields = []
 
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: Any) -> None:
-            self.sent.append(message)
+            self.get_sent_fields.append(message)
 
         pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         scope = {
@@ -135,16 +135,16 @@ class Handled:
             "headers": pairs,
         }
         await self.dispatcher(scope, receive, send)
-        status: int = self.sent[0]["status"]
+        status: int = self.get_sent_fields[0]["status"]
         return status
 
     @property
     def headers(self) -> dict[bytes, bytes]:
-        return dict(self.sent[0]["headers"])
+        return dict(self.get_sent_fields[0]["headers"])
 
     @property
     def body(self) -> bytes:
-        return b"".join(message.get("body", b"") for message in self.sent)
+        return b"".join(message.get("body", b"") for message in self.get_sent_fields)
 
 
 @pytest.mark.parametrize(

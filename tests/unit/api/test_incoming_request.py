@@ -10,7 +10,7 @@ import pytest
 
 from isthmus.api import incoming_request
 from isthmus.api.idempotency import read_idempotency_key
-from isthmus.api.incoming_request import IncomingRequest, headers_for_json, parse_json_body
+from isthmus.api.incoming_request import IncomingRequest, add_json_content_type, parse_json_body
 from isthmus.engine.calls import NO_BODY
 from isthmus.errors import BadRequest, PayloadTooLarge
 
@@ -63,7 +63,7 @@ async def test_a_body_that_ends_before_it_is_whole_is_refused() -> None:
 async def test_a_body_is_read_once_and_given_again() -> None:
     once = request([b"1234"])
     assert await once.read_body() == await once.read_body() == b"1234"
-    assert once.body_to_forward() == b"1234"
+    assert once.get_body_to_forward() == b"1234"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_a_body_is_read_once_and_given_again() -> None:
     ],
 )
 async def test_a_body_is_forwarded_where_one_was_announced(headers: dict[str, str], is_stream: bool) -> None:
-    body = request([b"1234"], headers=headers).body_to_forward()
+    body = request([b"1234"], headers=headers).get_body_to_forward()
     assert (body is not None) == is_stream
     if body is not None:
         assert not isinstance(body, bytes)
@@ -85,7 +85,7 @@ async def test_a_body_is_forwarded_where_one_was_announced(headers: dict[str, st
 
 
 async def test_a_forwarded_body_is_held_to_the_limit_too() -> None:
-    body = request([b"12345678", b"9"], headers={"transfer-encoding": "chunked"}).body_to_forward()
+    body = request([b"12345678", b"9"], headers={"transfer-encoding": "chunked"}).get_body_to_forward()
     assert body is not None
     assert not isinstance(body, bytes)
     with pytest.raises(PayloadTooLarge):
@@ -132,7 +132,7 @@ def test_another_type_is_refused_with_what_to_send(can_pass_through: bool, messa
 )
 def test_a_platform_request_is_json_where_it_does_not_say_otherwise(sent: bytes | None, kept: bytes) -> None:
     headers = [(b"accept", b"*/*")] + ([] if sent is None else [(b"content-type", sent)])
-    assert headers_for_json(headers) == [(b"accept", b"*/*"), (b"content-type", kept)]
+    assert add_json_content_type(headers) == [(b"accept", b"*/*"), (b"content-type", kept)]
 
 
 def test_a_custom_query_goes_on_without_the_parameters_of_this_server() -> None:

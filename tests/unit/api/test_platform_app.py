@@ -30,7 +30,7 @@ async def list_things() -> dict[str, Any]:
 
 @router.post("")
 async def create_thing(body: ThingIn) -> dict[str, Any]:
-    return body.sent()
+    return body.get_sent_fields()
 
 
 @router.patch("/{id}")

@@ -30,7 +30,7 @@ async def test_a_form_is_texts_by_name_and_the_pages_own_names_are_no_fields() -
     found = await read_form_input(request(b"a=1&a=2&b=&_csrf=c&_step=s&_field=f&_cursor=u&_other=o", FORM))
     assert found.fields == {"a": ["1", "2"], "b": [""], "_other": ["o"]}
     assert found.texts == {"a": "2", "b": "", "_other": "o"}
-    assert [found.text(name) for name in ("_csrf", "_step", "_field", "_cursor", "none")] == [
+    assert [found.get_text(name) for name in ("_csrf", "_step", "_field", "_cursor", "none")] == [
         "c", "s", "f", "u", "",
     ]  # fmt: skip
 
@@ -39,7 +39,7 @@ async def test_json_is_read_as_a_form_would_be() -> None:
     body = b'{"a": [1, [true, null]], "b": null, "c": false, "_csrf": "x"}'
     found = await read_form_input(request(body, "application/json; charset=utf-8"))
     assert found.fields == {"a": ["1", "true"], "b": [], "c": ["false"]}
-    assert found.text("_csrf") == "x"
+    assert found.get_text("_csrf") == "x"
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b"\xff"])

@@ -41,11 +41,11 @@ def add_error_responses(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> No
     for path, operations in paths.items():
         for verb, operation in operations.items():
             responses = operation["responses"]
-            for status in _possible_statuses(path, verb, operation):
+            for status in _list_possible_statuses(path, verb, operation):
                 responses.setdefault(status, {"description": _DESCRIPTIONS[status], "content": _CONTENT})
 
 
-def _possible_statuses(path: str, verb: str, operation: Mapping[str, Any]) -> list[str]:
+def _list_possible_statuses(path: str, verb: str, operation: Mapping[str, Any]) -> list[str]:
     calls_provider = "5XX" in operation["responses"]
     writes = verb not in ("get", "head", "options")
     found = {"400"}

@@ -25,7 +25,7 @@ from isthmus.integrations.effective.environment_models import (
 )
 from isthmus.integrations.effective.revision_cache import RevisionCache
 
-__all__ = ["new_document_cache", "router"]
+__all__ = ["make_document_cache", "router"]
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,13 +38,13 @@ _ASSETS = {
 }
 
 
-def new_document_cache() -> RevisionCache[Any, bytes]:
+def make_document_cache() -> RevisionCache[Any, bytes]:
     """The cache `request.state.documents`: JSON documents by environment and revision of its models."""
     return RevisionCache(_MAX_DOCUMENTS)
 
 
 @router.get("/openapi.json")
-async def openapi_document(request: Request, parts: Parts, principal: OptionalPrincipal) -> Response:
+async def serve_openapi_document(request: Request, parts: Parts, principal: OptionalPrincipal) -> Response:
     """With a token, unified models are written out as its environment has them; without one, as shipped."""
     async with parts.database.read() as conn:
         key = await read_models_revision(conn, principal)
@@ -63,13 +63,13 @@ def _build_document(app: FastAPI, models: Sequence[EnvironmentModel]) -> bytes:
 
 
 @router.get("/")
-async def front_page() -> RedirectResponse:
+async def redirect_to_docs() -> RedirectResponse:
     """Whoever opens the server in a browser sees what it can do."""
     return RedirectResponse("docs")
 
 
 @router.get("/docs")
-async def documentation() -> HTMLResponse:
+async def serve_docs_page() -> HTMLResponse:
     """No page of another site may show it in a frame, where a person could be led to send calls."""
     page = get_swagger_ui_html(
         openapi_url="openapi.json",
@@ -85,7 +85,7 @@ async def documentation() -> HTMLResponse:
 
 
 @router.get("/docs/{name}")
-async def asset(name: str) -> Response:
+async def serve_docs_asset(name: str) -> Response:
     content_type = _ASSETS.get(name)
     if content_type is None:
         raise NotFound(f"the documentation page has no file {name}")

@@ -30,8 +30,8 @@ def add_unified_models(document: Mapping[str, Any], models: Iterable[Environment
     for model in models:
         for resource, definition in sorted(model.resources.items()):
             written = _Resource(document["paths"], model.name, resource, definition)
-            schemas |= written.schemas()
-            paths |= written.paths()
+            schemas |= written.build_schemas()
+            paths |= written.build_paths()
     components = {**document["components"], "schemas": schemas}
     return {**document, "paths": paths, "components": components}
 
@@ -48,7 +48,7 @@ class _Resource:
         self._definition = definition
         self._name = f"{model}.{resource}"
 
-    def schemas(self) -> Json:
+    def build_schemas(self) -> Json:
         """The schemas of the record, and of what a caller sends where the model has no schema for it."""
         record = _relocate_references(self._definition.get("schema") or {}, self._name)
         record.pop("$schema", None)
@@ -62,19 +62,19 @@ class _Resource:
             f"{self._name}.sent": sent,
         }
 
-    def paths(self) -> Json:
+    def build_paths(self) -> Json:
         address = f"/unified/{self._model}/{self._resource}"
         paths: dict[str, Json] = {}
-        for method in self._methods():
-            for path, verb, operation in self._operations(address, method):
+        for method in self._list_methods():
+            for path, verb, operation in self._build_operations(address, method):
                 paths.setdefault(path, {})[verb] = operation
         return paths
 
-    def _methods(self) -> list[str]:
+    def _list_methods(self) -> list[str]:
         named = self._definition.get("methods")
         return list(named) if named else list(COLLECTION_METHODS.values())
 
-    def _operations(self, address: str, method: str) -> Iterator[tuple[str, str, Json]]:
+    def _build_operations(self, address: str, method: str) -> Iterator[tuple[str, str, Json]]:
         found = False
         for path, place, table in (
             (address, _COLLECTION_PATH, COLLECTION_METHODS),
@@ -83,14 +83,18 @@ class _Resource:
             for verb, name in table.items():
                 if name == method:
                     found = True
-                    yield path, verb.lower(), self._operation(self._generic[place][verb.lower()], method)
+                    yield (
+                        path,
+                        verb.lower(),
+                        self._build_operation(self._generic[place][verb.lower()], method),
+                    )
         if not found:
-            operation = self._operation(
+            operation = self._build_operation(
                 self._generic[_ITEM_PATH]["post"], method, dropped=_NAME_PARAMETERS | {"id"}
             )
             yield f"{address}/{method}", "post", operation
 
-    def _operation(
+    def _build_operation(
         self, generic: Mapping[str, Any], method: str, dropped: frozenset[str] = _NAME_PARAMETERS
     ) -> Json:
         operation = copy.deepcopy(dict(generic))
@@ -103,15 +107,17 @@ class _Resource:
             operation["description"] = about
         kept = [each for each in operation["parameters"] if each["name"] not in dropped]
         taken = {each["name"] for each in kept}
-        operation["parameters"] = kept + [each for each in self._filters(method) if each["name"] not in taken]
+        operation["parameters"] = kept + [
+            each for each in self._build_filter_parameters(method) if each["name"] not in taken
+        ]
         if "requestBody" in operation:
-            operation["requestBody"]["content"][_JSON]["schema"] = self._body(method)
+            operation["requestBody"]["content"][_JSON]["schema"] = self._build_body_schema(method)
         answer = operation["responses"]["200"]["content"][_JSON]
-        answer["schema"] = self._answer(method, answer["schema"])
+        answer["schema"] = self._build_response_schema(method, answer["schema"])
         return operation
 
-    def _filters(self, method: str) -> Iterator[Json]:
-        schema = self._schema_of("query_schema", method) or {}
+    def _build_filter_parameters(self, method: str) -> Iterator[Json]:
+        schema = self._find_schema("query_schema", method) or {}
         required = schema.get("required") or ()
         for name, part in (schema.get("properties") or {}).items():
             parameter: Json = {"name": name, "in": "query", "required": name in required, "schema": part}
@@ -123,25 +129,25 @@ class _Resource:
                     parameter |= {"style": "deepObject", "explode": True}
             yield parameter
 
-    def _body(self, method: str) -> Json:
-        own = self._schema_of("request_body_schema", method)
+    def _build_body_schema(self, method: str) -> Json:
+        own = self._find_schema("request_body_schema", method)
         if own is not None:
             return own
-        return self._ref(".sent") if method in ("create", "update") else {}
+        return self._make_ref(".sent") if method in ("create", "update") else {}
 
-    def _answer(self, method: str, generic: Json) -> Json:
+    def _build_response_schema(self, method: str, generic: Json) -> Json:
         """The schema of a response; the generic one for methods whose response the model does not
         describe."""
         if method == "list":
-            generic["properties"]["result"]["items"] = self._ref()
+            generic["properties"]["result"]["items"] = self._make_ref()
             return generic
-        return self._ref() if method in ("get", "create", "update") else generic
+        return self._make_ref() if method in ("get", "create", "update") else generic
 
-    def _schema_of(self, kind: str, method: str) -> Json | None:
+    def _find_schema(self, kind: str, method: str) -> Json | None:
         schemas = self._definition.get(kind)
         return as_json_schema(schemas.get(method)) if isinstance(schemas, Mapping) else None
 
-    def _ref(self, suffix: str = "") -> Json:
+    def _make_ref(self, suffix: str = "") -> Json:
         return {"$ref": f"#/components/schemas/{self._name}{suffix}"}
 
 

@@ -41,7 +41,7 @@ class Body(BaseModel):
                 raise ValueError("must hold no number that JSON cannot say (NaN, Infinity)")
         return value
 
-    def sent(self) -> dict[str, Any]:
+    def get_sent_fields(self) -> dict[str, Any]:
         """Only the keys that the client sent, so that a missing key differs from an explicit null."""
         return self.model_dump(exclude_unset=True)
 

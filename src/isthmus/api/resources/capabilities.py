@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from isthmus.accounts.described_account import describe_account
-from isthmus.api.dependencies import ApiPrincipal, Parts, default_if_empty, parse_comma_list
+from isthmus.api.dependencies import ApiPrincipal, Parts, parse_comma_list, replace_empty
 from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut
 from isthmus.integrations.meta.capabilities import CapabilityFilter, build_capabilities, build_unified_apis
@@ -121,12 +121,12 @@ class AccountCapabilitiesOut(CapabilitiesOut):
 def _parse_capability_filter(
     request: Request,
     type: Annotated[
-        Literal["proxy", "unified", "all"], default_if_empty("all"), Query(description="Which list to fill.")
+        Literal["proxy", "unified", "all"], replace_empty("all"), Query(description="Which list to fill.")
     ] = "all",
     methods: Annotated[str | None, Query(description="Comma list of names of proxy methods.")] = None,
     resource: Annotated[str | None, Query(description="Only this resource, in both lists.")] = None,
     has_description: Annotated[
-        bool, default_if_empty(True), Query(description="`false`: also proxy methods without a description.")
+        bool, replace_empty(True), Query(description="`false`: also proxy methods without a description.")
     ] = True,
 ) -> CapabilityFilter:
     return CapabilityFilter(type, parse_comma_list(request, "methods"), resource or None, has_description)

@@ -55,7 +55,7 @@ def add_read_routes(
     `descriptions`: by `list` and `get`. `extra_fields`: gives fields that a row has in addition to those of
     the repository."""
     descriptions = descriptions or {}
-    more_fields = extra_fields or _no_fields
+    more_fields = extra_fields or _add_no_fields
 
     async def list_rows(parts: Parts, principal: ApiPrincipal, listed: ParsedListRequest) -> Any:
         listed.check_select(out)
@@ -68,7 +68,7 @@ def add_read_routes(
             check_select(select, out.model_fields)
         async with parts.database.read() as conn:
             found = await repository(conn, principal).get(id)
-        row = parts.row({**found, **more_fields(parts, found)})
+        row = parts.format_row({**found, **more_fields(parts, found)})
         return JSONResponse(select_fields(row, select)) if select else row
 
     page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
@@ -99,20 +99,20 @@ def add_write_routes(
     as of `add_read_routes`. `to_stored`: turns a body into the values to store, so that a client can send
     back a row with its extra fields."""
     descriptions = descriptions or {}
-    more_fields = extra_fields or _no_fields
-    to_values = to_stored or _keep_values
+    more_fields = extra_fields or _add_no_fields
+    to_values = to_stored or _return_unchanged
 
     async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
         async with parts.database.write() as conn:
-            row = await repository(conn, principal).create(to_values(parts, body.sent()))
-        return parts.row({**row, **more_fields(parts, row)})
+            row = await repository(conn, principal).create(to_values(parts, body.get_sent_fields()))
+        return parts.format_row({**row, **more_fields(parts, row)})
 
     async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
         if may_need_version and parts.strict_version:
             _require_version(body)
         async with parts.database.write() as conn:
-            row = await repository(conn, principal).update(id, to_values(parts, body.sent()))
-        return parts.row({**row, **more_fields(parts, row)})
+            row = await repository(conn, principal).update(id, to_values(parts, body.get_sent_fields()))
+        return parts.format_row({**row, **more_fields(parts, row)})
 
     async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
         async with parts.database.write() as conn:
@@ -135,16 +135,16 @@ def add_write_routes(
         )
 
 
-def _no_fields(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:
+def _add_no_fields(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def _keep_values(_: PartsOfApp, values: Mapping[str, Any]) -> Mapping[str, Any]:
+def _return_unchanged(_: PartsOfApp, values: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 
 def _require_version(body: Body) -> None:
-    if body.sent().get("version") is None:
+    if body.get_sent_fields().get("version") is None:
         raise BadRequest(
             "version is missing. Send the version that was read with the row: this server changes no other.",
             failures=[failure("version", "must be the version that was read", "required")],

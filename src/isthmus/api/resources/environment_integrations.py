@@ -58,7 +58,7 @@ class InstallPatch(Body):
     isthmus_callback_url: str | None = _CALLBACK
 
 
-def _callback_url_field(parts: PartsOfApp, row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _make_callback_url_field(parts: PartsOfApp, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The install's own callback URL, otherwise that of the server."""
     return {"isthmus_callback_url": row["isthmus_callback_url"] or parts.callback_url}
 
@@ -71,7 +71,11 @@ def _clear_own_callback_url(parts: PartsOfApp, sent: Mapping[str, Any]) -> Mappi
 
 
 add_read_routes(
-    router, "environment_integration", Installs, EnvironmentIntegrationOut, extra_fields=_callback_url_field
+    router,
+    "environment_integration",
+    Installs,
+    EnvironmentIntegrationOut,
+    extra_fields=_make_callback_url_field,
 )
 add_write_routes(
     router,
@@ -80,7 +84,7 @@ add_write_routes(
     EnvironmentIntegrationOut,
     create=InstallIn,
     update=InstallPatch,
-    extra_fields=_callback_url_field,
+    extra_fields=_make_callback_url_field,
     to_stored=_clear_own_callback_url,
     descriptions={
         "create": "Installing twice answers the existing install.",

@@ -34,7 +34,7 @@ class EventOut(BaseModel):
     is_relayed: bool = Field(description="Whether all its subscribers were notified.")
 
 
-def _repository(conn: AsyncConnection, principal: Principal) -> Events:
+def _make_repository(conn: AsyncConnection, principal: Principal) -> Events:
     return Events(conn, principal.environment_id)
 
 
@@ -46,10 +46,10 @@ async def list_events(parts: Parts, principal: ApiPrincipal, listed: ParsedListR
     Isthmus's own route."""
     listed.check_select(EventOut)
     async with parts.database.read() as conn:
-        return listed.respond(await _repository(conn, principal).list(listed.query))
+        return listed.respond(await _make_repository(conn, principal).list(listed.query))
 
 
 @router.get("/{id}", response_model=EventOut)
 async def get_event(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
     async with parts.database.read() as conn:
-        return parts.row(await _repository(conn, principal).get(id))
+        return parts.format_row(await _make_repository(conn, principal).get(id))

@@ -24,7 +24,7 @@ async def ping(request: Request, parts: Parts) -> StatusOut:
     """Whether the API answers. No token is needed; one that is sent must be valid."""
     authorization = request.headers.get("authorization")
     if authorization is not None:
-        await parts.authentication.any_principal(authorization)
+        await parts.authentication.authenticate_any_token(authorization)
     return StatusOut(status="ok")
 
 

@@ -117,7 +117,7 @@ async def get_own_account(request: Request, parts: Parts, principal: AccountPrin
         principal.environment_id, principal.account_id, request_id=request.scope["isthmus.request_id"]
     )
     async with parts.database.read() as conn:
-        return AccountOut(**parts.row(await OwnAccount(conn, principal, principal.account_id).get()))
+        return AccountOut(**parts.format_row(await OwnAccount(conn, principal, principal.account_id).get()))
 
 
 @router.patch("/me")
@@ -131,14 +131,14 @@ async def update_own_account(
     )
     async with parts.database.write() as conn:
         own = OwnAccount(conn, principal, principal.account_id)
-        return AccountOut(**parts.row(await own.update(body.context)))
+        return AccountOut(**parts.format_row(await own.update(body.context)))
 
 
 @router.post("/bulk-delete")
 async def delete_accounts(parts: Parts, principal: ApiPrincipal, body: BulkDeleteIn) -> SuccessOut:
     """Unknown ids are skipped, so that a request whose response was lost can be repeated."""
     async with parts.database.write() as conn:
-        await Accounts(conn, principal).delete_many(body.sent())
+        await Accounts(conn, principal).delete_many(body.get_sent_fields())
     return SuccessOut(success=True)
 
 
@@ -168,7 +168,9 @@ async def update_credentials(
     parts: Parts, principal: ApiPrincipal, id: str, body: CredentialsPatch
 ) -> AccountOut:
     async with parts.database.write() as conn:
-        return AccountOut(**parts.row(await Accounts(conn, principal).update_credentials(id, body.sent())))
+        return AccountOut(
+            **parts.format_row(await Accounts(conn, principal).update_credentials(id, body.get_sent_fields()))
+        )
 
 
 add_read_routes(router, "account", Accounts, AccountOut)

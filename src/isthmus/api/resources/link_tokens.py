@@ -57,5 +57,5 @@ class LinkTokenOut(BaseModel):
 async def create_link_token(parts: Parts, principal: ApiPrincipal, body: LinkTokenIn) -> LinkTokenOut:
     """The secret that lets one person connect one account, on the page `/connect-account`."""
     async with parts.database.write() as conn:
-        token = await LinkTokens(conn, principal).create(body.sent())
+        token = await LinkTokens(conn, principal).create(body.get_sent_fields())
     return LinkTokenOut(link_token=token.reveal())

@@ -40,7 +40,7 @@ class SchemaOut(BaseModel):
 
 
 @cache
-def _definition_schema(name: str) -> dict[str, Any]:
+def _load_definition_schema(name: str) -> dict[str, Any]:
     return make_published_schema(name)
 
 
@@ -77,7 +77,7 @@ async def get_schema(name: str) -> SchemaResponse:
     if known not in PUBLISHED:
         raise unknown_name_error(f"no schema {name}", known, PUBLISHED, "GET /schemas lists them.")
     headers = {"cache-control": "public, max-age=3600"}
-    return SchemaResponse(_definition_schema(known), headers=headers)
+    return SchemaResponse(_load_definition_schema(known), headers=headers)
 
 
 @router.get("/unified/{model}/{resource}", response_class=SchemaResponse)

@@ -32,7 +32,7 @@ add_read_routes(router, "sandbox_account", SandboxFlags, SandboxOut)
 async def create_sandbox_account(parts: Parts, principal: ApiPrincipal, body: SandboxIn) -> SandboxOut:
     """Makes an account read-only: its writes are answered 405, its reads go on to the provider."""
     async with parts.database.write() as conn:
-        return SandboxOut(**parts.row(await SandboxFlags(conn, principal).create(body.id)))
+        return SandboxOut(**parts.format_row(await SandboxFlags(conn, principal).create(body.id)))
 
 
 @router.delete("/{id}")

@@ -46,7 +46,9 @@ add_read_routes(router, "static_gate", StaticGates, StaticGateOut)
 async def create_static_gate(parts: Parts, principal: ApiPrincipal, body: StaticGateIn) -> NewStaticGateOut:
     """A gate that accounts can be connected through, by `truto_static_gate_id` of a link token."""
     async with parts.database.write() as conn:
-        return NewStaticGateOut(**parts.row(await StaticGates(conn, principal).create(body.sent())))
+        return NewStaticGateOut(
+            **parts.format_row(await StaticGates(conn, principal).create(body.get_sent_fields()))
+        )
 
 
 @router.patch("/{id}")
@@ -54,7 +56,9 @@ async def update_static_gate(
     parts: Parts, principal: ApiPrincipal, id: str, body: StaticGatePatch
 ) -> StaticGateOut:
     async with parts.database.write() as conn:
-        return StaticGateOut(**parts.row(await StaticGates(conn, principal).update(id, body.sent())))
+        return StaticGateOut(
+            **parts.format_row(await StaticGates(conn, principal).update(id, body.get_sent_fields()))
+        )
 
 
 @router.delete("/{id}")

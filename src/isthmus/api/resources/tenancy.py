@@ -95,13 +95,15 @@ async def update_environment(
 ) -> EnvironmentOut:
     async with parts.database.write() as conn:
         own = Environments(conn, principal.team_id, only=principal.environment_id)
-        return EnvironmentOut(**parts.row(await own.update(id, body.sent())))
+        return EnvironmentOut(**parts.format_row(await own.update(id, body.get_sent_fields())))
 
 
 @teams.patch("/{id}")
 async def update_team(parts: Parts, principal: ApiPrincipal, id: str, body: TeamPatch) -> TeamOut:
     async with parts.database.write() as conn:
-        return TeamOut(**parts.row(await Teams(conn, principal.team_id).update(id, body.sent())))
+        return TeamOut(
+            **parts.format_row(await Teams(conn, principal.team_id).update(id, body.get_sent_fields()))
+        )
 
 
 @teams.post("/{id}/invite", status_code=403, response_model=None)
@@ -141,15 +143,19 @@ async def delete_token(principal: ApiPrincipal, id: str) -> None:
 async def who_am_i(parts: Parts, principal: ApiPrincipal) -> MeOut:
     """The user, team, environment and name of the token."""
     async with parts.database.read() as conn:
-        team = parts.row(await Teams(conn, principal.team_id).get(principal.team_id))
-        environment = parts.row(await Environments(conn, principal.team_id).get(principal.environment_id))
+        team = parts.format_row(await Teams(conn, principal.team_id).get(principal.team_id))
+        environment = parts.format_row(
+            await Environments(conn, principal.team_id).get(principal.environment_id)
+        )
         user = None
         if principal.user_id is not None:
             try:
-                user = UserOut(**parts.row(await Users(conn, principal.team_id).get(principal.user_id)))
+                user = UserOut(
+                    **parts.format_row(await Users(conn, principal.team_id).get(principal.user_id))
+                )
             except NotFound:
                 user = None
-    token = parts.row({"expires_at": principal.expires_at})
+    token = parts.format_row({"expires_at": principal.expires_at})
     return MeOut(
         user=user,
         team=TeamOut(**team),

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from isthmus.accounts.described_account import describe_account
-from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts, default_if_empty
+from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts, replace_empty
 from isthmus.api.integration_guides import render_guide_html, render_guide_markdown
 from isthmus.errors import BadRequest, Forbidden, failure
 from isthmus.integrations.meta.integration_description import describe_integration
@@ -69,7 +69,7 @@ async def unified_guide(
     model: str,
     integration: str,
     format: Annotated[
-        Literal["json", "md", "html"], default_if_empty("json"), Query(description="`html` is safe to show.")
+        Literal["json", "md", "html"], replace_empty("json"), Query(description="`html` is safe to show.")
     ] = "json",
     environment_id: Annotated[str | None, Query(description="That of the token, if any.")] = None,
 ) -> Any:

@@ -68,7 +68,9 @@ def create_token(environment: str, name: str, expires_in_days: int | None) -> No
 def list_tokens(environment: str | None) -> None:
     rows = run_with_database(lambda database: Administration(database).list_tokens(environment))
     now = datetime.now(UTC)
-    shown = [{**row, "environment": row["environment_name"], "state": _token_state(row, now)} for row in rows]
+    shown = [
+        {**row, "environment": row["environment_name"], "state": _get_token_state(row, now)} for row in rows
+    ]
     _print_table(shown, "id", "environment", "name", "prefix", "state", "created_at", "expires_at")
 
 
@@ -132,7 +134,7 @@ def _read_new_key(option: str | None) -> str | None:
     return getpass.getpass("New key: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
 
 
-def _token_state(row: Mapping[str, Any], now: datetime) -> str:
+def _get_token_state(row: Mapping[str, Any], now: datetime) -> str:
     if row["revoked_at"] is not None:
         return "revoked"
     if row["expires_at"] is not None and row["expires_at"] <= now:

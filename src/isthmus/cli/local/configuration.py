@@ -17,11 +17,11 @@ __all__ = ["show_configuration"]
 
 def show_configuration(output: Literal["table", "json"]) -> None:
     """Raises SetupError for an invalid variable."""
-    rows = list(_setting_rows(Settings.from_environment()))
+    rows = list(_list_settings(Settings.from_environment()))
     print_records(rows, output, columns=("variable", "from", "value"))
 
 
-def _setting_rows(settings: Settings) -> Iterator[dict[str, str]]:
+def _list_settings(settings: Settings) -> Iterator[dict[str, str]]:
     for each in fields(settings):
         name = get_variable_name(each)
         is_set = bool(os.environ.get(name, "").strip())

@@ -15,7 +15,7 @@ import aiohttp
 import typer
 from yarl import URL
 
-from isthmus.cli.record_output import Json, replace_control_characters, value_at
+from isthmus.cli.record_output import Json, get_value, replace_control_characters
 from isthmus.cli.remote.profiles.profile_file import Profiles
 from isthmus.config.command_variables import API_TOKEN, API_URL
 from isthmus.errors import IsthmusError, SetupError
@@ -76,13 +76,13 @@ class ApiClient:
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         set_url, set_token = _read_environment(has_url=url is not None)
         url, token = url or set_url, token or set_token
-        profile = Profiles().current() if url is None or token is None else {}
+        profile = Profiles().get_active_profile() if url is None or token is None else {}
         self.url = check_server_url(url or profile.get("apiUrl") or _DEFAULT_URL)
         stored = profile.get("token") if self.url == profile.get("apiUrl", _DEFAULT_URL) else None
         self.token = token or stored or ""
         if not self.token:
             raise SetupError(
-                f"no token for {self.url}: run `isthmus login`, or set {_token_variable()}, or give "
+                f"no token for {self.url}: run `isthmus login`, or set {_find_token_variable()}, or give "
                 "--token. `isthmus tokens create` makes one, beside the server."
             )
         if not (self.token.isascii() and self.token.isprintable()):
@@ -142,7 +142,7 @@ class ApiClient:
                     location = response.headers.get("location", "")
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise RemoteCallFailed(
-                    _connection_error_message(self.url, error), _UNREACHABLE_EXIT_CODE
+                    _make_connection_error_message(self.url, error), _UNREACHABLE_EXIT_CODE
                 ) from error
             except ValueError as error:  # an invalid header or verb, before anything is sent
                 raise SetupError(f"this request cannot be sent: {error}") from error
@@ -162,7 +162,9 @@ class ApiClient:
                 if answer.status >= _MIN_SERVER_ERROR_STATUS
                 else _EXIT_CODES.get(answer.status, 1)
             )
-            message = replace_control_characters(_error_message(answer.body) or f"status {answer.status}")
+            message = replace_control_characters(
+                _read_error_message(answer.body) or f"status {answer.status}"
+            )
             raise RemoteCallFailed(f"{verb} {path}: {message}", code, answer.status)
         return answer
 
@@ -183,7 +185,7 @@ class ApiClient:
         rows = require_value(answer, "result")
         if not isinstance(rows, list):
             raise RemoteCallFailed(_UNKNOWN_API, _UNREACHABLE_EXIT_CODE)
-        return rows, value_at(answer, "next_cursor")
+        return rows, get_value(answer, "next_cursor")
 
 
 def report_error(error: RemoteCallFailed | IsthmusError, *, addition: str = "") -> int:
@@ -212,19 +214,19 @@ def run_command(
         return report_error(error)
 
 
-def _error_message(body: bytes) -> str | None:
+def _read_error_message(body: bytes) -> str | None:
     """The message of an error response, with every failure if there are several; None where it has none."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    message, failures = value_at(answer, "message"), value_at(answer, "details.failures")
+    message, failures = get_value(answer, "message"), get_value(answer, "details.failures")
     if isinstance(failures, list) and len(failures) > 1:
-        return "; ".join(f"{value_at(each, 'path')}: {value_at(each, 'message')}" for each in failures)
+        return "; ".join(f"{get_value(each, 'path')}: {get_value(each, 'message')}" for each in failures)
     return message if isinstance(message, str) else None
 
 
-def _connection_error_message(url: str, error: Exception) -> str:
+def _make_connection_error_message(url: str, error: Exception) -> str:
     """The message for a connection that failed. It names the address, not sockets or TLS as the client's
     error does."""
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -238,7 +240,7 @@ def _connection_error_message(url: str, error: Exception) -> str:
 def choose_server_url(given: str | None, stored: str | None) -> str:
     """The server for a login: the given one, otherwise that of the environment, otherwise that of the
     profile."""
-    return check_server_url(given or _first_set_variable(API_URL) or stored or _DEFAULT_URL)
+    return check_server_url(given or _find_set_variable(API_URL) or stored or _DEFAULT_URL)
 
 
 def check_server_url(url_text: str) -> str:
@@ -259,7 +261,7 @@ def check_server_url(url_text: str) -> str:
 def require_value(answer: Json, path: str) -> Json:
     """The value at a dotted path of a response. Raises RemoteCallFailed where there is none: another program
     responds at this address."""
-    found = value_at(answer, path)
+    found = get_value(answer, path)
     if found is None:
         raise RemoteCallFailed(_UNKNOWN_API, _UNREACHABLE_EXIT_CODE)
     return found
@@ -276,11 +278,11 @@ def _read_environment(*, has_url: bool) -> tuple[str | None, str | None]:
     return next(iter(by_url + [each for each in families if each[1]]), (None, None))
 
 
-def _token_variable() -> str:
+def _find_token_variable() -> str:
     """The name of the token variable that belongs to the URL variable that is set."""
     names = zip(API_URL, API_TOKEN, strict=True)
     return next((token for url, token in names if os.environ.get(url)), API_TOKEN[0])
 
 
-def _first_set_variable(names: tuple[str, ...]) -> str | None:
+def _find_set_variable(names: tuple[str, ...]) -> str | None:
     return next((value for name in names if (value := os.environ.get(name))), None)

@@ -39,7 +39,7 @@ _COMMA: Final = re.compile(r"(?<!\\),")
 def choose_account(given: str | None) -> str:
     """The id of the account to call: the given one, otherwise that of the profile. Raises SetupError where
     there is neither."""
-    found = given or Profiles().current().get("defaultIntegratedAccount")
+    found = given or Profiles().get_active_profile().get("defaultIntegratedAccount")
     if not found:
         raise SetupError(
             "no account: give its id with --account, or store it with `isthmus profiles set "
@@ -112,7 +112,7 @@ def parse_json(text: str, where: str) -> Json:
 def read_standard_input() -> str:
     """All of standard input. Raises SetupError where it is not UTF-8."""
     try:
-        with _interruptible():
+        with _allow_interrupt():
             return sys.stdin.read().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         raise SetupError(f"standard input is not UTF-8, at byte {error.start}.") from error
@@ -123,12 +123,12 @@ def confirm(question: str, *, otherwise: str) -> None:
     `otherwise`: the option to give instead, for its message."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SetupError(f"there is no terminal to ask on: give {otherwise}.")
-    with _interruptible():
+    with _allow_interrupt():
         typer.confirm(question, abort=True, err=True)
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _allow_interrupt() -> Iterator[None]:
     """Lets Ctrl-C interrupt a blocking read inside an event loop, which would otherwise only set a flag."""
     if threading.current_thread() is not threading.main_thread():
         yield

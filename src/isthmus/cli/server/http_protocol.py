@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from httptools import HttpParserInvalidURLError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from isthmus.api.outgoing_response import error_response
+from isthmus.api.outgoing_response import make_error_response
 from isthmus.errors import BadRequest
 from isthmus.kit.ids import new_id
 
@@ -75,7 +75,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         handled."""
         is_url = isinstance(sys.exc_info()[1], HttpParserInvalidURLError)
         request_id = new_id()
-        response = error_response(BadRequest(_INVALID_URL if is_url else msg), request_id)
+        response = make_error_response(BadRequest(_INVALID_URL if is_url else msg), request_id)
         head = (
             f"HTTP/1.1 400 Bad Request\r\ncontent-type: {response.content_type}\r\n"
             f"x-request-id: {request_id}\r\ncontent-length: {len(response.body)}\r\nconnection: close\r\n\r\n"

@@ -43,7 +43,7 @@ def serve(host: str, port: int, workers: int) -> None:
         _serve_many(settings, listener, url, workers)
         return
     # uvicorn would choose the loop only when it starts it, but the application is opened in the loop before.
-    with asyncio.Runner(loop_factory=_uvicorn_config(None).get_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=_make_uvicorn_config(None).get_loop_factory()) as runner:
         runner.run(_serve_one(settings, listener, url))
 
 
@@ -51,7 +51,7 @@ async def _serve_one(settings: Settings, listener: socket.socket, url: str) -> N
     async with Application.open(settings) as application:
         # The socket listens already: a call that is sent at once waits in its backlog.
         print_greeting(application, url, settings)
-        await uvicorn.Server(_uvicorn_config(application.asgi)).serve(sockets=[listener])
+        await uvicorn.Server(_make_uvicorn_config(application.asgi)).serve(sockets=[listener])
 
 
 def _serve_many(settings: Settings, listener: socket.socket, url: str, workers: int) -> None:
@@ -62,7 +62,9 @@ def _serve_many(settings: Settings, listener: socket.socket, url: str, workers: 
             print_greeting(application, url, settings)
 
     asyncio.run(prepare())
-    config = _uvicorn_config("isthmus.cli.server.serve:worker_application", workers=workers, lifespan="on")
+    config = _make_uvicorn_config(
+        "isthmus.cli.server.serve:worker_application", workers=workers, lifespan="on"
+    )
     Multiprocess(config, sockets=[listener]).run()
 
 
@@ -82,7 +84,7 @@ def print_greeting(application: Application, url: str, settings: Settings) -> No
     typer.echo("\n".join(lines))
 
 
-def _uvicorn_config(app: Any, **options: Any) -> uvicorn.Config:
+def _make_uvicorn_config(app: Any, **options: Any) -> uvicorn.Config:
     options = {"lifespan": "off"} | options
     return uvicorn.Config(
         app,

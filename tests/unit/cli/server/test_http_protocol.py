@@ -11,7 +11,7 @@ import pytest
 from uvicorn.server import ServerState
 
 from isthmus.cli.server.http_protocol import BoundedHttpProtocol
-from isthmus.cli.server.serve import _uvicorn_config
+from isthmus.cli.server.serve import _make_uvicorn_config
 
 Connect = Callable[[type[BoundedHttpProtocol]], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -56,7 +56,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    config = _uvicorn_config(app)
+    config = _make_uvicorn_config(app)
     config.load()
     state = ServerState()
     opened: list[asyncio.Server | asyncio.StreamWriter] = []

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import typer
 
-from isthmus.cli.record_output import Format, Json, format_lines, print_records, refuse_id_output, value_at
+from isthmus.cli.record_output import Format, Json, format_lines, get_value, print_records, refuse_id_output
 from isthmus.cli.remote.api_client import IDEMPOTENCY_KEY, ApiClient, ApiResponse, require_value, run_command
 from isthmus.cli.remote.arguments import (
     build_path,
@@ -35,8 +35,8 @@ def show_token_owner(api_url: str | None, token: str | None, output: Format | No
         brief = {
             "team": require_value(me, "team.name"),
             "environment": require_value(me, "environment.name"),
-            "environment_id": value_at(me, "environment.id"),
-            "token": value_at(me, "api_token.name"),
+            "environment_id": get_value(me, "environment.id"),
+            "token": get_value(me, "api_token.name"),
         }
         print_records(brief if output in (None, "table", "csv") else me, output or "table")
         return 0
@@ -108,7 +108,7 @@ def call_resource(
         sent = read_body(body, stdin=stdin)
         params = {"integrated_account_id": choose_account(account), **parse_pairs(query, "--query")}
         return await remote.send(
-            _VERBS.get(name, "POST"), path, params=params, body=sent, headers=_idempotency_header(key)
+            _VERBS.get(name, "POST"), path, params=params, body=sent, headers=_make_idempotency_header(key)
         )
 
     def print_result(response: ApiResponse) -> int:
@@ -154,7 +154,7 @@ def call_path(
             target,
             params=params,
             body=sent,
-            headers=parse_pairs(headers, "--header") | _idempotency_header(key),
+            headers=parse_pairs(headers, "--header") | _make_idempotency_header(key),
         )
 
     def print_result(response: ApiResponse) -> int:
@@ -189,12 +189,12 @@ def run_batch(
         if "integrated_account_id" not in sent:
             sent = {"integrated_account_id": choose_account(account), **sent}
         return _parse_json_body(
-            await remote.send("POST", "/batch-request", body=sent, headers=_idempotency_header(key))
+            await remote.send("POST", "/batch-request", body=sent, headers=_make_idempotency_header(key))
         )
 
     def print_result(response: Json) -> int:
         print_records(response, output or "json")
-        errors = value_at(response, "errors")
+        errors = get_value(response, "errors")
         return 1 if (any(errors.values()) if isinstance(errors, Mapping) else errors) else 0
 
     return run_command(api_url, token, work, print_result)
@@ -225,7 +225,7 @@ def fetch_schema(
     return run_command(api_url, token, work, print_result)
 
 
-def _idempotency_header(key: str | None) -> dict[str, str]:
+def _make_idempotency_header(key: str | None) -> dict[str, str]:
     return {} if key is None else {IDEMPOTENCY_KEY: key}
 
 

@@ -15,7 +15,7 @@ from typing import Final, Literal, TextIO, TypeAlias
 
 import typer
 
-from isthmus.cli.record_output import Json, closed_pipe_exit, format_cell
+from isthmus.cli.record_output import Json, format_cell, make_closed_pipe_exit
 from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed
 from isthmus.cli.remote.arguments import (
     build_path,
@@ -58,7 +58,7 @@ def export_records(
         with export.open_target(out, force=force) as stream:
             asyncio.run(export.run(remote, _build_route(resource), params, _WRITERS[output](stream)))
     except BrokenPipeError:
-        raise closed_pipe_exit() from None
+        raise make_closed_pipe_exit() from None
     except KeyboardInterrupt:
         return export.report_stop("interrupted", _INTERRUPTED)
     except RemoteCallFailed as failed:
@@ -105,7 +105,7 @@ class _Export:
                     raise
                 except BaseException:
                     if self._count:
-                        self._partial = draft.replace(_partial_file(out))
+                        self._partial = draft.replace(_choose_partial_file(out))
                     raise
                 draft.replace(out)
         except OSError as error:
@@ -154,7 +154,7 @@ class _Export:
         return code
 
 
-def _partial_file(out: Path) -> Path:
+def _choose_partial_file(out: Path) -> Path:
     """A file name beside `out` that does not exist yet, so that earlier partial files are kept."""
     names = (out.with_name(f"{out.name}.partial-{number}") for number in count(1))
     return next(name for name in names if not name.exists())

@@ -86,7 +86,7 @@ def logout(*, everywhere: bool) -> None:
     """Removes the token of the active profile, or of all. Raises SetupError."""
     profiles = Profiles()
     if not everywhere:
-        profiles.current()
+        profiles.get_active_profile()
     names = list(profiles.all) if everywhere else [profiles.active]
     gone = [name for name in names if profiles.all.get(name, {}).pop("token", None)]
     if gone:
@@ -120,7 +120,7 @@ def use_profile(name: str) -> None:
 def set_key(key: str, value: str) -> None:
     """Raises SetupError."""
     profiles = Profiles()
-    profiles.current()
+    profiles.get_active_profile()
     profile, name = profiles.all.setdefault(profiles.active, {}), parse_key(key)
     if name == "apiUrl":
         value = check_server_url(value)
@@ -137,7 +137,7 @@ def set_key(key: str, value: str) -> None:
 
 def get_key(key: str) -> None:
     """Raises SetupError."""
-    value = Profiles().current().get(parse_key(key))
+    value = Profiles().get_active_profile().get(parse_key(key))
     if value is None:
         raise SetupError(f"{parse_key(key)} is not set. Keys are {', '.join(KEYS)}.")
     typer.echo(value)

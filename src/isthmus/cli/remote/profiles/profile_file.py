@@ -35,7 +35,7 @@ class Profiles:
     """The profiles in the file. `active`: the name of the active one, from the variable or the file."""
 
     def __init__(self) -> None:
-        self.path = _config_directory() / _FILE
+        self.path = _find_config_directory() / _FILE
         self._data = self._read()
         self.active = os.environ.get(PROFILE) or str(self._data.get("active") or DEFAULT)
 
@@ -44,7 +44,7 @@ class Profiles:
         profiles: dict[str, dict[str, str]] = self._data.setdefault("profiles", {})
         return profiles
 
-    def current(self) -> Mapping[str, str]:
+    def get_active_profile(self) -> Mapping[str, str]:
         """The active profile, empty where there is none. Raises SetupError where the variable names an
         unknown one."""
         if self.active not in self.all and os.environ.get(PROFILE):
@@ -91,7 +91,7 @@ class Profiles:
         return dict(data)
 
 
-def _config_directory() -> Path:
+def _find_config_directory() -> Path:
     given = os.environ.get(CONFIG_DIR)
     if given:
         return Path(given).expanduser()

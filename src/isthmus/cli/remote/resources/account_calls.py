@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from isthmus.cli.record_output import Format, Json, print_records, refuse_id_output, value_at
+from isthmus.cli.record_output import Format, Json, get_value, print_records, refuse_id_output
 from isthmus.cli.remote.api_client import ApiClient, require_value, run_command
 from isthmus.cli.remote.arguments import build_path
 
@@ -69,20 +69,20 @@ def identify_account(id: str, api_url: str | None, token: str | None, output: Fo
         return await remote.call("GET", f"/integrated-account{build_path(id)}")
 
     def print_result(row: Json) -> int:
-        context = value_at(row, "context")
+        context = get_value(row, "context")
         summary = {
             "id": require_value(row, "id"),
-            "tenant_id": value_at(row, "tenant_id"),
-            "integration_name": value_at(row, "integration.name"),
-            "integration_label": value_at(row, "integration.config.label"),
+            "tenant_id": get_value(row, "tenant_id"),
+            "integration_name": get_value(row, "integration.name"),
+            "integration_label": get_value(row, "integration.config.label"),
             **{
-                name: value_at(row, name)
+                name: get_value(row, name)
                 for name in ("status", "authentication_method", "is_sandbox", "created_at")
             },
             **{
-                name: value_at(context, name)
+                name: get_value(context, name)
                 for name in _IDENTIFYING_KEYS
-                if isinstance(value_at(context, name), str)
+                if isinstance(get_value(context, name), str)
             },
         }
         print_records(summary, output or "json")

@@ -12,10 +12,10 @@ import typer
 from isthmus.cli.record_output import (
     Format,
     Json,
+    get_value,
     print_records,
     refuse_id_output,
     replace_control_characters,
-    value_at,
 )
 from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, run_command
 from isthmus.cli.remote.arguments import build_path, confirm, parse_json, read_body, read_standard_input
@@ -82,7 +82,7 @@ def get_row(
     output: Format | None,
 ) -> int:
     async def work(remote: ApiClient) -> Json:
-        return await remote.call("GET", _row_path(group, id))
+        return await remote.call("GET", _build_row_path(group, id))
 
     def print_result(row: Json) -> int:
         chosen = ",".join(group.columns) if brief and select is None else select
@@ -155,7 +155,7 @@ def update_row(
                 f"the body needs the version that was read, so that no other update is lost: `isthmus "
                 f"{group.name} get {id} --select version` shows it."
             )
-        return await remote.call("PATCH", _row_path(group, id), body=sent)
+        return await remote.call("PATCH", _build_row_path(group, id), body=sent)
 
     def print_result(row: Json) -> int:
         print_records(row, output or "json")
@@ -168,7 +168,7 @@ def delete_row(group: CommandGroup, id: str, *, force: bool, api_url: str | None
     async def work(remote: ApiClient) -> Json:
         if not force:
             confirm(f"Delete the {group.about} {id} at {remote.url}?", otherwise="--force to delete")
-        return await remote.call("DELETE", _row_path(group, id))
+        return await remote.call("DELETE", _build_row_path(group, id))
 
     def print_result(_: Json) -> int:
         typer.echo(f"Deleted {id}.")
@@ -177,7 +177,7 @@ def delete_row(group: CommandGroup, id: str, *, force: bool, api_url: str | None
     return run_command(api_url, token, work, print_result)
 
 
-def _row_path(group: CommandGroup, id: str) -> str:
+def _build_row_path(group: CommandGroup, id: str) -> str:
     return f"{group.route}{build_path(id)}"
 
 
@@ -267,7 +267,7 @@ def _parse_rows(text: str) -> Iterator[tuple[str, Mapping[str, Json]]]:
 def _select_values(row: Json, select: str | None) -> Json:
     if select is None or not isinstance(row, Mapping):
         return row
-    return {name: value_at(row, name) for name in _parse_select(select)}
+    return {name: get_value(row, name) for name in _parse_select(select)}
 
 
 def _parse_select(select: str) -> list[str]:
