@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -96,10 +95,10 @@ def test_what_is_no_object_is_refused_however_it_is_wrong(text: str) -> None:
 
 
 def test_an_object_may_be_as_long_as_is_allowed_and_no_longer() -> None:
-    def of_length(length: int) -> Any:
+    def of_length(length: int) -> str:
         text = json.dumps({"a": ""})
-        return {"truto_additional_context": json.dumps({"a": "x" * (length - len(text))})}
+        return json.dumps({"a": "x" * (length - len(text))})
 
-    assert parse_rapid_options(request(**of_length(MAX_LENGTH))).additional["a"]
+    assert parse_rapid_options(request(truto_additional_context=of_length(MAX_LENGTH))).additional["a"]
     with pytest.raises(RapidFormFailed):
-        parse_rapid_options(request(**of_length(MAX_LENGTH + 1)))
+        parse_rapid_options(request(truto_additional_context=of_length(MAX_LENGTH + 1)))
