@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from isthmus.kit.secret import Secret
 T = TypeVar("T")
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
+_TICK_SECONDS = 0.1
 TOKEN = "isth_a-token-of-the-tests-0123456789"
 
 
@@ -128,6 +130,25 @@ async def run_in(loop: asyncio.AbstractEventLoop | None, work: Awaitable[T]) -> 
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), loop))
 
 
+class _EndingAtOnce(uvicorn.Server):
+    """Ends when it is told to, not at the next of its ticks."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._ended.set()
+
+    async def main_loop(self) -> None:
+        ticks = itertools.count()
+        while not self.should_exit and not await self.on_tick(next(ticks)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._ended.wait()
+
+
 @asynccontextmanager
 async def serving(settings: Settings, *, clock: Clock | None = None, port: int = 0) -> AsyncIterator[Server]:
     """`settings` with loopback allowed as a target, so that fakes can be called. `port`: 0 for a free one."""
@@ -152,11 +173,11 @@ async def serving(settings: Settings, *, clock: Clock | None = None, port: int =
                 access_log=False,
                 timeout_keep_alive=75,
             )
-            server = uvicorn.Server(config)
+            server = _EndingAtOnce(config)
             task = asyncio.create_task(server.serve(sockets=[listener]))
             try:
                 async with aiohttp.ClientSession() as session:
                     yield Server(url, TOKEN, application, session)
             finally:
-                server.should_exit = True
+                server.end()
                 await task

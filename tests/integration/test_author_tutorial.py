@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.integration.processes import serving_process
 from tests.ports import free_port
 
@@ -55,6 +57,7 @@ def script(ports: dict[str, str]) -> str:
     return text
 
 
+@pytest.mark.matrix
 async def test_the_tutorial_runs_as_printed(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "docs").symlink_to(DOCS)
     environ["ISTHMUS_EGRESS_ALLOW"] = "127.0.0.0/8"

@@ -1,4 +1,4 @@
-"""A mapping that is changed while calls are made: how soon which process uses it. Real processes."""
+"""A mapping that is changed while calls are made: how soon which process uses it; the others are real ones."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.integration.processes import Process, serving_process
-from tests.integration.serving import Server
+from isthmus.config import Settings
+from tests.integration.processes import serving_process
+from tests.integration.serving import Server, serving
 
 pytestmark = pytest.mark.both_databases
 
@@ -19,20 +20,17 @@ CHANGES = 5
 
 
 async def test_a_changed_mapping_holds_here_at_once_and_in_other_processes_within_a_second(
-    environ: dict[str, str], backend: str
+    settings: Settings, environ: dict[str, str], backend: str
 ) -> None:
     """SQLite has one process. Of several changes the median counts: the machine may be busy for a moment."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
 
-        async def started(token: str | None) -> Server:
-            process: Process = await stack.enter_async_context(serving_process(environ))
-            found = token or process.token
-            assert found is not None
-            return Server(process.url, found, None, session)
-
-        here = await started(None)
-        others = [await started(here.token) for _ in range(2 if backend == "postgresql" else 0)]
+        here = await stack.enter_async_context(serving(settings))
+        others = [
+            Server((await stack.enter_async_context(serving_process(environ))).url, here.token, None, session)
+            for _ in range(2 if backend == "postgresql" else 0)
+        ]
         account = await here.sandbox_of("hubspot")
         path = f"/unified/crm/contacts?integrated_account_id={account}&limit=1"
         cell = await _own_cell(here)

@@ -14,8 +14,6 @@ from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.processes import Process, isthmus, refused, serving_process
 from tests.integration.serving import serving
 
-pytestmark = pytest.mark.both_databases
-
 
 async def test_the_greeting_is_a_call_that_works_when_pasted(first_environ: dict[str, str]) -> None:
     async with serving_process(first_environ) as process:
@@ -35,6 +33,7 @@ async def test_a_token_of_the_command_line_works_and_stops_within_a_second(envir
         await process.seconds_until(401, "/me", token, at_most=1.0)
 
 
+@pytest.mark.both_databases
 async def test_an_account_is_blocked_and_unblocked_within_a_second(
     settings: Settings, environ: dict[str, str]
 ) -> None:
@@ -52,6 +51,7 @@ async def test_an_account_is_blocked_and_unblocked_within_a_second(
         assert "is not blocked" in await commands.refused(environ, "accounts", "unblock", account)
 
 
+@pytest.mark.both_databases
 async def test_an_environment_of_the_command_line_has_everything_installed(
     settings: Settings, environ: dict[str, str]
 ) -> None:
@@ -63,6 +63,7 @@ async def test_an_environment_of_the_command_line_has_everything_installed(
         assert await process.status_of("/integrated-account?limit=1", token) == 200
 
 
+@pytest.mark.both_databases
 async def test_an_account_works_before_during_and_after_a_key_rotation(
     settings: Settings, environ: dict[str, str]
 ) -> None:

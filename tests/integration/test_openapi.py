@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.both_databases
 
-CASES = 300
+CASES, FEW = 300, 80
 
 
 async def fuzz(settings: Settings, *, cases: int, seed: int) -> Fuzzed:
@@ -42,7 +42,10 @@ async def fuzz(settings: Settings, *, cases: int, seed: int) -> Fuzzed:
     return found
 
 
-async def test_no_answer_is_unknown_to_the_document(settings: Settings, seed: int) -> None:
-    found = await fuzz(settings, cases=CASES, seed=seed)
+async def test_no_answer_is_unknown_to_the_document(
+    settings: Settings, seed: int, pytestconfig: pytest.Config
+) -> None:
+    cases = CASES if pytestconfig.getoption("matrix") else FEW
+    found = await fuzz(settings, cases=cases, seed=seed)
     assert not found.failures, "\n\n".join(found.failures)
-    assert found.cases >= CASES // 2
+    assert found.cases >= cases // 2

@@ -37,6 +37,7 @@ def run(block: str, settings: Settings, folder: Path) -> None:
     assert done.returncode == 0, f"{block}\n{done.stderr}"
 
 
+@pytest.mark.matrix
 def test_the_commands_of_the_page_run_beside_a_server(served: Settings, tmp_path: Path) -> None:
     assert len(BLOCKS) == 3
     for block in BLOCKS:

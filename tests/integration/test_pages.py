@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.processes import serving_process
+from isthmus.config import Settings
+from tests.integration.serving import serving
 
 DOCS = Path(__file__).parents[2] / "docs"
 PRELUDE = """set -euo pipefail
@@ -27,12 +28,11 @@ curl() { command curl --fail-with-body --show-error "$@"; }
         "howto/override-an-integration.md",
     ],
 )
-async def test_the_commands_of_a_page_run(environ: dict[str, str], page: str) -> None:
+async def test_the_commands_of_a_page_run(settings: Settings, environ: dict[str, str], page: str) -> None:
     blocks = re.findall(r"```bash\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     assert blocks
-    async with serving_process(environ) as process:
-        assert process.token is not None
-        variables = environ | {"URL": process.url, "TOKEN": process.token}
+    async with serving(settings) as server:
+        variables = environ | {"URL": server.url, "TOKEN": server.token}
         shell = await asyncio.create_subprocess_exec(
             "bash", "-c", PRELUDE + "\n".join(blocks),
             env=variables, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

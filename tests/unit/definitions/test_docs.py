@@ -135,6 +135,7 @@ class TestCheckingPage:
     def block(self, language: str) -> list[str]:
         return re.findall(rf"```{language}.*?\n(.*?)```", self.PAGE, re.DOTALL)
 
+    @pytest.mark.matrix
     def test_its_commands_run_and_print_what_it_says(self, tmp_path: Path) -> None:
         (tmp_path / "desk.yaml").write_text(self.block("yaml")[0])
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -143,6 +143,7 @@ class Counted(Evaluation):
         super().check_clock()
 
 
+@pytest.mark.walk(share=0.3)
 @pytest.mark.parametrize(
     "use",
     [
@@ -225,6 +226,7 @@ def test_a_result_is_measured_as_the_text_it_becomes() -> None:
     assert len(compile("[1..200].{'x': $$.t}").evaluate(short)) == 200  # type: ignore[arg-type]
 
 
+@pytest.mark.walk(share=0.3)
 @pytest.mark.parametrize(
     "text",
     [
@@ -242,6 +244,7 @@ def test_what_multiplies_ends_at_the_limit_of_items_long_before_it_fills_the_mem
     assert caught.value.code == "ISTHMUS_LIMIT"
 
 
+@pytest.mark.walk(share=0.3)
 @pytest.mark.parametrize(
     "text",
     [
