@@ -14,7 +14,7 @@ from isthmus.accounts.connections.batch_calls import BatchCalls
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.api.authentication import Authentication
-from isthmus.api.call_parsing import parse_node_call, wants_plan
+from isthmus.api.call_parsing import parse_node_call, wants_explanation
 from isthmus.api.idempotency import read_idempotency_key, run_once
 from isthmus.api.incoming_request import IncomingRequest, parse_json_body
 from isthmus.api.outgoing_response import OutgoingResponse, make_error_response, make_json_response
@@ -66,7 +66,7 @@ class BatchRequests:
         """Serves `POST /batch-request`."""
         principal = await self._authentication.authenticate_api_token(request.headers.get("authorization"))
         _check_route(request)
-        _refuse_plan(request)
+        _refuse_explanation(request)
         standing = self._limits.take_token(principal)
         try:
             response = await self._respond(request, principal)
@@ -164,13 +164,13 @@ def _check_route(request: IncomingRequest) -> None:
         raise MethodNotAllowed("Batch requests are sent by POST.", headers={"allow": "POST"})
 
 
-def _refuse_plan(request: IncomingRequest) -> None:
-    """Raises BadRequest for `isthmus_explain=true`, because a caller who asks for a plan expects that nothing
-    is sent."""
-    if wants_plan(request):
+def _refuse_explanation(request: IncomingRequest) -> None:
+    """Raises BadRequest for `isthmus_explain=true`, because a caller who asks for an explanation expects
+    that nothing is sent."""
+    if wants_explanation(request):
         raise BadRequest(
-            "a batch request has no plan: what its nodes send follows from what others answer. Leave "
-            "isthmus_explain out, or ask for the plan of one call.",
+            "a batch request cannot be explained: what its nodes send follows from what others answer. Leave "
+            "isthmus_explain out, or explain a single call.",
             failures=[failure("isthmus_explain", "must be left out of a batch request", "not_allowed")],
         )
 

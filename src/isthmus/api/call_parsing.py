@@ -27,7 +27,7 @@ __all__ = [
     "parse_node_call",
     "read_custom_call",
     "read_data_call",
-    "wants_plan",
+    "wants_explanation",
 ]
 
 _JSON: Final = "application/json"
@@ -248,7 +248,7 @@ def _parse_json_or_none(raw: bytes) -> Any:
         return None
 
 
-def wants_plan(request: IncomingRequest) -> bool:
+def wants_explanation(request: IncomingRequest) -> bool:
     """True if the caller sent `isthmus_explain=true`. Raises BadRequest where it is neither true nor
     false."""
     return b"isthmus_" in request.query_string and _parse_flag(request.query.nested, "isthmus_explain")

@@ -15,8 +15,8 @@ from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.lifecycle.actions import run_custom_action
 from isthmus.api.authentication import Authentication, get_account_of_token
-from isthmus.api.call_parsing import parse_account_id, read_custom_call, read_data_call, wants_plan
-from isthmus.api.call_plans import CallPlans
+from isthmus.api.call_explanations import CallExplanations
+from isthmus.api.call_parsing import parse_account_id, read_custom_call, read_data_call, wants_explanation
 from isthmus.api.idempotency import IDEMPOTENCY_KEY, read_idempotency_key, run_once
 from isthmus.api.incoming_request import IncomingRequest
 from isthmus.api.outgoing_response import OutgoingResponse, make_error_response, make_json_response
@@ -55,7 +55,7 @@ class DataPlane:
         self._limits = limits
         self._connections = connections
         self._idempotency = idempotency
-        self._plans = CallPlans(authentication, connections)
+        self._explanations = CallExplanations(authentication, connections)
 
     async def serve_unified(self, request: IncomingRequest) -> OutgoingResponse:
         """Serves `/unified/{model}/{resource}[/{id} or /{method}]`."""
@@ -66,8 +66,8 @@ class DataPlane:
             )
         _, model, resource = request.segments[:3]
         method, record_id = _resolve_method(request, request.segments[3:])
-        if wants_plan(request):
-            return await self._plans.plan_unified(request, model, resource, method, record_id)
+        if wants_explanation(request):
+            return await self._explanations.explain_unified(request, model, resource, method, record_id)
 
         async def run(connection: Connection, call: Call) -> CallResult:
             schema, mapping = await connection.find_mapping(model, resource, method)
@@ -89,8 +89,8 @@ class DataPlane:
         if resource == ACTIONS:
             return await self._run_action(request)
         method, record_id = _resolve_method(request, request.segments[2:])
-        if wants_plan(request):
-            return await self._plans.plan_proxy(request, resource, method, record_id)
+        if wants_explanation(request):
+            return await self._explanations.explain_proxy(request, resource, method, record_id)
 
         async def run(connection: Connection, call: Call) -> CallResult:
             return await proxy.call_method(connection.upstream, connection.definition, resource, call)
@@ -104,8 +104,8 @@ class DataPlane:
                 f"{request.verb} is not forwarded. Use one of {', '.join(CUSTOM_VERBS)}.",
                 headers={"allow": ", ".join(CUSTOM_VERBS)},
             )
-        if wants_plan(request):
-            return await self._plans.plan_custom(request)
+        if wants_explanation(request):
+            return await self._explanations.explain_custom(request)
 
         async def run(connection: Connection, principal: Principal) -> CallResult:
             call = await read_custom_call(
@@ -127,8 +127,8 @@ class DataPlane:
         if request.verb != "POST" or len(request.segments) != 3:
             raise MethodNotAllowed("Actions are run by POST /proxy/_/{action}.", headers={"allow": "POST"})
         name = request.segments[2]
-        if wants_plan(request):
-            return await self._plans.plan_action(request, name)
+        if wants_explanation(request):
+            return await self._explanations.explain_action(request, name)
 
         async def run(connection: Connection, call: Call) -> CallResult:
             return await run_custom_action(connection, name, call)

@@ -8,7 +8,7 @@ Serialized: arrays as `comma`, `brackets`, `indices` or `repeat`; objects as `a[
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -46,13 +46,6 @@ class Query:
 
     pairs: tuple[tuple[str, str], ...] = ()
     nested: Mapping[str, Any] = field(default_factory=dict)
-
-    def exclude(self, names: Collection[str]) -> Query:
-        """A copy without the parameters of these names, nested forms included."""
-        return Query(
-            tuple(pair for pair in self.pairs if pair[0].partition("[")[0] not in names),
-            {key: value for key, value in self.nested.items() if key not in names},
-        )
 
 
 _EMPTY_QUERY: Final = Query()

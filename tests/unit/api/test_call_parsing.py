@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.api.call_parsing import parse_account_id, parse_call, parse_node_call, wants_plan
+from isthmus.api.call_parsing import parse_account_id, parse_call, parse_node_call, wants_explanation
 from isthmus.api.incoming_request import IncomingRequest
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.queries import parse_query
@@ -101,12 +101,12 @@ def test_an_id_in_the_query_is_dropped_where_it_repeats_that_of_the_path(
     ],
 )
 def test_a_plan_is_wanted_where_the_parameter_is_true(query: str, wanted: bool) -> None:
-    assert wants_plan(_request(query.encode())) == wanted
+    assert wants_explanation(_request(query.encode())) == wanted
 
 
 def test_a_plan_is_asked_for_in_no_other_word() -> None:
     with pytest.raises(BadRequest, match="isthmus_explain must be one of true, 1, false, 0"):
-        wants_plan(_request(b"isthmus_explain=yes"))
+        wants_explanation(_request(b"isthmus_explain=yes"))
 
 
 def _request(query: bytes) -> IncomingRequest:

@@ -1,7 +1,7 @@
-"""Answers data-plane calls that have `isthmus_explain=true` with the plan of the call.
+"""Answers data-plane calls that have `isthmus_explain=true` with an explanation of the call.
 
-Nothing is sent or stored for a plan: no idempotency key is claimed, no limit counts the call, and steps write
-to a copy of the account's context that is dropped with the plan.
+Nothing is sent or stored for it: no idempotency key is claimed, no limit counts the call, and steps write
+to a copy of the account's context that is dropped afterwards.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from isthmus.engine.unified import UnifiedTarget
 from isthmus.integrations.effective.explanations import explain_definition
 from isthmus.integrations.rows.unknown_names import match_either_separator
 
-__all__ = ["CallPlans"]
+__all__ = ["CallExplanations"]
 
 _IRRELEVANT_PATHS: Final = (
     "resources.", "credentials.", "actions.", "webhook.", "tool_tags.", "label", "logo", "icon",
@@ -37,50 +37,50 @@ _IRRELEVANT_PATHS: Final = (
 """Parts of a definition that take no part in a call, except those of its own resource and method."""
 
 
-class CallPlans:
-    """One per process. Each method answers one kind of call with its plan."""
+class CallExplanations:
+    """One per process. Each method answers one kind of call with its explanation."""
 
     def __init__(self, authentication: Authentication, connections: Connections) -> None:
         self._authentication = authentication
         self._connections = connections
 
-    async def plan_unified(
+    async def explain_unified(
         self, request: IncomingRequest, model: str, resource: str, method: str, record_id: str | None
     ) -> OutgoingResponse:
         dry_call = await self._open_account(request)
         schema, mapping = await dry_call.connection.find_mapping(model, resource, method)
         call = await read_data_call(request, method, record_id)
         target = UnifiedTarget(model, resource, schema, dry_call.connection.integration_name)
-        plan = await explain_unified(dry_call.dry_run, dry_call.definition, target, mapping, call)
+        explanation = await explain_unified(dry_call.dry_run, dry_call.definition, target, mapping, call)
         explained = await self._connections.read_explained_mappings(
             dry_call.account, model=model, method=method
         )
         name = match_either_separator(resource, (each.resource for each in explained))
         body = next((each.body for each in explained if each.resource == name), None)
-        return dry_call.respond(plan, mapping=body)
+        return dry_call.respond(explanation, mapping=body)
 
-    async def plan_proxy(
+    async def explain_proxy(
         self, request: IncomingRequest, resource: str, method: str, record_id: str | None
     ) -> OutgoingResponse:
         dry_call = await self._open_account(request)
         call = await read_data_call(request, method, record_id)
         return dry_call.respond(await explain_proxy(dry_call.dry_run, dry_call.definition, resource, call))
 
-    async def plan_custom(self, request: IncomingRequest) -> OutgoingResponse:
+    async def explain_custom(self, request: IncomingRequest) -> OutgoingResponse:
         dry_call = await self._open_account(request)
         call = await read_custom_call(request, request.rest_of_path, is_trusted=True)
         return dry_call.respond(await explain_custom(dry_call.dry_run, dry_call.definition, call))
 
-    async def plan_action(self, request: IncomingRequest, name: str) -> OutgoingResponse:
+    async def explain_action(self, request: IncomingRequest, name: str) -> OutgoingResponse:
         dry_call = await self._open_account(request)
         action = find_custom_action(dry_call.definition, dry_call.account.install.integration_name, name)
         call = await read_data_call(request, "custom", None)
-        plan = await explain_action(dry_call.dry_run, dry_call.definition, name, action, call)
-        return dry_call.respond(plan)
+        explanation = await explain_action(dry_call.dry_run, dry_call.definition, name, action, call)
+        return dry_call.respond(explanation)
 
     async def _open_account(self, request: IncomingRequest) -> _DryCall:
         """Raises what a call raises for its token and account, and Forbidden for an integrated account token,
-        because a plan shows how the integration is defined."""
+        because an explanation shows how the integration is defined."""
         principal = await self._authentication.authenticate_api_token(request.headers.get("authorization"))
         environment_id, account_id = principal.environment_id, parse_account_id(request.query)
         connection = await self._connections.open(environment_id, account_id, request_id=request.request_id)
@@ -92,7 +92,7 @@ class CallPlans:
 
 
 class _DryCall:
-    """The account of a call that is planned, with its definition and the upstream that sends nothing."""
+    """The account of a call that is explained, with its definition and the upstream that sends nothing."""
 
     __slots__ = ("account", "connection", "definition", "dry_run")
 
@@ -108,12 +108,15 @@ class _DryCall:
         self.definition = definition
         self.dry_run = dry_run
 
-    def respond(self, plan: CallExplanation, *, mapping: Mapping[str, Any] | None = None) -> OutgoingResponse:
-        """The response with the plan, the values of the definition behind it, and the mapping if any."""
-        body = plan.body
+    def respond(
+        self, explanation: CallExplanation, *, mapping: Mapping[str, Any] | None = None
+    ) -> OutgoingResponse:
+        """The response with the explanation, the values of the definition behind it, and the mapping if
+        any."""
+        body = explanation.body
         install = self.account.install
         explained = explain_definition(install, self.account.override)
-        own_path = f"resources.{plan.resource}.{plan.method}."
+        own_path = f"resources.{explanation.resource}.{explanation.method}."
         values = [
             value
             for value in explained.values
