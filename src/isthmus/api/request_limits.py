@@ -4,20 +4,18 @@ them."""
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
 from isthmus.api.outgoing_response import OutgoingResponse
 from isthmus.errors import TooManyRequests
 from isthmus.kit.clock import Clock
+from isthmus.kit.fixed_window import FixedWindowCounter
 from isthmus.tenancy import Principal
 
-__all__ = ["FixedWindow", "RequestLimits", "Standing"]
+__all__ = ["RequestLimit", "RequestLimits", "Standing"]
 
 _WINDOW_SECONDS: Final = 10.0
-_MAX_KEYS: Final = 10_000
-"""Of the tokens or accounts that are counted; those that have not called for longest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Standing:
         }
 
 
-class FixedWindow:
+class RequestLimit:
     """Counts requests per key in windows of ten seconds. `limit`: 0 for none. `key_name`: what a key is, for
     the error message."""
 
@@ -45,42 +43,33 @@ class FixedWindow:
         self._limit = limit
         self._clock = clock
         self._key_name = key_name
-        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._counter = FixedWindowCounter(_WINDOW_SECONDS, clock)
 
     def take(self, key: str) -> Standing | None:
         """Counts one request, and says what is left; None where there is no limit. Raises TooManyRequests,
         with the seconds until the window ends."""
         if not self._limit:
             return None
-        now = self._clock.monotonic()
-        started, count = self._counts.get(key, (now, 0))
-        if now - started >= _WINDOW_SECONDS:
-            started, count = now, 0
-        if count >= self._limit:
-            wait = math.ceil(_WINDOW_SECONDS - (now - started))
+        window = self._counter.count(key, self._limit)
+        reset_at = math.ceil(self._clock.now().timestamp() + window.seconds_left)
+        standing = Standing(self._limit, self._limit - window.count, reset_at)
+        if window.is_exceeded:
+            wait = math.ceil(window.seconds_left)
             refused = TooManyRequests(
                 f"more than {self._limit} requests in 10 seconds with one {self._key_name}. Wait {wait} s.",
                 retry_after=wait,
             )
-            refused.headers.update(self._make_standing(count, started, now).headers)
+            refused.headers.update(standing.headers)
             raise refused
-        self._counts[key] = (started, count + 1)
-        self._counts.move_to_end(key)
-        if len(self._counts) > _MAX_KEYS:
-            self._counts.popitem(last=False)
-        return self._make_standing(count + 1, started, now)
-
-    def _make_standing(self, count: int, started: float, now: float) -> Standing:
-        left = _WINDOW_SECONDS - (now - started)
-        return Standing(self._limit, self._limit - count, math.ceil(self._clock.now().timestamp() + left))
+        return standing
 
 
 class RequestLimits:
     """One per process. `per_token`, `per_account`: requests in ten seconds, 0 for no limit."""
 
     def __init__(self, *, per_token: int, per_account: int, clock: Clock) -> None:
-        self._tokens = FixedWindow(per_token, clock, "token")
-        self._accounts = FixedWindow(per_account, clock, "account")
+        self._tokens = RequestLimit(per_token, clock, "token")
+        self._accounts = RequestLimit(per_account, clock, "account")
 
     def take_token(self, principal: Principal) -> Standing | None:
         return self._tokens.take(principal.token_id or principal.environment_id)

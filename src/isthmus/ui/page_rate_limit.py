@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final
 
 from isthmus.connect.errors import ConnectError
 from isthmus.kit.clock import Clock
+from isthmus.kit.fixed_window import FixedWindowCounter
 
 __all__ = ["PageRateLimit", "TooManyPageOpens"]
 
 _WINDOW_SECONDS: Final = 60.0
 _PER_ADDRESS: Final = 300
 _PER_TOKEN: Final = 30
-_MAX_KEYS: Final = 10_000
 
 
 class TooManyPageOpens(ConnectError):
@@ -27,22 +26,13 @@ class PageRateLimit:
     behind a proxy share one."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._counts: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
+        self._counter = FixedWindowCounter(_WINDOW_SECONDS, clock)
 
     def count_open(self, address: str, token: str) -> None:
         """Counts one opened page. `token`: the digest of its token. Raises TooManyPageOpens."""
-        self._count(("address", address), _PER_ADDRESS)
-        self._count(("token", token), _PER_TOKEN)
+        self._count(f"address {address}", _PER_ADDRESS)
+        self._count(f"token {token}", _PER_TOKEN)
 
-    def _count(self, key: tuple[str, str], limit: int) -> None:
-        now = self._clock.monotonic()
-        started, count = self._counts.get(key, (now, 0))
-        if now - started >= _WINDOW_SECONDS:
-            started, count = now, 0
-        if count >= limit:
+    def _count(self, key: str, limit: int) -> None:
+        if self._counter.count(key, limit).is_exceeded:
             raise TooManyPageOpens("This page was opened too often. Wait a minute, then try again.")
-        self._counts[key] = (started, count + 1)
-        self._counts.move_to_end(key)
-        if len(self._counts) > _MAX_KEYS:
-            self._counts.popitem(last=False)

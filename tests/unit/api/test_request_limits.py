@@ -6,18 +6,18 @@ import pytest
 from tests.fakes.clock import VirtualClock
 
 from isthmus.api.outgoing_response import OutgoingResponse
-from isthmus.api.request_limits import FixedWindow, Standing, with_rate_limit_headers
+from isthmus.api.request_limits import RequestLimit, Standing, with_rate_limit_headers
 from isthmus.errors import TooManyRequests
 
 
-def remaining(window: FixedWindow, key: str = "a") -> int:
+def remaining(window: RequestLimit, key: str = "a") -> int:
     standing = window.take(key)
     assert standing is not None
     return standing.remaining
 
 
 async def test_as_many_requests_as_the_limit_pass_and_one_more_is_refused() -> None:
-    window = FixedWindow(3, VirtualClock(), "token")
+    window = RequestLimit(3, VirtualClock(), "token")
     assert [remaining(window) for _ in range(3)] == [2, 1, 0]
     with pytest.raises(TooManyRequests, match="more than 3 requests in 10 seconds with one token") as caught:
         window.take("a")
@@ -28,7 +28,7 @@ async def test_as_many_requests_as_the_limit_pass_and_one_more_is_refused() -> N
 
 async def test_a_window_ends_after_ten_seconds_and_not_before() -> None:
     clock = VirtualClock()
-    window = FixedWindow(1, clock, "token")
+    window = RequestLimit(1, clock, "token")
     assert remaining(window) == 0
     await clock.advance(9.999)
     with pytest.raises(TooManyRequests) as caught:
@@ -39,12 +39,12 @@ async def test_a_window_ends_after_ten_seconds_and_not_before() -> None:
 
 
 async def test_a_limit_of_0_is_none() -> None:
-    window = FixedWindow(0, VirtualClock(), "token")
+    window = RequestLimit(0, VirtualClock(), "token")
     assert [window.take("a") for _ in range(3)] == [None, None, None]
 
 
 async def test_the_key_that_has_not_called_for_longest_is_forgotten_first() -> None:
-    window = FixedWindow(1, VirtualClock(), "token")
+    window = RequestLimit(1, VirtualClock(), "token")
     for number in range(10_000):
         window.take(str(number))
     with pytest.raises(TooManyRequests):
