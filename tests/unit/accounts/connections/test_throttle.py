@@ -46,6 +46,49 @@ async def test_while_closed_a_write_is_refused_at_once_and_told_how_long() -> No
     assert (refused.value.status, refused.value.headers["retry-after"]) == (429, "2")
 
 
+async def test_a_read_waits_as_long_as_patience_lasts() -> None:
+    clock = VirtualClock()
+    throttle = AccountThrottle(clock)
+    throttle.close(MAX_WAIT_SECONDS)
+    passed: list[float] = []
+    waiting = asyncio.ensure_future(passing(throttle, clock, passed))
+    await advance(clock, MAX_WAIT_SECONDS + 0.1)
+    assert waiting.done()
+    assert len(passed) == 1
+
+
+async def test_a_write_keeps_its_distance_after_a_wait_and_is_refused_while_another_lasts() -> None:
+    clock = VirtualClock()
+    throttle = AccountThrottle(clock)
+    throttle.close(1.0)
+    await clock.advance(1.0)
+    passed: list[float] = []
+    await passing(throttle, clock, passed, may_wait=False)
+    throttle.record_success()
+    second = asyncio.ensure_future(passing(throttle, clock, passed, may_wait=False))
+    await advance(clock, 0.3)
+    assert len(passed) == 1
+    throttle.close(1.0)
+    await advance(clock, 0.3)
+    with pytest.raises(RemoteError):
+        await second
+
+
+@pytest.mark.parametrize(("seconds", "is_news"), [(0.25, False), (0.26, True)])
+async def test_the_shortest_waits_are_no_news(seconds: float, is_news: bool) -> None:
+    assert AccountThrottle(VirtualClock()).close(seconds) is is_news
+
+
+@pytest.mark.parametrize(("seconds", "closed"), [(1.25, 1.0), (1.26, 1.26)])
+async def test_another_process_extends_a_wait_only_by_more_than_a_refusal_lasts(
+    seconds: float, closed: float
+) -> None:
+    throttle = AccountThrottle(VirtualClock())
+    throttle.close(1.0)
+    throttle.close_for_other_process(seconds)
+    assert throttle.seconds_until_open == pytest.approx(closed)
+
+
 async def test_a_wait_longer_than_patience_refuses_reads_too() -> None:
     throttle = AccountThrottle(VirtualClock())
     throttle.close(MAX_WAIT_SECONDS + 1)

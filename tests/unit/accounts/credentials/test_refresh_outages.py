@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -57,6 +58,41 @@ async def test_an_outage_does_not_hold_up_a_token_that_is_still_good(
     authority.script = [(404, {})]
     await call(connections, desk, id)
     assert authority.served == 1
+
+
+@pytest.mark.parametrize(("ends_in", "served"), [(0.001, 1), (0, 0)])
+async def test_an_outage_fails_calls_from_the_end_of_the_token_on(
+    connections: Connections,
+    desk: Desk,
+    authority: Authority,
+    clock: WatchedClock,
+    ends_in: float,
+    served: int,
+) -> None:
+    id = await connect(desk, clock, ends_in=ends_in)
+    authority.script = [(404, {})]
+    with suppress(TokenEndpointFailed):
+        await call(connections, desk, id)
+    assert authority.served == served
+
+
+@pytest.mark.parametrize(("seconds", "refreshes"), [(4.999, 1), (5.0, 2)])
+async def test_nobody_asks_again_for_five_seconds_after_an_outage(
+    connections: Connections,
+    desk: Desk,
+    authority: Authority,
+    clock: WatchedClock,
+    seconds: float,
+    refreshes: int,
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    authority.script = [(404, {})]
+    with pytest.raises(TokenEndpointFailed):
+        await call(connections, desk, id)
+    await clock.advance(seconds)
+    with suppress(TokenEndpointFailed):
+        await call(connections, desk, id)
+    assert len(authority.refreshes) == refreshes
 
 
 async def test_what_never_arrived_is_no_loss(

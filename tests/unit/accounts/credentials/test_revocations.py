@@ -22,7 +22,7 @@ from tests.unit.accounts.credentials.authority import (
 from tests.unit.integrations.world import World
 
 from isthmus.accounts import Accounts, Connections, Installs
-from isthmus.accounts.credentials.revocations import Revocations
+from isthmus.accounts.credentials.revocations import REVOCATION_JOB, Revocations, make_overdue_finder
 from isthmus.accounts.credentials.token_refresh import REFRESH_JOB
 from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB
 from isthmus.db import Database
@@ -207,6 +207,38 @@ async def jobs(database: Database) -> list[str]:
 async def timers(database: Database) -> list[tuple[str, str]]:
     async with database.read() as conn:
         return [(row.what, row.key) for row in (await conn.execute(select(job_timer))).all()]
+
+
+async def test_a_revocation_that_is_sent_leaves_those_that_wait(
+    desk: Desk, database: Database, handlers: Handlers, authority: Authority, clock: WatchedClock
+) -> None:
+    ids = [await connect(desk, clock, refresh_token=f"rt-{number}") for number in range(2)]
+    authority.answers = [503]
+    for id in ids:
+        await desk.delete(id)
+    await drain(database, handlers)
+    assert await waiting(database) == 1
+    await clock.advance(1000)
+    await tick(database, handlers)
+    assert sorted(set(authority.revoked)) == ["rt-0", "rt-1"]
+    assert len(authority.revoked) == 3
+
+
+async def test_only_revocations_that_lost_their_job_are_found(
+    desk: Desk, database: Database, clock: WatchedClock
+) -> None:
+    for number in range(2):
+        await desk.delete(await connect(desk, clock, refresh_token=f"rt-{number}"))
+    async with database.write() as conn:
+        lost = (await conn.execute(select(credential_revocation.c.id).limit(1))).scalar_one()
+        left = (await conn.execute(select(job.c.id, job.c.args).where(job.c.status == "todo"))).all()
+        (gone,) = [row.id for row in left if lost in str(row.args)]
+        await conn.execute(delete(job).where(job.c.id == gone))
+    find = make_overdue_finder(REVOCATION_JOB)
+    for seconds, found in ((60, []), (0.001, [(REVOCATION_JOB, lost)])):
+        await clock.advance(seconds)
+        async with database.read() as conn:
+            assert list(await find(conn)) == found
 
 
 async def test_a_revocation_that_lost_its_job_is_sent_all_the_same(

@@ -1,0 +1,119 @@
+"""What a context says of its token, and when the token is refreshed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from tests.unit.accounts.conftest import Desk, WatchedClock
+from tests.unit.accounts.credentials.authority import Authority, call, connect
+
+from isthmus.accounts import Connections
+from isthmus.accounts.credentials.token_refresh import (
+    REFRESH_AHEAD,
+    get_access_token,
+    get_expiry,
+    get_submitted_credential,
+    is_refreshable,
+    plan_refresh,
+)
+from isthmus.db import Database
+from isthmus.db.tables import job_timer
+from isthmus.definitions import load_integration
+
+STEPS = {"steps": [{"type": "request", "config": {"path": "/x"}}]}
+OAUTH = {"auth": {"tokenHost": "https://a.test", "tokenPath": "/token"}, "client": {"id": "i", "secret": "s"}}
+CLIENT = {"auth": {"tokenHost": "https://a.test", "tokenPath": "/token"}, "fields": [{"name": "client_id"}]}
+
+
+def context(**token: Any) -> dict[str, Any]:
+    return {"oauth": {"token": token}, "client_id": "c", "client_secret": "s"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1_700_000_000, 1_700_000_000.0),
+        (1.5, 1.5),
+        (True, None),
+        ("2026-01-02T00:00:00Z", 1767312000.0),
+        ("2026-01-02T00:00:00", None),
+        ("soon", None),
+        (None, None),
+        ([1], None),
+    ],
+)
+def test_an_expiry_is_a_number_or_a_time_with_its_zone(value: Any, expected: float | None) -> None:
+    assert get_expiry(context(expires_at=value)) == expected
+
+
+@pytest.mark.parametrize(
+    ("whole", "expected"),
+    [
+        (context(access_token="a"), "a"),
+        ({"access_token": "b"}, "b"),
+        ({**context(access_token="a"), "access_token": "b"}, "a"),
+        (context(access_token=7), None),
+        ({"oauth": "x"}, None),
+        ({"oauth": {"token": "x"}}, None),
+        ({}, None),
+    ],
+)
+def test_the_access_token_is_the_grants_or_the_accounts_own(whole: Any, expected: str | None) -> None:
+    assert get_access_token(whole) == expected
+
+
+@pytest.mark.parametrize(
+    ("format", "actions", "token", "submitted", "refreshable"),
+    [
+        ("oauth2", {}, {"refresh_token": "r", "access_token": "a"}, "r", True),
+        ("oauth2", {}, {"access_token": "a"}, "a", False),
+        ("oauth2", {}, {"refresh_token": 7}, "7", False),
+        ("oauth2", {"refresh_token": STEPS}, {"access_token": "a"}, "a", True),
+        ("oauth2", {"refresh_token": {"steps": []}}, {"access_token": "a"}, "a", False),
+        ("oauth2_client_credentials", {}, {}, "c\ns\n", True),
+        ("oauth2_client_credentials", {"refresh_token": STEPS}, {"access_token": "a"}, "a", True),
+        ("api_key", {}, {}, "", False),
+        ("api_key", {"refresh_token": STEPS}, {}, "", True),
+        (None, {}, {"refresh_token": "r"}, "r", False),
+    ],
+)
+def test_what_is_submitted_for_a_new_token(
+    format: str | None, actions: Any, token: Any, submitted: str, refreshable: bool
+) -> None:
+    credentials = {
+        "oauth2": {"config": OAUTH},
+        "oauth2_client_credentials": {"config": CLIENT},
+        "api_key": {"config": {"fields": [{"name": "api_key"}]}},
+    }
+    definition = load_integration(
+        {"base_url": "https://a.test", "credentials": credentials, "actions": actions}
+    )
+    whole = context(**token)
+    assert get_submitted_credential(definition, format, whole) == submitted
+    assert is_refreshable(definition, format, whole) is refreshable
+    assert (plan_refresh(definition, format, whole) is not None) is refreshable
+
+
+@pytest.mark.parametrize(("seconds", "refreshes"), [(60.0, 0), (59.999, 1)])
+async def test_a_token_is_refreshed_within_its_last_minute(
+    connections: Connections,
+    desk: Desk,
+    authority: Authority,
+    clock: WatchedClock,
+    seconds: float,
+    refreshes: int,
+) -> None:
+    id = await connect(desk, clock, ends_in=seconds)
+    await call(connections, desk, id)
+    assert len(authority.refreshes) == refreshes
+
+
+@pytest.mark.parametrize(("beyond", "timers"), [(0.0, 0), (0.001, 1)])
+async def test_a_token_that_lives_no_longer_than_the_job_is_ahead_has_none(
+    desk: Desk, database: Database, clock: WatchedClock, beyond: float, timers: int
+) -> None:
+    await connect(desk, clock, ends_in=REFRESH_AHEAD.total_seconds() + beyond)
+    async with database.read() as conn:
+        assert len((await conn.execute(select(job_timer.c.key))).all()) == timers
