@@ -20,6 +20,7 @@ from sqlalchemy import text
 from isthmus.db import Database, open_database
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from tests.background import until
+from tests.fakes.listening import listening
 from tests.faults.dying_lifecycle import (
     AFTER_END,
     AFTER_KEPT,
@@ -67,12 +68,8 @@ class WatchedProduct(Product):
 async def product(tmp_path: Path) -> AsyncIterator[WatchedProduct]:
     fake = WatchedProduct()
     fake.folder = tmp_path
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with listening(fake.answer) as fake.url:
+        yield fake
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,17 @@ class Desk:
         status, body = await self.send(*nodes, **rest)
         assert status == 200, body
         return body
+
+    async def hang_up_on(self, body: Any, headers: Mapping[str, str] | None = None) -> None:
+        """Sends a batch and hangs up while the fake keeps it waiting."""
+        sent = {"authorization": f"Bearer {self.server.token}", **(headers or {})}
+        async with aiohttp.ClientSession() as session:
+            call = asyncio.ensure_future(
+                session.post(f"{self.server.url}/batch-request", json=body, headers=sent)
+            )
+            await self.fake.holding.wait()
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
 
     @property
     def paths(self) -> Counter[str]:
@@ -291,14 +302,7 @@ async def test_a_caller_that_hangs_up_ends_the_batch(desk: Desk) -> None:
     users = {"resource": "users", "method": "list", "depends_on": TICKETS}
     nodes = [LIST, users | {"name": "a"}, users | {"name": "b"}]
     body = {"integrated_account_id": desk.account, "resources": nodes}
-    headers = {"authorization": f"Bearer {desk.server.token}"}
-    async with aiohttp.ClientSession() as session:
-        call = asyncio.ensure_future(
-            session.post(f"{desk.server.url}/batch-request", json=body, headers=headers)
-        )
-        await desk.fake.holding.wait()
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
+    await desk.hang_up_on(body)
     await asyncio.wait_for(_until(lambda: desk.fake.visits[0].answered > 0), 10)
     await desk.ok({"resource": "contacts", "method": "list"})
     assert desk.paths == {"GET /v1/tickets": 1, "GET /v1/contacts": 5}
@@ -308,14 +312,7 @@ async def test_a_batch_with_a_key_goes_on_when_the_caller_hangs_up(desk: Desk) -
     desk.fake.cue(Fault("hang", seconds=0.2))
     node = {"resource": TICKETS, "method": "create", "body": {"name": "kettle"}}
     body = {"integrated_account_id": desk.account, "resources": [node]}
-    headers = {"authorization": f"Bearer {desk.server.token}", "idempotency-key": "k"}
-    async with aiohttp.ClientSession() as session:
-        call = asyncio.ensure_future(
-            session.post(f"{desk.server.url}/batch-request", json=body, headers=headers)
-        )
-        await desk.fake.holding.wait()
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
+    await desk.hang_up_on(body, {"idempotency-key": "k"})
     await asyncio.wait_for(_until(lambda: desk.fake.visits[0].status == 503), 10)
     status = 409
     answer: Any = None

@@ -1,4 +1,4 @@
-"""A mapping that is changed while calls are made: how soon which process uses it; the others are real ones."""
+"""A mapping that is changed while calls are made: how soon which process uses it. The others are real."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from isthmus.config import Settings
 from isthmus.errors import SetupError
 from isthmus.kit.secret import Secret
 from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
+from tests.fakes.listening import running_app
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import serving
 
@@ -42,12 +43,8 @@ async def provider() -> AsyncIterator[Provider]:
     provider = Provider()
     app = web.Application()
     app.router.add_post("/{path:.*}", provider.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    provider.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield provider
-    await runner.cleanup()
+    async with running_app(app) as provider.url:
+        yield provider
 
 
 @asynccontextmanager

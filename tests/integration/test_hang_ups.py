@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import web
 
+from tests.fakes.listening import running_app
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import Server
 
@@ -52,16 +53,11 @@ async def _running(desk: SlowDesk) -> AsyncIterator[SlowDesk]:
     app = web.Application()
     app.router.add_get("/v1/tickets", desk.list)
     app.router.add_post("/v1/tickets", desk.open)
-    runner = web.AppRunner(app, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    desk.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield desk
-    finally:
-        desk.let.set()
-        await runner.cleanup()
+    async with running_app(app, cancels_handlers=True) as desk.url:
+        try:
+            yield desk
+        finally:
+            desk.let.set()
 
 
 async def _send(server: Server, head: str, body: str = "") -> asyncio.StreamWriter:

@@ -16,6 +16,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 from oauthlib.oauth1 import RequestValidator, WebApplicationServer
 
+from tests.fakes.listening import listening
+
 __all__ = ["CONSUMER", "OAuth1", "running_oauth1"]
 
 _PAGE = """<!doctype html><html lang="en"><title>Allow?</title><h1>Allow access?</h1>
@@ -159,9 +161,5 @@ class OAuth1(RequestValidator):
 @asynccontextmanager
 async def running_oauth1() -> AsyncIterator[OAuth1]:
     fake = OAuth1()
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)  # type: ignore[arg-type]  # its requests are web.Request
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with listening(fake.answer) as fake.url:
+        yield fake

@@ -17,6 +17,8 @@ from aiohttp import web
 from oauthlib.oauth1.rfc5849 import signature
 from oauthlib.oauth1.rfc5849.utils import parse_authorization_header
 
+from tests.fakes.listening import running_app
+
 __all__ = ["CONSUMER", "TOKEN", "Seen", "Vaultline", "running"]
 
 CONSUMER = ("vault-key", "vault-secret")
@@ -138,11 +140,5 @@ def _problem_of(request: web.Request, body: bytes, origin: str) -> str | None:
 @asynccontextmanager
 async def running(vault: Vaultline) -> AsyncIterator[Vaultline]:
     """Serves the fake in this loop; `vault.url` is where it listens."""
-    runner = web.AppRunner(vault.application(), access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    vault.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with running_app(vault.application()) as vault.url:
         yield vault
-    finally:
-        await runner.cleanup()

@@ -11,6 +11,7 @@ from aiohttp import web
 from playwright.async_api import BrowserContext, Error, FrameLocator, Locator, Page, expect
 
 from tests.background import until
+from tests.fakes.listening import listening
 from tests.integration.connect.product import KEY, Product, definition
 from tests.integration.serving import Server
 
@@ -37,12 +38,9 @@ class Host:
 @asynccontextmanager
 async def hosting() -> AsyncIterator[Host]:
     host = Host()
-    runner = web.ServerRunner(web.Server(host.answer), shutdown_timeout=0.1)  # type: ignore[arg-type]  # its requests are web.Request
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host.url = f"http://localhost:{runner.addresses[0][1]}"
-    yield host
-    await runner.cleanup()
+    async with listening(host.answer) as url:
+        host.url = url.replace("127.0.0.1", "localhost")
+        yield host
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.fakes.listening import listening
 from tests.fakes.oauth1 import CONSUMER
 
 __all__ = ["KEKA_SECRET", "KEKA_TOKEN", "KEY", "Product", "definition", "running_product"]
@@ -69,12 +70,8 @@ async def _keka_token(request: web.Request) -> web.StreamResponse:
 async def running_product() -> AsyncIterator[Product]:
     fake = Product()
     fake.gate.set()
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)  # type: ignore[arg-type]  # its requests are web.Request
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with listening(fake.answer) as fake.url:
+        yield fake
 
 
 def definition(

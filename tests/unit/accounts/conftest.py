@@ -5,39 +5,25 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from sqlalchemy import select
 from tests.fakes.clock import VirtualClock
+from tests.fakes.listening import listening
 from tests.unit.accounts.provider import Provider
-from tests.unit.integrations.small_catalog import write_catalog
-from tests.unit.integrations.world import World, make_world
+from tests.unit.integrations.world import World
 
 from isthmus.accounts import Accounts, Connection, Connections, Installs, JsonCallLog
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database
 from isthmus.db.tables import event
 from isthmus.http import Guard, HttpClient
-from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Catalog:
-    return write_catalog(tmp_path / "catalog")
-
-
-@pytest.fixture
-async def world(database: Database, catalog: Catalog) -> World:
-    await sync_catalog(database, catalog)
-    return await make_world(database)
 
 
 class WatchedClock(VirtualClock):
@@ -128,12 +114,8 @@ async def install(database: Database, scope: EnvironmentScope, url: str) -> Desk
 async def provider() -> AsyncIterator[Provider]:
     """A product on loopback that does what a test says."""
     fake = Provider()
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)  # type: ignore[arg-type]  # its requests are web.Request
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with listening(fake.answer) as fake.url:
+        yield fake
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from sqlalchemy import select
 from tests.background import drain, tick
 from tests.unit.accounts.conftest import Desk, WatchedClock, install
 from tests.unit.accounts.provider import Provider
-from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World
 
 from isthmus.accounts import Accounts, Connections
@@ -18,7 +16,6 @@ from isthmus.accounts.lifecycle.actions import ScheduledActions
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.db import Database
 from isthmus.db.tables import job_schedule
-from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.jobs import Handlers
 
 pytestmark = pytest.mark.both_databases
@@ -47,11 +44,6 @@ HOUR = 3600.0
 @pytest.fixture
 def definition() -> str:
     return DEFINITION
-
-
-@pytest.fixture
-def catalog(tmp_path: Path, definition: str) -> Catalog:
-    return write_catalog(tmp_path / "catalog", integration=definition)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import ClientSession, web
 from sqlalchemy import update
+from tests.fakes.listening import listening
 from tests.unit.accounts.conftest import Desk
 from tests.unit.accounts.provider import Provider
 from tests.unit.integrations.world import World, query
@@ -55,12 +56,9 @@ class Tollgate:
 @pytest.fixture
 async def gate() -> AsyncIterator[Tollgate]:
     fake = Tollgate()
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)  # type: ignore[arg-type]  # its requests are web.Request
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.domain = f"127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with listening(fake.answer) as url:
+        fake.domain = url.removeprefix("http://")
+        yield fake
 
 
 async def gated(desk: Desk, database: Database, gate: Tollgate) -> tuple[str, str]:

@@ -14,8 +14,9 @@ from aiohttp import web
 from sqlalchemy import select
 from starlette.applications import Starlette
 from tests.fakes.clock import VirtualClock
+from tests.fakes.listening import listening
 from tests.unit.integrations.small_catalog import write_catalog
-from tests.unit.integrations.world import World, make_world, query
+from tests.unit.integrations.world import World, query
 
 from isthmus.accounts import Accounts, Connections, Installs, JsonCallLog
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
@@ -29,7 +30,6 @@ from isthmus.connect.sessions import PageOptions, Session
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.tables import event
 from isthmus.http import Guard, HttpClient
-from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
@@ -154,20 +154,10 @@ def definition() -> str:
 
 
 @pytest.fixture
-async def world(database: Database, tmp_path: Path, definition: str) -> World:
-    await sync_catalog(database, write_catalog(tmp_path / "catalog", integration=definition))
-    return await make_world(database)
-
-
-@pytest.fixture
 async def authority() -> AsyncIterator[Authority]:
     fake = Authority()
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)  # type: ignore[arg-type]  # its requests are web.Request
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with listening(fake.answer) as fake.url:
+        yield fake
 
 
 @pytest.fixture

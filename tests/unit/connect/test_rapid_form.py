@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from sqlalchemy import select
+from tests.fakes.listening import listening
 from tests.unit.connect.conftest import Desk
 
 from isthmus.accounts import Accounts
@@ -93,12 +94,8 @@ def definition() -> str:
 @pytest.fixture
 async def product() -> AsyncIterator[Product]:
     fake = Product()
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)  # type: ignore[arg-type]  # its requests are web.Request
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with listening(fake.answer) as fake.url:
+        yield fake
 
 
 FACE = IntegrationSummary("brightfold", "Brightfold Desk", None, None)

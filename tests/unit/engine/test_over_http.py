@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
+from tests.fakes.listening import listening
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import IntegrationConfig, load_integration
@@ -75,11 +76,8 @@ async def _provider(request: web.Request) -> web.StreamResponse:
 
 @pytest.fixture
 async def base() -> AsyncIterator[str]:
-    runner = web.ServerRunner(web.Server(_provider), shutdown_timeout=0.1)  # type: ignore[arg-type]  # web.Request
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    await runner.cleanup()
+    async with listening(_provider) as url:
+        yield f"{url}/v1"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from tests.unit.expressions.counted_turns import turns_counted
 from tests.unit.expressions.own_time import own_time
 
 from isthmus.expressions import DIALECT, STANDARD, ExpressionError, Library, Limits, Services, compile
@@ -284,20 +285,11 @@ def test_a_picture_is_not_longer_than_a_thousand_characters() -> None:
 
 
 async def test_long_work_lets_other_tasks_run() -> None:
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
     endless = compile("($f := function($n) { $f($n + 1) }; $f(0))")
-    with pytest.raises(ExpressionError, match="seconds"):
-        await endless.evaluate_async({}, limits=Limits(seconds=0.5))
-    task.cancel()
-    assert turns > 2
+    async with turns_counted() as turns:
+        with pytest.raises(ExpressionError, match="seconds"):
+            await endless.evaluate_async({}, limits=Limits(seconds=0.5))
+        assert turns() > 2
 
 
 async def test_an_evaluation_that_waits_keeps_no_table_of_what_it_weighed(
@@ -338,26 +330,17 @@ async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_
 
     monkeypatch.setattr("isthmus.expressions.meter._TURN_SECONDS", 0.0)
     monkeypatch.setattr("isthmus.expressions.expression.raise_too_long", noted)
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
     walk = compile("$sum(rows@$a.rows@$b[$b.id = $a.id].$b.id)")
     rows = {"rows": [{"id": n} for n in range(250)]}
-    found = await walk.evaluate_async(rows, limits=Limits(seconds=600))
-    assert gave_up == 1
-    with pytest.raises(ExpressionError, match="seconds"):
-        await compile("rows@$a.rows@$b[$a.id < 0]").evaluate_async(
-            {"rows": [{"id": n} for n in range(400)]}, limits=Limits(seconds=0.01)
-        )
-    task.cancel()
+    async with turns_counted() as turns:
+        found = await walk.evaluate_async(rows, limits=Limits(seconds=600))
+        assert gave_up == 1
+        with pytest.raises(ExpressionError, match="seconds"):
+            await compile("rows@$a.rows@$b[$a.id < 0]").evaluate_async(
+                {"rows": [{"id": n} for n in range(400)]}, limits=Limits(seconds=0.01)
+            )
+        assert turns() > 3
     assert found == sum(range(250))
-    assert turns > 3
 
 
 def test_the_functions_of_the_dialect_cost_nothing_to_interrupt() -> None:

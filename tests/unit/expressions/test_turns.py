@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
+from tests.unit.expressions.counted_turns import turns_counted
 
 from isthmus.expressions import ExpressionError, Limits, compile, run_in_turns
 
 ENDLESS = "($f := function($n) { $f($n + 1) }; $f(0))"
-
-
-@asynccontextmanager
-async def turns_counted() -> AsyncIterator[Callable[[], int]]:
-    """How often another task had its turn in the block."""
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
-    try:
-        yield lambda: turns
-    finally:
-        task.cancel()
 
 
 async def test_long_work_lets_others_run_and_ends_at_its_limit() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
+from tests.fakes.listening import running_app
 
 from isthmus.config import Settings
 from isthmus.errors import EgressDenied, SetupError, UpstreamInvalid, UpstreamUnreachable
@@ -37,11 +38,8 @@ async def url() -> AsyncIterator[str]:
     app.router.add_post("/echo", echo)
     app.router.add_post("/redirect", redirect)
     app.router.add_post("/redirect-often", redirect_often)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/echo"
-    await runner.cleanup()
+    async with running_app(app) as url:
+        yield f"{url}/echo"
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 from aiohttp import web
+from tests.fakes.listening import running_app
 from tests.unit.functions.running import error, services
 
 from isthmus.expressions import UNDEFINED, ExpressionError, Services, compile
@@ -34,14 +35,8 @@ async def provider() -> AsyncIterator[Provider]:
     provider = Provider()
     app = web.Application()
     app.router.add_post("/{path:.*}", provider.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    provider.url = f"http://{host}:{port}"
-    yield provider
-    await runner.cleanup()
+    async with running_app(app) as provider.url:
+        yield provider
 
 
 async def _fetch(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import pytest
-from aiohttp import web
+from tests.fakes.listening import Answer, listening
 
 from isthmus.http import Guard, HttpClient, HttpLimits
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Serve = Callable[[Handler], Awaitable[str]]
+Serve = Callable[[Answer], Awaitable[str]]
 Raw = Callable[[Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]], Awaitable[str]]
 
 
@@ -24,20 +24,12 @@ async def client() -> AsyncIterator[HttpClient]:
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
     """Starts a server whose every path the handler answers; gives its base URL, without a slash."""
-    runners: list[web.ServerRunner] = []
+    async with AsyncExitStack() as stack:
 
-    async def start(handler: Handler) -> str:
-        server = web.Server(handler)  # type: ignore[arg-type]  # its requests are web.Request
-        runner = web.ServerRunner(server, shutdown_timeout=0.1)
-        await runner.setup()
-        runners.append(runner)
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async def start(answer: Answer) -> str:
+            return await stack.enter_async_context(listening(answer))
 
-    yield start
-    for runner in runners:
-        await runner.cleanup()
+        yield start
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 from sqlalchemy import select
+from tests.fakes.listening import running_app
 from tests.unit.accounts.conftest import Desk, WatchedClock
 
 from isthmus.accounts import Connections
@@ -137,12 +138,8 @@ async def authority_running() -> AsyncIterator[Authority]:
     app.router.add_post("/exchange", fake.token)
     app.router.add_post("/revoke", fake.revoke)
     app.router.add_route("*", "/tickets", fake.tickets)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with running_app(app) as fake.url:
+        yield fake
 
 
 async def connect(desk: Desk, clock: WatchedClock, *, ends_in: float | None = 3600.0, **token: Any) -> str:

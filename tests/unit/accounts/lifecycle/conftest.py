@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from tests.unit.accounts.conftest import Desk, WatchedClock, install
 from tests.unit.accounts.lifecycle.steps_provider import CHECKED, CREDENTIALS, PREPARED, Product, running
-from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World
 
 from isthmus.accounts import Connections
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.db import Database
-from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.jobs import Handlers
 
 
@@ -25,11 +22,6 @@ async def product() -> AsyncIterator[Product]:
 @pytest.fixture
 def definition() -> str:
     return CREDENTIALS + PREPARED + CHECKED
-
-
-@pytest.fixture
-def catalog(tmp_path: Path, definition: str) -> Catalog:
-    return write_catalog(tmp_path / "catalog", integration=definition)
 
 
 @pytest.fixture

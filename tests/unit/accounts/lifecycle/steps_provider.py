@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from tests.fakes.listening import listening
 from tests.unit.accounts.conftest import Desk
 
 __all__ = ["CHECKED", "CREDENTIALS", "PERIODIC", "PREPARED", "Product", "connect", "running"]
@@ -76,11 +77,5 @@ async def connect(desk: Desk) -> str:
 async def running() -> AsyncIterator[Product]:
     """A product that answers on loopback."""
     product = Product()
-    runner = web.ServerRunner(web.Server(product.answer), shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        product.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with listening(product.answer) as product.url:
         yield product
-    finally:
-        await runner.cleanup()

@@ -1,0 +1,38 @@
+"""HTTP servers of fakes, on a free port of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+__all__ = ["Answer", "listening", "running_app"]
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def listening(answer: Answer) -> AsyncIterator[str]:
+    """The URL, without a slash, under which `answer` is given every request."""
+    server = web.Server(answer)  # type: ignore[arg-type]  # its requests are web.Request
+    async with _started(web.ServerRunner(server, shutdown_timeout=0.1)) as url:
+        yield url
+
+
+@asynccontextmanager
+async def running_app(app: web.Application, *, cancels_handlers: bool = False) -> AsyncIterator[str]:
+    """The URL, without a slash, of an application. `cancels_handlers`: when their callers hang up."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=cancels_handlers)
+    async with _started(runner) as url:
+        yield url
+
+
+@asynccontextmanager
+async def _started(runner: web.BaseRunner) -> AsyncIterator[str]:
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
