@@ -15,8 +15,8 @@ from isthmus.engine.pagination.paginator import (
     PageRequest,
     PageStart,
     Paginator,
+    SizedPaginator,
     bad_cursor,
-    effective_limit,
 )
 from isthmus.engine.queries import parse_whole_number
 
@@ -26,24 +26,13 @@ _CONTENT_RANGE: Final = re.compile(r"\S+\s+(\d{1,15})-(\d{1,15})/(\d{1,15}|\*)\Z
 
 
 @dataclass(frozen=True, slots=True)
-class PagePaginator(Paginator):
+class PagePaginator(SizedPaginator):
     """Numbered pages; the cursor is the page's number."""
 
     config: PageConfig
 
-    @property
-    def limit_param(self) -> str | None:
-        return self.config.limit_param or None
-
     def start(self, start: PageStart) -> PageRequest:
-        config = self.config
-        params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
-        name = config.page_param
-        if start.keeps_position(name):
-            page = parse_whole_number(start.given.get(name))
-            return PageRequest(start.cursor, params, position=page, size=size)
-        page = _parse_position(start.cursor, config.start_page)
-        return PageRequest(start.cursor, {name: page, **params}, position=page, size=size)
+        return _start_at(self, start, self.config.page_param, self.config.start_page)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
         page = self.config.start_page if request.position is None else request.position
@@ -56,24 +45,13 @@ class PagePaginator(Paginator):
 
 
 @dataclass(frozen=True, slots=True)
-class OffsetPaginator(Paginator):
+class OffsetPaginator(SizedPaginator):
     """Pages by the index of their first record, which is the cursor."""
 
     config: OffsetConfig
 
-    @property
-    def limit_param(self) -> str | None:
-        return self.config.limit_param or None
-
     def start(self, start: PageStart) -> PageRequest:
-        config = self.config
-        params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
-        name = config.offset_param
-        if start.keeps_position(name):
-            offset = parse_whole_number(start.given.get(name))
-            return PageRequest(start.cursor, params, position=offset, size=size)
-        offset = _parse_position(start.cursor, config.start_offset)
-        return PageRequest(start.cursor, {name: offset, **params}, position=offset, size=size)
+        return _start_at(self, start, self.config.offset_param, self.config.start_offset)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
         first = self.config.start_offset
@@ -114,6 +92,17 @@ class RangePaginator(Paginator):
         start, last, total = int(found[1]), int(found[2]), found[3]
         more = last - start + 1 >= size if total == "*" else last + 1 < int(total)
         return Cursors(next=str(last + 1) if more and last >= first else None, prev=back)
+
+
+def _start_at(paginator: SizedPaginator, start: PageStart, name: str, first: int) -> PageRequest:
+    """The request of the page whose number is sent as the parameter `name`. `first`: the number of the first
+    page."""
+    params, size = paginator.choose_size(start)
+    if start.keeps_position(name):
+        given = parse_whole_number(start.given.get(name))
+        return PageRequest(start.cursor, params, position=given, size=size)
+    position = _parse_position(start.cursor, first)
+    return PageRequest(start.cursor, {name: position, **params}, position=position, size=size)
 
 
 def _parse_position(cursor: str | None, first: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from isthmus.definitions.pagination import CursorConfig, LinkHeaderConfig, OffsetConfig, PageConfig
 from isthmus.engine.queries import parse_whole_number
 from isthmus.errors import BadRequest, failure
 
@@ -19,8 +20,8 @@ __all__ = [
     "PageStart",
     "Paginator",
     "RequestDraft",
+    "SizedPaginator",
     "bad_cursor",
-    "effective_limit",
     "require_backward_paging",
     "visible_cursor",
 ]
@@ -144,6 +145,32 @@ class Paginator(ABC):
         return cursor
 
 
+class SizedPaginator(Paginator):
+    """A format whose block names a parameter for the page size, a default and a maximum."""
+
+    __slots__ = ()
+
+    config: PageConfig | OffsetConfig | CursorConfig | LinkHeaderConfig
+
+    @property
+    def limit_param(self) -> str | None:
+        return self.config.limit_param or None
+
+    def choose_size(self, start: PageStart) -> tuple[dict[str, Any], int | None]:
+        """The page size parameter to send (none where the format has none, or the query already has it), and
+        the page size that the provider is sent; None for none."""
+        name = self.limit_param
+        if name is None:
+            return {}, None
+        if start.keeps_limit(name):
+            return {}, parse_whole_number(start.given.get(name))
+        limit = start.limit if start.limit is not None else self.config.default_limit
+        if limit is None:
+            return {}, None
+        size = limit if self.config.max_limit is None else min(limit, self.config.max_limit)
+        return {name: size}, size
+
+
 def visible_cursor(paginator: Paginator | None, cursor: str | None) -> str | None:
     """The caller's cursor as expressions and templates see it (`query.cursor`)."""
     return cursor if cursor is None or paginator is None else paginator.unwrap_cursor(cursor)
@@ -167,19 +194,3 @@ def bad_cursor(message: str) -> BadRequest:
         "unchanged, or none to start at the first page.",
         failures=[failure("next_cursor", message, "bad_cursor")],
     )
-
-
-def effective_limit(
-    start: PageStart, name: str | None, default: int | None, largest: int | None
-) -> tuple[dict[str, Any], int | None]:
-    """The page size parameter to send (none where `name` is None or the query already has it), and the page
-    size that the provider is sent."""
-    if name is None:
-        return {}, None
-    if start.keeps_limit(name):
-        return {}, parse_whole_number(start.given.get(name))
-    limit = start.limit if start.limit is not None else default
-    if limit is None:
-        return {}, None
-    size = limit if largest is None else min(limit, largest)
-    return {name: size}, size

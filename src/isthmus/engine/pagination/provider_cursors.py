@@ -27,9 +27,8 @@ from isthmus.engine.pagination.paginator import (
     PageAnswer,
     PageRequest,
     PageStart,
-    Paginator,
+    SizedPaginator,
     bad_cursor,
-    effective_limit,
 )
 from isthmus.engine.queries import format_scalar
 from isthmus.engine.urls import encode_illegal_characters
@@ -51,14 +50,10 @@ _SEALED_ADDRESS: Final = re.compile(r"/[!-~]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class CursorPaginator(Paginator):
+class CursorPaginator(SizedPaginator):
     """A cursor in the body that asks for the next page."""
 
     config: CursorConfig
-
-    @property
-    def limit_param(self) -> str | None:
-        return self.config.limit_param or None
 
     @property
     def forward_only_reason(self) -> str | None:
@@ -68,7 +63,7 @@ class CursorPaginator(Paginator):
 
     def start(self, start: PageStart) -> PageRequest:
         config = self.config
-        params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
+        params, size = self.choose_size(start)
         if start.cursor is None or config.cursor_param in start.fixed:
             return PageRequest(start.cursor, params, size=size)
         address = decode_address(start.cursor, start.key)
@@ -113,18 +108,13 @@ def _is_true(value: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkHeaderPaginator(Paginator):
+class LinkHeaderPaginator(SizedPaginator):
     """Pages whose addresses a `Link` header names (RFC 8288)."""
 
     config: LinkHeaderConfig
 
-    @property
-    def limit_param(self) -> str | None:
-        return self.config.limit_param or None
-
     def start(self, start: PageStart) -> PageRequest:
-        config = self.config
-        params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
+        params, size = self.choose_size(start)
         if start.cursor is None:
             return PageRequest(None, params, size=size)
         address = decode_address(start.cursor, start.key)
