@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation, Function
-from isthmus.expressions.meter import MAX_FREE_LENGTH, MAX_FREE_RESULT, current
+from isthmus.expressions.meter import MAX_FREE_LENGTH, MAX_FREE_RESULT, current_evaluation
 from isthmus.expressions.signatures import Signature
 from isthmus.expressions.suspension import await_result
 from isthmus.expressions.values import (
@@ -210,13 +210,13 @@ def call_library_function(
     if function.intrinsic:  # a standard function: it is given the evaluation if it walks into data
         result = function.call(*arguments)
     else:
-        before, used = current.meter, evaluation.used_bytes
-        current.meter = evaluation
+        before, used = current_evaluation.meter, evaluation.used_bytes
+        current_evaluation.meter = evaluation
         evaluation.used_bytes = 0
         try:
             result = function.call(*arguments)
         finally:
-            current.meter = before
+            current_evaluation.meter = before
             evaluation.used_bytes = used
     if function.is_async:
         result = await_result(evaluation, result, function.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from isthmus.expressions.limits import MAX_PICTURE
+from isthmus.expressions.limits import MAX_PICTURE_CHARS
 
 __all__ = [
     "FUNCTION_ERROR",
@@ -106,6 +106,6 @@ def limit_error(function: str, limit: str, allowed: object) -> ExpressionError:
 def check_picture(picture: str, function: str) -> str:
     """The picture (the format of a date or a number), unless it is too long: then raises
     `ExpressionError`."""
-    if len(picture) > MAX_PICTURE:
-        raise limit_error(function, "characters of a picture", MAX_PICTURE)
+    if len(picture) > MAX_PICTURE_CHARS:
+        raise limit_error(function, "characters of a picture", MAX_PICTURE_CHARS)
     return picture

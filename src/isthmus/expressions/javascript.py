@@ -16,8 +16,14 @@ from typing import Final, TypeGuard
 from isthmus.expressions.errors import limit_error
 from isthmus.expressions.host_value import Host, format_iso_utc
 from isthmus.expressions.json_writer import MAX_DATA_DEPTH, JsonWriter, format_number_text, to_double
-from isthmus.expressions.limits import DEFAULT_OUTPUT
-from isthmus.expressions.meter import MAX_FREE_LENGTH, charge_current, charge_text_use, current, pace
+from isthmus.expressions.limits import DEFAULT_OUTPUT_CHARS
+from isthmus.expressions.meter import (
+    MAX_FREE_LENGTH,
+    charge_current,
+    charge_text_use,
+    current_evaluation,
+    pace,
+)
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -132,11 +138,11 @@ def to_text(value: object, level: int = 0) -> str:
 def join_within_limit(function: str, between: str, parts: Iterable[str]) -> str:
     """The parts joined by `between`. Raises `ExpressionError` if the text is longer than one value may be."""
     kept: list[str] = []
-    room = DEFAULT_OUTPUT
+    room = DEFAULT_OUTPUT_CHARS
     for part in parts:
         room -= len(part) + len(between)
         if room < 0:
-            raise limit_error(function, "output_chars", DEFAULT_OUTPUT)
+            raise limit_error(function, "output_chars", DEFAULT_OUTPUT_CHARS)
         kept.append(part)
     return between.join(kept)
 
@@ -252,8 +258,8 @@ def to_json_text(value: object, indent: int = 0) -> str:
         format_number=_format_json_number,
         function_text=None,
         to_json_form=_to_json_form,
-        meter=current.meter,
-        max_chars=DEFAULT_OUTPUT,
+        meter=current_evaluation.meter,
+        max_chars=DEFAULT_OUTPUT_CHARS,
         indent=indent,
     )
     return writer.serialize(value)

@@ -26,7 +26,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 from isthmus.expressions.errors import LIMIT
-from isthmus.expressions.limits import DEFAULT_OUTPUT, Limits
+from isthmus.expressions.limits import DEFAULT_OUTPUT_CHARS, Limits
 from isthmus.expressions.meter import Meter
 from isthmus.expressions.signatures import Signature
 from isthmus.expressions.values import UNDEFINED
@@ -98,7 +98,7 @@ class Evaluation(Meter):
         self.services = services
         self.bindings = bindings
         self.depth_left = limits.depth
-        if limits.output_chars != DEFAULT_OUTPUT:
+        if limits.output_chars != DEFAULT_OUTPUT_CHARS:
             self.result_chars_left = limits.output_chars
 
     @property

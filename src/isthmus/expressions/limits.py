@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from typing import Final
 
 __all__ = [
-    "DEFAULT_OUTPUT",
+    "DEFAULT_OUTPUT_CHARS",
     "MAX_ITEMS",
     "MAX_NESTING",
     "MAX_OPERANDS",
-    "MAX_PATTERN",
-    "MAX_PICTURE",
-    "MAX_SOURCE",
+    "MAX_PATTERN_CHARS",
+    "MAX_PICTURE_CHARS",
+    "MAX_SOURCE_BYTES",
     "MAX_STEPS",
     "Limits",
 ]
 
-MAX_SOURCE: Final = 256 * 1024
+MAX_SOURCE_BYTES: Final = 256 * 1024
 """Bytes of UTF-8 that the text of an expression may have; checked before it is read."""
 
-MAX_PATTERN: Final = 1_000
+MAX_PATTERN_CHARS: Final = 1_000
 """Characters of a regular expression."""
 
-MAX_PICTURE: Final = 1_000
+MAX_PICTURE_CHARS: Final = 1_000
 """Characters of the picture of a date or a number, and the widest that it may ask for."""
 
 
-DEFAULT_OUTPUT: Final = 20 * 1024 * 1024
+DEFAULT_OUTPUT_CHARS: Final = 20 * 1024 * 1024
 MAX_ITEMS: Final = 200_000
 
 
@@ -60,7 +60,7 @@ class Limits:
     depth: int = 500
     data_depth: int = 200
     input_chars: int = 5 * 1024 * 1024
-    output_chars: int = DEFAULT_OUTPUT
+    output_chars: int = DEFAULT_OUTPUT_CHARS
     items: int = MAX_ITEMS
     memory: int = 96 * 1024 * 1024
     regex_seconds: float = 1.0

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
-from isthmus.expressions.limits import DEFAULT_OUTPUT, Limits
+from isthmus.expressions.limits import DEFAULT_OUTPUT_CHARS, Limits
 from isthmus.expressions.memory_estimate import MemoryEstimate
 
 __all__ = [
@@ -25,19 +25,19 @@ __all__ = [
     "charge_current",
     "charge_each",
     "charge_text_use",
-    "current",
+    "current_evaluation",
     "pace",
     "remaining_seconds",
 ]
 
 MAX_FREE_LENGTH: Final = 999
-"""Longer texts and lists are accounted for by their length where they are used; less is in the step."""
+"""Longer texts and lists are charged by their length where they are used; shorter ones are part of a step."""
 
 MAX_FREE_ITEMS: Final = 9_999
-"""Longer lists are accounted for item by item, too, as they are gone over: a loop may be in one piece."""
+"""Longer lists are also charged item by item while a loop iterates over them."""
 
 MAX_FREE_RESULT: Final = 99
-"""Longer texts are accounted for when they are made; shorter ones are among the process's small objects."""
+"""Longer texts are charged when they are made; shorter ones count among the process's small objects."""
 
 Item = TypeVar("Item")
 
@@ -61,7 +61,7 @@ class Meter:
     evaluation never pays for one.
     """
 
-    # What most evaluations never change stays on the class: an evaluation costs less to begin.
+    # Values that most evaluations never change stay on the class, so that an evaluation starts quickly.
     steps_left = _FIRST_SLICE_STEPS
     slice_steps = _MAX_SLICE_STEPS
     deadline = 0.0
@@ -72,7 +72,7 @@ class Meter:
     steps_since_watch = _STEPS_BETWEEN_WATCHES
     allocated_blocks = 0
     allowed_growth = _MIN_ALLOWED_GROWTH
-    result_chars_left = DEFAULT_OUTPUT
+    result_chars_left = DEFAULT_OUTPUT_CHARS
     trace: Callable[[int, Any, Any], None] | None = None
     pause: Callable[[Meter], None] | None = None
     last_turn = 0.0
@@ -179,8 +179,8 @@ class Meter:
         if held > self.limits.memory:
             raise self.limit_error("memory", "evaluation")
         self.unchecked_bytes = 0
-        # In proportion to what is held, so that weighing stays cheap, but not past the limit. A block is some
-        # 128 bytes of a small object.
+        # In proportion to the held memory, so that measuring stays cheap, but within the limit. A block is
+        # some 128 bytes of a small object.
         self.allowed_growth = max(_MIN_ALLOWED_GROWTH, min(held, self.limits.memory - held) >> 7)
 
     def time_limit_error(self) -> ExpressionError:
@@ -203,7 +203,7 @@ class Meter:
         )
 
 
-# Loops over what may be long, where a step for each would be too much for what is short.
+# Loops over lists that may be long, where a charge for each item would cost short lists too much.
 
 
 def charge_each(meter: Meter, values: Iterable[Item], weight: int) -> Iterator[Item]:
@@ -222,11 +222,11 @@ def pace(values: Collection[Item], weight: int = 2, meter: Meter | None = None) 
     """
     if len(values) <= MAX_FREE_ITEMS:
         return values
-    meter = meter or current.meter
+    meter = meter or current_evaluation.meter
     return values if meter is None else charge_each(meter, values, weight)
 
 
-# Functions over data that are not given the evaluation.
+# Charges of functions that do not receive the evaluation.
 
 
 class _Running(threading.local):
@@ -235,13 +235,13 @@ class _Running(threading.local):
     meter: Meter | None = None
 
 
-current: Final = _Running()
+current_evaluation: Final = _Running()
 """The evaluation whose library function runs in this thread."""
 
 
 def charge_current(steps: int) -> None:
     """Charge work to the evaluation whose library function runs here, if there is one."""
-    meter = current.meter
+    meter = current_evaluation.meter
     if meter is not None:
         meter.steps_left -= steps
         if meter.steps_left < 0:
@@ -250,12 +250,12 @@ def charge_current(steps: int) -> None:
 
 def charge_text_use(text: str) -> None:
     """Charge a long text that is worked with; each use may be a copy."""
-    meter = current.meter
+    meter = current_evaluation.meter
     if meter is not None:
         meter.charge_text(len(text) if text.isascii() else 4 * len(text))
 
 
 def remaining_seconds(most: float = 1.0) -> float:
     """How long a single piece of work may take in the evaluation that runs here, at most `most`."""
-    meter = current.meter
+    meter = current_evaluation.meter
     return most if meter is None else min(most, meter.remaining_seconds())

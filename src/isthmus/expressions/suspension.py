@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import greenlet
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.meter import Meter, current
+from isthmus.expressions.meter import Meter, current_evaluation
 
 __all__ = [
     "TooLong",
@@ -60,7 +60,7 @@ def await_result(evaluation: Meter, coroutine: Any, name: str) -> Any:
     """
     if not inspect.isawaitable(coroutine):
         return coroutine
-    island, before = greenlet.getcurrent(), current.meter
+    island, before = greenlet.getcurrent(), current_evaluation.meter
     if not isinstance(island, _EvaluationGreenlet):
         if inspect.iscoroutine(coroutine):
             coroutine.close()
@@ -78,7 +78,7 @@ def await_result(evaluation: Meter, coroutine: Any, name: str) -> Any:
     try:
         return parent.switch(_await_within_limit(coroutine, evaluation, name))
     finally:
-        current.meter = before
+        current_evaluation.meter = before
         evaluation.awaited_seconds += monotonic() - started
 
 
@@ -95,14 +95,14 @@ async def _await_within_limit(awaitable: Awaitable[Any], evaluation: Meter, name
 
 def let_others_run(evaluation: Meter) -> None:
     """Let other tasks of the event loop run, inside `run_async`; the time does not count."""
-    island, before = greenlet.getcurrent(), current.meter
+    island, before = greenlet.getcurrent(), current_evaluation.meter
     if not isinstance(island, _EvaluationGreenlet) or island.parent is None:
         return
     started = monotonic()
     try:
         island.parent.switch(asyncio.sleep(0))
     finally:
-        current.meter = before
+        current_evaluation.meter = before
         evaluation.deadline += monotonic() - started
 
 

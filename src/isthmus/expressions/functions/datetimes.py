@@ -16,7 +16,7 @@ from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
 from isthmus.expressions.host.datetimes.zones import SYSTEM, to_zone
 from isthmus.expressions.javascript import describe_kind, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.limits import MAX_PICTURE
+from isthmus.expressions.limits import MAX_PICTURE_CHARS
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["dt_from_format", "dt_from_iso"]
@@ -77,8 +77,8 @@ def dt_from_format(
     if not isinstance(value, str) or not isinstance(pattern, str):
         wrong = describe_kind(pattern if isinstance(value, str) else value)
         raise function_error("dtFromFormat", f"dtFromFormat: text and format must be text, not {wrong}")
-    if len(value) > MAX_PICTURE:
-        raise limit_error("dtFromFormat", "characters of a time", MAX_PICTURE)
+    if len(value) > MAX_PICTURE_CHARS:
+        raise limit_error("dtFromFormat", "characters of a time", MAX_PICTURE_CHARS)
     if pattern == "RFC2822":
         return parse_rfc2822(value, context)
     return parse_with_pattern(value, pattern, context)

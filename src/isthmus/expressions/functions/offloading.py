@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from isthmus.expressions.meter import Meter, current
+from isthmus.expressions.meter import Meter, current_evaluation
 from isthmus.expressions.suspension import can_await
 
 __all__ = ["offload_if_heavy"]
@@ -19,7 +19,7 @@ def offload_if_heavy(call: Callable[..., T], *arguments: Any, heavy: bool) -> T 
 
     `call` then runs in a thread, for as long as an evaluation may run; it must not touch this evaluation.
     """
-    meter = current.meter
+    meter = current_evaluation.meter
     if not (heavy and can_await()):
         return call(*arguments)
     return asyncio.to_thread(_run_with_meter, None if meter is None else meter.fork(), call, *arguments)
@@ -27,8 +27,8 @@ def offload_if_heavy(call: Callable[..., T], *arguments: Any, heavy: bool) -> T 
 
 def _run_with_meter(meter: Meter | None, call: Callable[..., T], *arguments: Any) -> T:
     """Run `call` in this thread with its work charged to `meter`."""
-    current.meter = meter
+    current_evaluation.meter = meter
     try:
         return call(*arguments)
     finally:
-        current.meter = None
+        current_evaluation.meter = None

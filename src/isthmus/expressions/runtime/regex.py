@@ -10,7 +10,7 @@ import regex
 from isthmus.expressions.callables import Matcher, Native
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.library import Evaluation, Function
-from isthmus.expressions.limits import MAX_PATTERN
+from isthmus.expressions.limits import MAX_PATTERN_CHARS
 from isthmus.expressions.runtime.regex_translation import is_linear, translate_pattern
 from isthmus.expressions.sized_cache import SizedCache
 from isthmus.expressions.values import UNDEFINED
@@ -29,8 +29,10 @@ class Pattern:
     __slots__ = ("compiled", "groups", "linear", "size", "source")
 
     def __init__(self, source: str, flags: str) -> None:
-        if len(source) > MAX_PATTERN:
-            raise ExpressionError(LIMIT, f"The regular expression is longer than {MAX_PATTERN} characters")
+        if len(source) > MAX_PATTERN_CHARS:
+            raise ExpressionError(
+                LIMIT, f"The regular expression is longer than {MAX_PATTERN_CHARS} characters"
+            )
         self.source = source
         try:
             translated, self.size = translate_pattern(source, multiline="m" in flags)

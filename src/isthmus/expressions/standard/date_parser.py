@@ -12,7 +12,7 @@ import regex
 
 from isthmus.expressions.errors import ExpressionError, check_picture, limit_error
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.limits import MAX_PICTURE
+from isthmus.expressions.limits import MAX_PICTURE_CHARS
 from isthmus.expressions.standard import calendar
 from isthmus.expressions.standard.date_pictures import (
     PLAIN_COMPONENTS,
@@ -136,8 +136,8 @@ def parse_time(evaluation: Evaluation, text: str, picture: str) -> Any:
     the smallest are the first. Raises D3136 for a picture that names too few components.
     """
     check_picture(picture, "toMillis")
-    if len(text) > MAX_PICTURE:
-        raise limit_error("toMillis", "characters of a time", MAX_PICTURE)
+    if len(text) > MAX_PICTURE_CHARS:
+        raise limit_error("toMillis", "characters of a time", MAX_PICTURE_CHARS)
     plain = _compile_plain_picture(picture)
     if plain is not None:
         fitting = plain[0].fullmatch(text)

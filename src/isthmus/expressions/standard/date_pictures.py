@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from isthmus.expressions.errors import ExpressionError, limit_error
-from isthmus.expressions.limits import MAX_PICTURE
+from isthmus.expressions.limits import MAX_PICTURE_CHARS
 from isthmus.expressions.standard.integer_pictures import (
     IntegerFormat,
     parse_integer_picture,
@@ -75,8 +75,8 @@ def _parse_width(text: str) -> int | None:
     """The minimal or maximal width in a marker; None without one."""
     digits = re.match(r"[0-9]+", text)
     width = int(digits.group()) if digits else None
-    if width is not None and width > MAX_PICTURE:
-        raise limit_error("picture", "width", MAX_PICTURE)
+    if width is not None and width > MAX_PICTURE_CHARS:
+        raise limit_error("picture", "width", MAX_PICTURE_CHARS)
     return width
 
 

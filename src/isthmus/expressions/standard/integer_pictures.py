@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError, check_picture, limit_error
 from isthmus.expressions.json_writer import format_number_text
-from isthmus.expressions.limits import MAX_PICTURE
+from isthmus.expressions.limits import MAX_PICTURE_CHARS
 from isthmus.expressions.runtime.operators import normalize_number
 from isthmus.expressions.values import UNDEFINED
 
@@ -341,8 +341,8 @@ def parse_integer(value: Any, picture: Any) -> Any:
     """`$parseInteger`: the number that a text means by an integer picture."""
     if value is UNDEFINED:
         return UNDEFINED
-    if len(value) > MAX_PICTURE:
-        raise limit_error("parseInteger", "characters of a number", MAX_PICTURE)
+    if len(value) > MAX_PICTURE_CHARS:
+        raise limit_error("parseInteger", "characters of a number", MAX_PICTURE_CHARS)
     return normalize_number(
         compile_reader(parse_integer_picture(check_picture(picture, "parseInteger")))[1](value)
     )

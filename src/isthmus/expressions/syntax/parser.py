@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
-from isthmus.expressions.limits import MAX_NESTING, MAX_OPERANDS, MAX_SOURCE
+from isthmus.expressions.limits import MAX_NESTING, MAX_OPERANDS, MAX_SOURCE_BYTES
 from isthmus.expressions.syntax.infix_parser import InfixParser
 from isthmus.expressions.syntax.lexer import END
 from isthmus.expressions.syntax.token_stream import format_token
@@ -24,8 +24,10 @@ _FLAT_OPERATORS: Final = {".", "&", "and", "or"}
 def parse_text(text: str) -> Node:
     """The tree of `text` before shaping. Raises `ExpressionError` for a malformed text, or one that is too
     long."""
-    if len(text) > MAX_SOURCE or len(text.encode("utf-8", "surrogatepass")) > MAX_SOURCE:
-        raise ExpressionError(LIMIT, f"The expression is longer than {MAX_SOURCE} bytes", value=MAX_SOURCE)
+    if len(text) > MAX_SOURCE_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_SOURCE_BYTES:
+        raise ExpressionError(
+            LIMIT, f"The expression is longer than {MAX_SOURCE_BYTES} bytes", value=MAX_SOURCE_BYTES
+        )
     return _Parser(text).parse_whole()
 
 

@@ -19,7 +19,7 @@ from isthmus.expressions.host.datetimes.fields import CLOCK_FIELDS, FIELD_MINIMU
 from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
 from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
 from isthmus.expressions.host.datetimes.zones import Zone, find_zone, fixed_zone
-from isthmus.expressions.limits import MAX_PICTURE
+from isthmus.expressions.limits import MAX_PICTURE_CHARS
 from isthmus.expressions.meter import remaining_seconds
 
 __all__ = ["parse_iso", "parse_rfc2822", "parse_with_pattern"]
@@ -68,12 +68,12 @@ _RFC2822_ZONE_HOURS: Final = {
 
 def parse_iso(value: object, context: ParseContext) -> DateTime:
     """The date-time of an ISO 8601 text; an invalid one (`unparsable`) for anything else."""
-    if isinstance(value, str) and len(value) <= MAX_PICTURE:
+    if isinstance(value, str) and len(value) <= MAX_PICTURE_CHARS:
         for form in _ISO_FORMS:
             match = form.fullmatch(value)
             if match:
                 return _build_from_iso_groups(match.groupdict(), context)
-    shown = value[:MAX_PICTURE] if isinstance(value, str) else "null" if value is None else str(value)
+    shown = value[:MAX_PICTURE_CHARS] if isinstance(value, str) else "null" if value is None else str(value)
     return invalid_datetime("unparsable", f'the input "{shown}" can\'t be parsed as ISO 8601')
 
 
