@@ -6,16 +6,18 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, insert, select
 from tests.fakes.clock import VirtualClock
 from tests.unit.tenancy.conftest import Tenancy
 
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database
-from isthmus.db.tables import api_token
+from isthmus.db.tables import api_token, link_token
+from isthmus.errors import Forbidden
 from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
 from isthmus.tenancy import AccountTokens, Administration, ApiTokens, Authenticator, Environments
+from isthmus.tenancy.authentication import hash_token
 
 pytestmark = pytest.mark.both_databases
 
@@ -124,6 +126,60 @@ async def test_an_expired_token_is_refused_even_from_memory(
     assert await authenticator.authenticate(token) is not None
     await clock.advance(0.1)
     assert await authenticator.authenticate(token) is None
+
+
+@pytest.mark.parametrize(("seconds", "is_named"), [(29.999, True), (30.0, False)])
+async def test_a_link_token_is_named_until_it_expires(
+    authenticator: Authenticator,
+    tenancy: Tenancy,
+    database: Database,
+    clock: VirtualClock,
+    seconds: float,
+    is_named: bool,
+) -> None:
+    token, times = "islt_" + "k" * 43, {"created_at": clock.now(), "updated_at": clock.now()}
+    async with database.write() as conn:
+        await conn.execute(
+            insert(link_token).values(
+                id=new_id(),
+                environment_id=tenancy.development,
+                digest=hash_token(token),
+                payload=b"sealed",
+                expires_at=clock.now() + timedelta(seconds=30),
+                opened=0,
+                **times,
+            )
+        )
+    await clock.advance(seconds)
+    if is_named:
+        with pytest.raises(Forbidden, match="link token"):
+            await authenticator.authenticate(token)
+    else:
+        assert await authenticator.authenticate(token) is None
+
+
+@pytest.mark.parametrize(("seconds", "is_found"), [(0.499, False), (0.5, True)])
+async def test_an_unknown_token_is_refused_from_memory_for_half_a_second(
+    authenticator: Authenticator,
+    tenancy: Tenancy,
+    database: Database,
+    clock: VirtualClock,
+    seconds: float,
+    is_found: bool,
+) -> None:
+    token = "isth_" + "k" * 43
+    assert await authenticator.authenticate(token) is None
+    async with database.write() as conn:
+        await ApiTokens(conn, tenancy.development).create("late", token=Secret(token))
+    await clock.advance(seconds)
+    assert (await authenticator.authenticate(token) is not None) is is_found
+
+
+async def test_a_token_that_expired_before_its_first_call_is_refused(
+    authenticator: Authenticator, tenancy: Tenancy, database: Database, clock: VirtualClock
+) -> None:
+    issued = await Administration(database).create_token("development", "short", expires_at=clock.now())
+    assert await authenticator.authenticate(issued.token.reveal()) is None
 
 
 async def test_tokens_of_a_deleted_environment_are_refused(

@@ -16,6 +16,7 @@ from isthmus.accounts import Accounts, Connections, Installs
 from isthmus.accounts.connected_account import ConnectionResult, connect_account, reconnect_account
 from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, REFRESH_JOB
 from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB, start_lifecycle
+from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.db import Database
 from isthmus.db.tables import event
 from isthmus.jobs import Handlers, Worker, cancel, defer, read_job_status
@@ -306,6 +307,17 @@ async def test_a_result_that_cannot_be_kept_fails_the_step(
     row = await desk.get(id)
     assert row["status"] == "post_install_error"
     assert "no JSON" in row["last_error"]
+
+
+async def test_the_stage_that_is_shown_of_an_account_is_its_own(
+    desk: Desk, database: Database, connections: Connections, clock: WatchedClock
+) -> None:
+    one, two = await connect(desk), await connect(desk)
+    lifecycle = Lifecycle(database, connections, clock)
+    async with database.write() as conn:
+        await start_lifecycle(conn, desk.scope.environment_id, two, stage="validation")
+        stages = [await lifecycle.find_stage(conn, id) for id in (one, two, "no account")]
+    assert stages == ["post_install", "validation", "post_install"]
 
 
 @pytest.mark.parametrize("definition", [CREDENTIALS + PREPARED + PERIODIC])
