@@ -61,9 +61,8 @@ class Worker:
         self._stop = asyncio.Event()
         self._timers_changed = asyncio.Event()
         self._stop_listening: Callable[[], None] = lambda: None
-        self._outages = OutageReporter(
-            time.monotonic()
-        )  # the start counts as one: nothing is known of the time before
+        # The start counts as an outage: nothing is known of the time before.
+        self._outages = OutageReporter(time.monotonic())
         self._peers = PeerProcesses(database, "schedules", map(make_built_in_name, handlers.schedules))
         self.started = asyncio.Event()
         """Set while jobs are being fetched."""
