@@ -43,11 +43,13 @@ Mapped = dict[Path, list[MappingFile]]
 
 
 def _read_mappings(directory: Path) -> Iterator[MappingFile]:
+    """The mapping files of an integration's folder."""
     for path in sorted(directory.glob("mappings/*.yaml")):
         yield MappingFile.model_validate(read_document(path).data)
 
 
 def _read_label(directory: Path) -> str:
+    """The display name of an integration."""
     file = IntegrationFile.model_validate(read_document(directory / "integration.yaml").data)
     return file.label or file.config.label or file.name
 
@@ -163,6 +165,7 @@ def _describe_field(schema: Schema) -> str:
 
 
 def _describe_values(schema: Schema) -> list[str]:
+    """A sentence with the usual values of a field; none where it has no list."""
     values = schema.get("x-enum")
     return (
         [f"Usually {', '.join(f'`{value}`' for value in values)}; others are passed through."]
@@ -181,6 +184,7 @@ def _describe_shape(schema: Schema) -> str:
 
 
 def _describe_type(schema: Schema) -> str:
+    """The types of a field in words, joined by "or"."""
     kinds = schema.get("type", "any JSON")
     kinds = [kinds] if isinstance(kinds, str) else kinds
     named = [_describe_kind(str(kind), schema) for kind in kinds if kind != "null"]
@@ -197,6 +201,7 @@ def _describe_kind(kind: str, schema: Schema) -> str:
 
 
 def _render_filter_rows(query: Schema) -> Iterator[str]:
+    """One row per filter of a list."""
     for name, schema in query.get("properties", {}).items():
         operators = schema.get("x-filter-operators")
         names = [f"{name}[{operator}]" for operator in operators] if operators else [name]
@@ -210,6 +215,7 @@ def _render_filter_rows(query: Schema) -> Iterator[str]:
 
 
 def _write_pages(catalog: Path, reference: Path) -> None:
+    """Writes all pages into the folder of the reference."""
     for name, text in render_pages(catalog).items():
         path = reference / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -320,4 +320,5 @@ def normalise_credentials(value: object) -> object:
 
 
 def _set_format(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A copy of a credential with this format, an alias resolved."""
     return {**entry, "format": resolve_credential_format(name)}

@@ -108,6 +108,7 @@ def compile_expression(text: str) -> Expression:
 
 
 def _read_expression(value: object) -> Expression:
+    """Compiles a JSONata string. Raises PydanticCustomError for anything else."""
     if isinstance(value, Expression):
         return value
     if not isinstance(value, str):
@@ -131,6 +132,7 @@ def _read_optional_template(value: object) -> Template | None:
 
 
 def _read_text_template(value: object) -> Template:
+    """Compiles a string. Raises PydanticCustomError for anything else."""
     if isinstance(value, Template):
         return value
     if not isinstance(value, str):
@@ -175,6 +177,7 @@ def _read_optional_dynamic(value: object) -> Template | Expression | None:
 
 
 def _read_dynamic(value: object) -> Template | Expression:
+    """As `_read_optional_dynamic`; raises PydanticCustomError for null."""
     result = _read_optional_dynamic(value)
     if result is None:
         raise PydanticCustomError("dynamic_type", "must be an object of templates or a JSONata expression")
@@ -204,6 +207,7 @@ def _read_optional_mapping_field(value: object) -> Expression | ObjectMapping | 
 
 
 def _read_mapping_field(value: object) -> Expression | ObjectMapping:
+    """As `_read_optional_mapping_field`; raises PydanticCustomError for null."""
     result = _read_optional_mapping_field(value)
     if result is None:
         raise PydanticCustomError("expression_type", "must be a JSONata expression or an object of them")
@@ -236,6 +240,7 @@ _OBJECT: Final[dict[str, Any]] = {"type": "object", "additionalProperties": True
 
 
 def _make_nullable_schema(*schemas: dict[str, Any]) -> WithJsonSchema:
+    """The JSON Schema of a field that has one of these forms, or is null."""
     return WithJsonSchema({"anyOf": [*schemas, {"type": "null"}]})
 
 

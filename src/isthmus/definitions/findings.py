@@ -64,6 +64,7 @@ def find_unknown_keys(model: BaseModel, *, top: Severity, path: str = "") -> Ite
 
 
 def _find_unknown_below(value: Any, path: str) -> Iterator[Finding]:
+    """Findings for unknown keys of the models in a value."""
     if isinstance(value, BaseModel):
         yield from find_unknown_keys(value, top="warn", path=path)
     elif isinstance(value, dict):

@@ -35,6 +35,7 @@ _VERBS: Final = {"POST": "create", "PATCH": "update", "PUT": "update", "DELETE":
 
 
 def _wrap_single(value: Any) -> Any:
+    """A name written alone, as a tuple of one."""
     return (value,) if isinstance(value, str) else value
 
 

@@ -120,6 +120,7 @@ def _merge_resources(low: Any, high: Any) -> Any:
 
 
 def _merge_methods(low: Any, high: Any) -> Any:
+    """The methods of a resource merged by name, and each by its fields."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     rules = {"authorization": _merge_tagged, "pagination": _merge_tagged}
@@ -218,11 +219,13 @@ def make_patch(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
 
 
 def _check_depth(*layers: Mapping[str, Any] | None) -> None:
+    """Raises DefinitionInvalid for a layer that is nested too deeply."""
     for layer in layers:
         check_depth(layer, source="definition")
 
 
 def _apply_patch(low: Mapping[str, Any], high: Mapping[str, Any]) -> Json:
+    """As `apply_patch`, without the check of the depth."""
     result = dict(low)
     for key, value in high.items():
         if value is None:

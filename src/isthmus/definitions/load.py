@@ -123,6 +123,7 @@ def _is_consequence(item: dict[str, str], found: list[dict[str, str]]) -> bool:
 
 
 def _write_message(item: ErrorDetails) -> str:
+    """The message of an error in our words, with a suggestion where a name was misspelt."""
     kind = item["type"]
     if kind in _MESSAGES:
         return _MESSAGES[kind]
@@ -172,6 +173,7 @@ def find_too_deep(value: object) -> str | None:
 
 
 def _iterate_items(around: object) -> Iterable[object]:
+    """The values of an object, the items of an array; nothing for any other value."""
     if isinstance(around, dict):
         return around.values()
     return around if isinstance(around, list) else ()

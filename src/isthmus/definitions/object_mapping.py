@@ -88,6 +88,7 @@ class ObjectMapping:
         limits: Limits | None = None,
         services: Services | None = None,
     ) -> object:
+        """As `evaluate`, for expressions whose functions have to be awaited."""
         values = {
             id(leaf): await leaf.evaluate_async(input, bindings, limits=limits, services=services)
             for leaf in self._leaves
@@ -133,6 +134,7 @@ def _compile_node(value: object, path: str) -> _Node:
 
 
 def _iterate_expressions(node: _Node) -> Iterator[Expression]:
+    """The expressions of a node and all nodes below it."""
     if isinstance(node, Expression):
         yield node
     elif isinstance(node, dict):

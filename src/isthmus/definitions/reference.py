@@ -119,6 +119,7 @@ def _find_references(value: Any) -> Iterator[str]:
 
 
 def _render_section(name: str, schema: Schema) -> str:
+    """The heading, description and table of fields of one model."""
     lines = [f"### {_make_title(name)}", ""]
     description = " ".join(str(schema.get("description", "")).split())
     if description:
@@ -139,6 +140,7 @@ def _render_row(key: str, field: Schema, required: bool) -> str:
 
 
 def _describe_default(value: Any) -> str:
+    """The default of a field for its column; "" for none, null and empty values."""
     if value is None or value in ({}, [], ""):
         return ""
     if isinstance(value, dict | list):
@@ -153,6 +155,7 @@ def _make_title(name: str) -> str:
 
 
 def _make_link(target: str) -> str:
+    """A link to the section of a model. `target`: its `$ref`."""
     name = target.rpartition("/")[2]
     if name == "JsonValue":
         return "any JSON"
@@ -176,6 +179,7 @@ def _describe_kind(field: Schema) -> str:
 
 
 def _describe_plain_kind(field: Schema) -> str:
+    """What the value of a field without branches, references and fixed values is."""
     named = {"jsonata": "JSONata", "template": "template", "path": "path"}.get(field.get("format", ""))
     if named:
         return named

@@ -80,6 +80,7 @@ def _check_keywords(schema: Mapping[str, Any], path: str, section: str) -> Itera
 
 
 def _is_known(value: Any, names: frozenset[str]) -> bool:
+    """True if a value is one of these names."""
     return isinstance(value, str) and value in names
 
 
@@ -101,4 +102,5 @@ def _join_path(path: str, name: str) -> str:
 
 
 def _schema_finding(severity: Severity, path: str, section: str, message: str, fix: str | None) -> Finding:
+    """A finding of the checks of schemas."""
     return Finding(severity=severity, section=section, source="schema", path=path, message=message, fix=fix)

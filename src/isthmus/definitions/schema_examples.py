@@ -61,6 +61,7 @@ def _choose_type(schema: Mapping[str, Any]) -> Any:
 
 
 def _make_value(schema: Mapping[str, Any], kind: Any, name: str, depth: int) -> Any:
+    """An invented value of a type. `kind`: the type."""
     if kind == "object":
         parts = schema.get("properties") if depth < _MAX_DEPTH else None
         shown = parts.items() if isinstance(parts, Mapping) else ()
@@ -76,6 +77,7 @@ def _make_value(schema: Mapping[str, Any], kind: Any, name: str, depth: int) -> 
 
 
 def _make_text(schema: Mapping[str, Any], name: str) -> str:
+    """An invented text, by the format of the schema or the name of the property, within its lengths."""
     text = _BY_FORMAT.get(schema.get("format", "")) or _BY_NAME.get(name) or name.replace("_", " ") or "text"
     longest, shortest = schema.get("maxLength"), schema.get("minLength", 0)
     cut = text[:longest] if isinstance(longest, int) else text

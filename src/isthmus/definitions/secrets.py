@@ -71,6 +71,7 @@ def find_secret_paths(config: Mapping[str, Any]) -> frozenset[Path]:
 
 
 def _iterate_secret_paths(config: Mapping[str, Any]) -> Iterator[Path]:
+    """The paths of `find_secret_paths`, some perhaps twice."""
     variables = config.get("secret_environment_variables")
     if isinstance(variables, Mapping):
         yield from (("secret_environment_variables", str(name)) for name in variables)
@@ -154,6 +155,7 @@ def join_masked(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
 
 
 def _mask_all(secrets: Mapping[str, Any]) -> Json:
+    """A copy of the secrets with the mask in place of each value."""
     return {key: _mask_all(value) if isinstance(value, Mapping) else MASK for key, value in secrets.items()}
 
 
@@ -206,6 +208,7 @@ def replace_config(plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Ma
 def _replace(
     plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Mapping[str, Any], *, are_entries: bool
 ) -> Json:
+    """As `replace_config`. `are_entries`: the objects hold headers or query parameters."""
     if not new:
         return {}
     result = dict(new)

@@ -126,6 +126,8 @@ class _Reader:
         self._values = 0
 
     def read_value(self, node: yaml.Node, path: str, depth: int = 0) -> Any:
+        """The JSON value of a node. Raises Unreadable for a document that is too large or nested too
+        deeply."""
         self._values += 1
         if depth > _MAX_DEPTH or self._values > _MAX_VALUES:
             raise Unreadable("is nested too deeply or too large", _find_line_of_node(node))
@@ -141,6 +143,7 @@ class _Reader:
         return _parse_scalar(node)
 
     def _read_object(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Any]:
+        """Raises Unreadable for a key that is no text, or used twice."""
         result: dict[str, Any] = {}
         for key_node, item in node.value:
             if not isinstance(key_node, yaml.ScalarNode):

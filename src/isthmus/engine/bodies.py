@@ -109,6 +109,7 @@ def _encode_raw(body: Any, config: BodyFormatConfig) -> tuple[bytes, str]:
 
 
 def _encode_form(body: Any, array_format: ArrayFormat) -> tuple[bytes, str]:
+    """The body as form fields, and its content type. Raises BadRequest for anything but an object."""
     if body is None:
         body = {}
     if not isinstance(body, Mapping):

@@ -114,6 +114,7 @@ class Call:
 
     @property
     def kind(self) -> OperationKind:
+        """The method, or `custom` for one that is not standard."""
         return _KINDS.get(self.method, "custom")
 
     @property

@@ -149,6 +149,8 @@ async def call_custom(
 
 
 def _make_plan(config: IntegrationConfig, call: CustomCall) -> MethodPlan:
+    """The plan of the method that a custom call makes. Raises BadRequest for a path that may not be
+    called."""
     path = check_relative_path(call.path)
     verb = call.verb.upper()
     if call.method_config is not None:
@@ -207,6 +209,7 @@ def _refuse_credentials(definition: MethodDefinition) -> None:
 
 
 def _not_allowed_error(name: str, message: str) -> BadRequest:
+    """The error for a field of `methodConfig` that this caller may not send."""
     path = f"{METHOD_CONFIG}.{name}"
     return BadRequest(f"{path} {message}.", failures=[failure(path, message, "not_allowed")])
 
@@ -224,6 +227,7 @@ def _require_same_origin(plan: MethodPlan, context: Mapping[str, Any]) -> None:
 
 
 def _make_inputs(plan: MethodPlan, call: CustomCall) -> tuple[MethodInputs, str | None]:
+    """What a custom call puts into the request, and the cursor of its page."""
     parameters = call.parameters
     nested = parameters.query.nested
     if call.method_config is None:
@@ -254,6 +258,7 @@ def _make_inputs(plan: MethodPlan, call: CustomCall) -> tuple[MethodInputs, str 
 
 
 def _is_not_json(status: int, headers: Mapping[str, str]) -> bool:
+    """True for a successful answer that is not JSON, and so is passed on as it arrives."""
     if status >= 400 or status in {204, 205} or headers.get("content-length") == "0":
         return False
     return not read_media_type(headers).endswith("json")

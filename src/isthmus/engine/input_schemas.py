@@ -127,6 +127,7 @@ def make_conditional_insights(query_schema: InputSchema, body_schema: InputSchem
 
 
 def _make_insight(key: str, description: str, value: Any) -> dict[str, Any]:
+    """The insight under its key; empty where it has no value."""
     return {key: {"description": description, "value": value}} if value else {}
 
 
@@ -140,6 +141,7 @@ def _find_properties(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _may_require(schema: Mapping[str, Any]) -> bool:
+    """True if a property is an object that may have required properties itself."""
     return isinstance(schema.get("properties"), Mapping) or isinstance(schema.get("required"), list)
 
 

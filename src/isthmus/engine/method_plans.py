@@ -43,6 +43,7 @@ class PlanCache(Generic[Owner, K, V]):
         self._entries: dict[int, tuple[weakref.ref[Owner], dict[K, V]]] = {}
 
     def entries_of(self, owner: Owner) -> dict[K, V]:
+        """The dictionary of an owner, empty at first."""
         key = id(owner)
         found = self._entries.get(key)
         if found is not None and found[0]() is owner:
@@ -92,6 +93,7 @@ class MethodPlan:
         return self._authorizations[credential_format]
 
     def _choose_authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
+        """The definition's authorization, or an OAuth 1.0a signature in place of a bearer token."""
         spec = self.config.choose_authorization(self.definition, credential_format or "")
         if credential_format == "oauth" and isinstance(spec, BearerAuthorization) and not spec.config.token:
             credential = self.config.credentials.get("oauth")
@@ -131,6 +133,7 @@ def plan_ad_hoc_method(
 
 
 def _find_definition(config: IntegrationConfig, resource: str, method: str) -> MethodDefinition:
+    """The method by its exact names. Raises NotFound, suggesting similar names."""
     methods = {name: item for name, item in config.resources.get(resource, {}).items() if item is not None}
     definition = methods.get(method)
     if definition is not None:
@@ -167,6 +170,8 @@ def suggest_names(name: str, names: Iterable[str], label: str) -> str:
 def _make_plan(
     config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition, where: str
 ) -> MethodPlan:
+    """Compiles a method. `where`: its place in the definition, for messages. Raises DefinitionError for a
+    method without a base URL."""
     base, place = (
         (definition.base_url, f"{where}.base_url") if definition.base_url else (config.base_url, "base_url")
     )

@@ -53,6 +53,7 @@ def write_multipart(body: Any, config: BodyFormatConfig, array_format: ArrayForm
 
 
 def _flatten_parts(body: Mapping[str, Any], array_format: ArrayFormat) -> Iterator[tuple[str, Any]]:
+    """The name and value of each part."""
     for name, value in body.items():
         yield from flatten_value(name, value, "repeat" if array_format == "comma" else array_format, as_file)
 
@@ -71,6 +72,7 @@ def as_file(value: Any) -> Blob | None:
 
 
 def _to_bytes(data: Any) -> bytes:
+    """The content of a file: text and bytes as they are, any other value as JSON."""
     if isinstance(data, Blob):
         return data.data
     if isinstance(data, (bytes, bytearray)):
@@ -94,4 +96,5 @@ def _write_part(name: str, value: Any, *, is_file: bool) -> tuple[str, bytes]:
 
 
 def _multipart_error(path: str, message: str) -> BadRequest:
+    """The error for a body or option that cannot be written as multipart."""
     return BadRequest(f"{path} {message}.", failures=[failure(path, message, "bad_body")])

@@ -52,6 +52,7 @@ class ProviderAnswer:
     stream: HttpStream | None = None
 
     def to_stream_result(self, stream: HttpStream) -> StreamResult:
+        """The result that passes `stream` on, with the headers that describe it."""
         kept = {name: self.headers[name] for name in _STREAM_HEADERS if name in self.headers}
         return StreamResult(self.status, kept, stream)
 
@@ -132,6 +133,7 @@ class _AnswerReader:
         return self._last
 
     def _parse(self, response: HttpResponse) -> _ReadAnswer:
+        """The answer parsed by its status and type, with the error that it means."""
         plan = self._plan
         if response.status >= 400:
             body, is_opaque = parse_error_body(plan.definition, response), False
@@ -202,6 +204,7 @@ def _find_list(
 def _read_cursors(
     plan: MethodPlan, response: HttpResponse, page: PageRequest, body: Any, raw: list[Any]
 ) -> Cursors:
+    """The cursors next to the page. `raw`: the provider's records. Raises MappingFailed."""
     if plan.paginator is None:
         return _NO_CURSORS
     try:

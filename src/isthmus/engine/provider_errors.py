@@ -118,11 +118,14 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _wait_from_headers(response: HttpResponse, now: float) -> float:
+    """The wait that `Retry-After` asks for, else the default."""
     wait = parse_retry_after(response.headers, now)
     return DEFAULT_WAIT if wait is None else wait
 
 
 def _evaluate_number(name: str, expression: Expression | None, root: Mapping[str, Any]) -> float | None:
+    """The number that an expression of the `rate_limit` block returns; None where it returns none, or
+    fails."""
     if expression is None:
         return None
     value = evaluate_or_undefined(f"rate_limit.{name}", expression, root)
@@ -176,6 +179,7 @@ class ProviderFailure(Exception):
         return find_error_message(next(iter(self.body.values())) if is_parsed_xml else self.body)
 
     def headers_for_caller(self) -> dict[str, str]:
+        """The headers of the answer that the caller gets."""
         return select_headers_for_caller(self.headers, self.now)
 
 
@@ -280,6 +284,7 @@ def find_error_message(body: Any) -> str:
 
 
 def _first_nonempty_text(*candidates: Any) -> str:
+    """The first candidate that is text and not empty; "" for none."""
     return next((text for text in candidates if isinstance(text, str) and text), "")
 
 

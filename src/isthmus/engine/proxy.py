@@ -81,6 +81,8 @@ async def fetch_proxy_answer(
 async def _fetch_list(
     upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock
 ) -> ListResult | StreamResult:
+    """The page at `cursor`, or the first filled one after it."""
+
     async def fetch(cursor: str | None) -> Page | StreamResult:
         answer = await fetch_proxy_answer(upstream, plan, inputs, cursor, clock)
         if answer.stream is not None:

@@ -63,6 +63,7 @@ def parse_query(raw: bytes | str) -> Query:
 
 
 def _parse_text(text: str) -> Query:
+    """Parses a query string. Raises BadRequest for too many parameters or levels."""
     parts = [part for part in text.split("&") if part]
     if len(parts) > _MAX_PAIRS:
         raise _query_error("query", f"has {len(parts)} parameters; at most {_MAX_PAIRS} are read")
@@ -133,6 +134,7 @@ def _insert_value(tree: dict[str, Any], steps: list[str], value: Any) -> None:
 
 
 def _append_node(values: _RepeatedValues) -> _Node:
+    """Adds a new node to repeated values, and returns it."""
     node = _Node()
     values.append(node)
     return node
@@ -154,6 +156,7 @@ def _to_plain_value(value: Any) -> Any:
 
 
 def _query_error(path: str, message: str) -> BadRequest:
+    """The error for a query string that cannot be parsed."""
     return BadRequest(
         f"The query string cannot be read: {path} {message}.", failures=[failure(path, message, "bad_query")]
     )
@@ -198,6 +201,7 @@ def _flatten_array(
     array_format: ArrayFormat,
     find_leaf: FindLeaf | None,
 ) -> Iterator[tuple[str, Any]]:
+    """An array as pairs, by the array format; an array that holds objects or arrays always by indices."""
     present = [value for value in values if value is not None]
     if any(
         isinstance(item, (Mapping, list, tuple)) and not (find_leaf and find_leaf(item)) for item in present

@@ -251,6 +251,7 @@ def _place_query(
     *,
     later_page: bool,
 ) -> UnpagedRequest:
+    """Query and body without what a page adds, with the call's query in one of them."""
     query = inputs.query
     if inputs.raw is not None:
         return UnpagedRequest({**own_query, **query}, NO_BODY, takes_query=False)
@@ -267,6 +268,8 @@ def _build_url(
     page: PageRequest,
     query: Mapping[str, Any],
 ) -> str:
+    """The URL of the request: the page's own, or the base URL with the mapped or defined path, and the query.
+    Raises BadRequest for one that leads to another origin."""
     base = plan.base_url.render(scope)
     if page.url is not None:
         # The token is the caller's to send, so it must not lead anywhere but to this base's origin.

@@ -97,6 +97,7 @@ def parse_body(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
 
 
 def _choose_format(method: MethodDefinition, response: HttpResponse) -> str:
+    """The format to parse an answer as: that of the definition, else by its media type."""
     return method.api_response_format or _format_of_media_type(read_media_type(response.headers))
 
 
@@ -108,10 +109,12 @@ def _format_of_media_type(kind: str) -> str:
 
 
 def is_xml_answer(response: HttpResponse) -> bool:
+    """True if the content type of an answer is XML."""
     return _format_of_media_type(read_media_type(response.headers)) == "xml"
 
 
 def is_parsed_as_xml(method: MethodDefinition, response: HttpResponse) -> bool:
+    """True if an answer is XML, or the definition has it parsed as XML."""
     return _choose_format(method, response) == "xml"
 
 
@@ -132,6 +135,7 @@ def parse_error_body(method: MethodDefinition, response: HttpResponse) -> Any:
 def _parse_or_report(
     method: MethodDefinition, response: HttpResponse, name: str, read: Callable[[], Any]
 ) -> ParsedBody:
+    """The result of `read`, or the unparsed body where it fails. `name`: of the format, for messages."""
     try:
         return ParsedBody(read())
     except (XmlUnreadable, csv.Error) as error:
@@ -139,12 +143,15 @@ def _parse_or_report(
 
 
 def _unparsed_body(method: MethodDefinition, response: HttpResponse, name: str, reason: str) -> ParsedBody:
+    """The body of an answer that cannot be parsed. Raises UpstreamInvalid where the definition makes that an
+    error."""
     if method.throw_error_on_parse_error:
         raise UpstreamInvalid(f"The provider's answer is not valid {name}: {reason}.")
     return ParsedBody({"raw": decode_text(response), "parse_error": reason}, is_unparsed=True)
 
 
 def _parse_xml(method: MethodDefinition, response: HttpResponse) -> Any:
+    """Raises XmlUnreadable."""
     charset = _CHARSET.search(response.headers.get("content-type", ""))
     return parse_xml(decode_text(response) if charset else response.body, method.body_format_config)
 
@@ -168,6 +175,7 @@ def _parse_csv(text: str) -> list[dict[str, str]]:
 
 
 def _parse_json(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
+    """The body as JSON, in the charset of its content type."""
     body = response.body
     charset = _CHARSET.search(response.headers.get("content-type", ""))
     if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
@@ -181,6 +189,7 @@ def _parse_json(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
 
 
 def _loads_or_undefined(body: bytes) -> Any:
+    """The JSON value of a body; UNDEFINED where it is not JSON."""
     try:
         return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:

@@ -67,6 +67,7 @@ class StepRequests:
         return (await fetch_proxy_answer(self._upstream, plan, inputs, None, self._clock)).data
 
     async def _call_resource(self, resource: str, method: str, id: Any, query: Any, body: Any) -> Any:
+        """Calls a method of the integration, and returns its data, of a list as an array."""
         plan = plan_method(self._config, resource, method)
         call = Call.from_values(method, id=id, query=query, body=body)
         data = (await fetch_method_answer(self._upstream, plan, call, self._clock, reads_whole=True)).data

@@ -131,6 +131,7 @@ class StepRunner:
     async def _evaluate_run_if(
         self, step: Step, index: int, names: dict[str, Any], bindings: Mapping[str, object] | None
     ) -> bool:
+        """True if the step has no `run_if`, or a truthy one."""
         if step.run_if is None:
             return True
         return is_truthy(await evaluate_mapping(f"{self.where}.{index}.run_if", step.run_if, names, bindings))
@@ -143,6 +144,8 @@ class StepRunner:
         names: dict[str, Any],
         bindings: Mapping[str, object] | None,
     ) -> Any:
+        """Runs a step by its type, and returns its result. `where`: its place, for messages."""
+
         async def compute(expression: Expression | None) -> Any:
             if expression is None:
                 return progress.last
@@ -171,6 +174,7 @@ class StepRunner:
                 )
 
     async def _merge_into_context(self, value: Any, where: str) -> Any:
+        """Merges an object into the context, and returns it. Raises MappingFailed for anything else."""
         if not isinstance(value, Mapping):
             raise MappingFailed(
                 f"{where} must give an object to merge into the context. Correct its config.",
@@ -182,6 +186,7 @@ class StepRunner:
         return value
 
     def _make_template_names(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """The names that the templates of a step see."""
         return {**make_template_scope(self.upstream.context, id=None, query={}, body=NO_BODY), **names}
 
 

@@ -88,6 +88,7 @@ class BaseUrl:
         return _encode_host(text.rstrip("/"), self.field)
 
     def _render_parts(self, scope: Mapping[str, Any]) -> str:
+        """The rendered address, its host checked. Raises PlaceholderError."""
         if self._host is None or self._rest is None:
             return str(self._whole.render_strict(scope)).strip()
         host = self._host.render_strict(scope, encode=self._check_host_value)
@@ -170,6 +171,7 @@ class PathTemplate:
         return quote(text, safe="/" if path[0] in _CALLER_ROOTS else "/:@!$&'()*+,;=%", errors="replace")
 
     def _check(self, path: str) -> str:
+        """The path in the form that is sent. Raises BadRequest for `..` segments."""
         return encode_illegal_characters(check_path(path, self.field))
 
 

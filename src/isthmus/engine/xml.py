@@ -101,6 +101,7 @@ def write_xml(body: Any, config: BodyFormatConfig) -> bytes:
 
 
 def _has_root(body: Any, root: str) -> bool:
+    """True if the body is an object whose only key is `root`."""
     return isinstance(body, Mapping) and set(body) == {root} and not isinstance(body[root], list)
 
 
@@ -138,6 +139,7 @@ def _check_name(name: str, config: BodyFormatConfig) -> str:
 
 
 def _xml_body_error(message: str) -> BadRequest:
+    """The error for a body that has no XML form. `message`: what is wrong, after "it"."""
     return BadRequest(
         f"The body cannot be written as XML: it {message}.", failures=[failure("body", message, "bad_body")]
     )

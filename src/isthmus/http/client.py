@@ -112,6 +112,7 @@ class HttpClient:
             ) from error
 
     async def _send_following_redirects(self, request: HttpRequest, started: float) -> HttpResponse:
+        """Raises UpstreamInvalid after too many redirects. `started`: the time of the first request."""
         for _ in range(request.max_redirects + 1):
             response, headers = await self._send_once(request)
             if not (request.max_redirects and is_redirect(response.status, headers)):
@@ -226,12 +227,14 @@ class HttpClient:
         return b"".join(parts)
 
     def _too_large_error(self, response: aiohttp.ClientResponse) -> UpstreamInvalid:
+        """The error for a body larger than the limit."""
         return UpstreamInvalid(
             f"The answer of {response.url.raw_host} is larger than {self._limits.response_bytes} bytes. "
             "Ask for fewer records a page, or for a single file by a method that streams it."
         )
 
     def _open_session(self) -> aiohttp.ClientSession:
+        """The session of the pool, opened at the first request."""
         limits = self._limits
         if self._resolver is None:
             self._own_resolver = OwnThreadsResolver(limits.name_threads)

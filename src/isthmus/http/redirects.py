@@ -59,6 +59,7 @@ def make_next_request(request: HttpRequest, status: int, location: str) -> HttpR
 
 
 def _choose_method(method: str, status: int) -> str:
+    """The method of the request that follows a redirect with this status."""
     if status == 303:
         return "HEAD" if method == "HEAD" else "GET"
     return "GET" if status in {301, 302} and method == "POST" else method

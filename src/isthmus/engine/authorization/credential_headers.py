@@ -78,6 +78,7 @@ def _encode_basic_pair(spec: BasicAuthorization, scope: Mapping[str, Any]) -> st
 
 
 def _format_or_empty(value: Any) -> str:
+    """The text of a rendered value; "" for null and undefined."""
     return "" if value is None or value is UNDEFINED else format_scalar(value)
 
 
@@ -87,6 +88,8 @@ def _make_configured_headers(
     outgoing: OutgoingRequest,
     context: Mapping[str, Any],
 ) -> dict[str, str]:
+    """The headers of a `header` authorization: the one that it names, or those that its expression
+    returns."""
     config = spec.config
     if config.expression is not None:
         return _compute_headers(config.expression, outgoing, context)
@@ -100,6 +103,7 @@ def _make_configured_headers(
 def _compute_headers(
     expression: Expression, outgoing: OutgoingRequest, context: Mapping[str, Any]
 ) -> dict[str, str]:
+    """The headers that an expression returns for the request, nulls left out. Raises MappingFailed."""
     http, body = outgoing.http, outgoing.operation.body
     options: dict[str, Any] = {
         "method": http.method,

@@ -173,6 +173,7 @@ def revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant | None
 
 
 def _revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant:
+    """The grant of `revoke_token`, for a config that has a `revokePath`."""
     assert config.auth.revoke_path is not None
     url = render_address(config.auth.token_host, config.auth.revoke_path, scope, "oauth2.config.auth")
     with contextlib.suppress(CredentialsRefused, TokenEndpointFailed):
@@ -245,6 +246,7 @@ def make_oauth_context(
 
 
 def _render_authorize_address(auth: AuthEndpoints, scope: Scope) -> str:
+    """The address of the authorize page, without parameters."""
     host = auth.authorize_host or auth.token_host
     return render_address(host, auth.authorize_path, scope, "oauth2.config.auth")
 

@@ -133,6 +133,7 @@ def _parse_reply(response: HttpResponse) -> dict[str, Any]:
 
 
 def _refusal_message(host: str | None, code: str | None, reply: Mapping[str, Any], status: int) -> str:
+    """The message for a refusal. `code`: the OAuth error code, None for none."""
     if code in {"invalid_client", "unauthorized_client"}:
         return (
             f"{host} does not accept the app's client id and secret ({code}){_format_reason(reply)}. "
@@ -142,6 +143,7 @@ def _refusal_message(host: str | None, code: str | None, reply: Mapping[str, Any
 
 
 def _format_reason(reply: Mapping[str, Any]) -> str:
+    """What the provider says of an error, behind a colon; "" for nothing."""
     found = reply.get("error_description") or reply.get("message")
     return f": {found[:_MAX_REASON].rstrip('.')}" if isinstance(found, str) and found else ""
 

@@ -52,6 +52,7 @@ class DryRun:
         return self._account
 
     async def send(self, request: OutgoingRequest) -> NoReturn:
+        """Raises NotSent with the request."""
         raise NotSent(request)
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
@@ -95,6 +96,7 @@ def _mask_credential(value: str) -> str:
 
 
 def _describe_body(body: bytes | AsyncIterator[bytes], content_type: str, length: int | None) -> Any:
+    """The body as JSON or text; `{bytes, content_type}` for a stream, binary data and long text."""
     if not isinstance(body, bytes):
         return {"bytes": length, "content_type": content_type}
     if "json" in content_type:

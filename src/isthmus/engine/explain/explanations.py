@@ -138,6 +138,7 @@ async def explain_unified(
 async def _describe_unified_request(
     dry: DryRun, prepared: PreparedCall, caller: CallerInput
 ) -> dict[str, Any]:
+    """The description of the request that a unified call would send."""
     method, cursor = prepared.method, prepared.cursor
     inputs = await map_request(prepared.plan, method, caller, visible_cursor(method.paginator, cursor))
     outgoing, _ = await run_in_turns(
@@ -155,6 +156,7 @@ async def _describe_unified_request(
 
 
 def _describe_side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
+    """The entry of a side load, which an explanation never runs."""
     spec = mapping.side_load[key]
     return {
         "key": key,
@@ -168,6 +170,7 @@ def _describe_side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
 async def _explain_request(
     kind: str, dry: DryRun, config: IntegrationConfig, outgoing: OutgoingRequest
 ) -> CallExplanation:
+    """The explanation of a call that consists of one request of a method."""
     operation = outgoing.operation
     return CallExplanation(
         kind=kind,

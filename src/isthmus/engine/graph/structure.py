@@ -190,6 +190,7 @@ def _unknown_dependency(
 
 
 def _graph_error(failures: list[dict[str, str]]) -> BadRequest:
+    """The error for a graph that cannot run, naming the first failures."""
     shown = "; ".join(f"{item['path']}: {item['message']}" for item in failures[:_MAX_SHOWN])
     more = len(failures) - _MAX_SHOWN
     return BadRequest(

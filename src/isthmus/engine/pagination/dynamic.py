@@ -65,6 +65,7 @@ class DynamicPaginator(Paginator):
         )
 
     def _compute_initial_values(self, draft: RequestDraft) -> Mapping[str, Any]:
+        """The values for the first page."""
         name = "get_initial_pagination_values_expression"
         expression = self.config.get_initial_pagination_values_expression
         if expression is None:
@@ -170,6 +171,7 @@ def _select_headers(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _encode_token(values: Mapping[str, Any], cursor: Any) -> str:
+    """The cursor that holds these values."""
     text = orjson.dumps({"v": values, "c": cursor}, default=str)
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 

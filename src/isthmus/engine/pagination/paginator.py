@@ -37,6 +37,7 @@ class RequestDraft:
 
     @property
     def scope(self) -> dict[str, Any]:
+        """The names that expressions see of the request."""
         return {"query": dict(self.query), "url": self.url, "requestOptions": dict(self.options)}
 
 

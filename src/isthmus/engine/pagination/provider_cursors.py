@@ -104,6 +104,7 @@ def _read_cursor(path: BodyPath | None, body: Any, key: bytes) -> str | None:
 
 
 def _is_true(value: object) -> bool:
+    """False for a falsy value and for the text "false"."""
     return bool(value) and value != "false"
 
 
@@ -168,4 +169,5 @@ def decode_address(cursor: str, key: bytes) -> str | None:
 
 
 def _make_cipher(key: bytes) -> AESSIV:
+    """The cipher that seals addresses, by a key of the account."""
     return AESSIV(hashlib.sha256(b"isthmus cursor\x00" + key).digest())

@@ -43,6 +43,7 @@ class UnifiedTarget:
 
     @property
     def name(self) -> str:
+        """Model and resource: `crm/contacts`."""
         return f"{self.model}/{self.resource}"
 
 
@@ -57,6 +58,7 @@ class ResponseView:
 
     @classmethod
     def from_mapping(cls, mapping: Expression | ObjectMapping | None) -> ResponseView:
+        """What a mapping reads of an answer, by its expressions."""
         if mapping is None:
             return cls((), reads_whole=False)
         return cls(
@@ -112,6 +114,7 @@ def plan_mapping(mapping: MappingConfig, target: UnifiedTarget, method: str) -> 
 
 
 def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> MappingPlan:
+    """Compiles a mapping. Raises NotExecutable for a step that cannot be executed."""
     for finding in find_unsupported_steps(mapping):
         raise NotExecutable(
             f"The mapping of {target.name} {method} uses {finding.path}, and {finding.message}. Remove it."

@@ -232,6 +232,7 @@ class _UnifiedCall:
 async def _call_list(
     run: _UnifiedCall, target: UnifiedTarget, cursor: str | None
 ) -> ListResult | StreamResult:
+    """The records of one page, shaped as the caller asked."""
     page = await fetch_filled_page(run.fetch_page, cursor)
     if isinstance(page, StreamResult):
         return page
@@ -247,6 +248,7 @@ async def _call_list(
 
 
 async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult | StreamResult:
+    """The result of a method that is no list, shaped as the caller asked."""
     call = run.caller.call
     answer = await run.fetch_answer()
     if answer.stream is not None:

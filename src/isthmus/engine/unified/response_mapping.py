@@ -176,6 +176,7 @@ def choose_response(view: ResponseView, answer: ProviderAnswer) -> Any:
 async def _evaluate_is_partial(
     plan: MappingPlan, caller: CallerInput, cursor: str | None, inputs: MethodInputs, answer: ProviderAnswer
 ) -> bool:
+    """True if the mapping's `is_partial_expression` says that the page is incomplete."""
     expression = plan.mapping.is_partial_expression
     if expression is None:
         return False
@@ -240,6 +241,7 @@ def read_mapped_list(value: Any, raw: list[Any]) -> MappedList:
 
 
 def _as_list(value: Any) -> list[Any]:
+    """A value as a list: itself, [] for null and undefined, else a list of one."""
     if value is UNDEFINED or value is None:
         return []
     return value if isinstance(value, list) else [value]

@@ -125,6 +125,7 @@ class SideLoads:
         return {key: task.result() for key, task in tasks.items()}
 
     async def _map_answer(self, plan: SideLoadPlan, answer: ProviderAnswer | None) -> Any:
+        """The mapped value of an answer; None for no answer, and where the mapping fails."""
         if answer is None:
             return None
         expression = plan.spec.response_mapping
