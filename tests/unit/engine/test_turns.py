@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
-from tests.unit.expressions.test_turns import ENDLESS, turns_counted
+from tests.unit.expressions.test_turns import ENDLESS
+from tests.unit.expressions.turn_counter import count_turns
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
@@ -54,7 +55,7 @@ async def test_others_have_their_turn(method: dict[str, Any], config: Mapping[st
     definition = integration({"list": {"path": "/things", **method}}, **config)
     upstream = MemoryUpstream(lambda _: answer({"rows": [], "next": "n"}))
     call = proxy.call_method(upstream, definition, "things", parse_call("list"))
-    async with turns_counted() as turns:
+    async with count_turns() as turns:
         with use_evaluation_settings(EvaluationSettings(limits=Limits(seconds=0.5))):
             if fails:
                 with pytest.raises(MappingFailed, match="seconds"):
@@ -69,7 +70,7 @@ async def test_an_authorization_may_wait_for_its_functions() -> None:
     upstream = MemoryUpstream([answer({})])
     text = "x" * 2_000_000
     call = parse_call("create", body={"n": text})
-    async with turns_counted() as turns:
+    async with count_turns() as turns:
         await proxy.call_method(upstream, definition, "things", call)
         assert turns() > 0
     assert upstream.request.headers["X-Sum"] == sha256(text.encode()).hexdigest()

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from tests.unit.expressions.counted_turns import turns_counted
 from tests.unit.expressions.own_time import own_time
+from tests.unit.expressions.turn_counter import count_turns
 
 from isthmus.expressions import DIALECT, STANDARD, ExpressionError, Library, Limits, Services, compile
 from isthmus.expressions.library import Evaluation, Function
@@ -286,7 +286,7 @@ def test_a_picture_is_not_longer_than_a_thousand_characters() -> None:
 
 async def test_long_work_lets_other_tasks_run() -> None:
     endless = compile("($f := function($n) { $f($n + 1) }; $f(0))")
-    async with turns_counted() as turns:
+    async with count_turns() as turns:
         with pytest.raises(ExpressionError, match="seconds"):
             await endless.evaluate_async({}, limits=Limits(seconds=0.5))
         assert turns() > 2
@@ -332,7 +332,7 @@ async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_
     monkeypatch.setattr("isthmus.expressions.expression.raise_too_long", noted)
     walk = compile("$sum(rows@$a.rows@$b[$b.id = $a.id].$b.id)")
     rows = {"rows": [{"id": n} for n in range(250)]}
-    async with turns_counted() as turns:
+    async with count_turns() as turns:
         found = await walk.evaluate_async(rows, limits=Limits(seconds=600))
         assert gave_up == 1
         with pytest.raises(ExpressionError, match="seconds"):

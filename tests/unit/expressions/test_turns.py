@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.unit.expressions.counted_turns import turns_counted
+from tests.unit.expressions.turn_counter import count_turns
 
 from isthmus.expressions import ExpressionError, Limits, compile, run_in_turns
 
@@ -20,7 +20,7 @@ async def test_long_work_lets_others_run_and_ends_at_its_limit() -> None:
         began += 1
         return compile(ENDLESS).evaluate({}, limits=Limits(seconds=0.5))
 
-    async with turns_counted() as turns:
+    async with count_turns() as turns:
         with pytest.raises(ExpressionError, match="seconds"):
             await run_in_turns(work)
         assert turns() > 2
@@ -34,7 +34,7 @@ async def test_short_work_is_done_at_once_and_once() -> None:
         began.append(value)
         return compile("n + 1").evaluate({"n": value})
 
-    async with turns_counted() as turns:
+    async with count_turns() as turns:
         assert await run_in_turns(work, 1) == 2
         assert turns() == 0
     assert began == [1]

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, cast
 
 import pytest
-from tests.unit.expressions.test_turns import ENDLESS, turns_counted
+from tests.unit.expressions.test_turns import ENDLESS, count_turns
 
 from isthmus.accounts.connections.gateway import Gateway, GatewayAccount, GatewayParts
 from isthmus.api.call_parsing import parse_call
@@ -79,7 +79,7 @@ def called(config: Mapping[str, Any], way: AtOnce | None = None) -> Coroutine[An
 )
 async def test_others_have_their_turn(config: Mapping[str, Any], fails: bool) -> None:
     call = called(config)
-    async with turns_counted() as turns:
+    async with count_turns() as turns:
         with use_evaluation_settings(EvaluationSettings(limits=Limits(seconds=0.2))):
             if fails:
                 with pytest.raises(MappingFailed, match="seconds"):

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-__all__ = ["turns_counted"]
+__all__ = ["count_turns"]
 
 
 @asynccontextmanager
-async def turns_counted() -> AsyncIterator[Callable[[], int]]:
+async def count_turns() -> AsyncIterator[Callable[[], int]]:
     """How often another task had its turn in the block."""
     turns = 0
 
