@@ -160,8 +160,12 @@ class _Content:
         return self.may_restore and sum(map(len, self.rows.values())) < _MAX_SMALL_BYTES
 
     def restore(self, connection: psycopg.Connection) -> bool:
-        """Ends all other connections and puts the rows back. False where the tables are not as they were."""
-        connection.execute(_END_OTHERS)
+        """Ends all other connections and puts the rows back. False where the tables are not as they were, or
+        where the test ended this connection too."""
+        try:
+            connection.execute(_END_OTHERS)
+        except psycopg.OperationalError:
+            return False
         if _fetch_value(connection, _COLUMNS) != self.columns:
             return False
         with connection.transaction():

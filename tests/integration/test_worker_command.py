@@ -13,8 +13,7 @@ from isthmus.db import open_database, raise_epoch
 from isthmus.db.key_rotation import choose_key, rotate_key
 from isthmus.jobs import get_schedule
 from tests.background import until
-from tests.integration.commands import refused
-from tests.integration.processes import COMMAND
+from tests.integration.processes import COMMAND, refused
 
 
 async def test_a_worker_alone_runs_on_postgresql_and_stops_gracefully(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from isthmus.api.data_plane import COLLECTION_METHODS, CUSTOM_VERBS, ITEM_METHODS
-from isthmus.api.openapi.error_responses import PROVIDER_ERRORS
+from isthmus.api.resources.base_models import PROVIDER_ERRORS
 from isthmus.engine.custom import METHOD_CONFIG
 
 __all__ = ["build_data_plane_paths"]

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from isthmus.api.resources.base_models import ErrorOut
+from isthmus.api.resources.base_models import ERROR_CONTENT
 
-__all__ = ["PROVIDER_ERRORS", "add_error_responses"]
+__all__ = ["add_error_responses"]
 
 _DESCRIPTIONS: Final = {
     "400": "Malformed or invalid input; `details.failures` names each field.",
@@ -21,19 +21,6 @@ _DESCRIPTIONS: Final = {
     "422": "The idempotency key was used for another request, or the request exceeds a limit.",
     "429": "Too many requests; `Retry-After` says when to try again.",
 }
-_CONTENT: Final = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorOut.__name__}"}}}
-
-PROVIDER_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    "4XX": {
-        "description": "The provider refused the request; with the provider's status.",
-        "content": _CONTENT,
-    },
-    "5XX": {
-        "description": "The provider, the connection to it, or a definition failed.",
-        "content": _CONTENT,
-    },
-}
-"""The error responses of an operation that calls the provider."""
 
 
 def add_error_responses(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
@@ -42,7 +29,7 @@ def add_error_responses(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> No
         for verb, operation in operations.items():
             responses = operation["responses"]
             for status in _list_possible_statuses(path, verb, operation):
-                responses.setdefault(status, {"description": _DESCRIPTIONS[status], "content": _CONTENT})
+                responses.setdefault(status, {"description": _DESCRIPTIONS[status], "content": ERROR_CONTENT})
 
 
 def _list_possible_statuses(path: str, verb: str, operation: Mapping[str, Any]) -> list[str]:

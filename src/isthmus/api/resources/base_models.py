@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Body", "DeletedOut", "ErrorOut", "ListOut", "Row", "Sharing", "SuccessOut"]
+__all__ = [
+    "ERROR_CONTENT",
+    "PROVIDER_ERRORS",
+    "Body",
+    "DeletedOut",
+    "ErrorOut",
+    "ListOut",
+    "Row",
+    "Sharing",
+    "SuccessOut",
+]
 
 T = TypeVar("T")
 
@@ -95,3 +105,19 @@ class ErrorOut(BaseModel):
     )
     raw_response: Any = None
     truto_error_insight: dict[str, Any] | None = None
+
+
+ERROR_CONTENT: Final = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorOut.__name__}"}}}
+"""The body of every error in an OpenAPI document."""
+
+PROVIDER_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    "4XX": {
+        "description": "The provider refused the request; with the provider's status.",
+        "content": ERROR_CONTENT,
+    },
+    "5XX": {
+        "description": "The provider, the connection to it, or a definition failed.",
+        "content": ERROR_CONTENT,
+    },
+}
+"""The error responses of an operation that calls the provider."""

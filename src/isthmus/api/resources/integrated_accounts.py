@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from isthmus.accounts import Accounts, OwnAccount
 from isthmus.api.dependencies import AccountPrincipal, ApiPrincipal, Parts
-from isthmus.api.openapi.error_responses import PROVIDER_ERRORS
-from isthmus.api.resources.base_models import Body, Row, SuccessOut
+from isthmus.api.resources.base_models import PROVIDER_ERRORS, Body, Row, SuccessOut
 from isthmus.api.resources.crud import add_read_routes, add_write_routes
 
 __all__ = ["router"]
