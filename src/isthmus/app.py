@@ -233,12 +233,13 @@ def _build_batch_limits(settings: Settings) -> BatchLimits:
 
 
 def _get_public_url(settings: Settings) -> str:
-    """The URL of the pages. Without settings, the address at which `isthmus serve` listens by default."""
+    """Returns the URL of the pages. Without settings, the address at which `isthmus serve` listens by
+    default."""
     return settings.public_app_url or settings.public_api_url or _DEFAULT_URL
 
 
 def _build_pages(core: Core, account_tokens: AccountTokens, settings: Settings) -> Asgi:
-    """The ASGI application of the pages that people see."""
+    """Returns the ASGI application of the pages that people see."""
     public_url = _get_public_url(settings)
     lifecycle = Lifecycle(core.database, core.connections, core.clock)
     rapid_forms = RapidForms(core.database, core.connections)
@@ -260,15 +261,15 @@ def _build_pages(core: Core, account_tokens: AccountTokens, settings: Settings) 
 
 @cache
 def _get_platform() -> FastAPI:
-    """The FastAPI application of the platform routes. It is built once per process, because that takes most
-    of the time of a start."""
+    """Returns the FastAPI application of the platform routes. It is built once per process, because that
+    takes most of the time of a start."""
     return build_platform((*ROUTERS, documentation_page))
 
 
 def _build_api_parts(
     core: Core, account_tokens: AccountTokens, cursors: CursorSigner, settings: Settings
 ) -> PartsOfApp:
-    """What the routes of the API need."""
+    """Returns what the routes of the API need."""
     return PartsOfApp(
         database=core.database,
         authentication=Authentication(Authenticator(core.database, core.epochs, core.clock, account_tokens)),
@@ -286,7 +287,7 @@ def _build_api_parts(
 
 
 def _build_dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) -> Dispatcher:
-    """The ASGI application that serves every request."""
+    """Returns the ASGI application that serves every request."""
 
     async def check_readiness() -> dict[str, str]:
         behind = core.epochs.seconds_behind

@@ -72,7 +72,8 @@ __all__ = [
 
 
 def failure(path: str, message: str, code: str) -> dict[str, str]:
-    """One entry of `details.failures`: the field (a dotted path), what would be valid, and a stable code."""
+    """Returns one entry of `details.failures`: the field (a dotted path), what would be valid, and a stable
+    code."""
     return {"path": path, "message": message, "code": code}
 
 
@@ -86,7 +87,7 @@ _REASON_PHRASES: Final = {
 
 
 def get_reason_phrase(status: int) -> str:
-    """The standard reason phrase of an HTTP status; "Error" if it has none."""
+    """Returns the standard reason phrase of an HTTP status; "Error" if it has none."""
     if status in _REASON_PHRASES:
         return _REASON_PHRASES[status]
     try:
@@ -308,7 +309,7 @@ class SetupError(IsthmusError):
 
 
 def to_error_envelope(error: IsthmusError) -> dict[str, Any]:
-    """The JSON body of the response for `error`."""
+    """Returns the JSON body of the response for `error`."""
     body: dict[str, Any] = {
         "statusCode": error.status,
         "error": get_reason_phrase(error.status),

@@ -170,8 +170,8 @@ class Accounts:
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Change an account, and return it. `context` is merged by top-level keys and keeps secrets that it
         leaves out; overrides are replaced. Raises NotFound, and BadRequest for invalid values, for fields
-        that are fixed after creation, and for another `status` of an account whose credentials were refused.
-        """
+        that are fixed after creation, and for another `status` of an account whose credentials were
+        refused."""
         row = await self._lock_account(id)
         _refuse_fixed_fields(row, changes)
         require_writable_field(changes, _WRITABLE_FIELDS)
@@ -234,8 +234,8 @@ class Accounts:
 
     async def restart_lifecycle(self, id: str) -> None:
         """Run post-install and validation again. Does nothing for a sandbox account. Raises NotFound;
-        Forbidden for a disabled install; AccountBlocked; AccountNeedsReauth for an account in `needs_reauth`.
-        """
+        Forbidden for a disabled install; AccountBlocked; AccountNeedsReauth for an account in
+        `needs_reauth`."""
         row = await self._lock_account(id)
         statement = select_account(self._environment_id, id)
         found = (await self._conn.execute(statement)).one()

@@ -87,7 +87,7 @@ def _refuse_secrets(context: Mapping[str, Any], protected: frozenset[tuple[str, 
 
 
 def _has_path(value: Any, path: tuple[str, ...]) -> bool:
-    """True if there is a value at `path`, even null."""
+    """Return True if there is a value at `path`, even null."""
     parent = get_path(value, path[:-1])
     return isinstance(parent, Mapping) and path[-1] in parent
 

@@ -44,8 +44,8 @@ _in_background: ContextVar[bool] = ContextVar("isthmus_db_in_background", defaul
 
 
 def make_background_context() -> Context:
-    """A context for `create_task`. A task in it, and tasks that it creates, use half of the connection pool
-    at most and leave the rest to requests."""
+    """Returns a context for `create_task`. A task in it, and tasks that it creates, use half of the
+    connection pool at most and leave the rest to requests."""
     context = copy_context()
     context.run(_in_background.set, True)
     return context
@@ -174,7 +174,7 @@ class Database:
             listener()
 
     def _lock_writer(self) -> AbstractAsyncContextManager[None]:
-        """The write lock of SQLite; nothing on PostgreSQL."""
+        """Returns the write lock of SQLite; nothing on PostgreSQL."""
         return nullcontext() if self._sqlite_writer is None else self._sqlite_writer.lock()
 
     def _take_background_slot(self, task: asyncio.Task[object] | None) -> AbstractAsyncContextManager[None]:
@@ -231,12 +231,13 @@ async def savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
 
 
 def get_key_ring(conn: AsyncConnection) -> KeyRing:
-    """The key ring of the database that `conn` belongs to."""
+    """Returns the key ring of the database that `conn` belongs to."""
     return _get_database(conn).keys
 
 
 def current_time(conn: AsyncConnection) -> datetime:
-    """The time by the clock of the database that `conn` belongs to, as for `created_at` and `updated_at`."""
+    """Returns the time by the clock of the database that `conn` belongs to, as for `created_at` and
+    `updated_at`."""
     return _get_database(conn).clock.now()
 
 
@@ -252,6 +253,6 @@ def _get_database(conn: AsyncConnection) -> Database:
 
 
 def get_raised_epochs(conn: AsyncConnection) -> dict[str, int]:
-    """The epochs that this transaction has raised so far; only inside `Database.write()`."""
+    """Returns the epochs that this transaction has raised so far; only inside `Database.write()`."""
     raised: dict[str, int] = conn.info[_EPOCHS]
     return raised

@@ -39,12 +39,12 @@ class SealBroken(SetupError):
 
 
 def compute_key_id(text: str) -> str:
-    """The public id of a key: 8 hex digits of a hash, from which the key cannot be found."""
+    """Returns the public id of a key: 8 hex digits of a hash, from which the key cannot be found."""
     return hashlib.sha256(b"isthmus key id\x00" + text.encode()).hexdigest()[: 2 * _ID_BYTES]
 
 
 def read_sealing_key_id(sealed: bytes) -> str:
-    """The id of the key that a sealed value was encrypted with."""
+    """Returns the id of the key that a sealed value was encrypted with."""
     return sealed[len(_VERSION) : _HEAD].hex()
 
 
@@ -85,11 +85,11 @@ class KeyRing:
         return (self.primary_id, *(each for each in self._texts if each != self._primary))
 
     def encrypt(self, plain: bytes, aad: bytes) -> bytes:
-        """The sealed value. `aad`: associated data, which `decrypt` needs again."""
+        """Returns the sealed value. `aad`: associated data, which `decrypt` needs again."""
         return self._encrypt_with(self.primary_id, plain, aad)
 
     def decrypt(self, sealed: bytes, aad: bytes) -> bytes:
-        """The plain value. Raises KeyMissing or SealBroken."""
+        """Returns the plain value. Raises KeyMissing or SealBroken."""
         if sealed[: len(_VERSION)] != _VERSION or len(sealed) < _HEAD + _NONCE_BYTES:
             raise SealBroken("a stored secret is not in a form this version of Isthmus wrote")
         cipher = self._get_cipher(read_sealing_key_id(sealed))
@@ -112,7 +112,7 @@ class KeyRing:
         return _VERSION + bytes.fromhex(identity) + nonce + self._ciphers[identity].encrypt(nonce, plain, aad)
 
     def _get_cipher(self, wanted: str) -> AESGCM:
-        """The cipher of the key with this id. Raises KeyMissing."""
+        """Returns the cipher of the key with this id. Raises KeyMissing."""
         found = self._ciphers.get(wanted)
         if found is None:
             self._reload_changed_file()
@@ -135,7 +135,7 @@ class KeyRing:
         self._stamp = stamp
 
     def _list_keys(self) -> list[str]:
-        """The texts of all keys, the primary first."""
+        """Returns the texts of all keys, the primary first."""
         first = self._texts.get(self._primary)
         return [] if first is None else [first, *(text for text in self._texts.values() if text != first)]
 
@@ -156,15 +156,15 @@ class EncryptedJSON:
         self._place = f"{column.table.name}.{column.name}:"
 
     def make_aad(self, row_id: str) -> bytes:
-        """The associated data of the row's value."""
+        """Returns the associated data of the row's value."""
         return (self._place + row_id).encode()
 
     def seal(self, keys: KeyRing, row_id: str, value: Any) -> bytes | None:
-        """The sealed value; None for None."""
+        """Returns the sealed value; None for None."""
         return None if value is None else keys.encrypt(orjson.dumps(value), self.make_aad(row_id))
 
     def open(self, keys: KeyRing, row_id: str, sealed: bytes | None) -> Any:
-        """The plain value; None for None. Raises KeyMissing or SealBroken."""
+        """Returns the plain value; None for None. Raises KeyMissing or SealBroken."""
         return None if sealed is None else orjson.loads(keys.decrypt(sealed, self.make_aad(row_id)))
 
 

@@ -39,7 +39,7 @@ SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "
 
 
 def dump_json(value: Any) -> str:
-    """JSON text of a column. Integers beyond 64 bits, which orjson refuses, are written too."""
+    """Returns JSON text of a column. Integers beyond 64 bits, which orjson refuses, are written too."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:
@@ -60,16 +60,16 @@ class Engines:
 
 
 def make_engines(url: URL, pool_size: int) -> Engines:
-    """The engines for reading and writing. Their errors hide parameters, because an error may be logged and
-    rows hold personal data."""
+    """Returns the engines for reading and writing. Their errors hide parameters, because an error may be
+    logged and rows hold personal data."""
     if url.get_backend_name() == "sqlite":
         return _make_sqlite_engines(url)
     return _make_postgresql_engines(url, pool_size)
 
 
 def make_schema_engine(url: URL) -> AsyncEngine:
-    """An engine for migrations. On SQLite it checks no foreign keys, because a table is changed by rebuilding
-    it."""
+    """Returns an engine for migrations. On SQLite it checks no foreign keys, because a table is changed by
+    rebuilding it."""
     if url.get_backend_name() != "sqlite":
         return create_async_engine(
             url, poolclass=NullPool, connect_args=_POSTGRESQL_ARGUMENTS, hide_parameters=True
@@ -83,7 +83,7 @@ def make_schema_engine(url: URL) -> AsyncEngine:
 
 
 def _make_sqlite_engines(url: URL) -> Engines:
-    """One connection for writing and several for reading."""
+    """Returns one connection for writing and several for reading."""
     writer = create_async_engine(
         url,
         pool_size=1,
@@ -114,7 +114,7 @@ def _make_sqlite_engines(url: URL) -> Engines:
 
 
 def _make_postgresql_engines(url: URL, pool_size: int) -> Engines:
-    """One pool for writing and reading."""
+    """Returns one pool for writing and reading."""
     writer = create_async_engine(
         url,
         pool_size=pool_size,
@@ -132,7 +132,7 @@ def _make_postgresql_engines(url: URL, pool_size: int) -> Engines:
 
 
 def _make_pragma_listener(*pragmas: str) -> Any:
-    """A listener that executes the pragmas on each new connection."""
+    """Returns a listener that executes the pragmas on each new connection."""
 
     def on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()

@@ -62,7 +62,8 @@ _log = logging.getLogger("isthmus.db.epochs")
 
 
 def get_epoch_group(id: str) -> str:
-    """The name of the group that the row with this id belongs to, for `raise_epoch` and `get_epoch`."""
+    """Returns the name of the group that the row with this id belongs to, for `raise_epoch` and
+    `get_epoch`."""
     return _GROUP_NAMES[zlib.crc32(id.encode()) % GROUPS]
 
 
@@ -106,11 +107,12 @@ class EpochWatcher:
         database.add_epoch_listener(self._apply)
 
     def get_epoch(self, environment_id: str) -> int:
-        """The epoch as far as this process knows; 0 if it was never raised."""
+        """Returns the epoch as far as this process knows; 0 if it was never raised."""
         return self._values.get(environment_id, 0)
 
     def snapshot(self) -> Mapping[str, int]:
-        """All epochs now. Take it before reading rows: what is made of the rows is valid for these epochs."""
+        """Returns all epochs now. Take it before reading rows: what is made of the rows is valid for these
+        epochs."""
         return dict(self._values)
 
     @property
@@ -120,8 +122,8 @@ class EpochWatcher:
         return self._clock.monotonic() - self._last_poll
 
     def is_unchanged(self, environment_id: str, value: int, *, max_seconds_behind: float) -> bool:
-        """True if the epoch is still `value`, and the last successful poll is at most `max_seconds_behind`
-        ago."""
+        """Returns True if the epoch is still `value`, and the last successful poll is at most
+        `max_seconds_behind` ago."""
         if self._clock.monotonic() - self._last_poll > max_seconds_behind:
             return False
         return self._values.get(environment_id, 0) == value
@@ -240,7 +242,7 @@ class EpochCache(Generic[K, V]):
         self._loads: dict[tuple[str, K, _EpochPair], asyncio.Task[V]] = {}
 
     def get(self, environment_id: str, key: K) -> V | None:
-        """The value; None if it is not cached or an epoch has risen since it was loaded."""
+        """Returns the value; None if it is not cached or an epoch has risen since it was loaded."""
         place = (environment_id, key)
         entry = self._entries.get(place)
         if entry is None or entry[0] != self._current_epochs(environment_id, key):
@@ -261,7 +263,7 @@ class EpochCache(Generic[K, V]):
         return await asyncio.shield(task)
 
     def _current_epochs(self, environment_id: str, key: K) -> _EpochPair:
-        """The epochs that a value of the key loaded now is valid for."""
+        """Returns the epochs that a value of the key loaded now is valid for."""
         of_environment = self._epochs.get_epoch(environment_id)
         return of_environment, 0 if self._group is None else self._epochs.get_epoch(self._group(key))
 
@@ -282,7 +284,7 @@ class EpochCache(Generic[K, V]):
 
 
 async def _select_epochs(conn: AsyncConnection) -> dict[str, int]:
-    """All epochs of the database."""
+    """Returns all epochs of the database."""
     rows = (await conn.execute(select(epoch.c.environment_id, epoch.c.value))).all()
     return {row.environment_id: row.value for row in rows}
 
@@ -303,7 +305,7 @@ class _SqliteChangeDetector:
         return self._connection
 
     async def has_changed(self) -> bool:
-        """Whether another connection has committed since the last call; True at the first."""
+        """Returns True if another connection has committed since the last call; True at the first."""
         if self._connection is None:
             self._context = self._database.open_reader()
             self._connection = await self._context.__aenter__()

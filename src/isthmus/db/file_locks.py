@@ -45,7 +45,7 @@ class ServeLock:
 
 
 def is_served(database: Path) -> bool:
-    """Whether a process serves the database file now."""
+    """Returns True if a process serves the database file now."""
     try:
         descriptor = os.open(_get_serve_lock_path(database), os.O_RDWR)
     except FileNotFoundError:

@@ -23,12 +23,12 @@ FileStamp = tuple[int, int, int]
 
 
 def generate_key() -> str:
-    """A new random key of 256 bits, in the form of ISTHMUS_SECRET_KEY."""
+    """Returns a new random key of 256 bits, in the form of ISTHMUS_SECRET_KEY."""
     return secrets.token_urlsafe(32)
 
 
 def read_file_stamp(path: Path | None) -> FileStamp | None:
-    """Inode, modification time and size, which differ once the file was replaced; None if there is no
+    """Returns inode, modification time and size, which differ once the file was replaced; None if there is no
     file."""
     if path is None:
         return None
@@ -51,7 +51,7 @@ def create_key_file(path: Path) -> None:
 
 
 def read_key_file(path: Path) -> tuple[str, ...]:
-    """The keys of the file, the primary first. Raises SetupError for an empty or unreadable file."""
+    """Returns the keys of the file, the primary first. Raises SetupError for an empty or unreadable file."""
     try:
         keys = tuple(path.read_text(encoding="ascii").split())
     except (OSError, UnicodeDecodeError) as error:

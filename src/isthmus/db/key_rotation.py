@@ -114,8 +114,8 @@ async def _delete_grants(database: Database) -> None:
 
 
 async def _reseal_all(database: Database, new_id: bytes) -> tuple[int, int]:
-    """One pass over all encrypted columns; returns how many values were encrypted again, and how many no key
-    of the ring can decrypt."""
+    """Returns one pass over all encrypted columns; returns how many values were encrypted again, and how many
+    no key of the ring can decrypt."""
     resealed, unreadable = 0, 0
     for column in find_encrypted_columns():
         last = ""
@@ -130,7 +130,8 @@ async def _reseal_all(database: Database, new_id: bytes) -> tuple[int, int]:
 async def _select_under_other_keys(
     database: Database, column: Column[Any], new_id: bytes, last: str
 ) -> Sequence[tuple[str, bytes]]:
-    """(row id, sealed value) of the next rows after the id `last` whose value is under another key."""
+    """Returns (row id, sealed value) of the next rows after the id `last` whose value is under another
+    key."""
     identity = column.table.c.id
     sealing_key = func.substr(column, 2, len(new_id))
     query = (

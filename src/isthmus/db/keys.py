@@ -23,8 +23,8 @@ _SECRET_BYTES = 32
 
 
 def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
-    """The key ring of ISTHMUS_SECRET_KEY or, if `embedded` (SQLite), of the key file, which is created if
-    absent.
+    """Returns the key ring of ISTHMUS_SECRET_KEY or, if `embedded` (SQLite), of the key file, which is
+    created if absent.
 
     With both, the setting's first key encrypts, and the keys of the file still decrypt. Raises SetupError
     without any key, and for a key file that other users can read.
@@ -46,8 +46,8 @@ def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
 
 
 async def get_server_secret(database: Database, name: str) -> bytes:
-    """32 random bytes with this name, created at the first call: the same in every process and at every
-    start. Raises KeyMissing."""
+    """Returns 32 random bytes with this name, created at the first call: the same in every process and at
+    every start. Raises KeyMissing."""
     query = select(server_secret.c.id, server_secret.c.value).where(server_secret.c.name == name)
     async with database.read() as conn:
         row = (await conn.execute(query)).one_or_none()

@@ -107,7 +107,7 @@ async def fetch_page(
 
 
 def _make_position(row: Mapping[str, Any], sort_by: str, identity: str) -> Position:
-    """Where a page with this last row ended."""
+    """Returns where a page with this last row ended."""
     value = row[sort_by.replace(".", "_")] if sort_by not in row else row[sort_by]
     return Position(value.isoformat() if isinstance(value, datetime) else value, str(row[identity]))
 
@@ -115,7 +115,7 @@ def _make_position(row: Mapping[str, Any], sort_by: str, identity: str) -> Posit
 def _build_after_condition(
     sort: ColumnElement[Any], identity: ColumnElement[Any], query: ListQuery
 ) -> ColumnElement[bool]:
-    """A condition for the rows after `query.after` in the order of the list."""
+    """Returns a condition for the rows after `query.after` in the order of the list."""
     after = query.after
     assert after is not None  # the caller checked
     key = datetime.fromisoformat(after.key) if _is_time(sort) and isinstance(after.key, str) else after.key
@@ -142,7 +142,7 @@ def _normalize_filter(each: Filter, fields: Mapping[str, Any]) -> Filter:
 
 
 def _build_condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
-    """The filter as a condition on its column. Raises BadRequest."""
+    """Returns the filter as a condition on its column. Raises BadRequest."""
     operator = OPERATORS.get(each.operator)
     if operator is None:
         raise BadRequest(
@@ -164,8 +164,8 @@ def _build_condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[
 
 
 def _match_displayed_time(column: ColumnElement[Any], moment: datetime, text: str) -> ColumnElement[bool]:
-    """A condition for the times that are displayed as `text`. Times are stored in microseconds but displayed
-    in seconds or milliseconds, so one text stands for a range."""
+    """Returns a condition for the times that are displayed as `text`. Times are stored in microseconds but
+    displayed in seconds or milliseconds, so one text stands for a range."""
     fraction = _FRACTION.search(text)
     digits = len(fraction[1]) if fraction else 0
     if digits > _MILLISECOND_DIGITS:
@@ -182,7 +182,7 @@ def _is_time(column: ColumnElement[Any]) -> bool:
 
 
 def _get_python_type(column: ColumnElement[Any]) -> type:
-    """The type of the column's values; str where SQLAlchemy does not know it."""
+    """Returns the type of the column's values; str where SQLAlchemy does not know it."""
     try:
         return column.type.python_type
     except NotImplementedError:
@@ -190,7 +190,7 @@ def _get_python_type(column: ColumnElement[Any]) -> type:
 
 
 def _parse_value(column: ColumnElement[Any], text: str, field: str) -> Any:
-    """The value of a filter in the type of the column. Raises BadRequest."""
+    """Returns the value of a filter in the type of the column. Raises BadRequest."""
     kind = _get_python_type(column)
     try:
         if kind is bool:

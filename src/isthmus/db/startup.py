@@ -25,7 +25,7 @@ __all__ = ["check_workers", "is_embedded", "open_database"]
 async def open_database(
     settings: Settings, *, serving: bool = False, existing: bool = False, clock: Clock | None = None
 ) -> Database:
-    """The open database, with the current schema and readable secrets. Call `close()` at the end.
+    """Returns the open database, with the current schema and readable secrets. Call `close()` at the end.
 
     `serving`: take the lock of a SQLite file until then; local administration opens the file beside a server,
     without the lock. `existing`: create nothing if there is no database yet. Raises SetupError: another
@@ -65,7 +65,7 @@ def check_workers(settings: Settings, workers: int) -> None:
 
 
 def is_embedded(settings: Settings) -> bool:
-    """Whether the database is a SQLite file. Raises SetupError for a bad URL."""
+    """Returns True if the database is a SQLite file. Raises SetupError for a bad URL."""
     return get_sqlite_path(parse_url(settings.resolved_database_url.reveal())) is not None
 
 
@@ -105,7 +105,7 @@ async def _check_keys(database: Database) -> None:
 
 
 def _missing_database_error(what: str) -> SetupError:
-    """The error for a command that needs a database where there is none."""
+    """Returns the error for a command that needs a database where there is none."""
     return SetupError(
         f"{what}. `isthmus serve` sets one up when it is first started. If yours is elsewhere, go to the "
         "folder that its server was started in, or name it as the server has it: ISTHMUS_DATA_DIR or "
@@ -119,7 +119,7 @@ def _describe_unreachable(url: URL, error: DatabaseError) -> str:
 
 
 def _render_url(url: URL) -> str:
-    """The URL for a message: without driver and password."""
+    """Returns the URL for a message: without driver and password."""
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 

@@ -23,7 +23,7 @@ _SELECT_REVISION = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a 
 
 
 async def read_revision(database: Database) -> str | None:
-    """The revision of the database's schema; None for an empty database. The current one is
+    """Returns the revision of the database's schema; None for an empty database. The current one is
     `migrations.HEAD`."""
     async with database.read() as conn:
         try:

@@ -11,12 +11,12 @@ __all__ = ["insert_for", "insert_into"]
 
 
 def insert_into(conn: AsyncConnection, table: Table) -> Any:
-    """`insert_for` the dialect of the connection."""
+    """Returns `insert_for` the dialect of the connection."""
     return insert_for(conn.dialect.name, table)
 
 
 def insert_for(dialect: str, table: Table) -> Any:
-    """`sqlalchemy.dialects.<dialect>.insert(table)`, which has `on_conflict_do_nothing` and
+    """Returns `sqlalchemy.dialects.<dialect>.insert(table)`, which has `on_conflict_do_nothing` and
     `on_conflict_do_update`. The other dialect is not imported: it costs a tenth of a second at each start."""
     if dialect == "sqlite":
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert

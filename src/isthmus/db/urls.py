@@ -19,7 +19,7 @@ _DRIVERS = {
 
 
 def parse_url(text: str) -> URL:
-    """The URL for SQLAlchemy, with our driver in place of any that `text` names.
+    """Returns the URL for SQLAlchemy, with our driver in place of any that `text` names.
 
     Accepts `sqlite:///relative.sqlite3`, `sqlite:////absolute.sqlite3` and
     `postgresql://user:password@host/name`. Raises SetupError, which never repeats the text, because it may
@@ -39,7 +39,7 @@ def parse_url(text: str) -> URL:
 
 
 def get_sqlite_path(url: URL) -> Path | None:
-    """The file of a SQLite database; None for PostgreSQL."""
+    """Returns the file of a SQLite database; None for PostgreSQL."""
     if url.get_backend_name() != "sqlite" or url.database is None:
         return None
     return Path(url.database)

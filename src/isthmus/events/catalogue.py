@@ -266,7 +266,7 @@ EVENTS: Final[Mapping[str, type[Event]]] = {
 
 
 def get_payload_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of an event's payload."""
+    """Returns the JSON Schema of an event's payload."""
     model = EVENTS[name].model_fields["payload"].annotation
     assert isinstance(model, type)
     assert issubclass(model, BaseModel)

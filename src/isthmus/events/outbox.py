@@ -53,7 +53,7 @@ class EventIdGenerator:
         self._last = 0
 
     def make_id(self, now: datetime) -> str:
-        """An id greater than all that were made before, if `now` does not go back."""
+        """Returns an id greater than all that were made before, if `now` does not go back."""
         milliseconds = int(now.timestamp() * 1000)
         if milliseconds == self._last >> _RANDOM_BITS:
             value = self._last + 1
@@ -89,7 +89,7 @@ async def emit_all(conn: AsyncConnection, happened: Sequence[Event]) -> list[str
 
 
 def _make_row(happened: Event, now: datetime) -> dict[str, Any]:
-    """The row of an event."""
+    """Returns the row of an event."""
     assert happened.name in EVENTS
     resource_type, resource_id = happened.resource
     return {
@@ -146,7 +146,7 @@ class Events:
         self._environment_id = environment_id
 
     async def list(self, query: ListQuery) -> Page:
-        """One page of them."""
+        """Returns one page of them."""
         return await fetch_page(self._conn, self._select_own(), FILTERS, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:

@@ -41,7 +41,7 @@ What sends these is not there yet. Their names and payloads are settled.
 
 
 def render_reference() -> str:
-    """The reference page of events, in Markdown."""
+    """Returns the reference page of events, in Markdown."""
     later = _make_rows(is_sent=False)
     parts = [_HEAD, _TABLE, *_make_rows(is_sent=True)]
     if later:
@@ -58,7 +58,7 @@ def render_reference() -> str:
 
 
 def _make_rows(*, is_sent: bool) -> list[str]:
-    """The rows of the table of events that are sent, or that are not."""
+    """Returns the rows of the table of events that are sent, or that are not."""
     return [
         f"| `{name}` | {_describe_occasion(each)} "
         f"| [{_get_payload_name(name)}](#{_get_payload_name(name).lower()}) |"
@@ -68,7 +68,7 @@ def _make_rows(*, is_sent: bool) -> list[str]:
 
 
 def _describe_occasion(each: type[Event]) -> str:
-    """When the event is sent: its class's docstring on one line."""
+    """Returns when the event is sent: its class's docstring on one line."""
     return " ".join((each.__doc__ or "").split())
 
 

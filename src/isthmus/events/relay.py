@@ -80,13 +80,14 @@ class Subscribers:
         return frozenset(f"{own} {pattern}" for own, pattern, _ in self._handlers)
 
     def find(self, name: str) -> Sequence[tuple[str, Subscriber]]:
-        """(name, handler) of each subscriber of the event once, in the order of their subscriptions."""
+        """Returns (name, handler) of each subscriber of the event once, in the order of their
+        subscriptions."""
         found = {own: handler for own, pattern, handler in self._handlers if matches(pattern, name)}
         return list(found.items())
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether the event `name` is one of a subscription's `pattern`: its name, `prefix:*`, or `*`."""
+    """Returns True if the event `name` is one of a subscription's `pattern`: its name, `prefix:*`, or `*`."""
     if pattern.endswith(":*"):
         return name.startswith(pattern[:-1])
     return pattern in ("*", name)
@@ -181,13 +182,13 @@ class Relay:
         return done, None
 
     def _list_skipped(self) -> list[tuple[str, str]]:
-        """(type, id) of the resources that are skipped now."""
+        """Returns (type, id) of the resources that are skipped now."""
         now = time.monotonic()
         self._skipped_until = {each: until for each, until in self._skipped_until.items() if until > now}
         return list(self._skipped_until)
 
     def _may_relay(self, known: frozenset[str]) -> bool:
-        """False if one of the `known` subscriptions is unknown to this process."""
+        """Returns False if one of the `known` subscriptions is unknown to this process."""
         others = sorted(known - self._peers.names)
         if others and not self._is_left_to_others:
             _log.warning("events wait for a process of another version, which knows %s", ", ".join(others))
@@ -279,7 +280,7 @@ class Relay:
 
 
 async def _is_only_relay(conn: AsyncConnection) -> bool:
-    """Whether no other process relays now; then none does until this transaction ends."""
+    """Returns True if no other process relays now; then none does until this transaction ends."""
     if conn.dialect.name == "sqlite":  # it has one writer at a time anyway
         return True
     query = text("SELECT pg_try_advisory_xact_lock(:lock)")
@@ -287,8 +288,8 @@ async def _is_only_relay(conn: AsyncConnection) -> bool:
 
 
 def _select_waiting(now: datetime, skipped: Sequence[tuple[str, str]]) -> Any:
-    """The oldest events that are not relayed, without those to be retried later and those behind one of
-    these."""
+    """Returns the oldest events that are not relayed, without those to be retried later and those behind one
+    of these."""
     earlier = event.alias("earlier")
     is_behind_retry = exists().where(
         earlier.c.relayed_at.is_(None),

@@ -40,8 +40,8 @@ class DatabaseUnavailable(ConnectionError):
 
 
 def is_database_unavailable(error: BaseException | None) -> bool:
-    """Whether `error` means that the database cannot be reached: an error of SQLAlchemy or of its driver, or
-    one that such an error caused.
+    """Returns True if `error` means that the database cannot be reached: an error of SQLAlchemy or of its
+    driver, or one that such an error caused.
 
     A statement that the database refuses is a bug and no outage: if it counted as one, no dead worker would
     be noticed any more.
@@ -63,8 +63,8 @@ def is_database_unavailable(error: BaseException | None) -> bool:
 
 
 def _is_psycopg_connection_error(error: BaseException) -> bool:
-    """Whether `error` is an OperationalError or InterfaceError of psycopg, by name: psycopg is not imported
-    on SQLite."""
+    """Returns True if `error` is an OperationalError or InterfaceError of psycopg, by name: psycopg is not
+    imported on SQLite."""
     names = {each.__name__ for each in type(error).__mro__ if each.__module__.startswith("psycopg")}
     return not names.isdisjoint({"OperationalError", "InterfaceError"})
 

@@ -43,5 +43,5 @@ async def write_with_lock_timeout(database: Database) -> AsyncIterator[AsyncConn
 
 
 def is_lock_conflict(error: DBAPIError) -> bool:
-    """Whether PostgreSQL reports a lock timeout or a deadlock."""
+    """Returns True if PostgreSQL reports a lock timeout or a deadlock."""
     return getattr(error.orig, "sqlstate", None) in (_LOCK_NOT_AVAILABLE, _DEADLOCK)

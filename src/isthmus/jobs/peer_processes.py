@@ -56,16 +56,16 @@ class PeerProcesses:
                 await conn.execute(delete(peer).where(peer.c.id == self._id))
 
     async def read_names_of_others(self, conn: AsyncConnection) -> frozenset[str]:
-        """The names that the other running processes know."""
+        """Returns the names that the other running processes know."""
         return await self._read_names(conn, peer.c.id != self._id)
 
     async def read_names_of_newer(self, conn: AsyncConnection) -> frozenset[str]:
-        """The names that the processes know which started after this one."""
+        """Returns the names that the processes know which started after this one."""
         own_start = select(peer.c.started_at).where(peer.c.id == self._id).scalar_subquery()
         return await self._read_names(conn, peer.c.started_at > own_start)
 
     async def _read_names(self, conn: AsyncConnection, condition: ColumnElement[bool]) -> frozenset[str]:
-        """The names that running processes know for which `condition` is true."""
+        """Returns the names that running processes know for which `condition` is true."""
         if self._database.is_sqlite:
             return frozenset()
         is_running = peer.c.seen_at > _GONE_SINCE

@@ -94,7 +94,8 @@ class JobStatus:
 
 
 def make_lock_name(what: str, key: str) -> str:
-    """The name of the lock that the jobs of one thing share: one of them waits at most, and one runs."""
+    """Returns the name of the lock that the jobs of one thing share: one of them waits at most, and one
+    runs."""
     return f"{what}:{key}"
 
 
@@ -136,19 +137,19 @@ async def defer_missing(conn: AsyncConnection, things: Iterable[tuple[str, str]]
 
 
 def _is_waiting(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
-    """A condition on jobs: it waits and has this lock."""
+    """Returns a condition on jobs: it waits and has this lock."""
     return and_(job.c.queueing_lock == lock, job.c.status == _TODO)
 
 
 def _is_running(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
-    """A condition on jobs: it runs and has this lock."""
+    """Returns a condition on jobs: it runs and has this lock."""
     return and_(job.c.lock == lock, job.c.status == _DOING)
 
 
 def has_no_job(what: str, key: ColumnElement[str]) -> ColumnElement[bool]:
-    """A condition for the query of a finder (`Handlers.add_finder`): no job of the row's thing waits or runs,
-    and it has no timer. `key`: the column with the thing's key. So rows that have a job do not use up the
-    query's LIMIT."""
+    """Returns a condition for the query of a finder (`Handlers.add_finder`): no job of the row's thing waits
+    or runs, and it has no timer. `key`: the column with the thing's key. So rows that have a job do not use
+    up the query's LIMIT."""
     lock = literal(make_lock_name(what, "")).concat(key)
     waits, runs = exists().where(_is_waiting(lock)), exists().where(_is_running(lock))
     later = exists().where(job_timer.c.what == what, job_timer.c.key == key)
@@ -179,7 +180,7 @@ async def cancel_all(conn: AsyncConnection, what: str, keys: Select[Any]) -> Non
 
 
 async def read_job_status(conn: AsyncConnection, what: str, key: str) -> JobStatus:
-    """What is in the queue for thing `key` of kind `what`."""
+    """Returns what is in the queue for thing `key` of kind `what`."""
     timer = (
         await conn.execute(select(job_timer).where(job_timer.c.what == what, job_timer.c.key == key))
     ).one_or_none()
@@ -263,7 +264,7 @@ async def move_due_timers(
 
 
 async def list_due_timers(conn: AsyncConnection) -> list[tuple[str, str]]:
-    """(what, key) of the timers that `move_due_timers` would move."""
+    """Returns (what, key) of the timers that `move_due_timers` would move."""
     return [
         (row.what, row.key)
         for row in await conn.execute(_select_due_timers(current_time(conn), _MAX_MOVED_AT_ONCE))
@@ -271,7 +272,7 @@ async def list_due_timers(conn: AsyncConnection) -> list[tuple[str, str]]:
 
 
 def _select_due_timers(now: datetime, limit: int) -> Select[str, str]:
-    """A query of (what, key) of the timers that are due, the earliest first."""
+    """Returns a query of (what, key) of the timers that are due, the earliest first."""
     return (
         select(job_timer.c.what, job_timer.c.key)
         .where(job_timer.c.run_at <= now)
@@ -296,7 +297,7 @@ async def announce_everywhere(conn: AsyncConnection, topic: str) -> None:
 
 
 def _make_row(what: str, key: str, priority: int, failures: int | None, due: datetime) -> dict[str, Any]:
-    """The values of a new job, for `_get_insert`."""
+    """Returns the values of a new job, for `_get_insert`."""
     args: dict[str, Any] = {"key": key, "due": due.astimezone(UTC).isoformat(timespec="microseconds")}
     if failures:
         args["failures"] = failures
@@ -304,15 +305,15 @@ def _make_row(what: str, key: str, priority: int, failures: int | None, due: dat
 
 
 def _get_insert(conn: AsyncConnection, *, returning: bool = False) -> Insert:
-    """The INSERT of a job, for the database in use. `returning`: PostgreSQL returns whether the row is
-    new."""
+    """Returns the INSERT of a job, for the database in use. `returning`: PostgreSQL returns whether the row
+    is new."""
     name = conn.dialect.name
     return _make_insert(name, returning=returning and name != "sqlite")
 
 
 @cache
 def _make_insert(dialect: str, *, returning: bool) -> Insert:
-    """The INSERT of a job; if one of the thing waits already, it only raises its priority."""
+    """Returns the INSERT of a job; if one of the thing waits already, it only raises its priority."""
     greatest = func.max if dialect == "sqlite" else func.greatest
     statement = insert_for(dialect, job).values(
         queue_name=QUEUE,
@@ -332,7 +333,7 @@ def _make_insert(dialect: str, *, returning: bool) -> Insert:
 
 
 def _get_least_and_greatest(conn: AsyncConnection) -> tuple[Any, Any]:
-    """The SQL functions for the smaller and the greater of two values, in the database's dialect."""
+    """Returns the SQL functions for the smaller and the greater of two values, in the database's dialect."""
     if conn.dialect.name == "sqlite":
         return func.min, func.max
     return func.least, func.greatest

@@ -32,7 +32,7 @@ class QueueState:
     workers: int
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers by name, as the queue endpoint answers them."""
+        """Returns the numbers by name, as the queue endpoint answers them."""
         return asdict(self)
 
 
@@ -60,14 +60,14 @@ async def read_queue_state(conn: AsyncConnection) -> QueueState:
 
 
 async def read_next_due(conn: AsyncConnection) -> datetime | None:
-    """When the next timer or schedule is due, which may be in the past; None if there is neither."""
+    """Returns when the next timer or schedule is due, which may be in the past; None if there is neither."""
     timer = (await conn.execute(select(func.min(job_timer.c.run_at)))).scalar_one()
     schedule = (await conn.execute(select(func.min(job_schedule.c.next_at)))).scalar_one()
     return min((each for each in (timer, schedule) if each is not None), default=None)
 
 
 async def _read_oldest_due_seconds(conn: AsyncConnection) -> float | None:
-    """`QueueState.oldest_due_seconds`."""
+    """Returns `QueueState.oldest_due_seconds`."""
     waiting = select(func.min(job.c.args["due"].as_string())).where(job.c.status == "todo")
     oldest = (await conn.execute(waiting)).scalar_one()  # text of one width, so that it sorts as time does
     now, later = current_time(conn), await read_next_due(conn)

@@ -113,7 +113,7 @@ async def drop_schedules(conn: AsyncConnection, what: str, owners: Select[Any]) 
 
 
 async def get_schedule(conn: AsyncConnection, name: str, *, lock: bool = False) -> Schedule | None:
-    """The schedule, or None. `lock`: locks its row until the transaction ends."""
+    """Returns the schedule, or None. `lock`: locks its row until the transaction ends."""
     query = select(job_schedule).where(job_schedule.c.name == name)
     row = (await conn.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:
@@ -124,7 +124,7 @@ async def get_schedule(conn: AsyncConnection, name: str, *, lock: bool = False) 
 
 
 def make_built_in_name(what: str) -> str:
-    """The name of the schedule that the program itself declares for jobs of kind `what`."""
+    """Returns the name of the schedule that the program itself declares for jobs of kind `what`."""
     return f"every:{what}"
 
 
@@ -176,12 +176,12 @@ async def fire_due_schedules(conn: AsyncConnection, *, only: str | None = None) 
 
 
 async def list_due_schedules(conn: AsyncConnection) -> list[str]:
-    """The names of the schedules that `fire_due_schedules` would fire."""
+    """Returns the names of the schedules that `fire_due_schedules` would fire."""
     return list((await conn.execute(_select_due(select(job_schedule.c.name), current_time(conn)))).scalars())
 
 
 def _select_due(query: Select[Any], now: datetime) -> Select[Any]:
-    """`query` of schedules, restricted to those that are due, the earliest first."""
+    """Returns `query` of schedules, restricted to those that are due, the earliest first."""
     return (
         query.where(job_schedule.c.next_at <= now).order_by(job_schedule.c.next_at).limit(MAX_FIRED_AT_ONCE)
     )
@@ -190,8 +190,8 @@ def _select_due(query: Select[Any], now: datetime) -> Select[Any]:
 def _find_firings(
     cron: str, timezone: str, due: datetime, now: datetime
 ) -> tuple[datetime | None, datetime | None]:
-    """The latest firing from `due` to `now` that is not too old to be made up for, and the first one after
-    `now`; None where there is none."""
+    """Returns the latest firing from `due` to `now` that is not too old to be made up for, and the first one
+    after `now`; None where there is none."""
     oldest = now - CATCH_UP_LIMIT
     newest = due if due > oldest else None
     for instant in iterate_firings(cron, timezone, max(due, oldest)):

@@ -112,7 +112,7 @@ class Worker:
             raise LockNotAvailable  # its row is locked: to look again at once would be a busy loop
 
     async def _is_something_due(self) -> bool:
-        """Whether a timer or a schedule is due now."""
+        """Returns True if a timer or a schedule is due now."""
         async with self._database.read() as conn:
             due = await read_next_due(conn)
         return due is not None and due <= self._database.clock.now()

@@ -149,8 +149,7 @@ class _CachedToken:
 class Authenticator:
     """Finds the principal of a bearer token. Up to `capacity` API tokens are cached by their hash, each until
     the epoch of its environment changes; their expiry is checked in every call. Account tokens are verified
-    without the database.
-    """
+    without the database."""
 
     def __init__(
         self,
@@ -186,8 +185,9 @@ class Authenticator:
         return await self._read_token(key)
 
     def _is_fresh(self, known: _CachedToken) -> bool:
-        """True if nothing in the token's environment has changed since it was read. False if this process has
-        not heard of the database for some seconds, because the token may have been revoked meanwhile."""
+        """Return True if nothing in the token's environment has changed since it was read. False if this
+        process has not heard of the database for some seconds, because the token may have been revoked
+        meanwhile."""
         return self._epochs.is_unchanged(
             known.principal.environment_id, known.epoch, max_seconds_behind=_MAX_SECONDS_BEHIND
         )

@@ -27,13 +27,13 @@ FillEnvironment = Callable[[AsyncConnection, str], Awaitable[None]]
 
 
 async def read_connect_settings(conn: AsyncConnection, environment_id: str) -> ConnectSettings:
-    """The settings of an environment's connect pages; the defaults where the environment is gone."""
+    """Return the settings of an environment's connect pages; the defaults where the environment is gone."""
     statement = select(environment.c.settings).where(environment.c.id == environment_id)
     return ConnectSettings.from_settings((await conn.execute(statement)).scalar_one_or_none() or {})
 
 
 async def read_team_id(conn: AsyncConnection, environment_id: str) -> str:
-    """The team that owns an environment, which must exist."""
+    """Return the team that owns an environment, which must exist."""
     statement = select(environment.c.team_id).where(environment.c.id == environment_id)
     return str((await conn.execute(statement)).scalar_one())
 

@@ -359,7 +359,8 @@ class Connections:
         )
 
     def _get_throttle(self, account_id: str) -> AccountThrottle:
-        """The throttle of an account, which outlives the cached row. The least recently used are dropped."""
+        """Return the throttle of an account, which outlives the cached row. The least recently used are
+        dropped."""
         throttle = self._throttles.get(account_id)
         if throttle is None:
             throttle = self._throttles[account_id] = AccountThrottle(self._clock)

@@ -299,8 +299,8 @@ class _CallAttempt:
 
 
 def _is_repeatable(request: OutgoingRequest) -> bool:
-    """True for a read, which may be delayed and sent again. Reads are told by their method or their HTTP
-    verb, since some providers list by POST."""
+    """Return True for a read, which may be delayed and sent again. Reads are told by their method or their
+    HTTP verb, since some providers list by POST."""
     is_read = request.operation.kind in _READ_METHODS or request.http.method in _READ_VERBS
     return is_read and request.http.can_repeat
 
@@ -320,8 +320,8 @@ async def effective_status(request: OutgoingRequest, response: HttpResponse) -> 
 
 
 def _was_redirected_elsewhere(request: OutgoingRequest, response: HttpResponse) -> bool:
-    """True if a redirect led to another origin. Credentials are not sent there, so a 401 of it says nothing
-    about them."""
+    """Return True if a redirect led to another origin. Credentials are not sent there, so a 401 of it says
+    nothing about them."""
     return response.url != request.http.url and parse_origin(response.url) != parse_origin(request.http.url)
 
 

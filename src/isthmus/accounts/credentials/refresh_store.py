@@ -90,8 +90,8 @@ class RefreshedCredentials:
 @dataclass(slots=True)
 class RefreshAttempt:
     """A refresh by the holder of the lease. `context`: the effective context at its start.
-    `reply_may_be_lost`: the provider may have replied to the same credential without the reply being stored.
-    """
+    `reply_may_be_lost`: the provider may have replied to the same credential without the reply being
+    stored."""
 
     lease: RefreshLease
     plan: RefreshPlan
@@ -138,8 +138,8 @@ class RefreshStore:
             )
 
     def _is_usable(self, context: Mapping[str, Any], rejected_token: str | None) -> bool:
-        """True if the token differs from the rejected one and is not about to expire. A token whose expiry is
-        unknown is usable only if another one was rejected."""
+        """Return True if the token differs from the rejected one and is not about to expire. A token whose
+        expiry is unknown is usable only if another one was rejected."""
         token, expires_at = get_access_token(context), get_expiry(context)
         if token is None or token == rejected_token:
             return False
@@ -148,7 +148,7 @@ class RefreshStore:
         return expires_at - self._clock.now().timestamp() >= EARLY_REFRESH_SECONDS
 
     async def extend_lease(self, lease: RefreshLease) -> bool:
-        """False if the lease was lost."""
+        """Return False if the lease was lost."""
         async with self._database.write() as conn:
             return await extend_lease(conn, lease)
 
@@ -300,14 +300,14 @@ def _submits_same_credential(
 
 
 def _is_already_stored(context: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
-    """True if the token of the reply is stored already: an earlier commit succeeded, but its confirmation was
-    lost."""
+    """Return True if the token of the reply is stored already: an earlier commit succeeded, but its
+    confirmation was lost."""
     token = get_access_token(context)
     return token is not None and token == reply["access_token"]
 
 
 def _build_context(conn: AsyncConnection, account: RefreshTarget, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The effective context of an account's row."""
+    """Return the effective context of an account's row."""
     return build_effective_context(
         decrypt_context(get_key_ring(conn), row), account.definition.reveal_variables()
     )

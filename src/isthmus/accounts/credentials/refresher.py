@@ -246,7 +246,7 @@ def _explain_refusal(attempt: RefreshAttempt, refusal: str) -> str:
 
 
 def _may_have_lost_reply(failed: Exception) -> bool:
-    """True if the provider may have issued a token that was never received."""
+    """Return True if the provider may have issued a token that was never received."""
     if isinstance(failed, UpstreamUnreachable):
         return failed.may_have_arrived
     return isinstance(failed, UpstreamError) and not isinstance(
@@ -255,7 +255,7 @@ def _may_have_lost_reply(failed: Exception) -> bool:
 
 
 def _is_worth_retrying(failed: UpstreamError) -> bool:
-    """True unless the token endpoint or the egress guard refuses for good."""
+    """Return True unless the token endpoint or the egress guard refuses for good."""
     if isinstance(failed, TokenEndpointFailed):
         return failed.may_retry
     return not isinstance(failed, EgressDenied)

@@ -114,7 +114,7 @@ async def queue_orphan_revocation(
 async def _read_merged_definition(
     conn: AsyncConnection, environment_id: str, install_id: str
 ) -> Mapping[str, Any]:
-    """The definition of an install as plain JSON, empty if the install is gone."""
+    """Return the definition of an install as plain JSON, empty if the install is gone."""
     try:
         return (await ConnectedDefinition.read(conn, environment_id, install_id)).merged
     except NotFound:

@@ -115,7 +115,7 @@ def get_submitted_credential(
 
 
 def is_refreshable(definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]) -> bool:
-    """True if `plan_refresh` would return a plan."""
+    """Return True if `plan_refresh` would return a plan."""
     action = definition.actions.get(REFRESH_ACTION)
     if action is not None and action.steps:
         return True

@@ -46,8 +46,7 @@ def find_custom_action(definition: IntegrationConfig, integration: str, name: st
 
 async def run_custom_action(connection: Connection, name: str, call: Call) -> ValueResult:
     """Run an action and return `{result: ...}` of its last step. How it ended is stored with the account, as
-    `last_action_run_result`. Raises what `find_custom_action` and the steps raise.
-    """
+    `last_action_run_result`. Raises what `find_custom_action` and the steps raise."""
     action = find_custom_action(connection.definition, connection.integration_name, name)
     try:
         result = await run_action(
@@ -122,8 +121,8 @@ class ScheduledActions:
         await connection.record_action_result(name, None)
 
     async def _has_current_cron(self, run: Run, cron: str) -> bool:
-        """True if the schedule has the cron expression of the definition. Otherwise, schedule the action by
-        that one."""
+        """Return True if the schedule has the cron expression of the definition. Otherwise, schedule the
+        action by that one."""
         async with run.write() as conn:
             stored = await get_schedule(conn, format_schedule_name(run.key), lock=True)
             if stored is None or stored.cron == cron:

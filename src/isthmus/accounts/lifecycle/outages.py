@@ -34,7 +34,8 @@ class StageTooLong(IsthmusError):
 
 
 def is_outage(failed: IsthmusError) -> bool:
-    """True if an error says that the provider is unavailable or too slow, not that the request was wrong."""
+    """Return True if an error says that the provider is unavailable or too slow, not that the request was
+    wrong."""
     if isinstance(failed, RemoteError):
         return failed.status == _THROTTLED or failed.status >= _SERVER_ERROR
     if isinstance(failed, TokenEndpointFailed):

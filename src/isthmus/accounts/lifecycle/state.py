@@ -110,6 +110,6 @@ def require_passed(state: LifecycleState, action: Action | None) -> None:
 
 
 def list_replaceable_statuses(state: LifecycleState) -> frozenset[str]:
-    """The account statuses that the result of the stage may replace. Any other status was set meanwhile, and
-    stays."""
+    """Return the account statuses that the result of the stage may replace. Any other status was set
+    meanwhile, and stays."""
     return frozenset({"connecting" if state.is_requested else "active", "validation_error"})

@@ -92,8 +92,8 @@ def validate_credentials(
     credentials: Mapping[str, Credential], method: str, context: Mapping[str, Any], *, complete: bool
 ) -> dict[str, Any]:
     """Return the context with its credential fields as they are to be stored. Raises BadRequest that lists
-    the invalid fields. `complete`: all required fields must be there and, for OAuth formats, an access token.
-    """
+    the invalid fields. `complete`: all required fields must be there and, for OAuth formats, an access
+    token."""
     credential = credentials.get(method)
     if credential is None:  # a sandbox account has no form
         return dict(context)
@@ -146,7 +146,7 @@ async def check_mapping_overrides(
 
 
 def _list_entries(value: Any, field: str) -> list[tuple[str, Any]]:
-    """The entries of an object, none for null. Raises BadRequest for any other value."""
+    """Return the entries of an object, none for null. Raises BadRequest for any other value."""
     if value is None:
         return []
     if not isinstance(value, Mapping):
@@ -155,7 +155,7 @@ def _list_entries(value: Any, field: str) -> list[tuple[str, Any]]:
 
 
 def account_not_found_error(id: str) -> NotFound:
-    """The error for an account that does not exist, or belongs to another environment."""
+    """Return the error for an account that does not exist, or belongs to another environment."""
     return NotFound(
         f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
     )

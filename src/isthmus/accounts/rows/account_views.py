@@ -46,7 +46,7 @@ _INSTALL_PREFIX: Final = "install__"
 async def read_status(
     conn: AsyncConnection, environment_id: str, account_id: str
 ) -> tuple[str, str | None] | None:
-    """`(status, last_error)` of an account of the environment; None where there is no such account."""
+    """Return `(status, last_error)` of an account of the environment; None where there is no such account."""
     statement = select(integrated_account.c.status, integrated_account.c.last_error).where(
         integrated_account.c.id == account_id, integrated_account.c.environment_id == environment_id
     )
@@ -55,7 +55,7 @@ async def read_status(
 
 
 def select_accounts(environment_id: str) -> Select[Any]:
-    """The statement that selects the accounts of one environment with their installs and integrations,
+    """Return the statement that selects the accounts of one environment with their installs and integrations,
     without encrypted columns."""
     return (
         select(

@@ -82,19 +82,21 @@ class ConnectedDefinition:
         check_integration_override(self.name, self.merged, override, field="integration_override")
 
     def list_stages(self, override: Mapping[str, Any]) -> tuple[Stage, ...]:
-        """The lifecycle stages, in order, that an account with this override passes before it is active."""
+        """Return the lifecycle stages, in order, that an account with this override passes before it is
+        active."""
         actions = merge_integration(self.merged, override).get("actions") or {}
         return tuple(stage for stage in STAGES if (actions.get(stage) or {}).get("steps"))
 
     def list_schedules(self, override: Mapping[str, Any]) -> dict[str, str]:
-        """The cron expression of each scheduled action, by action name, for an account with this override."""
+        """Return the cron expression of each scheduled action, by action name, for an account with this
+        override."""
         actions = merge_integration(self.merged, override).get("actions")
         if not any((action or {}).get("schedule") for action in (actions or {}).values()):
             return {}
         return list_action_schedules(load_integration({"actions": actions}))
 
     def list_credential_keys(self, method: str) -> frozenset[str]:
-        """The top-level keys of the context that hold credentials of this credential format."""
+        """Return the top-level keys of the context that hold credentials of this credential format."""
         credential = self.credentials.get(resolve_credential_format(method))
         if credential is None:
             return frozenset({_OAUTH})
@@ -121,8 +123,8 @@ def _install_not_found_error(install_id: str) -> NotFound:
 
 
 def list_action_schedules(definition: IntegrationConfig) -> dict[str, str]:
-    """The cron expression of each scheduled action of a definition, by action name; reserved actions have
-    none."""
+    """Return the cron expression of each scheduled action of a definition, by action name; reserved actions
+    have none."""
     return {
         name: action.schedule.cron
         for name, action in definition.actions.items()

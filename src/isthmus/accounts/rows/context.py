@@ -42,7 +42,7 @@ OVERRIDE_SECRETS: Final = EncryptedJSON(integrated_account.c.integration_overrid
 
 
 def list_secret_fields(definition: IntegrationConfig) -> frozenset[str]:
-    """The names of the form fields of type `password`, over all credential formats."""
+    """Return the names of the form fields of type `password`, over all credential formats."""
     return frozenset(
         field.name
         for credential in definition.credentials.values()

@@ -53,7 +53,7 @@ def validate_form(
 
 
 def _describe_field(field: BaseField) -> str:
-    """The label of a form field, with its help text."""
+    """Return the label of a form field, with its help text."""
     return f"{field.label or field.name}{f' ({field.help_text})' if field.help_text else ''}"
 
 
@@ -78,7 +78,8 @@ def _find_problem(field: BaseField, value: Any) -> tuple[str, str] | None:
 
 
 def _matches_pattern(pattern: str, text: str) -> bool:
-    """True if the whole text matches. False for an invalid pattern, and for one that takes too long."""
+    """Return True if the whole text matches. False for an invalid pattern, and for one that takes too
+    long."""
     try:
         return (
             Pattern.from_source(pattern, "").compiled.fullmatch(text, timeout=_PATTERN_TIMEOUT_SECONDS)

@@ -145,7 +145,7 @@ class RecordedList:
         return page.response.model_copy(update={"body": body, "headers": headers})
 
     def _number_last_page(self, spec: PagePagination, size: int | None) -> int:
-        """The number of the last page, in the counting of the provider."""
+        """Return the number of the last page, in the counting of the provider."""
         count = len(self.starts) if size is None else -(-len(self.records) // size)
         return spec.config.start_page + max(count, 1) - 1
 
@@ -230,7 +230,7 @@ def build_recorded_list(
 
 
 def _has_plain_paths(method: MethodDefinition, pagination: CursorPagination) -> bool:
-    """True if all cursors are at paths of plain names, so that others can be written there."""
+    """Return True if all cursors are at paths of plain names, so that others can be written there."""
     config = pagination.config
     places = (config.cursor_path, config.has_more_path, config.prev_cursor_path)
     return method.cursor_root is None and all(

@@ -69,7 +69,7 @@ class SandboxUpstream:
         """Does nothing: a sandbox account is the same for every call."""
 
     def _find_method(self, resource: str, name: str) -> tuple[MethodDefinition, Pagination | None]:
-        """The definition of a method and its pagination. Raises NotFound."""
+        """Return the definition of a method and its pagination. Raises NotFound."""
         known = self._methods.get((resource, name))
         if known is None:
             method = self._definition.find_method(resource, name)
@@ -98,7 +98,7 @@ class SandboxUpstream:
         return chosen[0].response
 
     def _find_exchanges(self, resource: str, name: str, method: MethodDefinition) -> Sequence[Exchange]:
-        """The recorded exchanges of a method or, without one, the example of its definition. Raises
+        """Return the recorded exchanges of a method or, without one, the example of its definition. Raises
         NotFound."""
         recorded = self._exchanges.find_exchanges(self._integration, resource, name)
         if recorded:
@@ -112,7 +112,8 @@ class SandboxUpstream:
         return [_make_sample_exchange(sample)]
 
     def _iterate_nearest(self, recorded: Sequence[Exchange], resource: str) -> Iterator[Exchange]:
-        """Exchanges of the method first, then those of `get` of the resource, then all of the integration."""
+        """Return exchanges of the method first, then those of `get` of the resource, then all of the
+        integration."""
         yield from recorded
         yield from self._exchanges.find_exchanges(self._integration, resource, "get")
         yield from self._exchanges.iter_all(self._integration)
@@ -200,7 +201,7 @@ def find_not_found_response(nearest: Iterable[Exchange]) -> ExchangeResponse:
 
 
 def list_pagination_parameters(pages: Pagination | None) -> frozenset[str]:
-    """The names of the parameters that choose a page of a list, not which list."""
+    """Return the names of the parameters that choose a page of a list, not which list."""
     names = ("page_param", "limit_param", "cursor_param", "offset_param")
     config = None if pages is None else pages.config
     found = {getattr(config, name, None) for name in names}
@@ -208,7 +209,8 @@ def list_pagination_parameters(pages: Pagination | None) -> frozenset[str]:
 
 
 def _list_link_parameters(exchanges: Sequence[Exchange], pages: Pagination | None) -> frozenset[str]:
-    """The names of query parameters that only occur in recorded `next` links, for link header pagination."""
+    """Return the names of query parameters that only occur in recorded `next` links, for link header
+    pagination."""
     if not isinstance(pages, LinkHeaderPagination):
         return frozenset()
     return frozenset(
@@ -222,7 +224,8 @@ def _list_link_parameters(exchanges: Sequence[Exchange], pages: Pagination | Non
 
 
 def _list_path_parameters(method: MethodDefinition) -> frozenset[str]:
-    """The names of the parameters in the method's path: `id`, and `ticket_id` for `{{query.ticket_id}}`."""
+    """Return the names of the parameters in the method's path: `id`, and `ticket_id` for
+    `{{query.ticket_id}}`."""
     roots = (
         alternative.path
         for placeholder in method.path.placeholders

@@ -163,7 +163,8 @@ catalog_state = Table("catalog_state", metadata, CatalogStateColumns)
 
 
 def _subject_column(table: str) -> Column[str | None]:
-    """A foreign key to `table`. One of four such columns is set; the row is deleted with its subject."""
+    """Returns a foreign key to `table`. One of four such columns is set; the row is deleted with its
+    subject."""
     return Column(Uuid, ForeignKey(f"{table}.id", ondelete="CASCADE"), index=True)
 
 

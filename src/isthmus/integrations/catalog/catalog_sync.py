@@ -67,7 +67,7 @@ async def sync_catalog(database: Database, catalog: Catalog) -> bool:
 
 
 async def _read_stored_digest(conn: AsyncConnection) -> str | None:
-    """The digest of the catalogue that was written last; None before the first time."""
+    """Returns the digest of the catalogue that was written last; None before the first time."""
     statement = select(catalog_state.c.hash).where(catalog_state.c.id == _STATE_ID)
     found: str | None = (await conn.execute(statement)).scalar_one_or_none()
     return found
@@ -86,7 +86,7 @@ async def _store_digest(conn: AsyncConnection, digest: str) -> None:
 
 
 async def _drop_taken_names(conn: AsyncConnection, table: Table, rows: Rows) -> Rows:
-    """`rows` without those whose name a team's own definition already uses."""
+    """Returns `rows` without those whose name a team's own definition already uses."""
     statement = select(table.c.name).where(table.c.team_id.is_not(None))
     taken = set((await conn.execute(statement)).scalars().all())
     return {identity: row for identity, row in rows.items() if row["name"] not in taken}

@@ -147,7 +147,7 @@ class Documentation:
         return str(row["id"])
 
     def _select_visible(self) -> Select[Any]:
-        """The rows that the caller may read, with `entity_id` and `entity_type`."""
+        """Returns the rows that the caller may read, with `entity_id` and `entity_type`."""
         here = self._scope.environment_id
         statement = select(*documentation.c, _ENTITY_ID.label("entity_id"), _ENTITY_TYPE.label("entity_type"))
         for name, table in _ENTITY_TABLES.items():
@@ -162,7 +162,7 @@ class Documentation:
         )
 
     async def _read_row(self, identity: str) -> Row:
-        """A row that the caller may read. Raises NotFound."""
+        """Returns a row that the caller may read. Raises NotFound."""
         statement = self._select_visible().where(documentation.c.id == identity)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
@@ -172,19 +172,21 @@ class Documentation:
         return dict(row)
 
     async def _read_owned_row(self, identity: str) -> Row:
-        """A row that the caller may change. Raises NotFound, or Forbidden if it may only read it."""
+        """Returns a row that the caller may change. Raises NotFound, or Forbidden if it may only read it."""
         row = await self._read_row(identity)
         await self._lock_writable_entity(row["entity_type"], row["entity_id"])
         return row
 
     async def _find_entity(self, values: Mapping[str, Any]) -> Row:
-        """The four columns of entity ids, all but one None. Raises BadRequest, NotFound or Forbidden."""
+        """Returns the four columns of entity ids, all but one None. Raises BadRequest, NotFound or
+        Forbidden."""
         kind, identity = await self._parse_entity(values)
         identity = await self._lock_writable_entity(kind, identity)
         return {f"{name}_id": identity if name == kind else None for name in _ENTITY_TABLES}
 
     async def _parse_entity(self, values: Mapping[str, Any]) -> tuple[str, str]:
-        """Type and id of the entity that a body names. Raises BadRequest unless it names exactly one."""
+        """Returns type and id of the entity that a body names. Raises BadRequest unless it names exactly
+        one."""
         aliases = [name for name in _ENTITY_TYPE_BY_FIELD if values.get(name) is not None]
         given = values.get("entity_id")
         if len(aliases) + (given is not None) != 1:
@@ -204,14 +206,14 @@ class Documentation:
         return kind or await self._find_entity_type(str(given)), str(given)
 
     async def _find_entity_type(self, identity: str) -> str:
-        """The type of the entity with an id, which is unique over all tables. Raises NotFound."""
+        """Returns the type of the entity with an id, which is unique over all tables. Raises NotFound."""
         for name, table in _ENTITY_TABLES.items():
             if (await self._conn.execute(select(table.c.id).where(table.c.id == identity))).first():
                 return name
         raise _entity_not_found("integration, unified model or install", identity)
 
     async def _lock_writable_entity(self, kind: str, identity: str) -> str:
-        """The id of an entity that the caller may document, locked against deletion until the commit.
+        """Returns the id of an entity that the caller may document, locked against deletion until the commit.
 
         `kind`: its type. `identity`: its id, or the name of an integration or model. Raises NotFound or
         Forbidden.
@@ -242,7 +244,7 @@ class Documentation:
 
 
 def _replace_entity(changes: Mapping[str, Any]) -> Row:
-    """The changes, with null for the stored fields of the entity that they replace."""
+    """Returns the changes, with null for the stored fields of the entity that they replace."""
     if any(changes.get(name) is not None for name in _ENTITY_TYPE_BY_FIELD):
         return {"entity_id": None, "entity_type": None, **changes}
     if changes.get("entity_id") is not None:
@@ -255,7 +257,7 @@ def _entity_not_found(noun: str, identity: str) -> NotFound:
 
 
 def _to_wire(row: Mapping[str, Any]) -> Row:
-    """A documentation row in the shape of the API."""
+    """Returns a documentation row in the shape of the API."""
     names = ("id", "entity_id", "entity_type", "type", "content", *_TEXT_FIELDS, "created_at", "updated_at")
     return {name: row[name] for name in names}
 

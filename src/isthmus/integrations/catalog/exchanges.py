@@ -23,11 +23,11 @@ class ExchangeSource(Protocol):
     """Recorded exchanges of integrations, from which a sandbox account answers."""
 
     def find_exchanges(self, integration: str, resource: str, method: str) -> Sequence[Exchange]:
-        """The exchanges of one method in recorded order; empty if there are none."""
+        """Returns the exchanges of one method in recorded order; empty if there are none."""
         ...
 
     def iter_all(self, integration: str) -> Iterator[Exchange]:
-        """All exchanges of an integration."""
+        """Returns all exchanges of an integration."""
         ...
 
 
@@ -40,17 +40,17 @@ class Exchanges:
         self._files: OrderedDict[Path, tuple[Exchange, ...]] = OrderedDict()
 
     def find_exchanges(self, integration: str, resource: str, method: str) -> Sequence[Exchange]:
-        """The exchanges of one method in the order of their file; empty if the catalogue has none."""
+        """Returns the exchanges of one method in the order of their file; empty if the catalogue has none."""
         path = self._index_files(integration).get(f"{resource}.{method}.json")
         return () if path is None else self._read(path)
 
     def iter_all(self, integration: str) -> Iterator[Exchange]:
-        """All exchanges of an integration; each file is read when the iteration reaches it."""
+        """Returns all exchanges of an integration; each file is read when the iteration reaches it."""
         for path in self._index_files(integration).values():
             yield from self._read(path)
 
     def _index_files(self, integration: str) -> dict[str, Path]:
-        """The example files of an integration by file name; empty for an unknown integration.
+        """Returns the example files of an integration by file name; empty for an unknown integration.
 
         Paths come from a listing and are never built from names, since a resource may have any name.
         """
@@ -67,8 +67,8 @@ class Exchanges:
         return found
 
     def _read(self, path: Path) -> tuple[Exchange, ...]:
-        """The exchanges in a file, from memory if it was read lately. Raises SetupError for an invalid
-        file."""
+        """Returns the exchanges in a file, from memory if it was read lately. Raises SetupError for an
+        invalid file."""
         kept = self._files.get(path)
         if kept is not None:
             self._files.move_to_end(path)

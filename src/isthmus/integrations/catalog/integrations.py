@@ -35,7 +35,8 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 
 
 def build_usable_config(keys: KeyRing, row: Mapping[str, Any], *, is_owner: bool) -> dict[str, Any]:
-    """The config of an integration that calls of a team use: with its decrypted secrets only for the owner.
+    """Returns the config of an integration that calls of a team use: with its decrypted secrets only for the
+    owner.
 
     Overrides of another team decide where requests go and what mappings read, so that team could read any
     secret that takes part in its calls. `row`: needs `id`, `config` and `secrets`.
@@ -83,7 +84,8 @@ class Integrations(OwnedDefinitions):
         return await self._insert({**row, "id": id, "secrets": self._encrypt_secrets(id, secrets)})
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """`config` is merged deeply, and null deletes a key; `version`, if sent, must be the current one.
+        """Returns `config` is merged deeply, and null deletes a key; `version`, if sent, must be the current
+        one.
 
         Raises Forbidden for an integration of another owner; Conflict for a stale version, for a taken name,
         and for a new name while mappings refer to the old one.
@@ -107,7 +109,7 @@ class Integrations(OwnedDefinitions):
         return integration_to_wire(row, self._scope.team_id, installed)
 
     def _encrypt_secrets(self, id: str, secrets: dict[str, Any]) -> bytes | None:
-        """The secrets of an integration, encrypted for its row; None if there are none."""
+        """Returns the secrets of an integration, encrypted for its row; None if there are none."""
         return INTEGRATION_SECRETS.seal(get_key_ring(self._conn), id, secrets or None)
 
 

@@ -39,19 +39,19 @@ _TABLES_BY_FIELD: Final = {"integration_id": integration, "unified_model_id": un
 
 
 def has_id_or_name(table: Table, id_or_name: str) -> ColumnElement[bool]:
-    """The condition that a row has the id, or the name if the text is no id."""
+    """Returns the condition that a row has the id, or the name if the text is no id."""
     return (table.c.id if is_uuid(id_or_name) else table.c.name) == id_or_name
 
 
 def is_visible_to_team(table: Table, team_id: str) -> ColumnElement[bool]:
-    """The condition that a team sees a row: it is the team's own, shipped, or shared by its owner."""
+    """Returns the condition that a team sees a row: it is the team's own, shipped, or shared by its owner."""
     return or_(table.c.team_id.is_(None), table.c.team_id == team_id, table.c.sharing != "deny")
 
 
 async def lock_installable(
     conn: AsyncConnection, table: Table, team_id: str, id_or_name: str, *, noun: str, route: str
 ) -> Row:
-    """The row of a definition that the team may install, locked against deletion until the commit.
+    """Returns the row of a definition that the team may install, locked against deletion until the commit.
 
     Raises NotFound if the team does not see it, Forbidden if its owner shows it without sharing it for
     installs. `noun` and `route` stand in the messages.
@@ -70,7 +70,8 @@ async def lock_installable(
 
 
 async def resolve_names(conn: AsyncConnection, query: ListQuery) -> ListQuery:
-    """`query` in which names of integrations and unified models in the filters are replaced by their ids.
+    """Returns `query` in which names of integrations and unified models in the filters are replaced by their
+    ids.
 
     An unknown name stays, so that the filter matches nothing.
     """
@@ -82,7 +83,7 @@ async def resolve_names(conn: AsyncConnection, query: ListQuery) -> ListQuery:
 
 
 async def _resolve_filter(conn: AsyncConnection, table: Table, query_filter: Filter) -> Filter:
-    """The filter with ids in place of names of rows in `table`."""
+    """Returns the filter with ids in place of names of rows in `table`."""
     names = [value for value in query_filter.values if not is_uuid(value)]
     if not names:
         return query_filter
@@ -94,7 +95,7 @@ async def _resolve_filter(conn: AsyncConnection, table: Table, query_filter: Fil
 def build_version_update(
     conn: AsyncConnection, table: Table, row: Mapping[str, Any], values: Mapping[str, Any]
 ) -> Update:
-    """An UPDATE of `row` with `values` to its next version. It changes nothing if another version is
+    """Returns an UPDATE of `row` with `values` to its next version. It changes nothing if another version is
     stored."""
     return (
         update(table)
@@ -137,7 +138,7 @@ class OwnedDefinitions(ABC):
         return Page(await self._to_wire_rows(page.rows), page.after)
 
     async def get(self, id: str) -> Row:
-        """`id` may be the name. Raises NotFound for a row that this team does not see."""
+        """Returns `id` may be the name. Raises NotFound for a row that this team does not see."""
         return (await self._to_wire_rows([await self._read_row(id)]))[0]
 
     async def lock_owned(self, id_or_name: str) -> Row:
@@ -171,14 +172,14 @@ class OwnedDefinitions(ABC):
 
     @abstractmethod
     def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
-        """The row in the shape of the API.
+        """Returns the row in the shape of the API.
 
         `row`: the columns that are not hidden, and `team_name`. `installed`: ids of the team's environments
         that have it installed.
         """
 
     def _select_visible(self) -> Select[Any]:
-        """The rows that the team sees, without hidden columns, with `team_name`."""
+        """Returns the rows that the team sees, without hidden columns, with `team_name`."""
         table = self._TABLE
         return (
             select(
@@ -190,7 +191,7 @@ class OwnedDefinitions(ABC):
         )
 
     async def _read_row(self, id_or_name: str, *, lock: bool = False) -> Row:
-        """A visible row; with `lock` for update, and with hidden columns. Raises NotFound."""
+        """Returns a visible row; with `lock` for update, and with hidden columns. Raises NotFound."""
         table = self._TABLE
         statement = self._select_visible().where(has_id_or_name(table, id_or_name))
         if lock:
@@ -235,7 +236,8 @@ class OwnedDefinitions(ABC):
             raise name_taken_error(self._noun_with_article(), name) from None
 
     async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
-        """The rows in the shape of the API, each with the team's environments that have it installed."""
+        """Returns the rows in the shape of the API, each with the team's environments that have it
+        installed."""
         installs = self._INSTALLS
         installed: dict[str, list[str]] = {}
         statement = (

@@ -42,7 +42,7 @@ async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row:
     )
 
     def is_affected(owner: ColumnElement[Any]) -> ColumnElement[bool]:
-        """The condition that a team is the renaming one, or has the integration installed."""
+        """Returns the condition that a team is the renaming one, or has the integration installed."""
         return or_(owner == team_id, owner.in_(installers))
 
     models = (
@@ -87,7 +87,7 @@ async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row:
 def _select_documentation(
     name: str, is_affected: Callable[[ColumnElement[Any]], ColumnElement[bool]]
 ) -> Executable:
-    """Documentation rows with the integration's name, each with the team that owns what it is about.
+    """Returns documentation rows with the integration's name, each with the team that owns what it is about.
 
     `is_affected`: the condition that a column holds the id of a team whose rows count.
     """
@@ -132,7 +132,7 @@ async def _fetch_rows(conn: AsyncConnection, statement: Executable) -> Sequence[
 
 
 def _has_name(value: Any, name: str) -> bool:
-    """True if `value` is an object that has the key `name`, not null."""
+    """Returns True if `value` is an object that has the key `name`, not null."""
     return isinstance(value, Mapping) and value.get(name) is not None
 
 

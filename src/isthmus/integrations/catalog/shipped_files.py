@@ -37,12 +37,12 @@ Rows = dict[str, dict[str, Any]]
 
 
 def derive_integration_id(name: str) -> str:
-    """The id of the row of a shipped integration."""
+    """Returns the id of the row of a shipped integration."""
     return derive_id("integration", name)
 
 
 def derive_model_id(name: str) -> str:
-    """The id of the row of a shipped unified model."""
+    """Returns the id of the row of a shipped unified model."""
     return derive_id("unified-model", name)
 
 
@@ -54,7 +54,7 @@ class Catalog:
     path: Path
 
     def compute_digest(self) -> str:
-        """A SHA-256 over all files that rows are made of; exchanges and logos are left out."""
+        """Returns a SHA-256 over all files that rows are made of; exchanges and logos are left out."""
         hashed = hashlib.sha256(_FORMAT)
         for file in self._iter_files():
             hashed.update(f"\x00{file.relative_to(self.path).as_posix()}\x00".encode())
@@ -62,7 +62,7 @@ class Catalog:
         return hashed.hexdigest()
 
     def read_rows(self) -> tuple[Rows, Rows, Rows]:
-        """`(integrations, models, mappings)`, without versions and times. Parses every file.
+        """Returns `(integrations, models, mappings)`, without versions and times. Parses every file.
 
         Mappings of models that the catalogue does not have are left out.
         """
@@ -81,7 +81,7 @@ class Catalog:
         return integrations, models, known
 
     def read_documentation(self) -> tuple[Rows, Rows]:
-        """`(documentation, categories)` of all integrations. Parses every definition."""
+        """Returns `(documentation, categories)` of all integrations. Parses every definition."""
         written: Rows = {}
         for directory in _list_definition_folders(self.path / "integrations"):
             definition = _read_yaml(directory / "integration.yaml")
@@ -92,7 +92,7 @@ class Catalog:
         return written, _build_category_rows(_read_yaml(categories)) if categories.is_file() else {}
 
     def _iter_files(self) -> Iterator[Path]:
-        """All files that rows are made of."""
+        """Returns all files that rows are made of."""
         for directory in _list_definition_folders(self.path / "integrations"):
             yield directory / "integration.yaml"
             yield from sorted((directory / "mappings").glob("*.yaml"))
@@ -103,8 +103,8 @@ class Catalog:
 
 
 def find_catalog() -> Catalog:
-    """The catalogue in the installed package, or in the checkout around it. Raises SetupError if there is
-    none."""
+    """Returns the catalogue in the installed package, or in the checkout around it. Raises SetupError if
+    there is none."""
     package = Path(__file__).parents[2]
     for path in (package / "catalog", package.parents[1] / "catalog"):
         if (path / "integrations").is_dir():
@@ -116,7 +116,7 @@ def find_catalog() -> Catalog:
 
 
 def _build_category_rows(entries: Any) -> Rows:
-    """`entries`: the content of `categories.yaml`."""
+    """Returns `entries`: the content of `categories.yaml`."""
     return {
         derive_id("category", each["name"]): {"name": each["name"], "label": each["label"]}
         for each in entries
@@ -124,7 +124,7 @@ def _build_category_rows(entries: Any) -> Rows:
 
 
 def _build_documentation_rows(integration_id: str, definition: Mapping[str, Any], directory: Path) -> Rows:
-    """Documentation rows of one integration: its page, the entries of its file, and the texts of its
+    """Returns documentation rows of one integration: its page, the entries of its file, and the texts of its
     methods."""
     rows: Rows = {}
     for row in _iter_documentation(definition, directory):
@@ -145,7 +145,8 @@ def _build_documentation_rows(integration_id: str, definition: Mapping[str, Any]
 
 
 def iter_written_documentation(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
-    """Documentation rows of the page beside `integration.yaml`, and of its `documentation` entries."""
+    """Returns documentation rows of the page beside `integration.yaml`, and of its `documentation`
+    entries."""
     readme = directory / _README
     if readme.is_file():
         yield _build_documentation_row("readme", readme.read_text("utf-8"))
@@ -156,7 +157,7 @@ def iter_written_documentation(definition: Mapping[str, Any], directory: Path) -
 
 
 def _iter_documentation(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
-    """Written documentation, then the descriptions and schemas that stand in methods."""
+    """Returns written documentation, then the descriptions and schemas that stand in methods."""
     yield from iter_written_documentation(definition, directory)
     for resource, methods in (definition["config"].get("resources") or {}).items():
         for name, method in (methods or {}).items():
@@ -173,7 +174,7 @@ def _build_documentation_row(
     *,
     is_inline: bool = False,
 ) -> dict[str, Any]:
-    """A documentation row; `content` that is not text, such as a schema, is stored as JSON."""
+    """Returns a documentation row; `content` that is not text, such as a schema, is stored as JSON."""
     return {
         "type": kind,
         "content": content if isinstance(content, str) else json.dumps(content, indent=2, ensure_ascii=False),
@@ -197,7 +198,7 @@ def _build_integration_row(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _build_model_row(directory: Path) -> dict[str, Any]:
-    """The row of a unified model, from `model.yaml` and the schema files beside it."""
+    """Returns the row of a unified model, from `model.yaml` and the schema files beside it."""
     model = _read_yaml(directory / "model.yaml")
     resources = {name: dict(content) for name, content in (model.get("resources") or {}).items()}
     for file in sorted(directory.glob(f"*{_SCHEMA_SUFFIX}")):
@@ -216,7 +217,7 @@ def _build_model_row(directory: Path) -> dict[str, Any]:
 
 
 def _build_mapping_rows(file: Mapping[str, Any]) -> Rows:
-    """One row for each cell of a parsed `mappings/<model>.yaml`."""
+    """Returns one row for each cell of a parsed `mappings/<model>.yaml`."""
     model, name = file["unified_model"], file["integration"]
     return {
         derive_id("mapping", model, name, cell["resource_name"], cell["method_name"]): {
@@ -231,8 +232,8 @@ def _build_mapping_rows(file: Mapping[str, Any]) -> Rows:
 
 
 def _list_definition_folders(path: Path) -> list[Path]:
-    """The subfolders that contain an `integration.yaml` or `model.yaml`, by name; others are not complete
-    yet."""
+    """Returns the subfolders that contain an `integration.yaml` or `model.yaml`, by name; others are not
+    complete yet."""
     if not path.is_dir():
         return []
     mains = ("integration.yaml", "model.yaml")
@@ -240,7 +241,7 @@ def _list_definition_folders(path: Path) -> list[Path]:
 
 
 def _read_yaml(path: Path) -> Any:
-    """The parsed content. Raises SetupError if the file cannot be read."""
+    """Returns the parsed content. Raises SetupError if the file cannot be read."""
     try:
         return read_document(path).data
     except Unreadable as error:

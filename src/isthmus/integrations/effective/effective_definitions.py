@@ -78,7 +78,7 @@ class EffectiveDefinitions:
         *,
         is_owner: bool,
     ) -> IntegrationConfig:
-        """The merged definition of an account's integration.
+        """Returns the merged definition of an account's integration.
 
         `is_owner`: True if the account's team owns the integration; otherwise its secrets are left out.
         Raises DefinitionInvalid if layers that are valid by themselves do not fit together.
@@ -107,7 +107,7 @@ class EffectiveDefinitions:
         resource: str,
         method: str,
     ) -> ResolvedMapping:
-        """The resource of the unified model and the merged mapping of a unified call.
+        """Returns the resource of the unified model and the merged mapping of a unified call.
 
         `account`: the account's `unified_model_override`. Raises NotFound with names close to the unknown
         one.
@@ -164,7 +164,7 @@ class EffectiveDefinitions:
         return definition.resources[name], mapping
 
     async def _read_model(self, environment_id: str, name: str) -> UnifiedModelDefinition:
-        """A model with the environment's override. Raises NotFound if it is not installed."""
+        """Returns a model with the environment's override. Raises NotFound if it is not installed."""
         statement = (
             select(
                 unified_model,
@@ -196,7 +196,7 @@ class EffectiveDefinitions:
 async def _read_mapped_names(
     conn: AsyncConnection, environment_id: str, integration_name: str, account: Layer, model: str
 ) -> set[str]:
-    """`resource.method` of each mapping of the integration in the model, in any layer."""
+    """Returns `resource.method` of each mapping of the integration in the model, in any layer."""
     rows = await read_mapping_rows(conn, environment_id, integration_name, model=model)
     return {f"{row.resource}.{row.method}" for row in rows} | {
         f"{resource}.{method}"

@@ -50,7 +50,7 @@ async def read_models(
     only_installed: bool = True,
     names: Collection[str] | None = None,
 ) -> list[EnvironmentModel]:
-    """The models that the environment has installed, sorted by name.
+    """Returns the models that the environment has installed, sorted by name.
 
     `scope` None selects the shipped models, without overrides. `only_installed` False adds the models that
     the team sees but has not installed. `names` selects models by name.
@@ -65,13 +65,13 @@ async def read_models(
 async def read_model_names(
     conn: AsyncConnection, scope: Scope | None, *, only_installed: bool = True
 ) -> list[str]:
-    """The names of the models that `read_models` returns."""
+    """Returns the names of the models that `read_models` returns."""
     statement = _select_models(scope, only_installed).with_only_columns(unified_model.c.name)
     return list((await conn.execute(statement)).scalars())
 
 
 async def read_installed_names(conn: AsyncConnection, environment_id: str) -> frozenset[str]:
-    """The names of the models that the environment has installed."""
+    """Returns the names of the models that the environment has installed."""
     installs = environment_unified_model
     statement = (
         select(unified_model.c.name)
@@ -82,7 +82,8 @@ async def read_installed_names(conn: AsyncConnection, environment_id: str) -> fr
 
 
 async def read_models_revision(conn: AsyncConnection, scope: Scope | None) -> tuple[Any, ...]:
-    """Ids and revisions of the installed models; they change whenever the result of `read_models` does."""
+    """Returns ids and revisions of the installed models; they change whenever the result of `read_models`
+    does."""
     table, install = unified_model, environment_unified_model
     statement = _select_models(scope, True).with_only_columns(
         table.c.id, table.c.revision, install.c.id, install.c.revision
@@ -91,7 +92,8 @@ async def read_models_revision(conn: AsyncConnection, scope: Scope | None) -> tu
 
 
 async def read_model(conn: AsyncConnection, scope: Scope | None, name: str) -> EnvironmentModel:
-    """An installed model (or shipped, if `scope` is None). Raises NotFound with names close to `name`."""
+    """Returns an installed model (or shipped, if `scope` is None). Raises NotFound with names close to
+    `name`."""
     found = await read_models(conn, scope, names=[name])
     if not found:
         raise _unknown_model_error(scope, name, await read_model_names(conn, scope))
@@ -107,7 +109,7 @@ def _unknown_model_error(scope: Scope | None, name: str, known: list[str]) -> No
 
 
 def _select_models(scope: Scope | None, only_installed: bool) -> Any:
-    """The SELECT of `read_models`, sorted by name."""
+    """Returns the SELECT of `read_models`, sorted by name."""
     install = environment_unified_model
     statement = select(
         unified_model, install.c.id.label("install_id"), install.c.override.label("override")
@@ -125,7 +127,7 @@ def _select_models(scope: Scope | None, only_installed: bool) -> Any:
 
 
 def _merge_override(row: Mapping[str, Any]) -> EnvironmentModel:
-    """The model of one row of `_select_models`, with its override merged in."""
+    """Returns the model of one row of `_select_models`, with its override merged in."""
     over = row["override"] or {}
     parts = {name: apply_patch(row[name], over.get(name) or {}) for name in _MERGED}
     return EnvironmentModel(

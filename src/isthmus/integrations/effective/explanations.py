@@ -80,7 +80,7 @@ class ExplainedMapping:
 
 
 async def read_install(conn: AsyncConnection, environment_id: str, id: str) -> ExplainedInstall:
-    """An install of the environment. `id`: of the install, or id or name of its integration. Raises
+    """Returns an install of the environment. `id`: of the install, or id or name of its integration. Raises
     NotFound."""
     by_id = or_(environment_integration.c.id == id, environment_integration.c.integration_id == id)
     which = by_id if is_uuid(id) else integration.c.name == id
@@ -127,7 +127,7 @@ async def read_install(conn: AsyncConnection, environment_id: str, id: str) -> E
 
 
 def explain_definition(install: ExplainedInstall, account: NamedLayer | None = None) -> Provenance:
-    """The effective definition of an install, or of an account.
+    """Returns the effective definition of an install, or of an account.
 
     `account`: the account's `integration_override`, with masked secrets.
     """
@@ -145,7 +145,7 @@ async def explain_mappings(
     resource: str | None = None,
     method: str | None = None,
 ) -> list[ExplainedMapping]:
-    """The effective mappings of an integration, sorted by model, resource and method.
+    """Returns the effective mappings of an integration, sorted by model, resource and method.
 
     `account`: the account's `unified_model_override`. `model`, `resource` and `method` select by name.
     """
@@ -205,5 +205,5 @@ async def check_names_installed(
 
 
 def _matches_wanted(cell: tuple[str, str, str], wanted: tuple[str | None, str | None, str | None]) -> bool:
-    """True if each wanted name that is not None equals the cell's."""
+    """Returns True if each wanted name that is not None equals the cell's."""
     return all(asked is None or asked == name for name, asked in zip(cell, wanted, strict=True))

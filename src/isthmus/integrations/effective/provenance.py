@@ -49,7 +49,8 @@ class Provenance:
     removed: list[dict[str, Any]]
 
     def as_json(self, path: str | None = None) -> dict[str, Any]:
-        """`{config, values, removed, layers}`; with a path, only `values` and `removed` at or below it.
+        """Returns `{config, values, removed, layers}`; with a path, only `values` and `removed` at or below
+        it.
 
         Raises NotFound if no layer has anything at the path.
         """
@@ -102,7 +103,7 @@ def trace_provenance(layers: Sequence[NamedLayer], merge: MergeFunction) -> Prov
 
 
 def _has_credentials_by_format(merged: Mapping[str, Any]) -> bool:
-    """True if the credentials are a map by format, not a single credential.
+    """Returns True if the credentials are a map by format, not a single credential.
 
     The merge may turn a single credential into such a map. Every step then uses the map, so that a credential
     that is only moved keeps its layer.
@@ -112,7 +113,7 @@ def _has_credentials_by_format(merged: Mapping[str, Any]) -> bool:
 
 
 def _iter_leaves(value: Any, path: LeafPath = ()) -> Iterator[tuple[LeafPath, Any]]:
-    """Path and value of each leaf below `value`."""
+    """Returns path and value of each leaf below `value`."""
     if isinstance(value, Mapping) and (value or not path):
         for key, item in value.items():
             yield from _iter_leaves(item, (*path, str(key)))
@@ -121,7 +122,7 @@ def _iter_leaves(value: Any, path: LeafPath = ()) -> Iterator[tuple[LeafPath, An
 
 
 def _has_path(value: Any, path: LeafPath) -> bool:
-    """True if nested objects in `value` have the keys of the path."""
+    """Returns True if nested objects in `value` have the keys of the path."""
     for name in path:
         if not isinstance(value, Mapping) or name not in value:
             return False
@@ -130,7 +131,7 @@ def _has_path(value: Any, path: LeafPath) -> bool:
 
 
 def _nothing_at_path_error(path: str, known_paths: Sequence[str]) -> NotFound:
-    """A NotFound error that lists what there is below the longest existing part of the path."""
+    """Returns a NotFound error that lists what there is below the longest existing part of the path."""
     top = _PATH_PART.findall(path)
     while top and not any(_is_below(each, "".join(top)) for each in known_paths):
         top.pop()
@@ -142,12 +143,12 @@ def _nothing_at_path_error(path: str, known_paths: Sequence[str]) -> NotFound:
 
 
 def _is_below(path: str, top: str) -> bool:
-    """True if `path` is `top` or inside it."""
+    """Returns True if `path` is `top` or inside it."""
     return path == top or path.startswith((f"{top}.", f"{top}["))
 
 
 def _format_path(path: LeafPath) -> str:
-    """The path as text: names with dots between them, and names that contain dots or brackets as
+    """Returns the path as text: names with dots between them, and names that contain dots or brackets as
     `["a.b"]`."""
     text = ""
     for name in path:

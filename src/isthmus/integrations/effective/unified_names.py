@@ -14,7 +14,7 @@ __all__ = ["match_resource", "model_not_installed_error", "unmapped_error"]
 def match_resource(
     model: str, methods_by_resource: Mapping[str, Sequence[str] | None], resource: str, method: str
 ) -> str:
-    """The model's name for `resource`, which may be written with `-` for `_` or the other way round.
+    """Returns the model's name for `resource`, which may be written with `-` for `_` or the other way round.
 
     A resource without methods in `methods_by_resource` allows every method. Raises NotFound for an unknown
     resource or method.
@@ -47,7 +47,7 @@ def model_not_installed_error(name: str, installed: Collection[str]) -> NotFound
 def unmapped_error(
     integration: str, model: str, resource: str, method: str, mapped: Collection[str]
 ) -> NotFound:
-    """`mapped`: `resource.method` of each mapping that the integration has in the model."""
+    """Returns `mapped`: `resource.method` of each mapping that the integration has in the model."""
     return unknown_name_error(
         f"{integration} has no mapping for {model}/{resource} method {method}",
         f"{resource}.{method}",

@@ -41,7 +41,7 @@ _DEFAULTS: Final = {"is_enabled": True, "show_in_catalog": True, "override": Non
 
 
 async def list_enabled_names(conn: AsyncConnection, environment_id: str) -> Sequence[str]:
-    """The names of the integrations that are installed in an environment and enabled, in alphabetical
+    """Returns the names of the integrations that are installed in an environment and enabled, in alphabetical
     order."""
     statement = (
         select(integration.c.name)
@@ -123,7 +123,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         return (await self._to_wire_rows([row]))[0]
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """`override` replaces the stored one as a whole; secrets that it leaves out are kept."""
+        """Returns `override` replaces the stored one as a whole; secrets that it leaves out are kept."""
         require_writable_field(changes, _WRITABLE)
         row = await self._read_row(id, lock=True)
         values = _columns_from_body(changes, row["is_enabled"])
@@ -177,7 +177,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         )
 
     async def _read_integration(self, integration_id: str) -> Row:
-        """The row of an integration, whoever owns it."""
+        """Returns the row of an integration, whoever owns it."""
         statement = select(integration).where(integration.c.id == integration_id)
         return dict((await self._conn.execute(statement)).mappings().one())
 
@@ -191,7 +191,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
 
 
 def _columns_from_body(values: Mapping[str, Any], is_enabled: bool) -> dict[str, Any]:
-    """The columns that a request body sets.
+    """Returns the columns that a request body sets.
 
     `is_active` is another name of `is_enabled`. If both are sent and differ, the one that differs from the
     stored `is_enabled` counts, since clients change one of them and send the whole row back.

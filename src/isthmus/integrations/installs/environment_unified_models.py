@@ -57,7 +57,7 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
         return self._to_wire(row)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """`override` replaces the stored one as a whole."""
+        """Returns `override` replaces the stored one as a whole."""
         require_writable_field(changes, frozenset({"override"}))
         row = await self._read_row(id, lock=True)
         _check_override(_extract_model(row), changes["override"])
@@ -91,7 +91,7 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
 
 
 def _extract_model(row: Mapping[str, Any]) -> Row:
-    """The columns of the model in a row of `_select_installs`."""
+    """Returns the columns of the model in a row of `_select_installs`."""
     return {key[len(_PREFIX) :]: value for key, value in row.items() if key.startswith(_PREFIX)}
 
 

@@ -61,14 +61,16 @@ class InstalledDefinitions(ABC):
 
     @abstractmethod
     def _select_installs(self) -> Select[Any]:
-        """The environment's rows without hidden columns, with the columns that `_to_wire_rows` needs."""
+        """Returns the environment's rows without hidden columns, with the columns that `_to_wire_rows`
+        needs."""
 
     @abstractmethod
     async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
-        """The rows in the shape of the API."""
+        """Returns the rows in the shape of the API."""
 
     async def _lock_installable(self, id_or_name: str) -> Row:
-        """A definition that the team may install, locked against deletion. Raises NotFound or Forbidden."""
+        """Returns a definition that the team may install, locked against deletion. Raises NotFound or
+        Forbidden."""
         return await lock_installable(
             self._conn,
             self._DEFINITION,
@@ -79,7 +81,7 @@ class InstalledDefinitions(ABC):
         )
 
     async def _insert_install(self, definition_id: str, values: Mapping[str, Any]) -> tuple[Row, bool]:
-        """The install of a definition, and True if it is new: a concurrent call may have inserted it
+        """Returns the install of a definition, and True if it is new: a concurrent call may have inserted it
         first."""
         now = current_time(self._conn)
         row = {
@@ -115,7 +117,7 @@ class InstalledDefinitions(ABC):
         return identity
 
     async def _find_row(self, column: str, wanted: str, *, lock: bool = False) -> Row | None:
-        """The row whose column has the value; with `lock` for update, and with hidden columns."""
+        """Returns the row whose column has the value; with `lock` for update, and with hidden columns."""
         statement = self._select_installs().where(self._TABLE.c[column] == wanted)
         if lock:
             hidden = (self._TABLE.c[name] for name in sorted(self._HIDDEN))

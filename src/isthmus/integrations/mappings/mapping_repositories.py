@@ -49,7 +49,7 @@ _MAX_NAME_LENGTH: Final = 200
 
 
 def _listed_fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
-    """The columns that a list can be filtered and sorted by."""
+    """Returns the columns that a list can be filtered and sorted by."""
     return {name: table.c[name] for name in ("id", parent, *_CELL, "version", "created_at", "updated_at")}
 
 
@@ -96,7 +96,7 @@ class _MappingRepository(ABC):
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """`config` is merged deeply: null deletes a key, and texts and arrays are replaced."""
+        """Returns `config` is merged deeply: null deletes a key, and texts and arrays are replaced."""
         require_writable_field(changes, _WRITABLE)
         parent, model = await self._lock_parent((await self._read_row(id))[self._PARENT])
         row = await self._read_row(id)
@@ -120,7 +120,7 @@ class _MappingRepository(ABC):
 
     @abstractmethod
     def _select_visible(self) -> Select[Any]:
-        """The rows that the caller may read."""
+        """Returns the rows that the caller may read."""
 
     @abstractmethod
     async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
@@ -138,7 +138,7 @@ class _MappingRepository(ABC):
         """Raises the epochs of the environments whose mappings change with the parent's."""
 
     async def _read_row(self, identity: str) -> Row:
-        """A mapping that the caller may read. Raises NotFound."""
+        """Returns a mapping that the caller may read. Raises NotFound."""
         statement = self._select_visible().where(self._TABLE.c.id == identity)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:

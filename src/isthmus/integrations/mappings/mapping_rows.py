@@ -44,7 +44,7 @@ async def read_mapping_rows(
     resource: str | None = None,
     method: str | None = None,
 ) -> list[MappingRow]:
-    """The mappings of an integration in the models that the environment has installed.
+    """Returns the mappings of an integration in the models that the environment has installed.
 
     `model`, `resource` and `method` select by name; None selects all. Rows of the `model` layer come first.
     """
@@ -89,7 +89,7 @@ async def read_mapping_rows(
 
 
 def iter_override_cells(override: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """`(model, resource, method)` of each mapping in an account's `unified_model_override`."""
+    """Returns `(model, resource, method)` of each mapping in an account's `unified_model_override`."""
     for model, resources in override.items():
         for resource, methods in resources.items() if isinstance(resources, Mapping) else ():
             for method, config in methods.items() if isinstance(methods, Mapping) else ():

@@ -34,7 +34,7 @@ def build_capabilities(
     *,
     name_template: str | None = None,
 ) -> dict[str, Any]:
-    """All capabilities that `wanted` selects. `name_template`: see `assign_tool_names`."""
+    """Returns all capabilities that `wanted` selects. `name_template`: see `assign_tool_names`."""
     names = name_tools(described, name_template)
     return {
         "integration": {
@@ -51,7 +51,7 @@ def build_capabilities(
 
 
 def build_unified_apis(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]:
-    """One entry for each unified model, with its mapped resources."""
+    """Returns one entry for each unified model, with its mapped resources."""
     by_model: dict[str, dict[str, Any]] = {}
     for each in mapped:
         model = each.model
@@ -74,7 +74,7 @@ def build_unified_apis(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]
 def _build_proxy(
     described: IntegrationDescription, names: Mapping[tuple[str, str], str], wanted: CapabilityFilter
 ) -> list[dict[str, Any]]:
-    """The proxy methods that `wanted` selects, by resource; resources without one are left out."""
+    """Returns the proxy methods that `wanted` selects, by resource; resources without one are left out."""
     resources: dict[str, list[dict[str, Any]]] = {}
     for method in described.methods:
         if wanted.resource not in (None, method.resource):
@@ -100,7 +100,7 @@ def _build_proxy(
 
 
 def _build_unified(mapped: Sequence[MappedResource], wanted: CapabilityFilter) -> list[dict[str, Any]]:
-    """The unified resources and methods that `wanted` selects."""
+    """Returns the unified resources and methods that `wanted` selects."""
     return [
         {
             "model": each.model.name,
@@ -123,7 +123,7 @@ def _resource_fields(each: MappedResource) -> dict[str, Any]:
 
 
 def _build_auth(described: IntegrationDescription) -> dict[str, Any]:
-    """All credential formats, and the fields of all their forms, each name once."""
+    """Returns all credential formats, and the fields of all their forms, each name once."""
     credentials = normalise_credentials(described.config.get("credentials"))
     entries = credentials if isinstance(credentials, Mapping) else {}
     fields: dict[str, dict[str, Any]] = {}
@@ -138,7 +138,7 @@ def _build_auth(described: IntegrationDescription) -> dict[str, Any]:
 
 
 def _credential_field(each: Mapping[str, Any]) -> dict[str, Any]:
-    """The public properties of a field in a credential form."""
+    """Returns the public properties of a field in a credential form."""
     field = {
         "name": each["name"],
         "label": each.get("label") or each["name"],
@@ -149,7 +149,8 @@ def _credential_field(each: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _count_documented(described: IntegrationDescription) -> dict[str, Any]:
-    """How many proxy methods have a description, as numbers and as a share; the filter does not count."""
+    """Returns how many proxy methods have a description, as numbers and as a share; the filter does not
+    count."""
     whole = len(described.methods)
     documented = sum(method.description is not None for method in described.methods)
     return {

@@ -72,7 +72,7 @@ class IntegrationDescription:
         return str(self.config.get("label") or self.name)
 
     def get_tags(self, resource: str) -> list[str]:
-        """The tool tags of a resource; empty if it has none."""
+        """Returns the tool tags of a resource; empty if it has none."""
         tags = self.config.get("tool_tags")
         found = tags.get(resource) if isinstance(tags, Mapping) else None
         return [str(tag) for tag in found] if isinstance(found, list | tuple) else []
@@ -81,7 +81,7 @@ class IntegrationDescription:
 async def describe_integration(
     conn: AsyncConnection, scope: Scope, id_or_name: str
 ) -> IntegrationDescription:
-    """The integration with the environment's override, if it is installed there.
+    """Returns the integration with the environment's override, if it is installed there.
 
     Raises NotFound for an integration that the team does not see.
     """
@@ -108,7 +108,7 @@ async def describe_install(
     account_override: Mapping[str, Any] | None = None,
     authentication_method: str | None = None,
 ) -> IntegrationDescription:
-    """The integration with the overrides of an install and of an account, and their documentation.
+    """Returns the integration with the overrides of an install and of an account, and their documentation.
 
     `install_id`: None if it is not installed. `authentication_method`: the account's, to select documentation
     about it; None selects documentation about all methods.
@@ -138,7 +138,7 @@ def describe_config(
     id: str = "",
     category: str | None = None,
 ) -> IntegrationDescription:
-    """The description of a merged config. `written`: the documentation that applies to it."""
+    """Returns the description of a merged config. `written`: the documentation that applies to it."""
     written = written or {}
     return IntegrationDescription(
         id=id,
@@ -157,7 +157,8 @@ async def _read_documentation(
     install_id: str | None,
     authentication_method: str | None,
 ) -> DocumentationTexts:
-    """The documentation of an integration and its install; of several rows about the same, one counts.
+    """Returns the documentation of an integration and its install; of several rows about the same, one
+    counts.
 
     A row of the environment comes before one of the integration, then one about the authentication method
     before one about all, then the newer one.
@@ -187,7 +188,7 @@ async def _read_documentation(
 
 
 def _describe_methods(config: Mapping[str, Any], written: DocumentationTexts) -> Iterator[MethodDescription]:
-    """A description of each method in a merged config."""
+    """Returns a description of each method in a merged config."""
     resources = config.get("resources")
     for resource, methods in resources.items() if isinstance(resources, Mapping) else ():
         for name, method in methods.items() if isinstance(methods, Mapping) else ():

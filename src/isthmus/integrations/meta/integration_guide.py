@@ -27,8 +27,8 @@ Json = dict[str, Any]
 async def read_integration_guide(
     conn: AsyncConnection, scope: Scope, described: IntegrationDescription, model_name: str
 ) -> Json:
-    """The guide as JSON: plans, roles, OAuth scopes, instructions (Markdown), and the resources with their
-    methods.
+    """Returns the guide as JSON: plans, roles, OAuth scopes, instructions (Markdown), and the resources with
+    their methods.
 
     Raises NotFound if the model is not installed, or the integration is not mapped to it.
     """
@@ -65,8 +65,8 @@ async def _collect_scopes(
     model: EnvironmentModel,
     docs: Mapping[str, Any],
 ) -> list[str]:
-    """The OAuth scopes that the model and its resources name, and those of every proxy method that may be
-    called."""
+    """Returns the OAuth scopes that the model and its resources name, and those of every proxy method that
+    may be called."""
     found = [*_as_texts(docs.get("scopes")), *_as_texts(model.scopes.get(described.name))]
     for definition in model.resources.values():
         own = (definition.get("scopes") or {}).get(described.name) or {}
@@ -84,14 +84,14 @@ async def _collect_scopes(
 
 
 def _list_choices(written: Any, listed: str) -> list[str]:
-    """The names that a mapping's `resource` or `method` can evaluate to."""
+    """Returns the names that a mapping's `resource` or `method` can evaluate to."""
     return [written] if isinstance(written, str) else _as_texts(written.get(listed))
 
 
 async def _read_instructions(
     conn: AsyncConnection, described: IntegrationDescription, model: EnvironmentModel
 ) -> str | None:
-    """The page about this integration in this model, or else the integration's own page.
+    """Returns the page about this integration in this model, or else the integration's own page.
 
     A page of the environment comes before one of the model.
     """
@@ -116,7 +116,7 @@ async def _read_instructions(
 
 
 def _as_texts(value: Any) -> list[str]:
-    """A text, or the texts of an array, as a list; empty for any other value."""
+    """Returns a text, or the texts of an array, as a list; empty for any other value."""
     if isinstance(value, str):
         return [value]
     return [str(each) for each in value] if isinstance(value, list | tuple) else []

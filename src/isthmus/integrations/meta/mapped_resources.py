@@ -54,7 +54,7 @@ async def read_mapped_resources(
     only_installed: bool,
     account_override: Mapping[str, Any] | None = None,
 ) -> list[MappedResource]:
-    """The resources that an integration is mapped to, sorted by model and resource.
+    """Returns the resources that an integration is mapped to, sorted by model and resource.
 
     `only_installed`: True for the models that the environment has installed, False for all that the team
     sees. `account_override`: the account's own mappings, by model, resource and method.
@@ -86,7 +86,7 @@ async def read_mapped_resources(
 
 
 async def _read_mapped_cells(conn: AsyncConnection, environment_id: str, integration_name: str) -> Cells:
-    """The base mappings of an integration, and those of the environment."""
+    """Returns the base mappings of an integration, and those of the environment."""
     base, over = unified_model_resource_method, environment_unified_model_resource_method
     cells: Cells = {}
     statement = select(base.c.unified_model_id, base.c.resource_name, base.c.method_name).where(
@@ -111,6 +111,6 @@ async def _read_mapped_cells(conn: AsyncConnection, environment_id: str, integra
 
 
 async def _read_category_labels(conn: AsyncConnection) -> dict[str, str]:
-    """The labels of the categories, by name."""
+    """Returns the labels of the categories, by name."""
     found = (await conn.execute(select(category.c.name, category.c.label))).all()
     return {row.name: row.label for row in found}

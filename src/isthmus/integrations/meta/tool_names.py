@@ -26,7 +26,7 @@ _SINGULAR_IN_S: Final = re.compile(r"(?:ss|us|is|news|series|species)$")
 def assign_tool_names(
     integration: str, methods: Iterable[tuple[str, str]], template: str | None = None
 ) -> Mapping[tuple[str, str], str]:
-    """A unique name for each (resource, method), of at most 64 characters of `[a-zA-Z0-9_-]`.
+    """Returns a unique name for each (resource, method), of at most 64 characters of `[a-zA-Z0-9_-]`.
 
     The order of `methods` does not change the names. `template` replaces the default patterns; in it stand
     `{integration}`, `{resource}`, `{one}` (the singular of the resource) and `{method}`, each in snake_case.
@@ -46,7 +46,8 @@ def assign_tool_names(
 
 
 def to_singular(noun: str) -> str:
-    """The singular of an English noun, such as `company` for `companies`; other words are unchanged."""
+    """Returns the singular of an English noun, such as `company` for `companies`; other words are
+    unchanged."""
     if not noun.endswith("s") or _SINGULAR_IN_S.search(noun):
         return noun
     if noun.endswith("ies") and len(noun) > 4:
@@ -57,7 +58,7 @@ def to_singular(noun: str) -> str:
 
 
 def _format_name(integration: str, resource: str, method: str, template: str | None) -> str:
-    """The name of one method by its pattern; a name over 64 characters is cut and ends in a hash."""
+    """Returns the name of one method by its pattern; a name over 64 characters is cut and ends in a hash."""
     resource = _to_snake_case(resource)
     pattern = template or _PATTERNS.get(method, _CUSTOM_PATTERN)
     name = pattern.format(
@@ -73,6 +74,6 @@ def _format_name(integration: str, resource: str, method: str, template: str | N
 
 
 def _to_snake_case(text: str) -> str:
-    """The text in snake_case; a hash of it if it has no letter or digit."""
+    """Returns the text in snake_case; a hash of it if it has no letter or digit."""
     words = _NOT_ALPHANUMERIC.sub("_", _WORD_BOUNDARY.sub("_", text).lower()).strip("_")
     return words or hashlib.sha256(text.encode()).hexdigest()[:6]

@@ -41,7 +41,7 @@ class ToolFilter:
     tags: Collection[str] | None = None
 
     def accepts(self, method: str, tags: Collection[str]) -> bool:
-        """True if the filter selects a method with these tags."""
+        """Returns True if the filter selects a method with these tags."""
         return self._accepts_method(method) and (self.tags is None or bool(set(self.tags) & set(tags)))
 
     def _accepts_method(self, method: str) -> bool:
@@ -54,7 +54,7 @@ class ToolFilter:
 def build_tools(
     described: IntegrationDescription, wanted: ToolFilter | None = None, *, name_template: str | None = None
 ) -> list[dict[str, Any]]:
-    """A tool for each documented method that `wanted` accepts, in the order of the definition.
+    """Returns a tool for each documented method that `wanted` accepts, in the order of the definition.
 
     `name_template`: see `assign_tool_names`.
     """
@@ -70,7 +70,7 @@ def build_tools(
 def name_tools(
     described: IntegrationDescription, template: str | None = None
 ) -> Mapping[tuple[str, str], str]:
-    """The tool name of each (resource, method).
+    """Returns the tool name of each (resource, method).
 
     Undocumented methods take part, so that no name changes when one of them is documented.
     """
@@ -79,7 +79,7 @@ def name_tools(
 
 
 def _default_description(described: IntegrationDescription, method: MethodDescription) -> str:
-    """The description of a tool whose method has none."""
+    """Returns the description of a tool whose method has none."""
     noun, one = (text.replace("_", " ") for text in (method.resource, to_singular(method.resource)))
     sentences = {
         "list": f"List {noun} of {described.label}.",
@@ -92,7 +92,7 @@ def _default_description(described: IntegrationDescription, method: MethodDescri
 
 
 def _build_tool(described: IntegrationDescription, method: MethodDescription, name: str) -> dict[str, Any]:
-    """The tool as JSON: name, description, schemas of its input and its answer, and tags."""
+    """Returns the tool as JSON: name, description, schemas of its input and its answer, and tags."""
     query, body = _build_input_schemas(method)
     required = dict.fromkeys((*query.get("required", ()), *body.get("required", ())))
     return {
@@ -109,7 +109,7 @@ def _build_tool(described: IntegrationDescription, method: MethodDescription, na
 
 
 def _build_input_schemas(method: MethodDescription) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The schemas of the query and the body of a tool; no property is in both."""
+    """Returns the schemas of the query and the body of a tool; no property is in both."""
     query = _copy_object_schema(method.query_schema or _infer_schema_from_templates(method, "query"))
     body = _copy_object_schema(method.body_schema or _infer_schema_from_templates(method, "body"))
     fixed: dict[str, Any] = {}
@@ -131,12 +131,13 @@ def _build_input_schemas(method: MethodDescription) -> tuple[dict[str, Any], dic
 
 
 def _copy_object_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """A copy as an object schema with a `properties` dict of its own, which can be changed."""
+    """Returns a copy as an object schema with a `properties` dict of its own, which can be changed."""
     return {**schema, "type": "object", "properties": dict(schema.get("properties") or {})}
 
 
 def _infer_schema_from_templates(method: MethodDescription, root: str) -> dict[str, Any]:
-    """A schema for a method without one: the names that its templates read from the caller's query or body.
+    """Returns a schema for a method without one: the names that its templates read from the caller's query or
+    body.
 
     `root`: `query` or `body`. Names without which no path can be built are required.
     """
@@ -149,7 +150,8 @@ def _infer_schema_from_templates(method: MethodDescription, root: str) -> dict[s
 
 
 def _iter_template_names(template: Any, root: str, *, is_needed: bool = False) -> Iterator[str]:
-    """The names that a template reads from `root`; with `is_needed`, only those without an alternative."""
+    """Returns the names that a template reads from `root`; with `is_needed`, only those without an
+    alternative."""
     for placeholder in compile_template(template).placeholders:
         if not is_needed or _is_required(placeholder):
             for alternative in placeholder.alternatives:
@@ -161,7 +163,7 @@ def _iter_template_names(template: Any, root: str, *, is_needed: bool = False) -
 
 
 def _is_required(placeholder: Placeholder) -> bool:
-    """True if the placeholder has no alternative and no default."""
+    """Returns True if the placeholder has no alternative and no default."""
     return len(placeholder.alternatives) == 1 and not (
         placeholder.default or placeholder.or_null or placeholder.or_undefined
     )

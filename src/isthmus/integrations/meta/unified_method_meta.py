@@ -38,7 +38,7 @@ async def read_method_meta(
     method: str,
     account_override: Mapping[str, Any] | None = None,
 ) -> Json:
-    """The response body of the API's method metadata, from the mapping with all layers merged.
+    """Returns the response body of the API's method metadata, from the mapping with all layers merged.
 
     `query_schema` and `request_body_schema` are those that calls are checked with: the model's, with the
     mapping's merged over them. `response_schema` is `schema` reduced to the fields that the mapping fills.
@@ -76,7 +76,7 @@ async def _read_merged_mapping(
     method: str,
     account_override: Mapping[str, Any] | None,
 ) -> Json:
-    """The mapping's config with all layers merged. Raises NotFound if there is none."""
+    """Returns the mapping's config with all layers merged. Raises NotFound if there is none."""
     rows = await read_mapping_rows(
         conn, scope.environment_id, integration_name, model=model.name, resource=resource, method=method
     )
@@ -92,7 +92,8 @@ async def _read_merged_mapping(
 
 
 def _select_filled_properties(schema: Mapping[str, Any], response_mapping: Any) -> Json:
-    """The schema with only the properties that the mapping fills; all of it if these cannot be determined."""
+    """Returns the schema with only the properties that the mapping fills; all of it if these cannot be
+    determined."""
     fields = _find_filled_fields(response_mapping)
     properties = schema.get("properties")
     if fields is None or not isinstance(properties, Mapping):
@@ -105,7 +106,7 @@ def _select_filled_properties(schema: Mapping[str, Any], response_mapping: Any) 
 
 
 def _find_filled_fields(response_mapping: Any) -> frozenset[str] | None:
-    """The top-level fields that a response mapping sets; None if its text does not determine them."""
+    """Returns the top-level fields that a response mapping sets; None if its text does not determine them."""
     mapping = load_mapping({"response_mapping": response_mapping}).response_mapping
     if mapping is None:
         return None

@@ -85,5 +85,5 @@ def check_version(sent: Any, current: int) -> None:
 
 
 def name_taken_error(kind: str, name: str) -> Conflict:
-    """`kind`: the noun with its article, such as `an integration`."""
+    """Returns `kind`: the noun with its article, such as `an integration`."""
     return Conflict(f"there is already {kind} named {name}. Choose another name, or update that one.")

@@ -41,7 +41,7 @@ def check_integration_config(name: str, config: Mapping[str, Any]) -> None:
 def check_integration_override(
     name: str, base: Mapping[str, Any], override: Mapping[str, Any], *, field: str
 ) -> IntegrationConfig:
-    """The definition that results from `override` merged into `base`.
+    """Returns the definition that results from `override` merged into `base`.
 
     `field`: the key of the request body that holds the override. Raises DefinitionInvalid if the result is
     invalid, or if the override adds fields that are not supported yet. `base` alone need not be valid: it may
@@ -57,7 +57,7 @@ def check_integration_override(
 
 
 def _unsupported_paths(name: str, base: Mapping[str, Any]) -> frozenset[str]:
-    """The paths of unsupported fields in `base`; none if `base` is invalid by itself."""
+    """Returns the paths of unsupported fields in `base`; none if `base` is invalid by itself."""
     try:
         return frozenset(
             each.path for each in find_inactive_blocks(load(IntegrationConfig, base, source=name))
@@ -93,7 +93,7 @@ def check_record_schemas(name: str, resources: Any, *, field: str = "resources")
 
 
 def _iter_schemas(resources: Any, field: str) -> Iterator[tuple[str, Any]]:
-    """Path and value of each schema: of records, and by method of queries and request bodies."""
+    """Returns path and value of each schema: of records, and by method of queries and request bodies."""
     for name, resource in _iter_items(resources):
         own = resource.get("schema") if isinstance(resource, Mapping) else None
         if own is not None:
@@ -106,7 +106,7 @@ def _iter_schemas(resources: Any, field: str) -> Iterator[tuple[str, Any]]:
 
 
 def _iter_items(value: Any) -> Iterator[tuple[str, Any]]:
-    """The items of an object; none of any other value."""
+    """Returns the items of an object; none of any other value."""
     yield from value.items() if isinstance(value, Mapping) else ()
 
 

@@ -13,7 +13,7 @@ __all__ = ["check_resource_and_method", "match_either_separator", "suggest_names
 
 
 def suggest_names(name: str, known: Iterable[str]) -> str:
-    """The known names close to `name`, or all of them if none is close; joined by commas."""
+    """Returns the known names close to `name`, or all of them if none is close; joined by commas."""
     candidates = sorted(set(known))
     return ", ".join(close_to(name, candidates) or candidates)
 
@@ -40,7 +40,7 @@ def check_resource_and_method(
 
 
 def match_either_separator(name: str, known: Iterable[str]) -> str | None:
-    """The known name equal to `name`, also with `-` and `_` exchanged; None if there is none."""
+    """Returns the known name equal to `name`, also with `-` and `_` exchanged; None if there is none."""
     names = set(known)
     for candidate in (name, name.replace("-", "_"), name.replace("_", "-")):
         if candidate in names:
@@ -49,7 +49,7 @@ def match_either_separator(name: str, known: Iterable[str]) -> str | None:
 
 
 def unknown_name_error(what: str, name: str, known: Iterable[str], advice: str) -> NotFound:
-    """A NotFound error that suggests known names close to `name`.
+    """Returns a NotFound error that suggests known names close to `name`.
 
     `what` says what was not found and where, `advice` what the caller can do.
     """

@@ -33,7 +33,7 @@ _PUBLIC_CREDENTIAL: Final = ("fields", "documentation_link", "permissions_text")
 
 
 def integration_to_wire(row: Mapping[str, Any], team_id: str, installed: Sequence[str]) -> Row:
-    """`config` is complete for the owner and only its public part for other teams.
+    """Returns `config` is complete for the owner and only its public part for other teams.
 
     `row`: the table's columns without secrets, and `team_name`. `installed`: ids of the team's environments
     that have the integration installed.
@@ -56,7 +56,8 @@ def integration_to_wire(row: Mapping[str, Any], team_id: str, installed: Sequenc
 
 
 def summarize_integration(identity: str, name: str, category: str | None, config: Mapping[str, Any]) -> Row:
-    """An integration as it is embedded in other rows: name, category, label and images, no other config."""
+    """Returns an integration as it is embedded in other rows: name, category, label and images, no other
+    config."""
     return {
         "id": identity,
         "name": name,
@@ -67,7 +68,7 @@ def summarize_integration(identity: str, name: str, category: str | None, config
 
 
 async def read_integration_summaries(conn: AsyncConnection, ids: Iterable[str]) -> Mapping[str, Row]:
-    """The summaries of integrations, by id. Each large definition is read once, however often its id
+    """Returns the summaries of integrations, by id. Each large definition is read once, however often its id
     occurs."""
     statement = select(
         integration.c.id, integration.c.name, integration.c.category, integration.c.config
@@ -77,7 +78,7 @@ async def read_integration_summaries(conn: AsyncConnection, ids: Iterable[str]) 
 
 
 def environment_integration_to_wire(row: Mapping[str, Any]) -> Row:
-    """`row`: the table's columns without secrets, and optionally `integration`, its summary."""
+    """Returns `row`: the table's columns without secrets, and optionally `integration`, its summary."""
     view = {
         "id": row["id"],
         "environment_id": row["environment_id"],
@@ -93,7 +94,7 @@ def environment_integration_to_wire(row: Mapping[str, Any]) -> Row:
 
 
 def model_to_wire(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
-    """A unified model. `installed`: ids of the team's environments that have it installed."""
+    """Returns a unified model. `installed`: ids of the team's environments that have it installed."""
     names = ("id", "name", "category", "description", "sharing", "resources", "scopes", "docs", "webhooks")
     return {
         **{name: row[name] for name in names},
@@ -106,7 +107,8 @@ def model_to_wire(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
 
 
 def environment_model_to_wire(row: Mapping[str, Any]) -> Row:
-    """An installed unified model. `row`: the table's columns and `unified_model`, made by `model_to_wire`."""
+    """Returns an installed unified model. `row`: the table's columns and `unified_model`, made by
+    `model_to_wire`."""
     names = (
         "id",
         "environment_id",
@@ -120,21 +122,21 @@ def environment_model_to_wire(row: Mapping[str, Any]) -> Row:
 
 
 def mapping_to_wire(row: Mapping[str, Any], parent: str) -> Row:
-    """`parent`: the column with the id of the unified model, or of its install, that the mapping belongs
-    to."""
+    """Returns `parent`: the column with the id of the unified model, or of its install, that the mapping
+    belongs to."""
     names = ("id", parent, "integration_name", "resource_name", "method_name", "config", "version")
     return {name: row[name] for name in (*names, "created_at", "updated_at")}
 
 
 def _owner_fields(row: Mapping[str, Any]) -> Row:
-    """The fields `team_id` and `team` of a definition's owner; both None for shipped ones."""
+    """Returns the fields `team_id` and `team` of a definition's owner; both None for shipped ones."""
     owner = row["team_id"]
     return {"team_id": owner, "team": None if owner is None else {"id": owner, "name": row["team_name"]}}
 
 
 def select_public_config(config: Mapping[str, Any]) -> Row:
-    """The part of a config that every team that sees the integration may read: label, images and credential
-    forms."""
+    """Returns the part of a config that every team that sees the integration may read: label, images and
+    credential forms."""
     public = {key: config[key] for key in _PUBLIC if key in config}
     credentials = normalise_credentials(config.get("credentials"))
     if isinstance(credentials, Mapping):
@@ -147,7 +149,7 @@ def select_public_config(config: Mapping[str, Any]) -> Row:
 
 
 def _select_public_credential(entry: Mapping[str, Any]) -> Row:
-    """Format, form fields and texts of a credential, without anything secret."""
+    """Returns format, form fields and texts of a credential, without anything secret."""
     config = entry.get("config")
     shown = config if isinstance(config, Mapping) else {}
     return {

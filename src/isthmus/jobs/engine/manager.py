@@ -99,7 +99,7 @@ class Manager(JobManager):
 
     @abstractmethod
     async def list_abort_requests(self) -> Iterable[int]:
-        """The ids of running jobs, of any worker, whose end was requested."""
+        """Returns the ids of running jobs, of any worker, whose end was requested."""
 
     @abstractmethod
     async def send_heartbeat(self, worker_id: int) -> bool:
@@ -108,8 +108,8 @@ class Manager(JobManager):
     # Called by the engine's worker.
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
-        """The next job, now `doing`; None if there is none, or if the database is unavailable during a
-        stop."""
+        """Returns the next job, now `doing`; None if there is none, or if the database is unavailable during
+        a stop."""
         self.wake.begin_fetch()
         try:
             return await self._retry_while_unavailable(lambda: self._fetch(worker_id), self.is_stopping)

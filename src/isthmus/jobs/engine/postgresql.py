@@ -166,18 +166,18 @@ class PostgresqlManager(Manager):
         await self._execute(_DISOWN.format(condition=condition), **arguments)
 
     async def _execute(self, statement: str, **arguments: Any) -> list[dict[str, Any]]:
-        """The rows of a statement, by column name. Raises as `_convert_errors`."""
+        """Returns the rows of a statement, by column name. Raises as `_convert_errors`."""
         return await _convert_errors(self._connector.execute_query_all_async(statement, **arguments))
 
 
 def _make_own_job_parameters(job: jobs.Job) -> dict[str, Any]:
-    """The parameters of `_IS_OWN_JOB`."""
+    """Returns the parameters of `_IS_OWN_JOB`."""
     return {"id": job.id, "worker_id": job.worker_id, "attempts": job.attempts}
 
 
 async def _convert_errors(query: Awaitable[T]) -> T:
-    """The result of the query. Raises WorkerPruned if the worker is no longer registered, DatabaseUnavailable
-    if the database is."""
+    """Returns the result of the query. Raises WorkerPruned if the worker is no longer registered,
+    DatabaseUnavailable if the database is."""
     try:
         return await query
     except exceptions.UniqueViolation:

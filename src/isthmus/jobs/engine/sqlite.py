@@ -60,7 +60,8 @@ class SqliteManager(Manager):
         yield
 
     async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
-        """All workers that are registered are dead, since this is the only one: queues their jobs again."""
+        """Returns all workers that are registered are dead, since this is the only one: queues their jobs
+        again."""
         await self._requeue("status = 'doing'", ())
         await self._execute("DELETE FROM procrastinate_workers")
         return []

@@ -265,7 +265,7 @@ async def _defer_retry(conn: AsyncConnection, run: Run, at: datetime, error: str
 
 
 def describe_error(error: Exception) -> str:
-    """The text of an error that is logged and stored: never a statement's parameters, which may be
+    """Returns the text of an error that is logged and stored: never a statement's parameters, which may be
     secrets."""
     if isinstance(error, SQLAlchemyError):
         return type(getattr(error, "orig", None) or error).__name__
@@ -274,5 +274,5 @@ def describe_error(error: Exception) -> str:
 
 
 def _as_count(value: object) -> int:
-    """A stored number of failures; 0 for anything else."""
+    """Returns a stored number of failures; 0 for anything else."""
     return value if isinstance(value, int) else 0
