@@ -43,7 +43,8 @@ _CACHE: Final[SizedCache[tuple[str, Library], Expression]] = SizedCache(entries=
 
 
 def compile(text: str, *, library: Library = DIALECT) -> Expression:
-    """The expression of this text, from a cache; raises `ExpressionError` for a text that does not compile.
+    """Return the expression of this text, from a cache; raises `ExpressionError` for a text that does not
+    compile.
 
     The cache keeps those used last, up to 8 million characters of text and code, which take some 100 MB.
     """

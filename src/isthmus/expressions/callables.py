@@ -75,7 +75,7 @@ class Lambda(FunctionValue):
         return self._arity
 
     def call_once(self, arguments: tuple[Any, ...], context: Any) -> Any:
-        """The result of the body: its value, or the tail call that it ended with."""
+        """Return the result of the body: its value, or the tail call that it ended with."""
         if self.signature is not None:
             arguments = self.signature.bind_arguments(arguments, context)
         arity = self._arity
@@ -100,7 +100,8 @@ class Lambda(FunctionValue):
 
 
 def bind_loop_arguments(function: Any, passed: int) -> Callable[..., Any]:
-    """`function` for a loop that offers it value, key and whole, of which it receives the first `passed`.
+    """Prepare `function` for a loop that offers it value, key and whole, of which it receives the first
+    `passed`.
 
     A call is charged as that of `function`, with less work on the way there.
     """
@@ -344,7 +345,7 @@ class PythonFunction(FunctionValue):
 
 
 def as_function_value(value: object, evaluation: Evaluation) -> FunctionValue:
-    """The value as a function value. Raises T1006 if it is no function."""
+    """Return the value as a function value. Raises T1006 if it is no function."""
     if isinstance(value, FunctionValue):
         return value
     if isinstance(value, PYTHON_CALLABLES):

@@ -68,7 +68,7 @@ class ExpressionError(Exception):
 
 
 def format_excerpt(text: str, position: int) -> str:
-    """The line of `text` that `position` lies in, and a caret under the place; long lines are cut."""
+    """Return the line of `text` that `position` lies in, and a caret under the place; long lines are cut."""
     at = max(0, min(position - 1, len(text)))
     start = text.rfind("\n", 0, at) + 1
     end = text.find("\n", at)
@@ -87,24 +87,24 @@ def format_excerpt(text: str, position: int) -> str:
 
 
 def function_error(function: str, message: str) -> ExpressionError:
-    """The error of `function` (named without `$`), with exactly this message."""
+    """Return the error of `function` (named without `$`), with exactly this message."""
     return ExpressionError(FUNCTION_ERROR, message, token=function)
 
 
 def not_configured_error(function: str) -> ExpressionError:
-    """The error of a `function` that is off until the operator configures it."""
+    """Return the error of a `function` that is off until the operator configures it."""
     return ExpressionError(NOT_CONFIGURED, f"{function} is not configured", token=function)
 
 
 def limit_error(function: str, limit: str, allowed: object) -> ExpressionError:
-    """The error of a `function` that would go over `limit`."""
+    """Return the error of a `function` that would go over `limit`."""
     return ExpressionError(
         LIMIT, f"{function} went over the limit {limit} = {allowed}", token=function, value=allowed
     )
 
 
 def check_picture(picture: str, function: str) -> str:
-    """The picture (the format of a date or a number), unless it is too long: then raises
+    """Return the picture (the format of a date or a number), unless it is too long: then raises
     `ExpressionError`."""
     if len(picture) > MAX_PICTURE_CHARS:
         raise limit_error(function, "characters of a picture", MAX_PICTURE_CHARS)

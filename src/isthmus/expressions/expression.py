@@ -92,16 +92,16 @@ class Expression:
         return self._names
 
     def get_plain_path(self) -> tuple[str, ...] | None:
-        """Names of the fields that lead to the result, if the expression is nothing but such a path; else
-        None."""
+        """Return names of the fields that lead to the result, if the expression is nothing but such a
+        path; else None."""
         return get_plain_path(self.tree)
 
     def reads_path(self, *names: str) -> bool:
-        """Whether the expression contains a path that starts with these names."""
+        """Return whether the expression contains a path that starts with these names."""
         return reads_path(self.tree, names)
 
     def reads_field(self, *names: str) -> bool:
-        """Whether the expression reads a field of one of these names, of whatever object.
+        """Return whether the expression reads a field of one of these names, of whatever object.
 
         `cursor`, `query.cursor` and `$lookup(query, "cursor")` read `cursor`; a comment, `cursor_color`, text
         that is data, and a name that is computed while it runs do not: see `static_analysis.reads_field`.
@@ -109,12 +109,12 @@ class Expression:
         return reads_field(self.tree, names)
 
     def may_give_key(self, name: str) -> bool:
-        """Whether the result may be an object (or a list of objects) with this key, by what the expression
-        writes itself: see `static_analysis.may_give_key`."""
+        """Return whether the result may be an object (or a list of objects) with this key, by what the
+        expression writes itself: see `static_analysis.may_give_key`."""
         return may_give_key(self.tree, name)
 
     def find_record_fields(self) -> frozenset[str] | None:
-        """Names of the fields of the mapped record, or of each record of a list or of `{result}`; None
+        """Return names of the fields of the mapped record, or of each record of a list or of `{result}`; None
         where the tree does not tell them."""
         return find_record_fields(self.tree)
 
@@ -127,7 +127,7 @@ class Expression:
         services: Services | None = None,
         _pause: Callable[[Meter], None] | None = None,
     ) -> object:
-        """The value for this input, as plain JSON values; `UNDEFINED` when there is none.
+        """Return the value for this input, as plain JSON values; `UNDEFINED` when there is none.
 
         The input is JSON: its parts are handed on as they are, without a look at what is in them. What is no
         JSON may come in a binding, where a `datetime` becomes ISO text as it leaves.
@@ -166,7 +166,7 @@ class Expression:
         limits: Limits | None = None,
         services: Services | None = None,
     ) -> object:
-        """As `evaluate`, awaiting asynchronous functions, and letting other tasks run during long work.
+        """Work as `evaluate`, awaiting asynchronous functions, and letting other tasks run during long work.
 
         Costs the same where the expression can reach no function that is asynchronous or not repeatable, and
         makes no loops of its own: it is started as `evaluate` does it, and started again if it turns out to
@@ -182,7 +182,7 @@ class Expression:
         return await run_async(run)
 
     def _choose_variant(self, bindings: Mapping[str, object], *, of_list: bool) -> Program:
-        """The program for a list, or for bindings that replace functions of the library."""
+        """Return the program for a list, or for bindings that replace functions of the library."""
         shadowed = self._library_names.intersection(bindings) if bindings else _NO_NAMES
         if not shadowed and not of_list:
             return self._program
@@ -233,16 +233,16 @@ class Expression:
         return len(self.text) + self._program.size
 
     def generated_python(self) -> str:
-        """The generated Python, for people."""
+        """Return the generated Python, for people."""
         return self._program.source
 
 
 def _no_program() -> None:
-    """An expired reference: there is no program yet."""
+    """Stand in for the reference to a program that does not exist yet; returns None, as an expired one."""
 
 
 def _may_loop(tree: t.Node) -> bool:
-    """Whether it can work for long whatever the input: it holds functions, transforms or ranges."""
+    """Return whether it can work for long whatever the input: it holds functions, transforms or ranges."""
     return any(
         isinstance(node, (t.Lambda, t.Transform)) or (isinstance(node, t.Operation) and node.operator == "..")
         for node in walk_nodes(tree)
@@ -250,15 +250,15 @@ def _may_loop(tree: t.Node) -> bool:
 
 
 def _is_python_function(value: object) -> bool:
-    """Whether the value is a function that may have to be awaited, and may not be called twice."""
+    """Return whether the value is a function that may have to be awaited, and may not be called twice."""
     return isinstance(value, PYTHON_CALLABLES)
 
 
 def _find_reads(tree: t.Node) -> Iterator[t.Node]:
-    """The paths and variables of the tree."""
+    """Yield the paths and variables of the tree."""
     return (node for node in walk_nodes(tree) if isinstance(node, (t.Path, t.Variable)))
 
 
 def _calls_methods(tree: t.Node) -> bool:
-    """Whether the tree calls a member of a value."""
+    """Return whether the tree calls a member of a value."""
     return any(isinstance(node, t.Call) and isinstance(node.procedure, t.Path) for node in walk_nodes(tree))

@@ -17,20 +17,20 @@ class Host:
     __slots__ = ()
 
     def to_json(self) -> object:
-        """The value in a JSON document; `{}` if it has no JSON form."""
+        """Return the value in a JSON document; `{}` if it has no JSON form."""
         return {}
 
     def to_text(self) -> str:
-        """The value as text inside a function."""
+        """Return the value as text inside a function."""
         return "[object Object]"
 
     def to_primitive(self) -> object:
-        """The value as a number if it has one, else as text."""
+        """Return the value as a number if it has one, else as text."""
         return self.to_text()
 
 
 def format_iso_utc(moment: datetime) -> str:
-    """ISO 8601 text with milliseconds and `Z`, as JavaScript's `toISOString` writes it."""
+    """Return ISO 8601 text with milliseconds and `Z`, as JavaScript's `toISOString` writes it."""
     moment = moment.astimezone(UTC)
     return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
@@ -45,7 +45,7 @@ def make_host_type(
     async_methods: frozenset[str] = frozenset(),
     evaluation_methods: frozenset[str] = frozenset(),
 ) -> HostType:
-    """The members of one class that expressions see, for a library.
+    """Return the members of one class that expressions see, for a library.
 
     `async_methods`: names of the methods that are coroutine functions. `evaluation_methods`: names of those
     that take the `Evaluation` as first argument. `to_json` defaults to the value's own `to_json()`.

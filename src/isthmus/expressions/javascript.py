@@ -63,17 +63,18 @@ _SURELY_DOUBLE: Final = 2**1023
 
 
 def is_nil(value: object) -> bool:
-    """Whether `value` is null or missing."""
+    """Return whether `value` is null or missing."""
     return value is None or value is UNDEFINED
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether `value` is a number; booleans are none."""
+    """Return whether `value` is a number; booleans are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def is_truthy(value: object) -> bool:
-    """JavaScript's truth: false, 0, NaN, "", null and missing are false; empty lists and objects are true."""
+    """Return JavaScript's truth of a value: false, 0, NaN, "", null and missing are false; empty lists and
+    objects are true."""
     if value is None or value is UNDEFINED or value is False:
         return False
     if isinstance(value, str):
@@ -84,12 +85,14 @@ def is_truthy(value: object) -> bool:
 
 
 def as_list(value: object) -> list[object]:
-    """Lodash's `castArray`: a list as it is, anything else (also null and missing) as a list of one."""
+    """Lodash's `castArray`: return a list as it is, anything else (also null and missing) as a list of
+    one."""
     return value if isinstance(value, list) else [value]
 
 
 def enter_level(level: int, function: str, size: int = 1) -> int:
-    """The next level of a walk into data, of `size` items; raises `ExpressionError` below `MAX_DATA_DEPTH`.
+    """Return the next level of a walk into data, of `size` items; raises `ExpressionError` below
+    `MAX_DATA_DEPTH`.
 
     Each visit is charged: a value can hold one list so many times that it is endless as a tree.
     """
@@ -100,14 +103,15 @@ def enter_level(level: int, function: str, size: int = 1) -> int:
 
 
 def clamp_to_integer(value: object, default: int, low: int, high: int) -> int:
-    """A number truncated to an integer from `low` to `high`; `default` for NaN and for what is no number."""
+    """Return a number truncated to an integer from `low` to `high`; `default` for NaN and for what is no
+    number."""
     if not is_number(value) or value != value:
         return default
     return int(min(max(value, low), high))
 
 
 def to_text(value: object, level: int = 0) -> str:
-    """JavaScript's text of a value: `null`, `undefined`, lists joined by commas, objects as `[object
+    """Return JavaScript's text of a value: `null`, `undefined`, lists joined by commas, objects as `[object
     Object]`."""
     if isinstance(value, str):
         if len(value) > MAX_FREE_LENGTH:
@@ -136,7 +140,8 @@ def to_text(value: object, level: int = 0) -> str:
 
 
 def join_within_limit(function: str, between: str, parts: Iterable[str]) -> str:
-    """The parts joined by `between`. Raises `ExpressionError` if the text is longer than one value may be."""
+    """Return the parts joined by `between`. Raises `ExpressionError` if the text is longer than one value
+    may be."""
     kept: list[str] = []
     room = DEFAULT_OUTPUT_CHARS
     for part in parts:
@@ -148,15 +153,15 @@ def join_within_limit(function: str, between: str, parts: Iterable[str]) -> str:
 
 
 def convert_integral_to_int(value: int | float) -> int | float:
-    """A number as an int where it is integral and exact, so that JSON shows no `.0`."""
+    """Return a number as an int where it is integral and exact, so that JSON shows no `.0`."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return int(value)
     return value
 
 
 def to_number(value: object) -> int | float:
-    """Lodash's `toNumber`: text is trimmed, `""`, null, `[]` and false are 0; NaN where there is no
-    number."""
+    """Lodash's `toNumber`: convert any value to a number. Text is trimmed, `""`, null, `[]` and false are
+    0; NaN where there is no number."""
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, (int, float)):
@@ -174,7 +179,7 @@ def to_number(value: object) -> int | float:
 
 
 def _parse_number(given: str) -> int | float:
-    """The number that a text is, in decimal, hexadecimal, octal or binary; NaN if it is none."""
+    """Return the number that a text is, in decimal, hexadecimal, octal or binary; NaN if it is none."""
     trimmed = given.strip(_WHITESPACE)
     if not trimmed:
         return 0
@@ -191,7 +196,7 @@ def _parse_number(given: str) -> int | float:
 
 
 def parse_float(value: object) -> float:
-    """JavaScript's `parseFloat`: the number that the text form starts with, else NaN."""
+    """JavaScript's `parseFloat`: return the number that the text form starts with, else NaN."""
     given = to_text(value).lstrip(_WHITESPACE)
     found = _DECIMAL.match(given)
     if found:
@@ -202,7 +207,7 @@ def parse_float(value: object) -> float:
 
 
 def to_integer(value: object) -> int | float:
-    """Lodash's `toInteger`: truncated; NaN is 0; infinities stay."""
+    """Lodash's `toInteger`: return the number truncated; NaN is 0; infinities stay."""
     number = to_number(value)
     if number != number:
         return 0
@@ -210,7 +215,8 @@ def to_integer(value: object) -> int | float:
 
 
 def is_same_value(left: object, right: object) -> bool:
-    """JavaScript's `SameValueZero`: NaN equals NaN, lists and objects only themselves."""
+    """JavaScript's `SameValueZero`: return whether two values are the same. NaN equals NaN, lists and
+    objects only themselves."""
     if left is right:
         return True
     if is_number(left) and is_number(right):
@@ -219,12 +225,12 @@ def is_same_value(left: object, right: object) -> bool:
 
 
 def count_utf16_units(value: str) -> int:
-    """The length in UTF-16 code units."""
+    """Return the length in UTF-16 code units."""
     return len(value) if value.isascii() else len(value) + sum(1 for c in value if c > "\uffff")
 
 
 def order_integer_keys_first(entries: Iterable[tuple[str, object]]) -> dict[str, object]:
-    """An object with JavaScript's key order: integer-like keys ascending, then the others in the given
+    """Return an object with JavaScript's key order: integer-like keys ascending, then the others in the given
     order."""
     result = dict(entries)
     numbers = [key for key in pace(result) if _ARRAY_INDEX.fullmatch(key) and int(key) < 2**32 - 1]
@@ -236,12 +242,12 @@ def order_integer_keys_first(entries: Iterable[tuple[str, object]]) -> dict[str,
 
 
 def _format_json_number(number: float) -> str:
-    """A number in JSON text; infinite numbers and NaN are null."""
+    """Return a number in JSON text; infinite numbers and NaN are null."""
     return format_number_text(number) if math.isfinite(to_double(number)) else "null"
 
 
 def _to_json_form(value: object) -> object:
-    """The JSON form of a value that is no JSON; `{}` if it has none."""
+    """Return the JSON form of a value that is no JSON; `{}` if it has none."""
     if isinstance(value, Host):
         return value.to_json()
     if isinstance(value, datetime):
@@ -250,7 +256,8 @@ def _to_json_form(value: object) -> object:
 
 
 def to_json_text(value: object, indent: int = 0) -> str:
-    """JSON as JavaScript's `JSON.stringify` writes it: missing values and functions left out, NaN as null.
+    """Return JSON as JavaScript's `JSON.stringify` writes it: missing values and functions left out, NaN
+    as null.
 
     `indent`: spaces a level; 0 writes one line.
     """
@@ -266,7 +273,7 @@ def to_json_text(value: object, indent: int = 0) -> str:
 
 
 def describe_kind(value: object) -> str:
-    """The kind of a value, for messages: `null`, `missing`, `a list`, `text`."""
+    """Return the kind of a value, for messages: `null`, `missing`, `a list`, `text`."""
     if is_nil(value):
         return "null" if value is None else "missing"
     for types, name in ((bool, "a boolean"), ((int, float), "a number"), (str, "text"), (list, "a list")):

@@ -21,7 +21,7 @@ _MAX_PARTS: Final = 20_000
 
 
 def to_double(number: float) -> float:
-    """The number as a double; infinite if it is too large for one."""
+    """Return the number as a double; infinite if it is too large for one."""
     try:
         return float(number)
     except OverflowError:
@@ -29,7 +29,7 @@ def to_double(number: float) -> float:
 
 
 def format_number_text(value: float) -> str:
-    """A number as JavaScript's `String(n)`: `1e+21`, `0.1`, `0` for -0, `NaN`."""
+    """Return a number as JavaScript's `String(n)`: `1e+21`, `0.1`, `0` for -0, `NaN`."""
     if type(value) is int:
         if -_MAX_SAFE <= value <= _MAX_SAFE:
             return str(value)
@@ -48,7 +48,8 @@ def format_number_text(value: float) -> str:
 
 
 def _place_point(mantissa: str, exponent: int) -> str:
-    """Digits with their point where JavaScript puts it: plain from 1e-6 to below 1e21, else as in `1e+21`."""
+    """Return digits with their point where JavaScript puts it: plain from 1e-6 to below 1e21, else as in
+    `1e+21`."""
     sign = "-" if mantissa.startswith("-") else ""
     whole, _, fraction = mantissa.lstrip("-").partition(".")
     if fraction == "0":
@@ -69,7 +70,7 @@ def _place_point(mantissa: str, exponent: int) -> str:
 
 
 def quote_json(text: str) -> str:
-    """The text as a JSON string; lone surrogates are escaped, other characters stay."""
+    """Return the text as a JSON string; lone surrogates are escaped, other characters stay."""
     made = encode_basestring(text)
     if made.isascii() or not any("\ud800" <= char <= "\udfff" for char in made):
         return made
@@ -106,7 +107,7 @@ class JsonWriter:
         self.joined: list[str] = []
 
     def serialize(self, value: Any) -> str:
-        """The JSON text of a value."""
+        """Return the JSON text of a value."""
         self.write_value(value, 0)
         return "".join(self.joined) + "".join(self.parts)
 

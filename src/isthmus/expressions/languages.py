@@ -20,8 +20,8 @@ STANDARD: Final = Library([*FUNCTIONS, EVAL], name="standard", limit_code="U1001
 
 
 def _list_extensions() -> Iterator[Function]:
-    """The functions of the dialect. Its `$string` agrees with the standard one on texts, which is all that
-    the compiler writes in place."""
+    """Yield the functions of the dialect. Its `$string` agrees with the standard one on texts, which is
+    all that the compiler writes in place."""
     for function in EXTENSIONS:
         yield replace(function, intrinsic="string") if function.name == "string" else function
 

@@ -208,7 +208,7 @@ class Library:
         name: str,
         limit_code: str | None = None,
     ) -> Library:
-        """A new library: this one with more (or replaced) functions and host types."""
+        """Return a new library: this one with more (or replaced) functions and host types."""
         return Library(
             [*self.functions.values(), *functions],
             [*self.hosts.values(), *hosts],
@@ -217,7 +217,8 @@ class Library:
         )
 
     def find_host_type(self, value: object) -> HostType | None:
-        """The host type of a value by its class or the nearest registered base; None if there is none."""
+        """Return the host type of a value by its class or the nearest registered base; None if there is
+        none."""
         for python_type in type(value).__mro__:
             found = self.hosts.get(python_type)
             if found is not None:

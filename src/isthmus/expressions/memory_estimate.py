@@ -43,8 +43,8 @@ class MemoryEstimate:
         self._mark = _LAST_MARK
 
     def measure_frames(self, extra: Any, max_bytes: int) -> int:
-        """Bytes of `extra` and of what the frames reach, from the caller up to the function that started
-        the evaluation."""
+        """Return bytes of `extra` and of what the frames reach, from the caller up to the function that
+        started the evaluation."""
         roots: list[Any] = [extra]
         given: list[Any] = []
         frame: FrameType | None = sys._getframe(1)
@@ -57,7 +57,7 @@ class MemoryEstimate:
         return self.measure(roots, given, max_bytes)
 
     def measure(self, roots: Iterable[Any], given: Iterable[Any], max_bytes: int) -> int:
-        """Bytes of all that can be reached from `roots` and not from `given`.
+        """Return bytes of all that can be reached from `roots` and not from `given`.
 
         The walk stops as soon as the sum exceeds `max_bytes`.
         """
@@ -75,7 +75,7 @@ class MemoryEstimate:
         return total
 
     def _walk(self, roots: Iterable[Any]) -> Iterator[tuple[Iterable[Any], _WalkQueue]]:
-        """Everything that can be reached, piece by piece, each with the queue for what is to be walked
+        """Yield everything that can be reached, piece by piece, each with the queue for what is to be walked
         into."""
         inside = _WalkQueue([], [roots])
         while inside.short or inside.long:

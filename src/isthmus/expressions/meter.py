@@ -87,7 +87,7 @@ class Meter:
         return LIMIT
 
     def fork(self) -> Meter:
-        """A meter with the same limits, for work in another thread."""
+        """Return a meter with the same limits, for work in another thread."""
         made = Meter()
         made.limits = self.limits
         made.depth_left = self.depth_left
@@ -140,8 +140,8 @@ class Meter:
         self.last_turn = self.checked_at = now
 
     def remaining_seconds(self) -> float:
-        """Seconds until the time is over, for work that takes a time-out. Raises `ExpressionError` when it
-        is over."""
+        """Return seconds until the time is over, for work that takes a time-out. Raises `ExpressionError`
+        when it is over."""
         self.check_clock()
         return self.deadline + self.awaited_seconds - monotonic()
 
@@ -184,19 +184,20 @@ class Meter:
         self.allowed_growth = max(_MIN_ALLOWED_GROWTH, min(held, self.limits.memory - held) >> 7)
 
     def time_limit_error(self) -> ExpressionError:
-        """The error of an evaluation that took too long."""
+        """Return the error of an evaluation that took too long."""
         seconds = self.limits.seconds
         return ExpressionError(
             self.limit_code, f"The evaluation took longer than seconds = {seconds}", value=seconds
         )
 
     def depth_limit_error(self) -> ExpressionError:
-        """The error of calls that are nested too deeply."""
+        """Return the error of calls that are nested too deeply."""
         depth = self.limits.depth
         return ExpressionError(self.limit_code, f"Calls are nested deeper than depth = {depth}", value=depth)
 
     def limit_error(self, limit: str, function: str) -> ExpressionError:
-        """The error to raise when `function` (without `$`) would go over `limit`, a field of `Limits`."""
+        """Return the error to raise when `function` (without `$`) would go over `limit`, a field of
+        `Limits`."""
         allowed = getattr(self.limits, limit)
         return ExpressionError(
             LIMIT, f"{function} went over the limit {limit} = {allowed}", token=function, value=allowed
@@ -207,7 +208,7 @@ class Meter:
 
 
 def charge_each(meter: Meter, values: Iterable[Item], weight: int) -> Iterator[Item]:
-    """The values, each charged as it is taken."""
+    """Yield the values, each charged as it is taken."""
     for value in values:
         meter.steps_left -= weight
         if meter.steps_left < 0:
@@ -216,7 +217,7 @@ def charge_each(meter: Meter, values: Iterable[Item], weight: int) -> Iterator[I
 
 
 def pace(values: Collection[Item], weight: int = 2, meter: Meter | None = None) -> Iterable[Item]:
-    """`values` to loop over; those of a long list are charged one by one, so that time is checked.
+    """Return `values` to loop over; those of a long list are charged one by one, so that time is checked.
 
     `meter`: by default that of the evaluation whose library function runs here, if there is one.
     """
@@ -256,6 +257,6 @@ def charge_text_use(text: str) -> None:
 
 
 def remaining_seconds(most: float = 1.0) -> float:
-    """How long a single piece of work may take in the evaluation that runs here, at most `most`."""
+    """Return how long a single piece of work may take in the evaluation that runs here, at most `most`."""
     meter = current_evaluation.meter
     return most if meter is None else min(most, meter.remaining_seconds())

@@ -24,7 +24,7 @@ _MAX_REDIRECTS: Final = 3
 
 
 def make_limits(settings: Settings) -> Limits:
-    """The limits of an evaluation. Raises SetupError for an unknown name, or a fraction where whole
+    """Return the limits of an evaluation. Raises SetupError for an unknown name, or a fraction where whole
     numbers count."""
     usual = Limits()
     kinds = {each.name: type(getattr(usual, each.name)) for each in fields(Limits)}
@@ -41,7 +41,7 @@ def make_limits(settings: Settings) -> Limits:
 
 
 def make_services(settings: Settings, http: HttpClient, clock: Clock) -> Services:
-    """The switches of functions, and their way out. Without `function_hosts` no function reaches other
+    """Return the switches of functions, and their way out. Without `function_hosts` no function reaches other
     servers.
 
     Raises SetupError for a configured service whose host is not among them, since each call would be refused.

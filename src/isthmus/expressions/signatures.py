@@ -26,7 +26,7 @@ _TYPE_LETTERS: Final[dict[type, str]] = {
 
 
 def get_type_letter(value: object) -> str:
-    """The letter of a value's type: s n b l (null) a o f, or m for missing."""
+    """Return the letter of a value's type: s n b l (null) a o f, or m for missing."""
     found = _TYPE_LETTERS.get(type(value))
     if found is None:
         if isinstance(value, list):
@@ -69,11 +69,13 @@ class Signature:
     @staticmethod
     @lru_cache(maxsize=1024)
     def from_text(text: str) -> Signature:
-        """The signature of `text`, cached. Raises S0401 or S0402 with a position relative to the text."""
+        """Return the signature of `text`, cached. Raises S0401 or S0402 with a position relative to the
+        text."""
         return Signature(text)
 
     def bind_arguments(self, arguments: tuple[Any, ...], context: Any) -> tuple[Any, ...]:
-        """The arguments as the function receives them. Raises T0410, T0411 or T0412 if they do not fit."""
+        """Return the arguments as the function receives them. Raises T0410, T0411 or T0412 if they do not
+        fit."""
         word = "".join([get_type_letter(one) for one in arguments])
         plan = self._plans.get(word)
         if plan is None:
@@ -110,7 +112,8 @@ class Signature:
         return tuple(bound)
 
     def _make_plan(self, word: str) -> tuple[tuple[int, int, _Parameter], ...] | int:
-        """What to do with arguments of these types; the index of the first bad one if they do not fit."""
+        """Return what to do with arguments of these types; the index of the first bad one if they do not
+        fit."""
         found = self._regex.fullmatch(word)
         if found is None:
             return self._find_first_bad(word)
@@ -130,7 +133,7 @@ class Signature:
         return tuple(plan)
 
     def _find_first_bad(self, word: str) -> int:
-        """The index of the first argument that does not fit."""
+        """Return the index of the first argument that does not fit."""
         pattern = ""
         good = 0
         for parameter in self.parameters:
@@ -143,7 +146,7 @@ class Signature:
 
 
 def _choose_action(parameter: _Parameter, one: str, matched: str, at: int) -> int:
-    """What to do with an argument of type `one`, of those that matched a parameter."""
+    """Return what to do with an argument of type `one`, of those that matched a parameter."""
     if parameter.kind != "a" or one == "a":
         return _TAKE
     if one == "m":
@@ -163,15 +166,15 @@ def _check_items(value: Any, subtype: str, at: int) -> None:
 
 
 def _have_type(items: Collection[Any], wanted: str) -> bool:
-    """Whether all items have the type with this letter. Their Python types come first: those are few in a
-    long list."""
+    """Return whether all items have the type with this letter. Their Python types come first: those are
+    few in a long list."""
     if all(_TYPE_LETTERS.get(kind) == wanted for kind in set(map(type, items))):
         return True
     return all(get_type_letter(item) == wanted for item in items)
 
 
 def _item_type_error(subtype: str, at: int, value: Any) -> ExpressionError:
-    """The error T0412 of an array whose items have another type."""
+    """Return the error T0412 of an array whose items have another type."""
     return ExpressionError(
         "T0412",
         f"Argument {at + 1} of function {{token}} must be an array of {_KIND_NAMES.get(subtype, subtype)}",
@@ -180,7 +183,7 @@ def _item_type_error(subtype: str, at: int, value: Any) -> ExpressionError:
 
 
 def _find_closing(text: str, start: int, opening: str, closing: str) -> int:
-    """The index of the bracket that closes the one at `start`."""
+    """Return the index of the bracket that closes the one at `start`."""
     depth = 1
     at = start
     while at < len(text):
@@ -196,7 +199,7 @@ def _find_closing(text: str, start: int, opening: str, closing: str) -> int:
 
 
 def _parse_parameters(text: str) -> list[_Parameter]:
-    """The parameters of a signature. Raises S0401 or S0402."""
+    """Return the parameters of a signature. Raises S0401 or S0402."""
     found: list[_Parameter] = []
     at = 1
     while at < len(text) and text[at] != ":":

@@ -28,7 +28,7 @@ class SizedCache(Generic[K, V]):
         self._lock = Lock()
 
     def get_or_make(self, key: K, make: Callable[[], V], size_of: Callable[[V], int]) -> V:
-        """The value of the key, made by `make` if it is missing; exceptions of `make` pass through."""
+        """Return the value of the key, made by `make` if it is missing; exceptions of `make` pass through."""
         with self._lock:
             found = self._values.get(key)
             if found is not None:

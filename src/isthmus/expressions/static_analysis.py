@@ -40,7 +40,7 @@ Bindings = Mapping[str, t.Node]
 
 
 def walk_nodes(tree: t.Node) -> Iterator[t.Node]:
-    """The node itself and all nodes below it, in no particular order."""
+    """Yield the node itself and all nodes below it, in no particular order."""
     pending = [tree]
     while pending:
         node = pending.pop()
@@ -52,7 +52,7 @@ def walk_nodes(tree: t.Node) -> Iterator[t.Node]:
 
 
 def find_root_names(tree: t.Node) -> frozenset[str]:
-    """Names of the input's top-level fields that paths read: `cursor`, `$.cursor` and `$$.cursor`.
+    """Return names of the input's top-level fields that paths read: `cursor`, `$.cursor` and `$$.cursor`.
 
     Not those of paths that start elsewhere (`a.(cursor)`, `a[cursor = 1]`, `$x.cursor`, `(a).cursor`), nor
     what a function looks up by a computed name.
@@ -103,8 +103,9 @@ def _collect_from_group(node: t.Node, found: set[str]) -> None:
 
 
 def get_plain_path(tree: t.Node) -> tuple[str, ...] | None:
-    """Names of the fields that lead from the input to the result, if the expression is nothing but such a
-    path: ("data", "items") for `data.items` and `$.data.items`, () for `$`. None for any other expression."""
+    """Return names of the fields that lead from the input to the result, if the expression is nothing but
+    such a path: ("data", "items") for `data.items` and `$.data.items`, () for `$`. None for any other
+    expression."""
     steps = tree.steps if isinstance(tree, t.Path) else [tree]
     if any(not t.is_bare(step) or step.focus or step.index or step.ancestor for step in (tree, *steps)):
         return None
@@ -114,12 +115,13 @@ def get_plain_path(tree: t.Node) -> tuple[str, ...] | None:
 
 
 def reads_path(tree: t.Node, names: tuple[str, ...]) -> bool:
-    """Whether the tree holds a path that starts with these names, behind `$` or `$$` if there is one."""
+    """Return whether the tree holds a path that starts with these names, behind `$` or `$$` if there is
+    one."""
     return any(_starts_with(node.steps, names) for node in walk_nodes(tree) if isinstance(node, t.Path))
 
 
 def _starts_with(steps: list[t.Node], names: tuple[str, ...]) -> bool:
-    """Whether the steps, behind `$` and `$$`, start with these names."""
+    """Return whether the steps, behind `$` and `$$`, start with these names."""
     start = 0
     while start < len(steps) and _is_context(steps[start]):
         start += 1
@@ -130,12 +132,12 @@ def _starts_with(steps: list[t.Node], names: tuple[str, ...]) -> bool:
 
 
 def _is_context(step: t.Node) -> bool:
-    """Is the step `$` or `$$`?"""
+    """Return whether the step is `$` or `$$`."""
     return isinstance(step, t.Variable) and step.name in ("", "$")
 
 
 def reads_field(tree: t.Node, names: Collection[str]) -> bool:
-    """Whether the tree reads a field of one of these names, of whatever object.
+    """Return whether the tree reads a field of one of these names, of whatever object.
 
     A read is a step of a path (`cursor`, `query.cursor`, `$q.cursor`, `$$.cursor`, `` `cursor` ``), or a
     string of exactly this text where it may choose a field: an argument of a function
@@ -155,7 +157,7 @@ def reads_field(tree: t.Node, names: Collection[str]) -> bool:
 
 
 def _find_field_choices(node: t.Node) -> Iterator[t.Node]:
-    """The nodes whose value may choose a field, as an operand of `node`."""
+    """Yield the nodes whose value may choose a field, as an operand of `node`."""
     match node:
         case t.Call():
             for argument in node.arguments:
@@ -171,7 +173,7 @@ def _find_field_choices(node: t.Node) -> Iterator[t.Node]:
 
 
 def _find_possible_values(node: t.Node) -> Iterator[t.Node]:
-    """The nodes whose value may be the node's own value, or an item of it."""
+    """Yield the nodes whose value may be the node's own value, or an item of it."""
     pending = [node]
     while pending:
         one = pending.pop()
@@ -191,7 +193,8 @@ def _find_possible_values(node: t.Node) -> Iterator[t.Node]:
 
 
 def _reads_field_through_eval(node: t.Node, names: Collection[str]) -> bool:
-    """Does the node call `$eval` on a string that is an expression which reads one of the fields?"""
+    """Return whether the node calls `$eval` on a string that is an expression which reads one of the
+    fields?"""
     match node:
         case t.Call(procedure=t.Variable(name="eval"), arguments=[t.Literal(value=str() as text), *_]):
             try:
@@ -205,7 +208,7 @@ def _reads_field_through_eval(node: t.Node, names: Collection[str]) -> bool:
 
 
 def may_give_key(tree: t.Node, name: str) -> bool:
-    """Whether the result may be an object (or a list of objects) with this key.
+    """Return whether the result may be an object (or a list of objects) with this key.
 
     Where the tree does not tell the keys of the result, whether any string of it is this text. A result
     that hands on its input with whatever keys that has does not count.
@@ -217,7 +220,7 @@ def may_give_key(tree: t.Node, name: str) -> bool:
 
 
 def find_result_keys(tree: t.Node) -> Keys:
-    """Keys of the object that the expression gives, or of the objects of the list that it gives.
+    """Return keys of the object that the expression gives, or of the objects of the list that it gives.
 
     None where the tree does not tell: the input is handed on, or keys are computed.
     """
@@ -225,7 +228,7 @@ def find_result_keys(tree: t.Node) -> Keys:
 
 
 def find_record_fields(tree: t.Node) -> Keys:
-    """As `find_result_keys`, for the records of a mapping: of `{result, next_cursor}`, the keys of
+    """Work as `find_result_keys`, for the records of a mapping: of `{result, next_cursor}`, the keys of
     `result`."""
     return _KeyFinder(of_records=True).find(tree, {}, 0)
 
@@ -238,7 +241,7 @@ class _KeyFinder:
         self._of_records = of_records
 
     def find(self, node: t.Node, bound: Bindings, depth: int) -> Keys:  # noqa: C901  one case a kind of node
-        """The keys of the node's value; `bound` says what the variables around it stand for."""
+        """Return the keys of the node's value; `bound` says what the variables around it stand for."""
         if depth > _MAX_DEPTH or node.group is not None:
             return None
         below = depth + 1
@@ -307,11 +310,11 @@ class _KeyFinder:
         return None
 
     def _find_in_function(self, function: t.Node, bound: Bindings, depth: int) -> Keys:
-        """The keys of what a call of the function gives, if it is a literal one."""
+        """Return the keys of what a call of the function gives, if it is a literal one."""
         return self.find(function.body, bound, depth) if isinstance(function, t.Lambda) else None
 
     def _unite_keys(self, nodes: Iterable[t.Node], bound: Bindings, depth: int) -> Keys:
-        """The keys of all the nodes' values together; None if one is not known."""
+        """Return the keys of all the nodes' values together; None if one is not known."""
         keys: set[str] = set()
         for node in nodes:
             found = self.find(node, bound, depth)

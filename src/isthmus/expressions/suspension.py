@@ -53,7 +53,8 @@ async def run_async(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def await_result(evaluation: Meter, coroutine: Any, name: str) -> Any:
-    """The result of a coroutine, awaited from inside `run_async`; other values are returned as they are.
+    """Return the result of a coroutine, awaited from inside `run_async`; other values are returned as they
+    are.
 
     Awaited time does not count as work. Outside of `run_async` raises `ExpressionError`, or TooLong in
     `run_in_turns`.
@@ -83,7 +84,8 @@ def await_result(evaluation: Meter, coroutine: Any, name: str) -> Any:
 
 
 async def _await_within_limit(awaitable: Awaitable[Any], evaluation: Meter, name: str) -> Any:
-    """The awaited result. Raises `ExpressionError` beyond the time that the evaluation may still wait."""
+    """Return the awaited result. Raises `ExpressionError` beyond the time that the evaluation may still
+    wait."""
     try:
         async with asyncio.timeout(evaluation.limits.awaited_seconds - evaluation.awaited_seconds) as bound:
             return await awaitable
@@ -114,8 +116,8 @@ class TooLong(BaseException):
 
 
 def raise_too_long(evaluation: Meter) -> None:
-    """Replaces `let_others_run` outside of `run_async`; what the evaluation did so far has no effect
-    anywhere."""
+    """Raise TooLong; replaces `let_others_run` outside of `run_async`; what the evaluation did so far has
+    no effect anywhere."""
     raise TooLong
 
 
@@ -148,7 +150,7 @@ async def run_in_turns(function: Callable[..., T], *arguments: Any) -> T:
 
 
 def can_await() -> bool:
-    """Whether this runs inside `run_async`, so that a function may hand heavy work to a thread.
+    """Return whether this runs inside `run_async`, so that a function may hand heavy work to a thread.
 
     Raises TooLong in the first attempt of `run_in_turns`.
     """

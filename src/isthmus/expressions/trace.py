@@ -101,7 +101,7 @@ def trace_evaluation(
 
 
 def find_absences(trace: Trace) -> list[Absence]:
-    """The fields of the result that were missing at least once."""
+    """Return the fields of the result that were missing at least once."""
     found: list[Absence] = []
     for path, node in _find_field_nodes("", trace.tree):
         at = [place for place, event in enumerate(trace.events) if trace.nodes[event[0]] is node]
@@ -114,7 +114,7 @@ def find_absences(trace: Trace) -> list[Absence]:
 
 
 def _find_field_nodes(path: str, node: t.Node) -> Iterator[tuple[str, t.Node]]:
-    """The expressions that make the result and its fields, with their paths in the result."""
+    """Yield the expressions that make the result and its fields, with their paths in the result."""
     yield path, node
     for inner in _find_value_nodes(node):
         if isinstance(inner, t.Object):
@@ -124,7 +124,7 @@ def _find_field_nodes(path: str, node: t.Node) -> Iterator[tuple[str, t.Node]]:
 
 
 def _find_value_nodes(node: t.Node) -> Iterator[t.Node]:
-    """The nodes that an expression's value comes from."""
+    """Yield the nodes that an expression's value comes from."""
     match node:
         case t.Object():
             yield node
@@ -155,18 +155,18 @@ class _ReasonFinder:
         self.trace = trace
 
     def get_text(self, node: t.Node) -> str:
-        """The text of a node."""
+        """Return the text of a node."""
         return self.trace.text[node.start : node.end]
 
     def find_value(self, node: t.Node, place: int) -> tuple[Any, int] | None:
-        """The last value of a node before `place`, and its own place; None if it was not evaluated."""
+        """Return the last value of a node before `place`, and its own place; None if it was not evaluated."""
         for earlier in range(place - 1, -1, -1):
             if self.trace.nodes[self.trace.events[earlier][0]] is node:
                 return self.trace.events[earlier][2], earlier
         return None
 
     def explain_part(self, node: t.Node, place: int) -> str | None:
-        """The reason of a part, if it was undefined; else None."""
+        """Return the reason of a part, if it was undefined; else None."""
         known = self.find_value(node, place)
         if known is None or known[0] is not UNDEFINED:
             return None

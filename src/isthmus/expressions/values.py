@@ -75,14 +75,14 @@ class Sequence(list[Any]):
 
 
 def keep_as_list(items: Iterable[Any]) -> Sequence:
-    """A sequence whose single item stays a list."""
+    """Return a sequence whose single item stays a list."""
     made = Sequence(items)
     made.keep = True
     return made
 
 
 def collapse(items: Sequence) -> Any:
-    """A sequence as a value: undefined for no item, the item for one, the sequence itself for more."""
+    """Return a sequence as a value: undefined for no item, the item for one, the sequence itself for more."""
     if len(items) > 1 or (items and items.keep):
         return items
     return items[0] if items else UNDEFINED
@@ -167,17 +167,17 @@ class FunctionValue:
         raise NotImplementedError
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
-        """The result for these arguments; `context` stands in for a missing first argument."""
+        """Return the result for these arguments; `context` stands in for a missing first argument."""
         raise NotImplementedError
 
     def __call__(self, *arguments: Any) -> Any:
         return self.call(arguments, UNDEFINED)
 
     async def call_async(self, *arguments: Any) -> Any:
-        """The result, from a coroutine: the function may await something."""
+        """Return the result, from a coroutine: the function may await something."""
         return await run_async(self, *arguments)
 
 
 def is_function(value: object) -> bool:
-    """Whether the value is a function: of the expression, of the library, or a Python one."""
+    """Return whether the value is a function: of the expression, of the library, or a Python one."""
     return isinstance(value, (FunctionValue, *PYTHON_CALLABLES))

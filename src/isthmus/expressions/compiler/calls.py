@@ -17,7 +17,7 @@ class CallGenerator(GeneratorBase):
     """Writes variables and calls."""
 
     def write_variable(self, node: t.Variable, context: Context) -> Operand:
-        """The operand of a variable, of `$` or of `$$`."""
+        """Return the operand of a variable, of `$` or of `$$`."""
         name = node.name
         if name == "":
             kinds = ANY & ~(SEQUENCE | FUNCTION) if context.is_pure else ANY
@@ -39,7 +39,7 @@ class CallGenerator(GeneratorBase):
         return Operand(self.get_variable_code(name), FUNCTION if is_function else ANY, is_atom=True)
 
     def get_variable_code(self, name: str) -> str:
-        """The Python name of a variable: a local, a function of the library, or a binding."""
+        """Return the Python name of a variable: a local, a function of the library, or a binding."""
         local = self.find_variable(name)
         if local is not None:
             return local.code
@@ -54,13 +54,14 @@ class CallGenerator(GeneratorBase):
         return code
 
     def find_library_function(self, name: str) -> Function | None:
-        """The library's function of this name; None if there is none, or a variable or binding hides it."""
+        """Return the library's function of this name; None if there is none, or a variable or binding
+        hides it."""
         if name in self.shadowed or self.find_variable(name) is not None:
             return None
         return self.library.functions.get(name)
 
     def is_standard(self, name: str) -> bool:
-        """Whether the name stands for the standard function."""
+        """Return whether the name stands for the standard function."""
         function = self.find_library_function(name)
         return function is not None and function.intrinsic == name
 
@@ -104,7 +105,7 @@ class CallGenerator(GeneratorBase):
         return Operand(name, ANY | NESTED, is_atom=True, is_raw=True)
 
     def token_name(self, procedure: t.Node) -> str | None:
-        """The name of what is called, for error messages; None if it has none."""
+        """Return the name of what is called, for error messages; None if it has none."""
         if isinstance(procedure, t.Variable):
             return procedure.name
         if isinstance(procedure, t.Path) and isinstance(procedure.steps[0], t.Name):
@@ -112,7 +113,7 @@ class CallGenerator(GeneratorBase):
         return None
 
     def misses_dollar(self, procedure: t.Node) -> bool:
-        """Whether a function has the name that is called, so that only the `$` was forgotten."""
+        """Return whether a function has the name that is called, so that only the `$` was forgotten."""
         token = self.token_name(procedure)
         if token is None or not isinstance(procedure, t.Path):
             return False
@@ -127,7 +128,7 @@ class CallGenerator(GeneratorBase):
         return found
 
     def join_arguments(self, arguments: list[Operand]) -> str:
-        """The arguments as the items of a Python tuple."""
+        """Return the arguments as the items of a Python tuple."""
         return "".join(f"{one.code}, " for one in arguments).rstrip() if arguments else ""
 
     def write_library_call(
@@ -223,6 +224,6 @@ class CallGenerator(GeneratorBase):
 
 
 def _may_return_callback_result(function: Function) -> bool:
-    """Whether the function takes a function, and so may return what that returned."""
+    """Return whether the function takes a function, and so may return what that returned."""
     checked = function.parsed_signature
     return checked is not None and any("f" in one.kind for one in checked.parameters)

@@ -106,7 +106,7 @@ class CodeWriter:
         self.code_size = 0
 
     def new_name(self, letter: str) -> str:
-        """A Python name that is not used yet; `letter` says what kind of value it holds."""
+        """Return a Python name that is not used yet; `letter` says what kind of value it holds."""
         self.name_count += 1
         return f"{letter}{self.name_count}"
 
@@ -123,27 +123,28 @@ class CodeWriter:
             raise code_size_error()
 
     def constant_code(self, value: object) -> str:
-        """The Python text of a constant."""
+        """Return the Python text of a constant."""
         return constant_code(value, self.constants)
 
     def enter_block(self, header: str) -> _BlockScope:
-        """`with self.enter_block("for x in y:")`: what is written inside goes into that block."""
+        """Open a block: `with self.enter_block("for x in y:")`; what is written inside goes into that
+        block."""
         return _BlockScope(self, header)
 
     def make_context(self, code: str, *, is_pure: bool, no_list: bool = False) -> Context:
-        """A context whose Python variable has just been assigned."""
+        """Return a context whose Python variable has just been assigned."""
         made = Context(code, is_pure=is_pure, no_list=no_list)
         if is_pure:
             made.source = self.reads.add_source(code, self.block.add_bookmark(), self.level)
         return made
 
     def define_function(self, name: str, parameters: list[str], *, at_head: bool = False) -> _FunctionScope:
-        """`with self.define_function("f", ["p1"])`: write a Python function here, or at the head of the
-        current one."""
+        """Open a `def`: `with self.define_function("f", ["p1"])`, written here or, with `at_head`, at the
+        head of the current one."""
         return _FunctionScope(self, f"def {name}({', '.join(parameters)}):", at_head=at_head)
 
     def find_variable(self, name: str) -> Local | None:
-        """The variable of this name in the innermost frame that has one, or None."""
+        """Return the variable of this name in the innermost frame that has one, or None."""
         for frame in reversed(self.frames):
             found = frame.get(name)
             if found is not None:
@@ -186,12 +187,12 @@ class _BlockScope:
 
 
 def nesting_error() -> ExpressionError:
-    """The error of an expression that is nested too deeply for Python."""
+    """Return the error of an expression that is nested too deeply for Python."""
     return ExpressionError(LIMIT, "The expression is nested too deeply")
 
 
 def code_size_error() -> ExpressionError:
-    """The error of an expression that would become too much code."""
+    """Return the error of an expression that would become too much code."""
     return ExpressionError(
         LIMIT, f"The expression would become more than {MAX_CODE} characters of code", value=MAX_CODE
     )

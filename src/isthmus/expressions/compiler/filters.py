@@ -83,7 +83,7 @@ class FilterGenerator(GeneratorBase):
         return name
 
     def is_boolean(self, node: t.Node) -> bool:
-        """Whether the node's value is surely neither a number nor a list, so that the filter is a
+        """Return whether the node's value is surely neither a number nor a list, so that the filter is a
         condition."""
         if node.predicates is not None or node.group is not None:
             return False
@@ -100,7 +100,7 @@ class FilterGenerator(GeneratorBase):
 
 
 def is_short_filter(predicate: t.Node) -> bool:
-    """Whether a predicate may be written twice.
+    """Return whether a predicate may be written twice.
 
     It may not if it is long or holds a filter that is no constant: the code would double with each level.
     """

@@ -49,7 +49,7 @@ class FunctionGenerator(GeneratorBase):
         return self.make_lambda_operand(name, node)
 
     def make_lambda_operand(self, name: str, node: t.Lambda) -> Operand:
-        """The `Lambda` value of the Python function `name`."""
+        """Return the `Lambda` value of the Python function `name`."""
         signature = (
             "None" if node.signature is None else self.constants.name_of(Signature.from_text(node.signature))
         )
@@ -119,7 +119,7 @@ class FunctionGenerator(GeneratorBase):
         return self.write_value(node, context)
 
     def may_tail_call(self, node: t.Call) -> bool:
-        """Whether the call may lead back to this function. Calls of library functions cannot."""
+        """Return whether the call may lead back to this function. Calls of library functions cannot."""
         if node.is_partial:
             return False
         procedure = node.procedure
@@ -194,7 +194,7 @@ class FunctionGenerator(GeneratorBase):
         return self.merge_operands(target, operands)
 
     def ends_with_sequence(self, node: t.Node) -> bool:
-        """Whether the node ends with a call that may return a sequence."""
+        """Return whether the node ends with a call that may return a sequence."""
         if not t.is_bare(node):
             return False
         if isinstance(node, t.Block):
@@ -215,7 +215,8 @@ class FunctionGenerator(GeneratorBase):
     def write_loop_body(
         self, node: t.Lambda, values: list[Operand], context: Context, *, final: bool = False
     ) -> Operand:
-        """As `write_inlined_body`, but a body that makes functions becomes a Python function of its own."""
+        """Work as `write_inlined_body`, but a body that makes functions becomes a Python function of its
+        own."""
         if id(node) not in self.survey.closures:
             return self.write_inlined_body(node, values, context, final=final)
         name = self.new_name("b")
@@ -244,7 +245,8 @@ class FunctionGenerator(GeneratorBase):
     def make_loop_header(
         self, node: t.Lambda, source: str, item: str, given: Operand
     ) -> tuple[str, list[Operand]]:
-        """The `for` line of a loop over `source`, and the operands of the function's parameters in it."""
+        """Return the `for` line of a loop over `source`, and the operands of the function's parameters in
+        it."""
         kinds = NUMBER if given.is_range else ANY
         values = [Operand(item, kinds, is_pure=given.has_pure_items, is_atom=True)]
         going = self.charged_loop_code(source, max(3, self.survey.weights.get(id(node), 1)))

@@ -30,7 +30,7 @@ class Generator(
     traced: list[t.Node] | None = None
 
     def write_program(self, tree: t.Node, *, final: bool, of_list: bool) -> str:
-        """The Python source of a program for this tree."""
+        """Return the Python source of a program for this tree."""
         root = Context("c0", is_root=True, is_pure=True, no_list=not of_list)
         root.source = self.reads.add_source("c0", self.main.add_bookmark(), 0, is_root=True)
         if not isinstance(tree, (t.Block, t.Lambda)):

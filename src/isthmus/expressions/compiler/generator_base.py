@@ -63,8 +63,8 @@ class GeneratorBase(CodeWriter):
     # Values.
 
     def make_reusable(self, operand: Operand) -> Operand:
-        """The operand as one that may be evaluated more than once: assigned to a variable unless it is an
-        atom."""
+        """Return the operand as one that may be evaluated more than once: assigned to a variable unless it
+        is an atom."""
         if operand.is_atom:
             return operand
         name = self.new_name("t")
@@ -74,19 +74,20 @@ class GeneratorBase(CodeWriter):
         return operand
 
     def assign_to_variable(self, operand: Operand) -> Operand:
-        """The operand in a new variable of its own, which may be assigned again."""
+        """Return the operand in a new variable of its own, which may be assigned again."""
         name = self.new_name("t")
         self.emit(f"{name} = {operand.code}")
         return Operand(name, operand.kinds, is_pure=operand.is_pure, is_atom=True)
 
     def make_variable(self, operand: Operand) -> Operand:
-        """As `make_reusable`, but a constant gets a variable, too: what follows looks at it as at any
+        """Work as `make_reusable`, but a constant gets a variable, too: what follows looks at it as at any
         value."""
         operand.is_atom = operand.is_atom and not operand.is_constant
         return self.make_reusable(operand)
 
     def collapse_operand(self, operand: Operand, *, keep: bool = False, final: bool = False) -> Operand:
-        """The operand as a value: a sequence of one item or none is collapsed, unless `keep` is set."""
+        """Return the operand as a value: a sequence of one item or none is collapsed, unless `keep` is
+        set."""
         if operand.is_collected:
             return self.collapse_collected(operand, keep=keep, final=final)
         if not operand.is_raw or not operand.may_be(SEQUENCE):
@@ -98,7 +99,7 @@ class GeneratorBase(CodeWriter):
         return Operand(held.code, ANY | operand.kinds & NESTED, is_pure=held.is_pure, is_atom=True)
 
     def collapse_collected(self, operand: Operand, *, keep: bool, final: bool) -> Operand:
-        """The list that a loop collected, as a value."""
+        """Return the list that a loop collected, as a value."""
         name, out = self.new_name("t"), operand.code
         self.emit(f"if len({out}) > {MAX_FREE_ITEMS}: check_size(E, {out})")
         if keep and final and operand.is_pure:
@@ -115,7 +116,7 @@ class GeneratorBase(CodeWriter):
         return Operand(name, kinds, is_pure=operand.is_pure, is_atom=True)
 
     def finalize(self, operand: Operand) -> Operand:
-        """The operand as a part of the result: no sequences, functions or undefined inside."""
+        """Return the operand as a part of the result: no sequences, functions or undefined inside."""
         if operand.is_final:
             return operand
         held = self.assign_to_variable(operand)
@@ -129,7 +130,7 @@ class GeneratorBase(CodeWriter):
         return held
 
     def finalize_item(self, operand: Operand) -> Operand:
-        """As `finalize`, for an item of an array: a function is null there."""
+        """Work as `finalize`, for an item of an array: a function is null there."""
         if operand.is_final or operand.is_pure:
             return self.finalize(operand)
         held = self.assign_to_variable(operand)
@@ -137,14 +138,15 @@ class GeneratorBase(CodeWriter):
         return Operand(held.code, ANY & ~(SEQUENCE | FUNCTION), is_pure=True, is_atom=True)
 
     def mark_uncollapsed(self, operand: Operand) -> Operand:
-        """A value that may hold nested sequences, marked to be collapsed once more by the node around it."""
+        """Return a value that may hold nested sequences, marked to be collapsed once more by the node
+        around it."""
         if operand.may_be(NESTED) and operand.may_be(SEQUENCE):
             operand = self.assign_to_variable(operand)
             operand.is_raw = True
         return operand
 
     def collapse_item(self, item: str, operand: Operand) -> str:
-        """The variable of an item of `operand`, collapsed as a function's parameter has it."""
+        """Return the variable of an item of `operand`, collapsed as a function's parameter has it."""
         if not operand.may_be(NESTED):
             return item
         name = self.new_name("c")
@@ -199,7 +201,7 @@ class GeneratorBase(CodeWriter):
         raise NotImplementedError
 
     def write_condition(self, node: t.Node, context: Context) -> str:
-        """A Python condition for the node's effective boolean; it may be evaluated once."""
+        """Return a Python condition for the node's effective boolean; it may be evaluated once."""
         raise NotImplementedError
 
     # What the parts of the generator offer each other.
@@ -249,14 +251,14 @@ class GeneratorBase(CodeWriter):
     # Small pieces of code.
 
     def sequence_code(self, operand: Operand) -> str:
-        """The operand's code where a sequence may stand uncollapsed."""
+        """Return the operand's code where a sequence may stand uncollapsed."""
         if not operand.is_collected:
             return operand.code
         made = f"Sequence({operand.code})"
         return f"(U if {operand.absent} else {made})" if operand.absent else made
 
     def condition_code(self, operand: Operand) -> str:
-        """A Python condition for the operand's effective boolean."""
+        """Return a Python condition for the operand's effective boolean."""
         if operand.kinds == BOOL:
             return operand.code
         if not operand.kinds & ~(BOOL | UNDEF):
@@ -272,14 +274,14 @@ class GeneratorBase(CodeWriter):
         return f"({held.code} is True or ({held.code} is not False and to_boolean(E, {held.code})))"
 
     def make_constant(self, value: object) -> Operand:
-        """The operand of a constant."""
+        """Return the operand of a constant."""
         kinds = {str: TEXT, bool: BOOL, type(None): NULL, int: NUMBER, float: NUMBER}[type(value)]
         return Operand(
             self.constant_code(value), kinds, is_pure=True, is_atom=True, is_constant=True, value=value
         )
 
     def make_undefined(self) -> Operand:
-        """The operand of undefined."""
+        """Return the operand of undefined."""
         return Operand("U", UNDEF, is_pure=True, is_atom=True)
 
     def emit_charge(self, code: str, weight: int) -> None:
@@ -291,8 +293,8 @@ class GeneratorBase(CodeWriter):
             self.emit("if E.steps_left < 0: E.charge(0)")
 
     def charged_loop_code(self, code: str, weight: int) -> str:
-        """The list `code` to loop over; the items of a long one are charged one by one, so that time is
-        checked."""
+        """Return the list `code` to loop over; the items of a long one are charged one by one, so that
+        time is checked."""
         return f"({code} if len({code}) <= {MAX_FREE_ITEMS} else charge_each_input(E, {code}, {weight}))"
 
     def write_loop_source(self, code: str) -> str:
@@ -306,7 +308,7 @@ class GeneratorBase(CodeWriter):
         return name
 
     def merge_operands(self, target: str, operands: list[Operand]) -> Operand:
-        """The operand of a variable that several branches assigned."""
+        """Return the operand of a variable that several branches assigned."""
         kinds = 0
         for one in operands:
             kinds |= one.kinds

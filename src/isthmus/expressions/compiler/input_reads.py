@@ -63,31 +63,32 @@ class InputReads:
         self._uses: dict[str, int] = {}
 
     def add_source(self, code: str, bookmark: Block, level: int, *, is_root: bool = False) -> Source:
-        """A new variable from which reads start; they are written at `bookmark`."""
+        """Return a new variable from which reads start; they are written at `bookmark`."""
         made = Source(code, bookmark, level, is_root=is_root)
         self.sources.append(made)
         return made
 
     def read_value(self, source: Source, names: list[str], level: int, *, final: bool) -> str:
-        """A marker for the value at a path; `level` is where it is used."""
+        """Return a marker for the value at a path; `level` is where it is used."""
         read = self._find_or_add(source, names)
         read.is_far = read.is_far or level != source.level
         return f"\x00{'r' if final else 'v'}{read.number}\x00"
 
     def read_inner(self, source: Source, names: list[str]) -> str:
-        """A marker for the variable with what the steps of a path gave, from which further steps go on."""
+        """Return a marker for the variable with what the steps of a path gave, from which further steps go
+        on."""
         read = self._find_or_add(source, names)
         read.is_inner = True
         return f"\x00p{read.number}\x00"
 
     def read_each(self, source: Source, names: list[str]) -> str:
-        """As `read_inner`, with an undefined item for each input that lacks the last name, since it is
+        """Work as `read_inner`, with an undefined item for each input that lacks the last name, since it is
         filtered."""
         read = self._find_or_add(source, names)
         return f"\x00e{read.number}\x00"
 
     def _find_or_add(self, source: Source, names: list[str]) -> Read:
-        """The read at the end of a path of names from a source."""
+        """Return the read at the end of a path of names from a source."""
         holder: Source | Read = source
         for name in names:
             found = holder.children.get(name)
@@ -164,7 +165,7 @@ class InputReads:
                 self.text[mark] = text
 
     def resolve_markers(self, line: str) -> str:
-        """The line with its markers replaced."""
+        """Return the line with its markers replaced."""
         if "\x00" not in line:
             return line
         return _MARKER.sub(lambda found: self.text[found.group(1) + found.group(2)], line)

@@ -136,7 +136,7 @@ class IntrinsicGenerator(FunctionGenerator):
         return None
 
     def slow_call_code(self, call: _LibraryCall, *, collapsed: bool = True) -> str:
-        """The code of a call through the function's signature.
+        """Return the code of a call through the function's signature.
 
         It is not `collapsed` as the result of an inlined function, whose caller collapses it.
         """
@@ -318,7 +318,8 @@ _WRITERS: Final[dict[tuple[str, int], Writer]] = {
 
 
 def _find_inlined_lambda(node: t.Call, given: Operand | None, inlined: set[int]) -> t.Lambda | None:
-    """The literal function that is a call's second argument, if it may be written in place; else None."""
+    """Return the literal function that is a call's second argument, if it may be written in place; else
+    None."""
     at = 0 if given is not None else 1
     if len(node.arguments) <= at:
         return None

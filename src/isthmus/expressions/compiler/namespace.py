@@ -42,7 +42,7 @@ _BUILTINS: Final = {
 
 
 def _collect_exports(*modules: ModuleType) -> dict[str, Any]:
-    """The functions and constants that the modules export, by name."""
+    """Return the functions and constants that the modules export, by name."""
     return {name: getattr(module, name) for module in modules for name in module.__all__}
 
 

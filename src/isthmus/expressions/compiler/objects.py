@@ -82,7 +82,8 @@ class ObjectGenerator(GeneratorBase):
         return Operand(name, DICT, is_pure=is_final, is_atom=True)
 
     def write_object_context(self, context: Context) -> Context:
-        """The context of an object's values: where the context is a list, they see all its items together.
+        """Return the context of an object's values: where the context is a list, they see all its items
+        together.
 
         A list at the root is one value to the object, but to what is inside it a list like any other.
         """
@@ -236,7 +237,7 @@ class ObjectGenerator(GeneratorBase):
 
 
 def _is_never_function(node: t.Node) -> bool:
-    """Whether the node's value is surely no function, so that it can be finalized at once."""
+    """Return whether the node's value is surely no function, so that it can be finalized at once."""
     if isinstance(node, t.Path):
         last = node.steps[-1]
         return isinstance(last, (t.Object, t.Array)) or all(isinstance(one, t.Name) for one in node.steps)
@@ -244,7 +245,7 @@ def _is_never_function(node: t.Node) -> bool:
 
 
 def _is_literal_key(node: t.Node) -> bool:
-    """Whether a key is a string literal that is not reserved."""
+    """Return whether a key is a string literal that is not reserved."""
     return (
         isinstance(node, t.Literal)
         and isinstance(node.value, str)

@@ -54,7 +54,7 @@ class Operand:
     value: object = None
 
     def may_be(self, kinds: int) -> bool:
-        """Whether the value may be of one of these kinds."""
+        """Return whether the value may be of one of these kinds."""
         return bool(self.kinds & kinds)
 
     @property

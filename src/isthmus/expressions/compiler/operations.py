@@ -71,7 +71,7 @@ class OperationGenerator(GeneratorBase):
         return Operand(name, NUMBER | UNDEF, is_pure=True, is_atom=True)
 
     def equality_code(self, operator: str, left: Operand, right: Operand) -> str:
-        """A Python condition for `=` and `!=`; against a text, Python's own comparison is exact."""
+        """Return a Python condition for `=` and `!=`; against a text, Python's own comparison is exact."""
         for one, other in ((left, right), (right, left)):
             if not one.is_constant or other.is_constant:
                 continue
@@ -130,7 +130,7 @@ class OperationGenerator(GeneratorBase):
         return Operand(name, TEXT, is_pure=True, is_atom=True)
 
     def f_string_part(self, operand: Operand) -> str:
-        """A constant text inside an f-string: spelled if it is harmless there, else by its name."""
+        """Return a constant text inside an f-string: spelled if it is harmless there, else by its name."""
         text = operand.value
         assert isinstance(text, str)
         if (
@@ -152,8 +152,8 @@ class OperationGenerator(GeneratorBase):
         return self.condition_code(self.write_value(node, context))
 
     def logical_code(self, node: t.Chain, context: Context) -> str:
-        """A Python condition for a run of `and` or `or`; a side that needs lines of its own runs only if
-        it is reached."""
+        """Return a Python condition for a run of `and` or `or`; a side that needs lines of its own runs
+        only if it is reached."""
         operator, sides = node.operator, node.sides
         condition = self.write_condition(sides[0], context)
         for side in sides[1:]:
@@ -276,7 +276,7 @@ class OperationGenerator(GeneratorBase):
 
 
 def _is_name_path(node: t.Node) -> bool:
-    """Whether the node is a path of plain names, which gives nothing but parts of its context."""
+    """Return whether the node is a path of plain names, which gives nothing but parts of its context."""
     return (
         isinstance(node, t.Path)
         and node.group is None
@@ -285,7 +285,7 @@ def _is_name_path(node: t.Node) -> bool:
 
 
 def _get_literal_texts(node: t.Node) -> frozenset[str] | None:
-    """The texts of an array that holds only string literals; None for any other node."""
+    """Return the texts of an array that holds only string literals; None for any other node."""
     if not isinstance(node, t.Array) or not t.is_bare(node):
         return None
     found = [one.value for one in node.items if isinstance(one, t.Literal) and isinstance(one.value, str)]

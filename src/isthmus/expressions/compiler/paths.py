@@ -160,7 +160,7 @@ class PathGenerator(FilterGenerator):
         return _Flow(code, context.is_pure), 0
 
     def start_from_root(self, context: Context) -> _Flow:
-        """The flow of `$.` at the root: a list there is gone over, unlike where a name comes first."""
+        """Return the flow of `$.` at the root: a list there is gone over, unlike where a name comes first."""
         source = self.reads.add_source(context.code, self.block.add_bookmark(), self.level)
         return _Flow("", True, source, ())
 
@@ -175,7 +175,7 @@ class PathGenerator(FilterGenerator):
         return operand
 
     def make_flow(self, operand: Operand) -> _Flow:
-        """The operand as a flow, in a variable."""
+        """Return the operand as a flow, in a variable."""
         held = self.make_reusable(operand)
         return _Flow(held.code, held.is_pure)
 
@@ -192,7 +192,7 @@ class PathGenerator(FilterGenerator):
     # Names.
 
     def flow_code(self, flow: _Flow) -> str:
-        """The Python variable of a flow."""
+        """Return the Python variable of a flow."""
         if flow.source is None:
             return flow.code
         if not flow.names:
@@ -306,7 +306,7 @@ class PathGenerator(FilterGenerator):
         return Operand(target, kinds, is_pure=True, is_atom=True)
 
     def write_last_filter(self, operand: Operand, *, keep: bool) -> Operand:
-        """The operand of a filter that ends a path; with `keep`, a single value stays a list."""
+        """Return the operand of a filter that ends a path; with `keep`, a single value stays a list."""
         if not keep or operand.is_collected:
             operand.is_raw = True
             return operand
@@ -385,5 +385,5 @@ class PathGenerator(FilterGenerator):
 
 
 def _is_plain_name(step: t.Node) -> bool:
-    """Whether the step is a name without filters and grouping."""
+    """Return whether the step is a name without filters and grouping."""
     return isinstance(step, t.Name) and step.stages is None and step.predicates is None and step.group is None

@@ -46,7 +46,7 @@ def compile_tree(
     of_list: bool = False,
     traced: list[t.Node] | None = None,
 ) -> Program:
-    """The program of a tree. Raises `ExpressionError` if it would be too large or too deep.
+    """Return the program of a tree. Raises `ExpressionError` if it would be too large or too deep.
 
     `shadowed`: library functions that bindings replace. Without `final` the value stays inside an evaluation.
     A program is for inputs that are no lists, or `of_list` for those that are: a list at the root follows
@@ -66,7 +66,8 @@ def compile_tree(
 
 
 def as_expression_error(error: Exception, evaluation: Meter, text: str) -> ExpressionError | None:
-    """A Python error that bad input led to, as an error of the expression `text`; None for any other error.
+    """Return a Python error that bad input led to, as an error of the expression `text`; None for any
+    other error.
 
     Only errors that code of `isthmus.expressions` raised count: those of a caller's functions are the
     caller's.
@@ -87,7 +88,8 @@ def as_expression_error(error: Exception, evaluation: Meter, text: str) -> Expre
 
 
 def _is_raised_here(trace: TracebackType | None) -> bool:
-    """Whether the innermost frame of the traceback is code of `isthmus.expressions`, or generated code."""
+    """Return whether the innermost frame of the traceback is code of `isthmus.expressions`, or generated
+    code."""
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     name = "" if trace is None else trace.tb_frame.f_globals.get("__name__", "")
@@ -105,7 +107,7 @@ _COMPILE_STEPS_PER_CHARACTER: Final = 20
 
 
 def _compile_eval_text(evaluation: Evaluation, text: str, shadowed: frozenset[str], of_list: bool) -> Program:
-    """The program of a text for `$eval`, from a cache of those used last; compiling is charged."""
+    """Return the program of a text for `$eval`, from a cache of those used last; compiling is charged."""
 
     def made() -> Program:
         evaluation.charge(len(text) * _COMPILE_STEPS_PER_CHARACTER)

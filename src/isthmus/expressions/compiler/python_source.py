@@ -42,11 +42,11 @@ class Block:
         return block
 
     def is_empty(self) -> bool:
-        """Whether the block has no lines, apart from empty bookmarks."""
+        """Return whether the block has no lines, apart from empty bookmarks."""
         return all(isinstance(part, Block) and part.header is None and part.is_empty() for part in self.parts)
 
     def iterate_lines(self, depth: int = 0) -> Iterator[str]:
-        """The lines of the block with their indentation."""
+        """Yield the lines of the block with their indentation."""
         pad = " " * depth
         if self.header is not None:
             yield pad + self.header
@@ -70,7 +70,7 @@ class Constants:
         self._texts: dict[str, str] = {}
 
     def name_of(self, value: object) -> str:
-        """The name of a value; equal strings share one."""
+        """Return the name of a value; equal strings share one."""
         if isinstance(value, str):
             known = self._texts.get(value)
             if known is not None:
@@ -83,7 +83,7 @@ class Constants:
 
 
 def constant_code(value: object, constants: Constants) -> str:
-    """A constant of the expression as Python text.
+    """Return a constant of the expression as Python text.
 
     Only short texts of harmless characters and ordinary numbers are spelled; the rest goes through the
     table of constants, so that nothing of an expression can become code.

@@ -54,7 +54,8 @@ class Survey:
 
 
 def survey_tree(tree: Node, library: Library, shadowed: frozenset[str]) -> Survey:
-    """The survey of a tree. `shadowed`: names of functions that the bindings of this evaluation replace."""
+    """Return the survey of a tree. `shadowed`: names of functions that the bindings of this evaluation
+    replace."""
     walker = _Surveyor(library)
     walker.frames.append(dict.fromkeys(shadowed, 1))
     walker.walk_frame(tree, [tree], [])
@@ -166,7 +167,7 @@ class _Surveyor:
 
 
 def _find_bindings(node: Node) -> Iterator[Bind]:
-    """The bindings that take effect in the frame around `node`."""
+    """Yield the bindings that take effect in the frame around `node`."""
     if isinstance(node, Bind):
         yield node
     if isinstance(node, (Block, Lambda)):
@@ -176,7 +177,7 @@ def _find_bindings(node: Node) -> Iterator[Bind]:
 
 
 def _find_late_names(block: Block, bound: dict[str, int]) -> set[str]:
-    """Names of the block that something may read before their statement has run."""
+    """Return names of the block that something may read before their statement has run."""
     safe: set[str] = set()
     mentioned: set[str] = set()
     for statement in block.expressions:
@@ -195,7 +196,7 @@ def _find_late_names(block: Block, bound: dict[str, int]) -> set[str]:
 
 
 def _find_variable_names(node: Node) -> set[str]:
-    """Names of all variables in the node."""
+    """Return names of all variables in the node."""
     found: set[str] = set()
     pending = [node]
     while pending:

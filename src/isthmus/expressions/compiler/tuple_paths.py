@@ -210,8 +210,8 @@ class TupleGenerator(GeneratorBase):
     def write_nested_step_tuples(
         self, stream: _TupleStream, step: t.Node, nested: t.Path, context: Context, out: str
     ) -> tuple[list[str], bool]:
-        """As `write_step_tuples`, for a step in parentheses whose own path has variables: they join those
-        of this path."""
+        """Work as `write_step_tuples`, for a step in parentheses whose own path has variables: they join
+        those of this path."""
         opened = 0
         one: t.Node = step
         while isinstance(one, t.Block):
@@ -239,13 +239,14 @@ class TupleGenerator(GeneratorBase):
         return list(slots), stream.is_pure and inner.is_pure
 
     def charged_append_code(self, values: str, out: str) -> str:
-        """The list `values` to loop over, charged for each input of a step: lists of tuples multiply."""
+        """Return the list `values` to loop over, charged for each input of a step: lists of tuples
+        multiply."""
         self.emit(f"E.steps_left -= len({values})")
         self.emit(f"if E.steps_left < 0: check_size(E, {out}, 1)")
         return self.charged_loop_code(values, 1)
 
     def slot_code(self, name: str) -> str:
-        """The Python variable of a variable of the stream."""
+        """Return the Python variable of a variable of the stream."""
         local = self.frames[-1].get(name) or self.find_variable(name)
         assert local is not None
         return local.code
@@ -291,7 +292,7 @@ class TupleGenerator(GeneratorBase):
         return _TupleStream(out, stream.names, stream.is_pure)
 
     def write_tuple_sort_keys(self, stream: _TupleStream, step: t.Sort) -> str:
-        """As `write_sort_keys`, with functions of tuples."""
+        """Work as `write_sort_keys`, with functions of tuples."""
         keys: list[str] = []
         for term in step.terms:
             name, item = self.new_name("b"), self.new_name("u")
@@ -326,7 +327,7 @@ class TupleGenerator(GeneratorBase):
 
 
 def _find_nested_path(step: t.Node) -> t.Path | None:
-    """The path with variables that a step in parentheses ends with, or None."""
+    """Return the path with variables that a step in parentheses ends with, or None."""
     if step.group is not None or not isinstance(step, t.Block) or not step.expressions:
         return None
     one: t.Node = step.expressions[-1]

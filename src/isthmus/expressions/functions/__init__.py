@@ -57,17 +57,17 @@ class Family:
 
 
 def _make_function(name: str, call: Callable[..., Any], signature: str | None = None) -> Function:
-    """The registration of a function that takes only the arguments of the expression."""
+    """Return the registration of a function that takes only the arguments of the expression."""
     return Function(name, call, signature, is_repeatable=True)
 
 
 def _make_evaluation_function(name: str, call: Callable[..., Any], signature: str | None = None) -> Function:
-    """The registration of a function that takes the evaluation first: its limits, clock, settings."""
+    """Return the registration of a function that takes the evaluation first: its limits, clock, settings."""
     return Function(name, call, signature, wants_evaluation=True, is_repeatable=True)
 
 
 def _make_async_function(name: str, call: Callable[..., Any], *, evaluated: bool = True) -> Function:
-    """The registration of a function that may have to wait: for a stream, a process, a server."""
+    """Return the registration of a function that may have to wait: for a stream, a process, a server."""
     return Function(name, call, is_async=True, wants_evaluation=evaluated)
 
 

@@ -23,7 +23,7 @@ __all__ = [
 
 
 def check_input_text(evaluation: Evaluation, value: str, function: str) -> str:
-    """The text itself; raises ExpressionError if it is longer than `Limits.input_chars`."""
+    """Return the text itself; raises ExpressionError if it is longer than `Limits.input_chars`."""
     if len(value) > evaluation.limits.input_chars:
         raise evaluation.limit_error("input_chars", function)
     evaluation.charge(len(value) // 8)
@@ -31,7 +31,7 @@ def check_input_text(evaluation: Evaluation, value: str, function: str) -> str:
 
 
 def check_output_text(evaluation: Evaluation, value: str, function: str) -> str:
-    """The text itself; raises ExpressionError if it is longer than `Limits.output_chars`."""
+    """Return the text itself; raises ExpressionError if it is longer than `Limits.output_chars`."""
     if len(value) > evaluation.limits.output_chars:
         raise evaluation.limit_error("output_chars", function)
     return value
@@ -45,12 +45,13 @@ def check_output_items(evaluation: Evaluation, count: int, function: str) -> Non
 
 
 def get_options(value: object) -> Mapping[str, object]:
-    """An options object as it is; an empty one for anything else."""
+    """Return an options object as it is; an empty one for anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
 def require_options(value: object, function: str) -> Mapping[str, object]:
-    """An options object as it is, an empty one where it is missing; raises ExpressionError otherwise."""
+    """Return an options object as it is, an empty one where it is missing; raises ExpressionError
+    otherwise."""
     if value is UNDEFINED:
         return {}
     if isinstance(value, Mapping):
@@ -59,16 +60,17 @@ def require_options(value: object, function: str) -> Mapping[str, object]:
 
 
 def to_bytes(value: object) -> bytes:
-    """Bytes as they are, the content of blobs and buffers, anything else by its text form in UTF-8."""
+    """Return bytes as they are, the content of blobs and buffers, anything else by its text form in UTF-8."""
     data = extract_bytes(value)
     return encode_text(to_text(value)) if data is None else data
 
 
 def get_setting(evaluation: Evaluation, name: str, default: object = None) -> object:
-    """A switch of the operator (`docs/reference/functions.md#switches`) by its name."""
+    """Return a switch of the operator (`docs/reference/functions.md#switches`) by its name."""
     return evaluation.services.settings.get(name, default)
 
 
 def is_strict(evaluation: Evaluation) -> bool:
-    """Whether the operator asked for exactly the original's results, also where nobody could use them."""
+    """Return whether the operator asked for exactly the original's results, also where nobody could use
+    them."""
     return get_setting(evaluation, "strict_compat") is True

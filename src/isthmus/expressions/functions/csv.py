@@ -67,7 +67,7 @@ def json_to_csv(evaluation: Evaluation, rows: object = UNDEFINED, options: objec
 def _write_lines(
     rows: list[object], columns: list[_Column], delimiter: str, *, has_header: bool
 ) -> Iterator[str]:
-    """The lines of the file in order; rows without any value are left out."""
+    """Yield the lines of the file in order; rows without any value are left out."""
     if has_header:
         yield join_within_limit("jsonToCsv", delimiter, (_quote(column.label) for column in columns))
     for row in pace(rows, 8 + 8 * len(columns)):
@@ -77,13 +77,13 @@ def _write_lines(
 
 
 def _get_text_option(options: Mapping[str, object], name: str, default: str) -> str:
-    """An option that is a text; `default` for any other value."""
+    """Return an option that is a text; `default` for any other value."""
     value = options.get(name)
     return value if isinstance(value, str) else default
 
 
 def _choose_columns(rows: list[object], options: Mapping[str, object]) -> list[_Column]:
-    """The columns of the option `fields`, or one for each key of the rows."""
+    """Return the columns of the option `fields`, or one for each key of the rows."""
     default = options.get("defaultValue", UNDEFINED)
     fields = options.get("fields")
     if is_nil(fields):
@@ -94,7 +94,7 @@ def _choose_columns(rows: list[object], options: Mapping[str, object]) -> list[_
 
 
 def _to_column(field: object, default: object) -> _Column:
-    """The column of one entry of `fields`; raises ExpressionError for one that is malformed."""
+    """Return the column of one entry of `fields`; raises ExpressionError for one that is malformed."""
     if isinstance(field, str):
         return _Column(field, field, default)
     value = field.get("value") if isinstance(field, Mapping) else None
@@ -106,7 +106,8 @@ def _to_column(field: object, default: object) -> _Column:
 
 
 def _collect_keys(rows: list[object]) -> list[str]:
-    """All keys in the order of their first appearance; raises ExpressionError for a row without keys."""
+    """Return all keys in the order of their first appearance; raises ExpressionError for a row without
+    keys."""
     keys: dict[str, None] = {}
     for row in pace(rows, 4):
         if isinstance(row, Mapping):
@@ -121,7 +122,7 @@ def _collect_keys(rows: list[object]) -> list[str]:
 
 
 def _read_value(row: object, column: _Column) -> object:
-    """The value of a column in a row; the column's default where it is missing."""
+    """Return the value of a column in a row; the column's default where it is missing."""
     if isinstance(row, Mapping) and column.path in row:
         value: object = row[column.path]
     else:
@@ -130,12 +131,13 @@ def _read_value(row: object, column: _Column) -> object:
 
 
 def _quote(value: str) -> str:
-    """The text in double quotes, as CSV escapes them."""
+    """Return the text in double quotes, as CSV escapes them."""
     return '"' + value.replace('"', '""') + '"'
 
 
 def _write_cell(value: object) -> str:
-    """A value as a CSV cell: texts and JSON quoted, numbers and booleans bare, null and missing empty."""
+    """Return a value as a CSV cell: texts and JSON quoted, numbers and booleans bare, null and missing
+    empty."""
     if is_nil(value) or callable(value):
         return ""
     if isinstance(value, Host):

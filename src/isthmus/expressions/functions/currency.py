@@ -81,7 +81,7 @@ def convert_currency_from_subunit(amount: object = UNDEFINED, code: object = UND
 
 
 def _format_fixed(number: float, digits: int) -> str:
-    """The number with `digits` decimals, ties away from zero; from 1e21 up as JavaScript writes it."""
+    """Return the number with `digits` decimals, ties away from zero; from 1e21 up as JavaScript writes it."""
     if not math.isfinite(number) or abs(number) >= 1e21:
         return format_number_text(number)
     rounded = Decimal(number).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)

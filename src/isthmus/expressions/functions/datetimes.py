@@ -85,7 +85,7 @@ def dt_from_format(
 
 
 def _parse_seconds(value: object) -> DateTime:
-    """The date-time of whole seconds since 1970; invalid where the text starts with no number."""
+    """Return the date-time of whole seconds since 1970; invalid where the text starts with no number."""
     match = _LEADING_INTEGER.match(to_text(value))
     if match is None:
         return invalid_datetime("invalid input", "fromSeconds needs a number of seconds")
@@ -93,7 +93,8 @@ def _parse_seconds(value: object) -> DateTime:
 
 
 def _parse_options(evaluation: Evaluation, options: object) -> tuple[ParseContext, DateTime | None]:
-    """The options of `$dtFromFormat`; beside them, for an unknown zone, the invalid date-time to return."""
+    """Return the options of `$dtFromFormat`; beside them, for an unknown zone, the invalid date-time to
+    return."""
     options = get_options(options)
     name = options.get("zone", UNDEFINED)
     zone = to_zone(name)

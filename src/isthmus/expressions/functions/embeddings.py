@@ -63,7 +63,7 @@ async def generate_embeddings_cohere(
 async def _request_embeddings(
     evaluation: Evaluation, url: str, body: Mapping[str, object], api_key: object
 ) -> object:
-    """The server's answer to one request, as JSON; raises ExpressionError for an error or no JSON."""
+    """Return the server's answer to one request, as JSON; raises ExpressionError for an error or no JSON."""
     response = await post_with_retry(
         evaluation,
         _NAME,

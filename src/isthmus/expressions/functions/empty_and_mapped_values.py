@@ -61,7 +61,8 @@ def map_values(
 
 
 def _look_up(value: object, table: Mapping[str, object], level: int) -> object:
-    """The entry of a text or number, or the value where there is none; of each item of a list or object."""
+    """Return the entry of a text or number, or the value where there is none; of each item of a list or
+    object."""
     if isinstance(value, str) or is_number(value):
         entry = table.get(to_text(value).lower())
         return value if is_nil(entry) else entry
@@ -105,7 +106,7 @@ def remove_empty(evaluation: Evaluation, value: object = UNDEFINED) -> object:
 
 
 def _is_empty(value: object) -> bool:
-    """Whether `$removeEmpty` drops a field with this value: null, missing, `""` or `[]`."""
+    """Return whether `$removeEmpty` drops a field with this value: null, missing, `""` or `[]`."""
     return is_nil(value) or value == "" or (isinstance(value, list) and not value)
 
 

@@ -67,7 +67,8 @@ def base64decode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: ob
 
 
 def _decode_base64(value: str, function: str, prefix: str = "") -> bytes:
-    """The bytes of Base64, padded or not; raises ExpressionError in the words of a browser's `atob`."""
+    """Return the bytes of Base64, padded or not; raises ExpressionError in the words of a browser's
+    `atob`."""
     compact = value
     for blank in _BASE64_WHITESPACE:
         compact = compact.replace(blank, "")
@@ -112,7 +113,7 @@ def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: o
 
 
 def _encode_bytes(data: bytes, form: object) -> str | None:
-    """Bytes as `hex`, `base64` or `base64-urlSafe` (no padding); None for another form."""
+    """Return bytes as `hex`, `base64` or `base64-urlSafe` (no padding); None for another form."""
     if form == "hex":
         return data.hex()
     if form == "base64":
@@ -145,7 +146,8 @@ def digest(
 
 
 def _compute_digest(value: object, data: bytes, name: object, form: object) -> object:
-    """The hash of `data`, the bytes of `value`, in a form of `_encode_bytes`; missing for an unknown form."""
+    """Return the hash of `data`, the bytes of `value`, in a form of `_encode_bytes`; missing for an
+    unknown form."""
     if name in ("MD5", "md5"):
         if not isinstance(value, str) and extract_bytes(value) is None:
             raise function_error("digest", "digest: for MD5 the value must be text or bytes")
@@ -197,7 +199,7 @@ def sign(
 
 
 def _sign_rsa(data: bytes, secret: object) -> bytes:
-    """The RS256 signature; raises ExpressionError where `secret` is no PKCS#8 PEM of an RSA key."""
+    """Return the RS256 signature; raises ExpressionError where `secret` is no PKCS#8 PEM of an RSA key."""
     # Slow to import, and no other function needs it.
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes

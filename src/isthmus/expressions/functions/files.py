@@ -82,12 +82,12 @@ def get_data_uri(file: object = UNDEFINED, mime_type: object = UNDEFINED) -> str
 
 
 def _to_data_uri(data: bytes, kind: str) -> str:
-    """A `data:` URI of the bytes with the media type `kind`."""
+    """Return a `data:` URI of the bytes with the media type `kind`."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 async def _drain_to_data_uri(stream: Stream, kind: str) -> str:
-    """A `data:` URI of what is left in a stream."""
+    """Return a `data:` URI of what is left in a stream."""
     return _to_data_uri(await drain_stream(stream, "getDataUri"), kind)
 
 
@@ -113,7 +113,7 @@ def buffer_to_string(
 
 
 async def _drain_to_text(stream: Stream, encoding: object) -> str:
-    """The text of what is left in a stream."""
+    """Return the text of what is left in a stream."""
     return decode_bytes(await drain_stream(stream, "bufferToString"), encoding)
 
 
@@ -152,7 +152,7 @@ def get_mime_type(name: object = UNDEFINED) -> str | None:
 
 @lru_cache(maxsize=1)
 def _load_media_types() -> Mapping[str, str]:
-    """File extension -> media type, from the shipped table."""
+    """Return file extension -> media type, from the shipped table."""
     table = files("isthmus.expressions.functions").joinpath("data/media_types.txt").read_text("utf-8")
     rows = (line.split() for line in table.splitlines() if not line.startswith("#"))
     return {extension: row[0] for row in rows for extension in row[1:]}

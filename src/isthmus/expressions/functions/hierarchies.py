@@ -106,7 +106,8 @@ def _flatten_tree(
     own: object,
     sequence: object,
 ) -> list[object]:
-    """The items in depth-first order. `own`: path of an item's id; `sequence`: path of the sort key."""
+    """Return the items in depth-first order. `own`: path of an item's id; `sequence`: path of the sort
+    key."""
 
     def sort_siblings(siblings: list[object]) -> list[object]:
         return sorted(siblings, key=lambda item: sort_key(get_path(item, sequence)))
@@ -133,7 +134,7 @@ def _flatten_tree(
 
 
 def _require_list(value: object, function: str) -> list[object]:
-    """A list as it is, another value as a list of one; raises ExpressionError for null and missing."""
+    """Return a list as it is, another value as a list of one; raises ExpressionError for null and missing."""
     if is_nil(value):
         raise function_error(function, f"{function}: expected a list, not {describe_kind(value)}")
     return as_list(value)

@@ -96,14 +96,15 @@ def sift(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
 
 
 def _limit_arguments(function: object, name: str) -> Callable[[object, str, object], object]:
-    """The function as one of value, key and object that gets only as many as it declares."""
+    """Return the function as one of value, key and object that gets only as many as it declares."""
     if not callable(function):
         raise function_error(name, f"{name}: the second argument must be a function")
     return bind_loop_arguments(function, max(1, min(3, getattr(function, "arity", 3))))
 
 
 def _is_true(value: object, level: int) -> bool:
-    """JSONata's effective boolean, with functions as true; raises ExpressionError for an infinite number."""
+    """Return JSONata's effective boolean, with functions as true; raises ExpressionError for an infinite
+    number."""
     if value is True or value is False:
         return value
     if isinstance(value, list):
@@ -167,7 +168,7 @@ def string(evaluation: Evaluation, value: object = UNDEFINED, prettify: object =
 
 
 def _write_number(number: int | float) -> str:
-    """A number in 15 significant digits, NaN as `null`; raises ExpressionError for an infinite one."""
+    """Return a number in 15 significant digits, NaN as `null`; raises ExpressionError for an infinite one."""
     if isinstance(number, int) and -(10**15) < number < 10**15:
         return str(number)
     value = to_double(number)

@@ -130,7 +130,7 @@ def omit(value: object = UNDEFINED, keys: object = UNDEFINED) -> object:
 
 
 def _collect_paths(keys: object) -> list[object]:
-    """The paths that `keys` names: one, a list, or a list with lists inside."""
+    """Return the paths that `keys` names: one, a list, or a list with lists inside."""
     paths: list[object] = []
     for key in [] if keys is UNDEFINED else as_list(keys):
         paths.extend(as_list(key))
@@ -175,7 +175,8 @@ def order_by(items: object = UNDEFINED, by: object = UNDEFINED, order: object = 
 
 
 def _normalize_sort_key(key: object) -> object:
-    """`by` of `$orderBy` for `to_iteratee`: a list inside it is one path, not a pair of path and value."""
+    """Return `by` of `$orderBy` for `to_iteratee`: a list inside it is one path, not a pair of path and
+    value."""
     if not isinstance(key, list):
         return key
     return key[0] if len(key) == 1 else lambda item: get_path(item, key)
@@ -286,7 +287,8 @@ def difference(items: object = UNDEFINED, others: object = UNDEFINED) -> list[ob
 
 
 def _is_among(item: object, scalars: set[tuple[bool, object]], rest: list[object]) -> bool:
-    """Whether the item is one of `scalars` (is a boolean, value), or the same value as one of `rest`."""
+    """Return whether the item is one of `scalars` (is a boolean, value), or the same value as one of
+    `rest`."""
     if isinstance(item, (str, int, float)) and item == item:
         return (type(item) is bool, item) in scalars
     charge_current(len(rest))

@@ -49,7 +49,7 @@ _WORD: Final = re.compile(r"\w*", re.ASCII)
 
 @lru_cache(maxsize=2048)
 def _split_text(path: str) -> tuple[str, ...]:
-    """Keys between dots (an empty one where nothing stands between two) and in brackets."""
+    """Return keys between dots (an empty one where nothing stands between two) and in brackets."""
     steps: list[str] = []
     after_dot = True
     for match in _PATH_PART.finditer(path):
@@ -68,7 +68,8 @@ def _split_text(path: str) -> tuple[str, ...]:
 
 
 def split_path(path: object, target: object) -> tuple[str, ...]:
-    """The keys of a path into `target`, outermost first; the whole path is one key where `target` has it."""
+    """Return the keys of a path into `target`, outermost first; the whole path is one key where `target`
+    has it."""
     if isinstance(path, list):
         return tuple(to_text(step) for step in path)
     if not isinstance(path, str):
@@ -79,12 +80,12 @@ def split_path(path: object, target: object) -> tuple[str, ...]:
 
 
 def _to_index(key: str) -> int | None:
-    """The list index that a key stands for; None for any other key."""
+    """Return the list index that a key stands for; None for any other key."""
     return int(key) if _LIST_INDEX.fullmatch(key) else None
 
 
 def get_child(target: object, key: str) -> object:
-    """One step: a field, an item by its index, or the `length` of a list or text."""
+    """Return one step: a field, an item by its index, or the `length` of a list or text."""
     if isinstance(target, Mapping):
         return target.get(key, UNDEFINED)
     if isinstance(target, (list, str)):
@@ -97,7 +98,7 @@ def get_child(target: object, key: str) -> object:
 
 
 def get_path(target: object, path: object) -> object:
-    """The value at a path; `UNDEFINED` where it ends early."""
+    """Return the value at a path; `UNDEFINED` where it ends early."""
     value = target
     for key in split_path(path, target):
         value = get_child(value, key)
@@ -107,7 +108,7 @@ def get_path(target: object, path: object) -> object:
 
 
 def has_path(target: object, path: object) -> bool:
-    """Whether there is a value at a path, null included."""
+    """Return whether there is a value at a path, null included."""
     value = target
     for key in split_path(path, target):
         if isinstance(value, Mapping):
@@ -144,7 +145,8 @@ def set_path(result: dict[str, object], path: tuple[str, ...], value: object) ->
 
 
 def remove_path(value: object, path: tuple[str, ...]) -> object:
-    """`value` without what lies at the path; it is copied along the path and shares everything else."""
+    """Return `value` without what lies at the path; it is copied along the path and shares everything
+    else."""
     if not path:
         return value
     key, rest = path[0], path[1:]
@@ -164,7 +166,7 @@ def remove_path(value: object, path: tuple[str, ...]) -> object:
 
 
 def to_iteratee(by: object) -> Callable[[object], object]:
-    """The function of an item that `by` stands for; the item itself for null and missing.
+    """Return the function of an item that `by` stands for; the item itself for null and missing.
 
     A pair compares the value at its path, an object is matched deep; both give a boolean.
     """
@@ -182,7 +184,8 @@ def to_iteratee(by: object) -> Callable[[object], object]:
 
 
 def is_match(value: object, pattern: object, level: int = 0) -> bool:
-    """Whether `value` has all that `pattern` has, deep; lists contain the pattern's items in any order."""
+    """Return whether `value` has all that `pattern` has, deep; lists contain the pattern's items in any
+    order."""
     inside = enter_level(level, "find", len(pattern) if isinstance(pattern, (Mapping, list)) else 1)
     if isinstance(pattern, Mapping):
         if not isinstance(value, Mapping):
@@ -200,7 +203,7 @@ def is_match(value: object, pattern: object, level: int = 0) -> bool:
 
 
 def _rank_missing(value: object) -> int:
-    """0 for values that are compared; null, missing and NaN come after them, in this order."""
+    """Return 0 for values that are compared; null, missing and NaN come after them, in this order."""
     if value is None:
         return 1
     if value is UNDEFINED:
@@ -209,7 +212,7 @@ def _rank_missing(value: object) -> int:
 
 
 def compare(left: object, right: object) -> int:
-    """-1, 0 or 1 by JavaScript's `<`, with null, missing and NaN after everything else.
+    """Return -1, 0 or 1 by JavaScript's `<`, with null, missing and NaN after everything else.
 
     Values that cannot be compared (`"a"` and 1) are equal.
     """
@@ -227,12 +230,12 @@ def compare(left: object, right: object) -> int:
 
 
 def _to_primitive(value: object) -> object:
-    """Texts and numbers as they are, anything else as its text form."""
+    """Return texts and numbers as they are, anything else as its text form."""
     return value if isinstance(value, (str, int, float)) else to_text(value)
 
 
 def _compare_text(left: str, right: str) -> int:
-    """By UTF-16 code units, as JavaScript compares."""
+    """Compare two texts by UTF-16 code units, as JavaScript does. Returns -1, 0 or 1."""
     if left.isascii() or right.isascii() or (max(left) <= "\uffff" and max(right) <= "\uffff"):
         return (left > right) - (left < right)
     first, second = (value.encode("utf-16-be", "surrogatepass") for value in (left, right))

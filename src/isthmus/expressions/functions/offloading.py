@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def offload_if_heavy(call: Callable[..., T], *arguments: Any, heavy: bool) -> T | Coroutine[Any, Any, T]:
-    """The result of `call`; if it is heavy and this evaluation can await, a coroutine that gives it.
+    """Return the result of `call`; if it is heavy and this evaluation can await, a coroutine that gives it.
 
     `call` then runs in a thread, for as long as an evaluation may run; it must not touch this evaluation.
     """

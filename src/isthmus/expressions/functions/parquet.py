@@ -82,7 +82,7 @@ def json_to_parquet(
 
 
 def _to_cell(row: object, name: str) -> object:
-    """The value of a column in a row: a plain value, a datetime or bytes; None where it is missing."""
+    """Return the value of a column in a row: a plain value, a datetime or bytes; None where it is missing."""
     value = row.get(name) if isinstance(row, Mapping) else None
     if value is UNDEFINED or (is_number(value) and value != value):
         return None
@@ -95,12 +95,12 @@ def _to_cell(row: object, name: str) -> object:
 
 
 def _replace_surrogates(value: str) -> str:
-    """The text with lone surrogates, which UTF-8 cannot hold, as U+FFFD."""
+    """Return the text with lone surrogates, which UTF-8 cannot hold, as U+FFFD."""
     return encode_text(value).decode()
 
 
 def _encode_file(columns: Mapping[str, list[object]], options: Mapping[str, object]) -> ArrayBuffer:
-    """The file of columns by name, with the options of `$jsonToParquet`."""
+    """Return the file of columns by name, with the options of `$jsonToParquet`."""
     arrow, writer = _import_pyarrow()
     table = arrow.table({name: _build_column(arrow, values) for name, values in columns.items()})
     size = options.get("rowGroupSize")
@@ -117,7 +117,8 @@ def _encode_file(columns: Mapping[str, list[object]], options: Mapping[str, obje
 
 
 def _import_pyarrow() -> tuple[Any, Any]:
-    """`pyarrow` and `pyarrow.parquet`; raises ExpressionError where the extra `parquet` is not installed."""
+    """Import and return `pyarrow` and `pyarrow.parquet`; raises ExpressionError where the extra `parquet`
+    is not installed."""
     try:
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
@@ -127,7 +128,7 @@ def _import_pyarrow() -> tuple[Any, Any]:
 
 
 def _build_column(arrow: Any, values: list[object]) -> Any:
-    """A pyarrow array of the first type that fits all values that are present, else of texts."""
+    """Return a pyarrow array of the first type that fits all values that are present, else of texts."""
     present = [value for value in values if value is not None]
     for fits, build in _COLUMN_TYPES:
         if present and fits(present):
@@ -136,17 +137,17 @@ def _build_column(arrow: Any, values: list[object]) -> Any:
 
 
 def _is_whole(value: object) -> bool:
-    """Whether a number is integral."""
+    """Return whether a number is integral."""
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
 def _make_type_check(kind: type | tuple[type, ...]) -> Callable[[list[object]], bool]:
-    """A check whether all values of a list are of a type."""
+    """Return a check whether all values of a list are of a type."""
     return lambda values: all(isinstance(value, kind) for value in values)
 
 
 def _build_numbers(arrow: Any, values: list[object]) -> Any:
-    """A pyarrow array of 32-bit or 64-bit integers, or of doubles where one is no such integer."""
+    """Return a pyarrow array of 32-bit or 64-bit integers, or of doubles where one is no such integer."""
     present = [value for value in values if is_number(value)]
     if not all(_is_whole(value) and -_INT64 <= value < _INT64 for value in present):
         doubles = [to_double(value) if is_number(value) else None for value in values]
@@ -157,7 +158,7 @@ def _build_numbers(arrow: Any, values: list[object]) -> Any:
 
 
 def _build_json(arrow: Any, values: list[object]) -> Any:
-    """A pyarrow array of JSON; texts are taken as JSON already."""
+    """Return a pyarrow array of JSON; texts are taken as JSON already."""
     texts = [
         None
         if value is None
@@ -182,7 +183,7 @@ _COLUMN_TYPES: Final[
 
 
 def _cell_to_text(value: object) -> str:
-    """A cell of a column of mixed values as text."""
+    """Return a cell of a column of mixed values as text."""
     return (
         format_iso_utc(value)
         if isinstance(value, datetime)
@@ -193,7 +194,8 @@ def _cell_to_text(value: object) -> str:
 
 
 def _check_file(data: bytes) -> bytes:
-    """The file itself; raises ExpressionError where its two marks or the length of its footer are wrong."""
+    """Return the file itself; raises ExpressionError where its two marks or the length of its footer are
+    wrong."""
     if not data:
         raise function_error("jsonToParquet", "$jsonToParquet produced an empty body")
     if len(data) < 12:

@@ -61,7 +61,7 @@ def parse_query(evaluation: Evaluation, query: object = UNDEFINED, options: obje
 
 
 def _to_decode_options(options: object) -> qs_codec.DecodeOptions:
-    """The options of `$parseQuery` for the library, with its limits held within ours."""
+    """Return the options of `$parseQuery` for the library, with its limits held within ours."""
     import qs_codec
 
     options = get_options(options)
@@ -82,7 +82,7 @@ def _to_decode_options(options: object) -> qs_codec.DecodeOptions:
 
 
 def _remove_gaps(value: object) -> object:
-    """The value with its lists closed up: without the places that no parameter filled."""
+    """Return the value with its lists closed up: without the places that no parameter filled."""
     if isinstance(value, Mapping):
         return {str(key): _remove_gaps(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -128,7 +128,7 @@ class _QueryStyle:
 
     @classmethod
     def from_options(cls, options: object) -> _QueryStyle:
-        """The style that an options object asks for; the default for anything else."""
+        """Return the style that an options object asks for; the default for anything else."""
         options = get_options(options)
         lists, delimiter = to_text(options.get("arrayFormat")), options.get("delimiter", UNDEFINED)
         return cls(
@@ -145,14 +145,14 @@ class _QueryStyle:
 
 
 def _write_query(value: object, style: _QueryStyle) -> str:
-    """`a%5Bb%5D=2&…`; `""` where nothing is to be written."""
+    """Return the query string, as `a%5Bb%5D=2&…`; `""` where nothing is to be written."""
     parts = (part for key, item in _iterate_entries(value) for part in _write_pairs(style, key, item, 0))
     joined = join_within_limit("stringifyQuery", style.delimiter, parts)
     return f"?{joined}" if joined and style.prefix else joined
 
 
 def _iterate_entries(value: object) -> Iterator[tuple[str, object]]:
-    """Fields of an object or items of a list, without those that are missing."""
+    """Yield fields of an object or items of a list, without those that are missing."""
     found = (
         value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     )
@@ -162,7 +162,7 @@ def _iterate_entries(value: object) -> Iterator[tuple[str, object]]:
 
 
 def _write_pairs(style: _QueryStyle, name: str, value: object, level: int) -> Iterator[str]:
-    """The `name=value` pairs of a value; one for each value inside a list or object."""
+    """Yield the `name=value` pairs of a value; one for each value inside a list or object."""
     if isinstance(value, Host):
         value = value.to_json()
     if isinstance(value, list) and style.lists == "comma":
@@ -184,14 +184,16 @@ def _write_pairs(style: _QueryStyle, name: str, value: object, level: int) -> It
 
 
 def _append_key(style: _QueryStyle, name: str, key: str, is_item: bool) -> str:
-    """The name of a field or item inside `name`: `name[key]`, `name.key`, `name[]`, or `name` alone."""
+    """Return the name of a field or item inside `name`: `name[key]`, `name.key`, `name[]`, or `name`
+    alone."""
     if is_item and style.lists != "indices":
         return f"{name}[]" if style.lists == "brackets" else name
     return f"{name}.{key}" if style.dots and not is_item else f"{name}[{key}]"
 
 
 def _write_pair(style: _QueryStyle, name: str, value: object, *, encoded: bool) -> Iterator[str]:
-    """One `name=value` pair, or none for a null that is left out. `encoded`: the value is escaped already."""
+    """Yield one `name=value` pair, or none for a null that is left out. `encoded`: the value is escaped
+    already."""
     if value is None and style.skip_nulls:
         return
     key = name if style.values_only else _escape(style, name)
@@ -203,12 +205,12 @@ def _write_pair(style: _QueryStyle, name: str, value: object, *, encoded: bool) 
 
 
 def _write_comma_item(style: _QueryStyle, item: object) -> str:
-    """An item of a list that is written as one value with commas."""
+    """Return an item of a list that is written as one value with commas."""
     return _escape(style, to_text(item)) if style.values_only else to_text(item)
 
 
 def _escape(style: _QueryStyle, value: str) -> str:
-    """The text percent-encoded, as the options ask for it."""
+    """Return the text percent-encoded, as the options ask for it."""
     if not style.encode:
         return value
     if style.plus:

@@ -85,7 +85,7 @@ class Entry:
 
 
 def parse_entry(function: Function) -> Entry:
-    """The parts of a function's docstring; raises ValueError where summary or example is missing."""
+    """Return the parts of a function's docstring; raises ValueError where summary or example is missing."""
     text = inspect.getdoc(function.call) or ""
     pieces = _SECTION_HEADING.split(text)
     sections = {
@@ -100,14 +100,14 @@ def parse_entry(function: Function) -> Entry:
 
 
 def _parse_arguments(text: str) -> Iterator[tuple[str, str]]:
-    """Name and description of each argument."""
+    """Yield name and description of each argument."""
     pieces = _ARGUMENT_NAME.split(text)
     for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
         yield name, " ".join(body.split())
 
 
 def render_page() -> str:
-    """The whole page, as Markdown."""
+    """Return the whole page, as Markdown."""
     parts = [_INTRODUCTION, _render_contents()]
     for family in FAMILIES:
         parts.append(f"## {family.title}\n")
@@ -145,7 +145,7 @@ names the function and the limit.
 
 
 def _render_limits() -> str:
-    """A table with a row for each field of `Limits`, in the words of its docstring."""
+    """Return a table with a row for each field of `Limits`, in the words of its docstring."""
     text = " ".join((Limits.__doc__ or "").split())
     meanings = dict(re.findall(r"`([a-z_]+)`: (.+?)\.(?= `[a-z_]+`: |$)", text))
     usual = Limits()
@@ -156,7 +156,7 @@ def _render_limits() -> str:
 
 
 def _render_contents() -> str:
-    """A table of all families with links to their functions."""
+    """Return a table of all families with links to their functions."""
     lines = ["| Family | Functions |", "| --- | --- |"]
     for family in FAMILIES:
         names = ", ".join(
@@ -167,7 +167,7 @@ def _render_contents() -> str:
 
 
 def _render_function(function: Function) -> str:
-    """The section of one function."""
+    """Return the section of one function."""
     entry = parse_entry(function)
     shown = ", ".join(f"{name}?" if "default" in text else name for name, text in entry.arguments)
     lines = [f"### {function.name}", "", f"`${function.name}({shown})`", "", entry.summary, ""]
@@ -184,7 +184,7 @@ def _render_function(function: Function) -> str:
 
 
 def _render_host(host: HostType) -> str:
-    """The section of one kind of host value."""
+    """Return the section of one kind of host value."""
     title, summary = _HOST_TITLES_AND_SUMMARIES[host.python_type.__name__]
     lines = [f"### {title}", "", summary, ""]
     if host.properties:

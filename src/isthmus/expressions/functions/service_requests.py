@@ -45,12 +45,13 @@ class ServiceResponse:
 
 
 def has_fetcher(evaluation: Evaluation) -> bool:
-    """Whether the operator lets functions reach other servers at all."""
+    """Return whether the operator lets functions reach other servers at all."""
     return evaluation.services.fetch is not None
 
 
 def get_document_service(evaluation: Evaluation) -> tuple[object, object]:
-    """Address and key of the document service: those of the bindings, else those the operator configured.
+    """Return address and key of the document service: those of the bindings, else those the operator
+    configured.
 
     They may be of any type, or None where there are none.
     """

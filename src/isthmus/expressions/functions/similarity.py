@@ -82,7 +82,8 @@ def most_similar(
 
 
 def _count_letter_pairs(evaluation: Evaluation, value: object, function: str) -> Counter[str]:
-    """Each pair of neighbouring letters and digits with its count; raises ExpressionError for no text."""
+    """Return each pair of neighbouring letters and digits with its count; raises ExpressionError for no
+    text."""
     if not isinstance(value, str):
         raise function_error(function, f"{function}: expected text, not {describe_kind(value)}")
     if len(value) > evaluation.limits.similarity_chars:
@@ -94,6 +95,6 @@ def _count_letter_pairs(evaluation: Evaluation, value: object, function: str) ->
 
 
 def _compute_dice_score(left: Counter[str], right: Counter[str]) -> float:
-    """Twice the shared pairs by all pairs; NaN where there are none."""
+    """Return twice the shared pairs by all pairs; NaN where there are none."""
     total = left.total() + right.total()
     return 2 * (left & right).total() / total if total else math.nan

@@ -96,7 +96,7 @@ class _ConditionWriter:
         return is_truthy(self.options.get(option))
 
     def write_conditions(self, query: JsonObject, keys: list[str], level: int) -> list[str]:
-        """One condition for each value and operator of the query, those that are empty left out.
+        """Return one condition for each value and operator of the query, those that are empty left out.
 
         Raises ExpressionError for an unknown operator and for null as a value. `level`: how deep `or` is
         nested.
@@ -121,7 +121,7 @@ class _ConditionWriter:
         return [condition for condition in conditions if condition]
 
     def write_alternatives(self, queries: list[object], level: int) -> str:
-        """The conditions of several queries joined by OR, in brackets."""
+        """Return the conditions of several queries joined by OR, in brackets."""
         inside = enter_level(level, "convertQueryToSql", len(queries))
         sides = [
             self.join_conditions(self.write_conditions(query, list(query), inside))
@@ -131,7 +131,8 @@ class _ConditionWriter:
         return f"({' OR '.join(side for side in sides if side)})"
 
     def join_conditions(self, parts: list[str]) -> str:
-        """The conditions with the conjunction between them, nested in brackets if the options ask for it."""
+        """Return the conditions with the conjunction between them, nested in brackets if the options ask
+        for it."""
         conjunction = self.options.get("conjunction")
         word = f" {conjunction if isinstance(conjunction, str) and conjunction else 'AND'} "
         if not self.has_option("groupComparisonInBrackets") or len(parts) < 2:
@@ -139,7 +140,7 @@ class _ConditionWriter:
         return "(" * (len(parts) - 1) + parts[0] + "".join(f"{word}{part})" for part in parts[1:])
 
     def write_comparison(self, key: str, name: str, operand: object) -> str:
-        """A key compared with a value by the operator of that name; `""` for null."""
+        """Return a key compared with a value by the operator of that name; `""` for null."""
         if name not in self.operators:
             raise function_error("convertQueryToSql", f"Unknown operator: {name}")
         if is_nil(operand):
@@ -150,7 +151,8 @@ class _ConditionWriter:
         return "" if literal is None else self.write_condition(key, self.operators[name], literal)
 
     def write_membership(self, key: str, values: list[object], name: str) -> str:
-        """`in` or `not in` a list; with `useOrForIn` comparisons that are joined by OR (by AND for `nin`)."""
+        """Return the condition for `in` or `not in` a list; with `useOrForIn` comparisons that are joined
+        by OR (by AND for `nin`)."""
         literals = [self.write_literal(key, value) for value in values]
         if not self.has_option("useOrForIn"):
             listed = ",".join(literal or "" for literal in literals)
@@ -167,7 +169,7 @@ class _ConditionWriter:
         return f"{key if is_nil(column) else to_text(column)}{space}{sign}{space}{literal}"
 
     def write_literal(self, key: str, value: object) -> str | None:
-        """A value by the type of its key; None for a date that cannot be read and is not quoted."""
+        """Return a value by the type of its key; None for a date that cannot be read and is not quoted."""
         kind = self.types.get(key)
         if isinstance(kind, Mapping):
             mapped = map_values(value, kind)
@@ -185,11 +187,11 @@ class _ConditionWriter:
         return to_text(value)
 
     def to_datetime(self, value: object) -> DateTime:
-        """A date-time as it is; anything else parsed as ISO 8601."""
+        """Return a date-time as it is; anything else parsed as ISO 8601."""
         return value if isinstance(value, DateTime) else parse_iso(value, ParseContext(self.evaluation.now))
 
     def quote(self, value: str, *, escape: bool = True) -> str:
-        """The text in the quotes that the options ask for."""
+        """Return the text in the quotes that the options ask for."""
         if self.has_option("noQuotes"):
             return value
         if self.has_option("useDoubleQuotes"):
@@ -225,7 +227,7 @@ def zip_sql_response(
 
 
 def _require_list(value: object, what: str) -> list[object]:
-    """A list as it is, another value as a list of one; raises ExpressionError for null and missing."""
+    """Return a list as it is, another value as a list of one; raises ExpressionError for null and missing."""
     if is_nil(value):
         raise function_error(
             "zipSqlResponse", f"zipSqlResponse: {what} must be a list, not {describe_kind(value)}"
@@ -234,11 +236,11 @@ def _require_list(value: object, what: str) -> list[object]:
 
 
 def _read_column_name(column: object, key: object) -> str:
-    """The name of a column: its field `key` as text."""
+    """Return the name of a column: its field `key` as text."""
     return to_text(column.get(to_text(key), UNDEFINED)) if isinstance(column, Mapping) else "undefined"
 
 
 def _row_to_object(names: list[str], row: object) -> dict[str, object]:
-    """The cells of a row by the names of the columns; missing ones are UNDEFINED."""
+    """Return the cells of a row by the names of the columns; missing ones are UNDEFINED."""
     cells = row if isinstance(row, list) else []
     return {name: cells[index] if index < len(cells) else UNDEFINED for index, name in enumerate(names)}

@@ -60,7 +60,8 @@ class _Splitter:
         self.length = length
 
     def split(self, source: str, separators: tuple[str, ...]) -> list[str]:
-        """Chunks cut at the first separator that occurs; pieces still too long are split by the next ones."""
+        """Return chunks cut at the first separator that occurs; pieces still too long are split by the
+        next ones."""
         place = next(at for at, mark in enumerate(separators) if mark == "" or mark in source)
         rest = separators[place + 1 :]
         chunks: list[str] = []
@@ -78,7 +79,7 @@ class _Splitter:
         return [*chunks, *self.merge(fitting)]
 
     def merge(self, pieces: list[str]) -> list[str]:
-        """Chunks of neighbouring pieces up to the size; each starts with the end of the one before."""
+        """Return chunks of neighbouring pieces up to the size; each starts with the end of the one before."""
         chunks: list[str] = []
         current: list[str] = []
         total = first = 0
@@ -98,7 +99,7 @@ class _Splitter:
 
 
 def _cut_before(source: str, separator: str) -> list[str]:
-    """The text cut before each separator, which stays at the start of what follows it."""
+    """Return the text cut before each separator, which stays at the start of what follows it."""
     if not separator:
         return list(source)
     return [piece for piece in re.split(f"(?={re.escape(separator)})", source) if piece]

@@ -49,19 +49,20 @@ class ArrayBuffer(Host):
 
 
 def extract_bytes(value: object) -> bytes | None:
-    """The bytes of a blob, buffer or byte string; None for anything else."""
+    """Return the bytes of a blob, buffer or byte string; None for anything else."""
     if isinstance(value, (Blob, ArrayBuffer)):
         return value.data
     return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else None
 
 
 def normalize_media_type(media_type: str) -> str:
-    """A media type as blobs keep it: in lower case, `""` where it is not printable ASCII."""
+    """Return a media type as blobs keep it: in lower case, `""` where it is not printable ASCII."""
     return media_type.lower() if media_type.isascii() and media_type.isprintable() else ""
 
 
 def decode_bytes(data: bytes, encoding: object) -> str:
-    """Bytes as text, by Node's names of encodings (default UTF-8); raises ExpressionError for another."""
+    """Return bytes as text, by Node's names of encodings (default UTF-8); raises ExpressionError for
+    another."""
     name = "utf8" if encoding is UNDEFINED or encoding is None else str(encoding).lower()
     match name:
         case "utf8" | "utf-8":
@@ -82,7 +83,7 @@ def decode_bytes(data: bytes, encoding: object) -> str:
 
 
 def encode_text(text: str) -> bytes:
-    """The text in UTF-8, with lone surrogates as U+FFFD, as a JavaScript TextEncoder has it."""
+    """Return the text in UTF-8, with lone surrogates as U+FFFD, as a JavaScript TextEncoder has it."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -90,7 +91,7 @@ def encode_text(text: str) -> bytes:
 
 
 def _resolve_index(value: object, size: int, missing: int) -> int:
-    """A start or end of `slice` as an index from 0 to `size`; a negative one counts from the end.
+    """Return a start or end of `slice` as an index from 0 to `size`; a negative one counts from the end.
 
     `missing`: the index for anything but a number.
     """
@@ -101,18 +102,18 @@ def _resolve_index(value: object, size: int, missing: int) -> int:
 
 
 def _slice_bytes(data: bytes, start: object, end: object) -> bytes:
-    """The bytes from `start` up to `end`, as JavaScript's `slice` reads them."""
+    """Return the bytes from `start` up to `end`, as JavaScript's `slice` reads them."""
     return data[_resolve_index(start, len(data), 0) : _resolve_index(end, len(data), len(data))]
 
 
 def _slice_blob(blob: Blob, start: object, end: object, media_type: object) -> Blob:
-    """A blob of a part of the bytes, with another media type or none."""
+    """Return a blob of a part of the bytes, with another media type or none."""
     kind = normalize_media_type(media_type) if isinstance(media_type, str) else ""
     return Blob(_slice_bytes(blob.data, start, end), kind)
 
 
 def _stream_blob(blob: Blob) -> Stream:
-    """A new stream of the blob's bytes."""
+    """Return a new stream of the blob's bytes."""
 
     async def chunks() -> AsyncIterator[bytes]:
         if blob.data:
@@ -122,7 +123,7 @@ def _stream_blob(blob: Blob) -> Stream:
 
 
 def _none_to_undefined(value: object) -> object:
-    """The value itself; UNDEFINED for None."""
+    """Return the value itself; UNDEFINED for None."""
     return UNDEFINED if value is None else value
 
 

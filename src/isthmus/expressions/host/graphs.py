@@ -36,11 +36,12 @@ class Graph(Host):
         return to_node_key(identity) in self._nodes
 
     def get_data(self, identity: object) -> object:
-        """What the node was made with; raises ExpressionError for an unknown id."""
+        """Return what the node was made with; raises ExpressionError for an unknown id."""
         return self._nodes[self._require_key(identity)][1]
 
     def list_in_order(self, leaves_only: object) -> list[object]:
-        """All ids, dependencies before what needs them; only nodes without dependencies for `leaves_only`.
+        """Return all ids, dependencies before what needs them; only nodes without dependencies for
+        `leaves_only`.
 
         Raises ExpressionError for a cycle.
         """
@@ -56,7 +57,7 @@ class Graph(Host):
         return [self._nodes[key][0] for key in seen if not only or not self._dependencies[key]]
 
     def list_reachable(self, identity: object, leaves_only: object, *, backwards: bool) -> list[object]:
-        """The ids of all that a node needs (`backwards`: of all that need it), directly or not.
+        """Return the ids of all that a node needs (`backwards`: of all that need it), directly or not.
 
         Raises ExpressionError for an unknown id and for a cycle.
         """
@@ -93,7 +94,7 @@ class Graph(Host):
                 pending.append(iter(edges[following]))
 
     def _require_key(self, identity: object) -> Hashable:
-        """The key of an id; raises ExpressionError for an unknown one."""
+        """Return the key of an id; raises ExpressionError for an unknown one."""
         key = to_node_key(identity)
         if key not in self._nodes:
             raise function_error("dependencyGraph", f"Node does not exist: {to_text(identity)}")
@@ -101,7 +102,7 @@ class Graph(Host):
 
 
 def to_node_key(identity: object) -> Hashable:
-    """A key that is equal for ids which a JavaScript Map takes for the same.
+    """Return a key that is equal for ids which a JavaScript Map takes for the same.
 
     Numbers and texts are the same by value, lists and objects only as themselves.
     """

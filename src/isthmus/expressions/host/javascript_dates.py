@@ -15,17 +15,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_epoch_ms(moment: datetime) -> int:
-    """Milliseconds since 1970; a `datetime` without a zone counts as UTC."""
+    """Return milliseconds since 1970; a `datetime` without a zone counts as UTC."""
     return (_to_utc(moment) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _to_utc(moment: datetime) -> datetime:
-    """The moment in UTC; one without a zone is taken as UTC."""
+    """Return the moment in UTC; one without a zone is taken as UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _make_utc_getter(read: Callable[[datetime], int]) -> Callable[[datetime], int]:
-    """A method that gives what `read` gives for the moment in UTC."""
+    """Return a method that gives what `read` gives for the moment in UTC."""
     return lambda moment: read(_to_utc(moment))
 
 
@@ -35,7 +35,7 @@ _GET_DAY: Final = _make_utc_getter(lambda moment: moment.day)
 
 
 def _to_iso(moment: datetime) -> str:
-    """ISO text in UTC, with milliseconds and `Z`."""
+    """Return ISO text in UTC, with milliseconds and `Z`."""
     return format_iso_utc(_to_utc(moment))
 
 

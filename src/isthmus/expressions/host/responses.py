@@ -25,7 +25,7 @@ class Headers(Host):
     values: Mapping[str, str]
 
     def get(self, name: object) -> str | None:
-        """The value of a header, by its name in any case; None where there is none."""
+        """Return the value of a header, by its name in any case; None where there is none."""
         return self.values.get(str(name).lower())
 
     def to_json(self) -> object:
@@ -62,7 +62,7 @@ class Response(Host):
         return Stream(chunks())
 
     def parse_json(self) -> object:
-        """The body as JSON; raises ExpressionError where it is none."""
+        """Return the body as JSON; raises ExpressionError where it is none."""
         try:
             return json.loads(self.data)
         except ValueError:

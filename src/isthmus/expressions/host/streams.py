@@ -44,7 +44,7 @@ class Stream(Host):
         self.locked = True
 
     async def read_chunk(self) -> bytes | None:
-        """The next chunk; None at the end."""
+        """Return the next chunk; None at the end."""
         try:
             part = await anext(self._source)
         except StopAsyncIteration:
@@ -69,7 +69,7 @@ class StreamReader(Host):
         self.closed = False
 
     async def read(self) -> dict[str, object]:
-        """`{value, done}`; after the end `value` is missing."""
+        """Read the next chunk as `{value, done}`; after the end `value` is missing."""
         part = await self._stream.read_chunk() if self._stream is not None else None
         self.closed = part is None
         return {"done": True} if part is None else {"value": part, "done": False}
@@ -90,7 +90,8 @@ class StreamReader(Host):
 
 
 async def drain_stream(stream: Stream, function: str, limit: int = MAX_DRAINED_BYTES) -> bytes:
-    """All bytes left in a stream; raises ExpressionError for a locked one and for more than `limit` bytes."""
+    """Return all bytes left in a stream; raises ExpressionError for a locked one and for more than `limit`
+    bytes."""
     stream.lock(function)
     parts: list[bytes] = []
     size = 0
@@ -114,7 +115,7 @@ class _Branches:
         self._ended = False
 
     async def read_branch(self, index: int) -> AsyncIterator[bytes]:
-        """The chunks of one branch (0 or 1)."""
+        """Yield the chunks of one branch (0 or 1)."""
         mine, other = self._queues[index], self._queues[1 - index]
         while True:
             async with self._reading:
@@ -143,7 +144,8 @@ class _Branches:
 
 
 def branch_stream(stream: Stream) -> list[Stream]:
-    """Two unlocked streams with the bytes of one, which becomes locked; raises ExpressionError if it was."""
+    """Return two unlocked streams with the bytes of one, which becomes locked; raises ExpressionError if
+    it was."""
     stream.lock("teeStream")
     branches = _Branches(stream)
     return [Stream(branches.read_branch(0)), Stream(branches.read_branch(1))]

@@ -43,7 +43,7 @@ class SearchParams(Host):
         return list(self._parsed.items())
 
     def get(self, name: object) -> str | None:
-        """The first value of a name; None where there is none."""
+        """Return the first value of a name; None where there is none."""
         return next((value for key, value in self.pairs if key == name), None)
 
     def get_all(self, name: object) -> list[str]:
@@ -68,7 +68,7 @@ class Url(Host):
         return self.get_part("href")
 
     def get_part(self, name: str) -> str:
-        """The text of a part (`hostname`, `search`, …); `""` where the URL has none."""
+        """Return the text of a part (`hostname`, `search`, …); `""` where the URL has none."""
         return str(getattr(self._parsed, name))
 
     @property
@@ -77,7 +77,7 @@ class Url(Host):
 
 
 def _make_part_getter(name: str) -> Callable[[Url], str]:
-    """The property of a URL that gives the part of that name."""
+    """Return the property of a URL that gives the part of that name."""
     return lambda url: url.get_part(name)
 
 

@@ -27,7 +27,7 @@ class PlaceholderError(Exception):
 
 
 def to_text_form(value: object) -> str:
-    """A value as text among other text: JavaScript's text of it, with `null` for null at any depth."""
+    """Return a value as text among other text: JavaScript's text of it, with `null` for null at any depth."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -44,7 +44,7 @@ def to_text_form(value: object) -> str:
 
 
 def _join_array(value: list[object] | tuple[object, ...]) -> str:
-    """The items of an array as text, joined by commas."""
+    """Return the items of an array as text, joined by commas."""
     try:
         return ",".join([to_text_form(item) for item in value])
     except RecursionError:
@@ -52,7 +52,7 @@ def _join_array(value: list[object] | tuple[object, ...]) -> str:
 
 
 def _format_number(value: float) -> str:
-    """The text of a number; unlike JavaScript, with all digits of an integer below 1e21."""
+    """Return the text of a number; unlike JavaScript, with all digits of an integer below 1e21."""
     if isinstance(value, int):
         return str(value)
     if not math.isfinite(value):
@@ -69,7 +69,7 @@ def _format_number(value: float) -> str:
 
 
 def cast(value: object, name: str, *, whole: bool) -> object:
-    """`value` converted by the cast `name`. `whole`: the placeholder is the entire string.
+    """Return `value` converted by the cast `name`. `whole`: the placeholder is the entire string.
 
     null, undefined (never given here) and binary values come back unchanged, as does a text that the cast
     cannot convert. Raises PlaceholderError for an unknown cast.
@@ -92,7 +92,7 @@ def cast(value: object, name: str, *, whole: bool) -> object:
 
 
 def _cast_text(text: str, name: str, *, whole: bool) -> object:
-    """A text converted by the cast `name`."""
+    """Return a text converted by the cast `name`."""
     if name == "int":
         return _parse_leading_integer(text)
     if name == "num":
@@ -107,7 +107,7 @@ def _cast_text(text: str, name: str, *, whole: bool) -> object:
 
 
 def _parse_leading_integer(text: str) -> object:
-    """The integer that the text starts with; the text itself if there is none."""
+    """Return the integer that the text starts with; the text itself if there is none."""
     match = _INTEGER.match(text)
     try:
         return int(match[0]) if match else text
@@ -116,7 +116,7 @@ def _parse_leading_integer(text: str) -> object:
 
 
 def _parse_leading_number(text: str) -> object:
-    """The number that the text starts with; the text itself if there is none."""
+    """Return the number that the text starts with; the text itself if there is none."""
     match = _NUMBER.match(text)
     if match is None:
         return text
@@ -127,7 +127,7 @@ def _parse_leading_number(text: str) -> object:
 
 
 def _parse_json(text: str) -> object:
-    """The JSON value of a text; the text itself if it is not JSON."""
+    """Return the JSON value of a text; the text itself if it is not JSON."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

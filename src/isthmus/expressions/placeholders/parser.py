@@ -77,7 +77,8 @@ class Placeholder:
     def find(
         self, scope: Mapping[str, object], absent: IsAbsent | None = None
     ) -> tuple[Alternative, object] | None:
-        """The first alternative with a value, and that value before its cast; None when there is none."""
+        """Return the first alternative with a value, and that value before its cast; None when there is
+        none."""
         for alternative in self.alternatives:
             value = _look_up_path(scope, alternative.path)
             if value is UNDEFINED or (self.skips_empty and value == ""):
@@ -89,7 +90,7 @@ class Placeholder:
 
 
 def _parse_placeholder(inner: str) -> Placeholder:
-    """The placeholder with this text between its braces."""
+    """Return the placeholder with this text between its braces."""
     main, *rest = inner.split("?:")
     default, *default_casts = _CAST_COLON.split(rest[0]) if rest else [""]
     alternatives = []
@@ -110,7 +111,7 @@ def _parse_placeholder(inner: str) -> Placeholder:
 
 
 def _look_up_path(scope: Mapping[str, object], path: tuple[str, ...]) -> object:
-    """The value at a path of names and indexes; UNDEFINED if there is none."""
+    """Return the value at a path of names and indexes; UNDEFINED if there is none."""
     value: object = scope
     for segment in path:
         if type(value) is dict or isinstance(
@@ -129,7 +130,7 @@ def _look_up_path(scope: Mapping[str, object], path: tuple[str, ...]) -> object:
 
 
 def split_placeholders(text: str) -> tuple[str | Placeholder, ...]:
-    """The placeholders of a text and the text between them, in order."""
+    """Return the placeholders of a text and the text between them, in order."""
     pieces: list[str | Placeholder] = []
     end = 0
     for match in _PLACEHOLDER.finditer(text):
@@ -143,6 +144,6 @@ def split_placeholders(text: str) -> tuple[str | Placeholder, ...]:
 
 
 def find_placeholders(text: str) -> Iterator[tuple[int, Placeholder]]:
-    """Each placeholder of a string with the offset of its first brace."""
+    """Yield each placeholder of a string with the offset of its first brace."""
     for match in _PLACEHOLDER.finditer(text):
         yield match.start(), _parse_placeholder(match[1])

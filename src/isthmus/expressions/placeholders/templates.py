@@ -69,7 +69,7 @@ _EMPTY: Final = _UnresolvedRules(_use_empty_text)
 def _resolve_placeholder(
     placeholder: Placeholder, scope: Mapping[str, object], rules: _UnresolvedRules, *, whole: bool
 ) -> object:
-    """The value to insert. `whole`: the placeholder is the entire string, so that the value keeps its
+    """Return the value to insert. `whole`: the placeholder is the entire string, so that the value keeps its
     type."""
     found = placeholder.find(scope, rules.absent)
     if found is not None:
@@ -94,11 +94,11 @@ class _Node:
     __slots__ = ()
 
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
-        """The value of this part, with its placeholders replaced."""
+        """Return the value of this part, with its placeholders replaced."""
         raise NotImplementedError
 
     def placeholders(self) -> Iterator[Placeholder]:
-        """The placeholders of this part."""
+        """Yield the placeholders of this part."""
         raise NotImplementedError
 
 
@@ -206,7 +206,7 @@ class _Object(_Node):
 
 
 def _merge_deep(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, object]:
-    """The two objects merged: objects by key, arrays one after the other, everything else replaced by
+    """Return the two objects merged: objects by key, arrays one after the other, everything else replaced by
     `high`."""
     result = dict(low)
     for key, value in high.items():
@@ -231,7 +231,7 @@ def _compile_text(text: str) -> _Node:
 
 
 def _compile(value: object) -> _Node:
-    """The compiled form of a JSON value."""
+    """Return the compiled form of a JSON value."""
     if isinstance(value, str):
         return _compile_text(value)
     if isinstance(value, Mapping):
@@ -282,8 +282,8 @@ class Template:
         return isinstance(self._node, _Whole)
 
     def render(self, scope: Mapping[str, object]) -> object:
-        """The value; a placeholder without one stays as its text. UNDEFINED for a whole string that resolves
-        to undefined.
+        """Return the value; a placeholder without one stays as its text. UNDEFINED for a whole string that
+        resolves to undefined.
 
         A static template returns its source itself, not a copy. Raises PlaceholderError for an unknown cast
         once there is a value to cast.
@@ -293,7 +293,7 @@ class Template:
     def render_strict(
         self, scope: Mapping[str, object], *, encode: Encode | None = None, absent: IsAbsent | None = None
     ) -> object:
-        """As `render`, but raises UnresolvedPlaceholder for a placeholder without a value.
+        """Work as `render`, but raises UnresolvedPlaceholder for a placeholder without a value.
 
         With `encode`, the text that it returns is inserted for each value. A value for which `absent` is true
         is treated as missing.
@@ -304,20 +304,20 @@ class Template:
         )
 
     def render_or_undefined(self, scope: Mapping[str, object]) -> object:
-        """As `render`, but a string in which a placeholder has no value is UNDEFINED (dropped)."""
+        """Work as `render`, but a string in which a placeholder has no value is UNDEFINED (dropped)."""
         return self._node.render(scope, _DROP)
 
     def render_or_empty(self, scope: Mapping[str, object]) -> object:
-        """As `render`, but a placeholder without a value becomes the empty string."""
+        """Work as `render`, but a placeholder without a value becomes the empty string."""
         return self._node.render(scope, _EMPTY)
 
 
 def compile_template(value: object) -> Template:
-    """The template of any JSON value. Never fails: a `{{…}}` that is malformed is plain text."""
+    """Return the template of any JSON value. Never fails: a `{{…}}` that is malformed is plain text."""
     return Template(value)
 
 
 def make_literal_template(value: object) -> Template:
-    """A template that renders to the value itself, whatever braces it holds: for values that come from
+    """Return a template that renders to the value itself, whatever braces it holds: for values that come from
     data."""
     return Template(value, literal=True)

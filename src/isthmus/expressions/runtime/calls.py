@@ -87,7 +87,7 @@ def call_value(
 
 
 def _not_callable_error(function: Any, token: str | None, hint: bool) -> ExpressionError:
-    """The error T1005 or T1006 of a call of a value that is no function."""
+    """Return the error T1005 or T1006 of a call of a value that is no function."""
     if function is UNDEFINED and hint:
         return ExpressionError(
             "T1005", f"Attempted to invoke a non-function. Did you mean ${token}?", token=token
@@ -121,7 +121,7 @@ def call_library(
 def call_library_collapsed(
     evaluation: Evaluation, function: Function, arguments: tuple[Any, ...], context: Any, position: int
 ) -> Any:
-    """As `call_library`, with the result collapsed."""
+    """Work as `call_library`, with the result collapsed."""
     result = call_library(evaluation, function, arguments, context, position, 1)
     return collapse(result) if type(result) is Sequence else result
 
@@ -135,7 +135,7 @@ def make_partial(
     token: str | None,
     hint: bool,
 ) -> Any:
-    """The partial application of `function`; `holes` are the indexes of the open arguments.
+    """Return the partial application of `function`; `holes` are the indexes of the open arguments.
 
     Raises T1007 or T1008 for a value that is no function.
     """
@@ -154,7 +154,7 @@ def make_partial(
 def apply_function(
     evaluation: Evaluation, left: Any, function: Any, context: Any, position: int, weight: int
 ) -> Any:
-    """`left ~> function`: the result of a call, or a composition where both sides are functions.
+    """`left ~> function`: return the result of a call, or a composition where both sides are functions.
 
     Raises T2006 if the right side is no function.
     """

@@ -36,7 +36,7 @@ __all__ = [
 
 
 def read_member(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """A registered member of a host value; undefined for any other value or name."""
+    """Return a registered member of a host value; undefined for any other value or name."""
     host = evaluation.library.find_host_type(value)
     if host is None:
         return UNDEFINED
@@ -48,7 +48,8 @@ def read_member(evaluation: Evaluation, value: Any, name: str) -> Any:
 
 
 def look_up_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The field `name` of a value, not collapsed: of a list, that of each item, flattened one level."""
+    """Return the field `name` of a value, not collapsed: of a list, that of each item, flattened one
+    level."""
     if type(value) is dict:
         return value.get(name, UNDEFINED)
     if isinstance(value, list):
@@ -75,14 +76,14 @@ def look_up_field(evaluation: Evaluation, value: Any, name: str) -> Any:
 
 
 def read_name(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The field `name` of a value, collapsed: a name that is an expression of its own."""
+    """Return the field `name` of a value, collapsed: a name that is an expression of its own."""
     found = look_up_field(evaluation, value, name)
     return collapse(found) if type(found) is Sequence else found
 
 
 def read_each(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """As `read_step`, with an undefined item for each input that lacks the name, since filters see those,
-    too."""
+    """Work as `read_step`, with an undefined item for each input that lacks the name, since filters see
+    those, too."""
     if not isinstance(value, list):
         return Stream() if value is UNDEFINED else read_name(evaluation, value, name)
     stream = Stream()
@@ -97,19 +98,19 @@ def read_each(evaluation: Evaluation, value: Any, name: str) -> Any:
 
 
 def read_context_each(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """`read_each` for the first step of a path: an undefined context is an input like any other."""
+    """Work as `read_each` for the first step of a path: an undefined context is an input like any other."""
     return (
         read_each(evaluation, value, name) if isinstance(value, list) else read_name(evaluation, value, name)
     )
 
 
 def read_root_each(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """`read_each` for the first step of a path on the root, where a list is one value."""
+    """Work as `read_each` for the first step of a path on the root, where a list is one value."""
     return read_name(evaluation, value, name)
 
 
 def read_step(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The step `name` in the middle of a path, on what the step before it gave."""
+    """Return the step `name` in the middle of a path, on what the step before it gave."""
     if type(value) is dict:
         found = value.get(name, UNDEFINED)
         return found if type(found) is not Sequence else Stream(found)
@@ -127,7 +128,7 @@ def read_step(evaluation: Evaluation, value: Any, name: str) -> Any:
 
 
 def read_last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The step `name` at the end of a path, on what the step before it gave; collapsed."""
+    """Return the step `name` at the end of a path, on what the step before it gave; collapsed."""
     if type(value) is dict:
         found = value.get(name, UNDEFINED)
         return flatten_last(evaluation, [found]) if type(found) is Sequence else found
@@ -154,67 +155,67 @@ def read_last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
 
 
 def read_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The path `name` on a context that is no plain dict; collapsed."""
+    """Return the path `name` on a context that is no plain dict; collapsed."""
     return read_last_field(evaluation, value, name)
 
 
 def read_root_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The path `name` on the root, where a list counts as one value; collapsed."""
+    """Return the path `name` on the root, where a list counts as one value; collapsed."""
     found = read_name(evaluation, value, name)
     return flatten_last(evaluation, [found]) if type(found) is Sequence else found
 
 
 def make_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    """A stand-in for `dict.get` where the context is no dict."""
+    """Return a stand-in for `dict.get` where the context is no dict."""
     return lambda name, _: read_last_field(evaluation, value, name)
 
 
 def make_root_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    """A stand-in for `dict.get` where the root is no dict."""
+    """Return a stand-in for `dict.get` where the root is no dict."""
     return lambda name, _: read_root_field(evaluation, value, name)
 
 
 def make_leaf_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    """As `make_getter`, for what a step in the middle of a path gave."""
+    """Work as `make_getter`, for what a step in the middle of a path gave."""
     if value is UNDEFINED or value is None or type(value) in (str, int, float, bool):
         return get_nothing
     return lambda name, _: read_last_field(evaluation, value, name)
 
 
 def read_plain_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """As `read_field`, for the result of the expression: a sequence becomes a plain list."""
+    """Work as `read_field`, for the result of the expression: a sequence becomes a plain list."""
     return to_plain_list(read_last_field(evaluation, value, name))
 
 
 def read_plain_root_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """As `read_root_field`, for the result of the expression: a sequence becomes a plain list."""
+    """Work as `read_root_field`, for the result of the expression: a sequence becomes a plain list."""
     return to_plain_list(read_root_field(evaluation, value, name))
 
 
 def make_plain_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    """As `make_getter`, for the result of the expression."""
+    """Work as `make_getter`, for the result of the expression."""
     return lambda name, _: read_plain_field(evaluation, value, name)
 
 
 def make_plain_root_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    """As `make_root_getter`, for the result of the expression."""
+    """Work as `make_root_getter`, for the result of the expression."""
     return lambda name, _: read_plain_root_field(evaluation, value, name)
 
 
 def make_plain_leaf_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    """As `make_leaf_getter`, for the result of the expression."""
+    """Work as `make_leaf_getter`, for the result of the expression."""
     if value is UNDEFINED or value is None or type(value) in (str, int, float, bool):
         return get_nothing
     return lambda name, _: read_plain_field(evaluation, value, name)
 
 
 def get_nothing(name: str, default: Any) -> Any:
-    """The getter of a value that has no fields: always undefined."""
+    """Return the getter of a value that has no fields: always undefined."""
     return UNDEFINED
 
 
 def read_root_step(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The first of several steps, on the root."""
+    """Return the first of several steps, on the root."""
     if type(value) is dict:
         return value.get(name, UNDEFINED)
     one = read_name(evaluation, value, name)

@@ -81,7 +81,7 @@ def append_items(evaluation: Evaluation, array: list[Any], value: Any) -> None:
 def build_groups(
     evaluation: Evaluation, items: Collection[Any], pairs: KeyValueFunctions, position: int
 ) -> dict[str, Any]:
-    """The object that a grouping or an object constructor makes of `items`.
+    """Return the object that a grouping or an object constructor makes of `items`.
 
     Each pair of functions gives a key and a value. Items with the same key go together; the value function is
     called once a key, with all of them.
@@ -118,7 +118,7 @@ def build_groups(
 def build_tuple_groups(
     evaluation: Evaluation, tuples: list[tuple[Any, ...]], pairs: KeyValueFunctions, position: int
 ) -> dict[str, Any]:
-    """As `build_groups`, over tuples of a value and its variables: the values of each variable go
+    """Work as `build_groups`, over tuples of a value and its variables: the values of each variable go
     together, too."""
     held: dict[str, list[tuple[Any, ...]]] = {}
     owners: dict[str, int] = {}
@@ -148,7 +148,7 @@ def build_tuple_groups(
 def sort_by_terms(
     evaluation: Evaluation, value: Any, terms: tuple[tuple[ItemFunction, bool], ...], position: int
 ) -> Any:
-    """`^(…)`: the items in a stable order; items whose key is undefined come last in either direction.
+    """`^(…)`: return the items in a stable order; items whose key is undefined come last in either direction.
 
     A term is a function for the key, and whether its order is descending.
     """
@@ -188,14 +188,15 @@ class _Row:
         self._keys: list[Any] = []
 
     def key(self, number: int) -> Any:
-        """The item's key for the sort term of this number."""
+        """Return the item's key for the sort term of this number."""
         while len(self._keys) <= number:
             self._keys.append(self._terms[len(self._keys)][0](self.item))
         return self._keys[number]
 
 
 def _compare_rows(one: _Row, other: _Row, terms: tuple[tuple[ItemFunction, bool], ...], position: int) -> int:
-    """Negative if `one` comes first, positive if `other` does, 0 if the order of the input decides."""
+    """Compare two rows: negative if `one` comes first, positive if `other` does, 0 if the order of the
+    input decides."""
     one.evaluation.charge(4)
     for number, (_, descending) in enumerate(terms):
         left, right = one.key(number), other.key(number)
@@ -249,8 +250,8 @@ def check_not_function(first: Any, position: int) -> None:
 
 
 def start_reduction(items: Any, first: Any) -> tuple[Any, Any, int]:
-    """Where `$reduce` starts: the result so far, the items still to go, and the index of the first of
-    them."""
+    """Return where `$reduce` starts, as a tuple: the result so far, the items still to go, and the index
+    of the first of them."""
     if items is UNDEFINED:
         return UNDEFINED, (), 0
     if first is UNDEFINED and len(items) > 0:

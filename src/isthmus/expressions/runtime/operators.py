@@ -42,12 +42,12 @@ MAX_RANGE_SIZE: Final = 10_000_000
 
 
 def out_of_range_error(value: float) -> ExpressionError:
-    """The error D1001 of a number that is no finite double."""
+    """Return the error D1001 of a number that is no finite double."""
     return ExpressionError("D1001", f"Number out of range: {format_number_text(value)}", value=value)
 
 
 def is_jsonata_number(value: object) -> bool:
-    """Whether `value` is a number to JSONata: NaN and booleans are not. Raises D1001 for an infinite
+    """Return whether `value` is a number to JSONata: NaN and booleans are not. Raises D1001 for an infinite
     number."""
     if type(value) is int:
         if not -DOUBLE_LIMIT < value < DOUBLE_LIMIT:
@@ -61,7 +61,7 @@ def is_jsonata_number(value: object) -> bool:
 
 
 def normalize_number(value: float) -> float:
-    """The number as `int` if it is integral and a double holds it exactly, else as `float`."""
+    """Return the number as `int` if it is integral and a double holds it exactly, else as `float`."""
     if type(value) is float:
         if value.is_integer() and -MAX_SAFE <= value <= MAX_SAFE:
             return int(value)
@@ -71,13 +71,13 @@ def normalize_number(value: float) -> float:
 
 
 def to_count(value: float, most: int) -> int:
-    """A number of characters or items as JavaScript takes it: truncated, NaN is 0, between `-most` and
+    """Return a number of characters or items as JavaScript takes it: truncated, NaN is 0, between `-most` and
     `most`."""
     return 0 if value != value else trunc(max(-most, min(value, most)))
 
 
 def _check_operands(left: Any, right: Any, operator: str, position: int) -> bool:
-    """Whether both operands are defined. Raises T2001 or T2002 for an operand that is no number."""
+    """Return whether both operands are defined. Raises T2001 or T2002 for an operand that is no number."""
     try:
         if left is not UNDEFINED and not is_jsonata_number(left):
             raise ExpressionError(
@@ -99,7 +99,7 @@ def _check_operands(left: Any, right: Any, operator: str, position: int) -> bool
 
 
 def add(left: Any, right: Any, position: int) -> Any:
-    """`left + right`; undefined if an operand is. The other arithmetic operators do likewise."""
+    """Return `left + right`; undefined if an operand is. The other arithmetic operators do likewise."""
     return normalize_number(left + right) if _check_operands(left, right, "+", position) else UNDEFINED
 
 
@@ -112,7 +112,8 @@ def multiply(left: Any, right: Any, position: int) -> Any:
 
 
 def divide(left: Any, right: Any, position: int) -> Any:
-    """`left / right` as doubles divide: by zero it is infinite or NaN, which fails only where it is used."""
+    """Return `left / right` as doubles divide: by zero it is infinite or NaN, which fails only where it is
+    used."""
     if not _check_operands(left, right, "/", position):
         return UNDEFINED
     if right == 0:
@@ -123,14 +124,14 @@ def divide(left: Any, right: Any, position: int) -> Any:
 
 
 def modulo(left: Any, right: Any, position: int) -> Any:
-    """`left % right`, with the sign of the left side; NaN for a right side of zero."""
+    """Return `left % right`, with the sign of the left side; NaN for a right side of zero."""
     if not _check_operands(left, right, "%", position):
         return UNDEFINED
     return float("nan") if right == 0 else normalize_number(fmod(left, right))
 
 
 def negate(value: Any, position: int) -> Any:
-    """`-value`; undefined stays undefined. Raises D1002 for a value that is no number."""
+    """Return `-value`; undefined stays undefined. Raises D1002 for a value that is no number."""
     if value is UNDEFINED:
         return UNDEFINED
     if is_jsonata_number(value):
@@ -145,14 +146,14 @@ def negate(value: Any, position: int) -> Any:
 
 
 def is_less(left: Any, right: Any) -> bool:
-    """Whether `left < right`, for two numbers or two strings; strings compare by UTF-16 code units."""
+    """Return whether `left < right`, for two numbers or two strings; strings compare by UTF-16 code units."""
     if type(left) is str and not (left.isascii() and right.isascii()):
         return bool(left.encode("utf-16-be", "surrogatepass") < right.encode("utf-16-be", "surrogatepass"))
     return bool(left < right)
 
 
 def compare(evaluation: Evaluation, operator: str, left: Any, right: Any, position: int) -> Any:
-    """`< <= > >=` of two numbers or two strings; undefined if an operand is.
+    """Compare by `< <= > >=` two numbers or two strings; undefined if an operand is.
 
     Raises T2010 for operands of other types, T2009 for a number and a string.
     """
@@ -189,7 +190,7 @@ def compare(evaluation: Evaluation, operator: str, left: Any, right: Any, positi
 
 
 def is_deep_equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
-    """Whether two defined values are equal, lists and objects by their contents; types never mix."""
+    """Return whether two defined values are equal, lists and objects by their contents; types never mix."""
     kind = type(left)
     if kind is str or type(right) is str:
         if kind is str and len(left) > MAX_FREE_LENGTH:
@@ -220,7 +221,7 @@ class _Comparison:
         self.known_equal: set[tuple[int, int]] = set()
 
     def compare_nested(self, left: Any, right: Any) -> bool:
-        """Whether a list or object equals another value."""
+        """Return whether a list or object equals another value."""
         if left is right or (id(left), id(right)) in self.known_equal:
             return True
         self.evaluation.charge(len(left))
@@ -241,28 +242,28 @@ class _Comparison:
         return same
 
     def compare_items(self, left: Any, right: Any) -> bool:
-        """Whether two items are equal; two undefined ones are."""
+        """Return whether two items are equal; two undefined ones are."""
         if isinstance(left, (list, dict)):
             return self.compare_nested(left, right)
         return (left is UNDEFINED and right is UNDEFINED) or is_deep_equal(self.evaluation, left, right)
 
 
 def are_equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
-    """`=`: false if an operand is undefined."""
+    """Return `left = right`: false if an operand is undefined."""
     if left is UNDEFINED or right is UNDEFINED:
         return False
     return is_deep_equal(evaluation, left, right)
 
 
 def are_unequal(evaluation: Evaluation, left: Any, right: Any) -> bool:
-    """`!=`: false, too, if an operand is undefined."""
+    """Return `left != right`: false, too, if an operand is undefined."""
     if left is UNDEFINED or right is UNDEFINED:
         return False
     return not is_deep_equal(evaluation, left, right)
 
 
 def to_boolean(evaluation: Evaluation, value: Any) -> bool:
-    """The effective boolean of a value; undefined is false."""
+    """Return the effective boolean of a value; undefined is false."""
     kind = type(value)
     if kind is bool:
         return bool(value)
@@ -285,7 +286,7 @@ def to_boolean(evaluation: Evaluation, value: Any) -> bool:
 
 
 def is_in(evaluation: Evaluation, left: Any, right: Any) -> bool:
-    """`left in right`: whether an item equals `left`; objects and arrays only by identity."""
+    """`left in right`: return whether an item equals `left`; objects and arrays only by identity."""
     if left is UNDEFINED or right is UNDEFINED:
         return False
     if not isinstance(right, list):
@@ -303,7 +304,7 @@ def is_in(evaluation: Evaluation, left: Any, right: Any) -> bool:
 
 
 def cast_text(evaluation: Evaluation, value: Any, position: int) -> str:
-    """An operand of `&` that is not text already, as text; undefined is empty."""
+    """Return an operand of `&` that is not text already, as text; undefined is empty."""
     try:
         return "" if value is UNDEFINED else to_string(evaluation, value)
     except ExpressionError as error:
@@ -319,7 +320,7 @@ def charge_concatenation(evaluation: Evaluation, made: str) -> str:
 
 
 def make_range(evaluation: Evaluation, left: Any, right: Any, position: int) -> Any:
-    """`left..right` as a lazy list; undefined if it is empty or an operand is undefined.
+    """Return `left..right` as a lazy list; undefined if it is empty or an operand is undefined.
 
     Raises T2003 or T2004 for an operand that is no integer, D2014 for more than `MAX_RANGE_SIZE` numbers.
     """
@@ -354,7 +355,7 @@ def make_range(evaluation: Evaluation, left: Any, right: Any, position: int) -> 
 
 
 def as_integer(value: Any) -> int | None:
-    """The value as `int` if it is an integral number, else None."""
+    """Return the value as `int` if it is an integral number, else None."""
     if type(value) is int:
         return value
     if type(value) is float and value.is_integer():

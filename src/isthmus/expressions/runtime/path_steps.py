@@ -48,7 +48,7 @@ __all__ = [
 
 
 def list_inputs(evaluation: Evaluation, value: Any) -> Any:
-    """The list that a step iterates over: a list's items, the one value, or nothing for undefined.
+    """Return the list that a step iterates over: a list's items, the one value, or nothing for undefined.
 
     Raises `ExpressionError` for more items than allowed, as a lazy range may have.
     """
@@ -60,12 +60,12 @@ def list_inputs(evaluation: Evaluation, value: Any) -> Any:
 
 
 def charge_each_input(evaluation: Evaluation, values: Iterable[Any], weight: int) -> Iterator[Any]:
-    """The values, each charged as it is taken."""
+    """Yield the values, each charged as it is taken."""
     return charge_each(evaluation, values.numbers if type(values) is LazyRange else values, weight)
 
 
 def list_context_inputs(value: Any) -> list[Any]:
-    """The list that the first step of a path iterates over: a list's items, or the one value, even
+    """Return the list that the first step of a path iterates over: a list's items, or the one value, even
     undefined."""
     return value if isinstance(value, list) else [value]
 
@@ -91,7 +91,7 @@ def check_size(evaluation: Evaluation, found: list[Any], added: int | None = Non
 
 
 def flatten_last(evaluation: Evaluation, results: list[Any], keep: bool = False) -> Any:
-    """The value of a path, from what its last step gave for each input; collapsed.
+    """Return the value of a path, from what its last step gave for each input; collapsed.
 
     An array that one input gave alone stays as it is. Otherwise all are flattened one level, and the sequence
     collapses, unless `keep` is set.
@@ -114,7 +114,7 @@ def flatten_last(evaluation: Evaluation, results: list[Any], keep: bool = False)
 
 
 def flatten_last_raw(evaluation: Evaluation, results: list[Any]) -> Any:
-    """As `flatten_last`, not collapsed, since more follows."""
+    """Work as `flatten_last`, not collapsed, since more follows."""
     if len(results) == 1 and type(results[0]) is not Sequence:
         return results[0]
     found = Sequence()
@@ -127,7 +127,7 @@ def flatten_last_raw(evaluation: Evaluation, results: list[Any]) -> Any:
 
 
 def flatten_step(evaluation: Evaluation, results: list[Any]) -> Any:
-    """The stream after a step in the middle of a path, from what it gave for each input."""
+    """Return the stream after a step in the middle of a path, from what it gave for each input."""
     stream = Stream()
     for one in pace(results, 1, evaluation):
         if isinstance(one, list) and type(one) is not ConsArray:
@@ -138,22 +138,22 @@ def flatten_step(evaluation: Evaluation, results: list[Any]) -> Any:
 
 
 def to_plain_list(value: Any) -> Any:
-    """A sequence as the plain list that it is in a result; any other value as it is."""
+    """Return a sequence as the plain list that it is in a result; any other value as it is."""
     return list(value) if type(value) is Sequence else value
 
 
 def collapse_value(value: Any) -> Any:
-    """`collapse` for a sequence; any other value as it is."""
+    """Apply `collapse` to a sequence; any other value as it is."""
     return collapse(value) if type(value) is Sequence else value
 
 
 def keep_sequence(items: Sequence) -> Any:
-    """A sequence behind which `[]` was written: a single item stays a list, none is undefined."""
+    """Return a sequence behind which `[]` was written: a single item stays a list, none is undefined."""
     return keep_as_list(items) if items else UNDEFINED
 
 
 def keep_path_value(value: Any) -> Any:
-    """The value of a path with `[]`: a single value becomes a list of one, an array stays as it is."""
+    """Return the value of a path with `[]`: a single value becomes a list of one, an array stays as it is."""
     if value is UNDEFINED:
         return UNDEFINED
     if type(value) is Sequence:
@@ -164,7 +164,7 @@ def keep_path_value(value: Any) -> Any:
 
 
 def read_wildcard(evaluation: Evaluation, value: Any) -> Any:
-    """`*`: the values of all fields, arrays among them flattened to any depth.
+    """`*`: return the values of all fields, arrays among them flattened to any depth.
 
     As in the reference implementation, the result is an array, not a sequence, once one field is an array.
     """
@@ -196,7 +196,7 @@ def _append_flattened(evaluation: Evaluation, value: Any, found: list[Any]) -> N
 
 
 def read_descendants(evaluation: Evaluation, value: Any) -> Any:
-    """`**`: the value and everything below it, without the arrays themselves; collapsed."""
+    """`**`: return the value and everything below it, without the arrays themselves; collapsed."""
     if value is UNDEFINED:
         return UNDEFINED
     found = Sequence()
@@ -217,8 +217,8 @@ def read_descendants(evaluation: Evaluation, value: Any) -> Any:
 
 
 def get_at_index(value: Any, at: int) -> Any:
-    """`[n]`: the item at an index, which may be negative; not collapsed. A value that is no list has index
-    0."""
+    """`[n]`: return the item at an index, which may be negative; not collapsed. A value that is no list
+    has index 0."""
     if not isinstance(value, list):
         return value if at in (0, -1) else UNDEFINED
     size = len(value)
@@ -228,7 +228,8 @@ def get_at_index(value: Any, at: int) -> Any:
 
 
 def count_selections(evaluation: Evaluation, value: Any, at: int, size: int) -> int:
-    """How many times a filter selects item `at` of `size`, given the value that it had for this item."""
+    """Return how many times a filter selects item `at` of `size`, given the value that it had for this
+    item."""
     if type(value) is bool:
         return 1 if value else 0
     if type(value) is list or isinstance(value, list):
@@ -242,21 +243,21 @@ def count_selections(evaluation: Evaluation, value: Any, at: int, size: int) -> 
 
 
 def _to_index(value: float, size: int) -> int:
-    """The index that a number in a filter means: rounded down, from the end if it is negative."""
+    """Return the index that a number in a filter means: rounded down, from the end if it is negative."""
     at = floor(value)
     return size + at if at < 0 else at
 
 
 def list_group_inputs(value: Any) -> Any:
-    """The list that an object constructor or a grouping goes over: an empty list still gives one (empty)
-    object."""
+    """Return the list that an object constructor or a grouping goes over: an empty list still gives one
+    (empty) object."""
     if isinstance(value, list):
         return value if value else (UNDEFINED,)
     return (value,)
 
 
 def merge_group_values(one: Any, more: Any) -> Any:
-    """Two values of one group as one, as `$append` joins them."""
+    """Return two values of one group as one, as `$append` joins them."""
     if one is UNDEFINED:
         return more
     if more is UNDEFINED:
@@ -288,12 +289,12 @@ class GroupAccumulator:
             self.more.append(item)
 
     def value(self) -> Any:
-        """All values that were added, as one."""
+        """Return all values that were added, as one."""
         return self.first if self.more is None else self.more
 
 
 def merge_context_items(evaluation: Evaluation, value: Any) -> Any:
-    """The context of an object whose keys are literals: the items of a list merged into one value."""
+    """Return the context of an object whose keys are literals: the items of a list merged into one value."""
     if not isinstance(value, list):
         return value
     if not value:
@@ -306,7 +307,8 @@ def merge_context_items(evaluation: Evaluation, value: Any) -> Any:
 
 
 def copy_items(evaluation: Evaluation, value: Any) -> list[Any]:
-    """`[value]`: a new list of the items of a list, or of the one value; undefined gives an empty list."""
+    """`[value]`: return a new list of the items of a list, or of the one value; undefined gives an empty
+    list."""
     if not isinstance(value, list):
         return [] if value is UNDEFINED else [value]
     if len(value) > MAX_FREE_LENGTH:

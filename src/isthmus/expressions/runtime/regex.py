@@ -51,11 +51,12 @@ class Pattern:
 
     @staticmethod
     def from_source(source: str, flags: str) -> Pattern:
-        """The compiled pattern, from a cache of those used last."""
+        """Return the compiled pattern, from a cache of those used last."""
         return _PATTERNS.get_or_make((source, flags), lambda: Pattern(source, flags), lambda made: made.size)
 
     def match_first(self, matcher: Matcher, text: Any) -> Any:
-        """The first match in `text` as the object that a matcher function returns; undefined without one."""
+        """Return the first match in `text` as the object that a matcher function returns; undefined
+        without one."""
         if type(text) is not str:
             return UNDEFINED
         return _find_match(matcher, text, 0)
@@ -70,7 +71,8 @@ most a step a character of the text for each of the pattern."""
 
 
 def search_pattern(evaluation: Evaluation, pattern: Pattern, text: str, start: int) -> Any:
-    """The next match at or after `start`, or None. Raises `ExpressionError` if the search takes too long."""
+    """Return the next match at or after `start`, or None. Raises `ExpressionError` if the search takes too
+    long."""
     evaluation.charge(20)
     if pattern.linear is not None and len(text) - start < MAX_LINEAR_LENGTH:
         return pattern.linear.search(text, start)
@@ -84,7 +86,7 @@ def search_pattern(evaluation: Evaluation, pattern: Pattern, text: str, start: i
 
 
 def _find_match(matcher: Matcher, text: str, start: int) -> Any:
-    """The next match as the object that matcher functions return; undefined without one."""
+    """Return the next match as the object that matcher functions return; undefined without one."""
     found = search_pattern(matcher.evaluation, matcher.regex, text, start)
     if found is None:
         return UNDEFINED

@@ -29,7 +29,7 @@ _CONTROL: Final = {"t": r"\t", "n": r"\n", "v": r"\v", "f": r"\f", "r": r"\r"}
 
 
 def translate_pattern(source: str, *, multiline: bool) -> tuple[str, int]:
-    """The pattern for Python, and how many items it has once its repeats are written out.
+    """Return the pattern for Python, and how many items it has once its repeats are written out.
 
     Raises `ISTHMUS_LIMIT` for more than 10,000: engines write out what must be there, so that
     `(?:(?:a{900}){900}){900}` takes gigabytes before it has seen any text.
@@ -85,7 +85,8 @@ _ATOM: Final = re.compile(
 
 
 def is_linear(source: str) -> bool:
-    """Whether the pattern is a run of single characters and sets, of which at most the last repeats (`+`).
+    """Return whether the pattern is a run of single characters and sets, of which at most the last repeats
+    (`+`).
 
     Such a pattern takes time in proportion to the text, and never matches the empty string.
     """
@@ -128,7 +129,7 @@ class _Translator:
         return "".join(self.out)
 
     def translate_char(self, char: str) -> str:
-        """A character outside of sets and escapes."""
+        """Return a character outside of sets and escapes."""
         if char == ")":
             self.items.close_group()
         elif char not in "*+?|":
@@ -148,7 +149,7 @@ class _Translator:
         return char
 
     def translate_group_start(self) -> str:
-        """The opening of a group."""
+        """Return the opening of a group."""
         for opening, made in (("(?<=", "(?<="), ("(?<!", "(?<!"), ("(?<", "(?P<")):
             if self.source.startswith(opening, self.at):
                 self.at += len(opening)
@@ -157,7 +158,7 @@ class _Translator:
         return "("
 
     def translate_escape(self) -> str:
-        """An escape sequence outside of a set."""
+        """Return an escape sequence outside of a set."""
         char = self.source[self.at + 1 : self.at + 2]
         self.at += 2
         if char in _CLASSES and char:
@@ -179,14 +180,14 @@ class _Translator:
         return self.translate_character_escape(char)
 
     def translate_back_reference(self, digits: str) -> str:
-        """A reference to a numbered group, which matches nothing if the group took no part."""
+        """Return a reference to a numbered group, which matches nothing if the group took no part."""
         while self.source[self.at : self.at + 1].isdigit() and int(digits) < 10:
             digits += self.source[self.at]
             self.at += 1
         return f"(?({digits})\\{digits}|)"
 
     def translate_character_escape(self, char: str) -> str:
-        """An escape that stands for one character, here or in a set."""
+        """Return an escape that stands for one character, here or in a set."""
         if char in _CONTROL and char:
             return _CONTROL[char]
         if char == "0":
@@ -202,7 +203,8 @@ class _Translator:
         return re.escape(char) if char else r"\\"
 
     def translate_code_point(self, size: int, letter: str) -> str:
-        """The character with a hexadecimal code of `size` digits; the letter itself if they are not there."""
+        """Return the character with a hexadecimal code of `size` digits; the letter itself if they are not
+        there."""
         digits = self.source[self.at : self.at + size]
         if len(digits) == size and all(one in "0123456789abcdefABCDEF" for one in digits):
             self.at += size
@@ -210,7 +212,8 @@ class _Translator:
         return letter
 
     def translate_set(self) -> str:
-        """`[…]`; everything in it is escaped, since Python's sets know more than JavaScript's."""
+        """Translate `[…]` at the cursor; everything in it is escaped, since Python's sets know more than
+        JavaScript's."""
         self.at += 1
         negated = self.source.startswith("^", self.at)
         if negated:
@@ -236,7 +239,7 @@ class _Translator:
         return f"[{'^' if negated else ''}{inside}]"
 
     def translate_set_escape(self) -> str:
-        """An escape sequence inside a set."""
+        """Return an escape sequence inside a set."""
         char = self.source[self.at + 1 : self.at + 2]
         self.at += 2
         if char in _CLASSES and char:

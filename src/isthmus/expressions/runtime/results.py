@@ -14,7 +14,7 @@ _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 def to_result(evaluation: Evaluation, value: Any) -> Any:
-    """The value as it leaves the evaluation: plain lists and dicts, host values in their result form.
+    """Return the value as it leaves the evaluation: plain lists and dicts, host values in their result form.
 
     Functions become undefined. Raises `ExpressionError` for a result that is too long or too deep.
     """
@@ -25,7 +25,7 @@ def to_result(evaluation: Evaluation, value: Any) -> Any:
 
 
 def to_result_item(evaluation: Evaluation, value: Any) -> Any:
-    """As `to_result`, for an item of an array: a function becomes null."""
+    """Work as `to_result`, for an item of an array: a function becomes null."""
     return None if is_function(value) else to_result(evaluation, value)
 
 
@@ -40,7 +40,7 @@ class _ResultConverter:
         self.chars_left = evaluation.result_chars_left
 
     def convert(self, value: Any, depth: int) -> Any:
-        """The value in its result form; undefined for a function."""
+        """Return the value in its result form; undefined for a function."""
         if value.__class__ in _SCALARS or value is UNDEFINED:
             return value
         if isinstance(value, dict):

@@ -18,7 +18,7 @@ _MAX_SAFE_INTEGER: Final = 2**53
 
 
 def round_to_15_digits(value: float) -> float:
-    """The number rounded to 15 significant digits, as JSONata writes numbers that are no integers."""
+    """Return the number rounded to 15 significant digits, as JSONata writes numbers that are no integers."""
     return float(f"{value:.15g}")
 
 
@@ -56,7 +56,7 @@ def to_string(evaluation: Evaluation, value: Any) -> str:
 
 
 def _format_json_number(value: float) -> str:
-    """A number in JSON text: NaN is null. Raises D1001 for an infinite one."""
+    """Return a number in JSON text: NaN is null. Raises D1001 for an infinite one."""
     if isnan(value):
         return "null"
     if not isfinite(to_double(value)):
@@ -65,7 +65,7 @@ def _format_json_number(value: float) -> str:
 
 
 def _format_number(value: float) -> str:
-    """A finite number as JSONata writes it."""
+    """Return a finite number as JSONata writes it."""
     if type(value) is float and not value.is_integer():
         value = round_to_15_digits(value)
     return format_number_text(value)
@@ -74,7 +74,7 @@ def _format_number(value: float) -> str:
 def to_json_string(
     evaluation: Evaluation, value: Any, indent: int = 0, number: Callable[[float], str] | None = None
 ) -> str:
-    """JSON text of a value: functions are "", host values have their JSON form.
+    """Return JSON text of a value: functions are "", host values have their JSON form.
 
     `number` formats numbers, if JSONata's way is not wanted. Raises `ExpressionError` if the text is too
     long.

@@ -19,7 +19,7 @@ ItemFunction = Callable[[Any], Any]
 
 
 def clone_value(evaluation: Evaluation, value: Any, depth: int = 0) -> Any:
-    """A deep copy as if through JSON text."""
+    """Return a deep copy as if through JSON text."""
     if depth > 2 * evaluation.limits.data_depth:
         raise evaluation.limit_error("data_depth", "clone")
     if type(value) is float:
@@ -130,7 +130,8 @@ class Transformer(FunctionValue):
 
 
 def _collect_objects(evaluation: Evaluation, value: Any) -> dict[int, dict[str, Any]]:
-    """Every object of a copy by its identity; kept alive, so that no other object takes its identity."""
+    """Return every object of a copy by its identity; kept alive, so that no other object takes its
+    identity."""
     found: dict[int, dict[str, Any]] = {}
     pending = [value]
     while pending:

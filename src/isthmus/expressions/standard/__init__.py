@@ -26,7 +26,7 @@ __all__ = ["FUNCTIONS"]
 def _make_function(
     name: str, call: Callable[..., Any], signature: str, *, wants_evaluation: bool = False
 ) -> Function:
-    """A function of the library that the compiler may write in place by its name."""
+    """Return a function of the library that the compiler may write in place by its name."""
     return Function(
         name, call, signature, wants_evaluation=wants_evaluation, is_repeatable=True, intrinsic=name
     )

@@ -17,27 +17,27 @@ __all__ = [
 
 
 def boolean(evaluation: Evaluation, value: Any) -> Any:
-    """`$boolean`: the effective boolean of a value."""
+    """`$boolean`: return the effective boolean of a value."""
     return UNDEFINED if value is UNDEFINED else to_boolean(evaluation, value)
 
 
 def not_(evaluation: Evaluation, value: Any) -> Any:
-    """`$not`: the negated effective boolean."""
+    """`$not`: return the negated effective boolean."""
     return UNDEFINED if value is UNDEFINED else not to_boolean(evaluation, value)
 
 
 def exists(value: Any) -> bool:
-    """`$exists`: whether the value is defined."""
+    """`$exists`: return whether the value is defined."""
     return value is not UNDEFINED
 
 
 def count(values: Any) -> int:
-    """`$count`: the number of items; 0 for undefined."""
+    """`$count`: return the number of items; 0 for undefined."""
     return 0 if values is UNDEFINED else len(values)
 
 
 def append(evaluation: Evaluation, one: Any, other: Any) -> Any:
-    """`$append`: the items of two values as one array; if one is undefined, the other as it is."""
+    """`$append`: return the items of two values as one array; if one is undefined, the other as it is."""
     if one is UNDEFINED:
         return other
     if other is UNDEFINED:
@@ -52,7 +52,7 @@ def append(evaluation: Evaluation, one: Any, other: Any) -> Any:
 
 
 def reverse(evaluation: Evaluation, values: Any) -> Any:
-    """`$reverse`: the items in opposite order."""
+    """`$reverse`: return the items in opposite order."""
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
@@ -61,7 +61,7 @@ def reverse(evaluation: Evaluation, values: Any) -> Any:
 
 
 def shuffle(evaluation: Evaluation, values: Any) -> Any:
-    """`$shuffle`: the items in random order."""
+    """`$shuffle`: return the items in random order."""
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
@@ -75,7 +75,7 @@ def shuffle(evaluation: Evaluation, values: Any) -> Any:
 
 
 def distinct(evaluation: Evaluation, values: Any) -> Any:
-    """`$distinct`: the first of each of the items that are deeply equal; a sequence stays one."""
+    """`$distinct`: return the first of each of the items that are deeply equal; a sequence stays one."""
     if not isinstance(values, list) or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
@@ -101,7 +101,7 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
 
 
 def zip_arrays(evaluation: Evaluation, *lists: Any) -> list[Any]:
-    """`$zip`: arrays of the items at one index, as many as the shortest array has items."""
+    """`$zip`: return arrays of the items at one index, as many as the shortest array has items."""
     size = min((len(one) if isinstance(one, list) else 0 for one in lists), default=0)
     if size > evaluation.limits.items:
         raise evaluation.limit_error("items", "zip")
@@ -110,7 +110,8 @@ def zip_arrays(evaluation: Evaluation, *lists: Any) -> list[Any]:
 
 
 def type_name(value: Any) -> Any:
-    """`$type`: null, boolean, number, string, array, object or function; undefined for undefined."""
+    """`$type`: return the name of a value's type: null, boolean, number, string, array, object or
+    function; undefined for undefined."""
     if value is UNDEFINED:
         return UNDEFINED
     if value is None:

@@ -19,7 +19,7 @@ MAX_MILLIS: Final = 8.64e15
 
 
 def days_from_civil(year: int, month: int, day: int) -> int:
-    """Days from 1970-01-01 to a date of the proleptic Gregorian calendar."""
+    """Return days from 1970-01-01 to a date of the proleptic Gregorian calendar."""
     shifted = year - (month <= 2)
     era, year_of_era = divmod(shifted, 400)
     day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
@@ -37,12 +37,12 @@ def civil_from_days(days: int) -> tuple[int, int, int]:
 
 
 def _compute_weekday(days: int) -> int:
-    """The weekday of a day: 1 for Monday to 7 for Sunday."""
+    """Return the weekday of a day: 1 for Monday to 7 for Sunday."""
     return (days + 3) % 7 + 1
 
 
 def _find_first_week(year: int, month: int) -> int:
-    """The day on which week 1 of a year or month starts: the week with its first Thursday."""
+    """Return the day on which week 1 of a year or month starts: the week with its first Thursday."""
     first = days_from_civil(year, month, 1)
     weekday = _compute_weekday(first)
     return first + 8 - weekday if weekday > 4 else first - weekday + 1
@@ -73,7 +73,8 @@ class Moment:
         self.second, self.millis = divmod(rest, 1000)
 
     def get_component(self, letter: str) -> Any:
-        """The value of a component of date pictures, such as `Y` or `h`; None for an unknown letter."""
+        """Return the value of a component of date pictures, such as `Y` or `h`; None for an unknown
+        letter."""
         simple = {
             "Y": self.year, "M": self.month, "D": self.day, "H": self.hour, "m": self.minute,
             "s": self.second, "f": self.millis, "C": "ISO", "E": "ISO",
@@ -91,7 +92,7 @@ class Moment:
         return self._get_week_component(letter)
 
     def _get_week_component(self, letter: str) -> Any:
-        """The value of a component that counts weeks: `W`, `w`, `X` or `x`."""
+        """Return the value of a component that counts weeks: `W`, `w`, `X` or `x`."""
         if letter == "W":
             return self._compute_week_number(
                 _find_first_week(self.year, 1), 52, (self.year + 1, 1), (self.year - 1, 1)
@@ -117,7 +118,7 @@ class Moment:
     def _compute_week_number(
         self, start: int, weeks: int, following: tuple[int, int], previous: tuple[int, int]
     ) -> int:
-        """The number of the week that starts at week 1 on day `start`, of the year or month before or
+        """Return the number of the week that starts at week 1 on day `start`, of the year or month before or
         after at its ends."""
         week = (self.days - start) // 7 + 1
         if week > weeks and self.days >= _find_first_week(*following):

@@ -32,8 +32,8 @@ _END_OF_YEAR_9999: Final = 253_402_300_800_000
 
 @lru_cache(maxsize=512)
 def _compile_template(picture: str) -> tuple[str, Callable[[tuple[int, ...]], Any]] | None:
-    """A picture of plain numbers as a %-template, and the function that picks its values from year, month,
-    day, hour, minute and second; None for any other picture."""
+    """Return a picture of plain numbers as a %-template, and the function that picks its values from year,
+    month, day, hour, minute and second; None for any other picture."""
     template = ""
     places: list[int] = []
     for part in parse_picture(picture):
@@ -55,7 +55,7 @@ _cached_civil_from_days = lru_cache(maxsize=4_096)(calendar.civil_from_days)
 
 
 def format_time(millis: float, picture: str, zone: Any) -> str:
-    """The time as the picture says; `zone` is an offset such as `+0530`, undefined for UTC."""
+    """Return the time as the picture says; `zone` is an offset such as `+0530`, undefined for UTC."""
     check_picture(picture, "fromMillis")
     if zone is UNDEFINED and type(millis) is int and _START_OF_YEAR_1000 < millis < _END_OF_YEAR_9999:
         plain = _compile_template(picture)
@@ -77,7 +77,7 @@ def format_time(millis: float, picture: str, zone: Any) -> str:
 
 
 def _format_component(moment: calendar.Moment, part: PicturePart, hours: int, minutes: int) -> str:
-    """One component; the offset is that of the time zone."""
+    """Return one component; the offset is that of the time zone."""
     component = part.component
     if component in "Zz":
         return _format_zone(part, hours, minutes)
@@ -94,7 +94,7 @@ def _format_component(moment: calendar.Moment, part: PicturePart, hours: int, mi
 
 
 def _format_name(part: PicturePart, value: Any) -> str:
-    """The name of a month or day. Raises D3133 for other components."""
+    """Return the name of a month or day. Raises D3133 for other components."""
     if part.component in "Mx":
         name = calendar.MONTHS[int(value) - 1]
     elif part.component == "F":
@@ -109,7 +109,7 @@ def _format_name(part: PicturePart, value: Any) -> str:
 
 
 def _format_zone(part: PicturePart, hours: int, minutes: int) -> str:
-    """The offset of the time zone. Raises D3134 for a picture of more than four digits."""
+    """Return the offset of the time zone. Raises D3134 for a picture of more than four digits."""
     form = part.form
     assert form is not None
     offset = hours * 100 + minutes

@@ -31,8 +31,8 @@ Reader = Callable[[str], Any]
 
 @lru_cache(maxsize=512)
 def _compile_picture(picture: str) -> tuple[Any, tuple[tuple[str, Reader], ...]]:
-    """The pattern of texts that fit a picture, and for each of its groups the component and how to read
-    it."""
+    """Return the pattern of texts that fit a picture, and for each of its groups the component and how to
+    read it."""
     patterns: list[str] = []
     readers: list[tuple[str, Reader]] = []
     for part in parse_picture(picture):
@@ -46,7 +46,7 @@ def _compile_picture(picture: str) -> tuple[Any, tuple[tuple[str, Reader], ...]]
 
 
 def _compile_component(part: PicturePart) -> tuple[str, Reader]:
-    """The pattern of one component, and the function that reads a text which matches it."""
+    """Return the pattern of one component, and the function that reads a text which matches it."""
     component, form = part.component, part.form
     if component in "Zz":
         return _compile_zone(part)
@@ -67,7 +67,7 @@ def _compile_component(part: PicturePart) -> tuple[str, Reader]:
 
 
 def _compile_zone(part: PicturePart) -> tuple[str, Reader]:
-    """The pattern of an offset, and the function that reads it, in minutes."""
+    """Return the pattern of an offset, and the function that reads it, in minutes."""
     assert part.form is not None
     separator = part.form.separators[0][1] if part.form.regular else ""
     pattern = "[-+][0-9]+"
@@ -90,7 +90,8 @@ def _compile_zone(part: PicturePart) -> tuple[str, Reader]:
 
 @lru_cache(maxsize=512)
 def _compile_plain_picture(picture: str) -> tuple[re.Pattern[str], tuple[int, ...]] | None:
-    """A quick way for a picture of year, month, day (and time) in plain numbers; None for any other picture.
+    """Return a quick way for a picture of year, month, day (and time) in plain numbers; None for any other
+    picture.
 
     Returns a pattern, and the indexes of year, month, day, hour, minute and second among its groups (-1:
     missing).
@@ -120,7 +121,8 @@ def _compile_plain_picture(picture: str) -> tuple[re.Pattern[str], tuple[int, ..
 
 
 def _compute_plain_millis(groups: tuple[str, ...], places: tuple[int, ...]) -> int | None:
-    """The time of a text that matched; None if a part must not be zero and is, or the day does not exist."""
+    """Return the time of a text that matched; None if a part must not be zero and is, or the day does not
+    exist."""
     year, month, day, hour, minute, second = (int(groups[place]) if place >= 0 else 0 for place in places)
     try:
         days = date(year, month, day).toordinal() - 719_163
@@ -130,7 +132,7 @@ def _compute_plain_millis(groups: tuple[str, ...], places: tuple[int, ...]) -> i
 
 
 def parse_time(evaluation: Evaluation, text: str, picture: str) -> Any:
-    """The time in milliseconds; undefined if the text does not fit the picture.
+    """Return the time in milliseconds; undefined if the text does not fit the picture.
 
     Components missing before the largest given one are those of the present time, components missing behind
     the smallest are the first. Raises D3136 for a picture that names too few components.
@@ -178,15 +180,15 @@ def parse_time(evaluation: Evaluation, text: str, picture: str) -> Any:
 
 
 def _incomplete_picture_error() -> ExpressionError:
-    """The error D3136 of a picture that names too few components."""
+    """Return the error D3136 of a picture that names too few components."""
     return ExpressionError(
         "D3136", "The date/time picture string is missing specifiers required to parse the timestamp"
     )
 
 
 def _make_component_mask(given: dict[str, Any], letters: str) -> int:
-    """A bit for each letter, set if the component is given and not zero; the first letter is the highest
-    bit."""
+    """Return a bit for each letter, set if the component is given and not zero; the first letter is the
+    highest bit."""
     mask = 0
     for letter in letters:
         mask = mask << 1 | bool(given.get(letter))
@@ -194,12 +196,12 @@ def _make_component_mask(given: dict[str, Any], letters: str) -> int:
 
 
 def _fits_kind(mask: int, kind: int) -> bool:
-    """Whether some of the given components are of this kind of date or time, and none of another."""
+    """Return whether some of the given components are of this kind of date or time, and none of another."""
     return not ~kind & mask and bool(kind & mask)
 
 
 def _choose_date_components(given: dict[str, Any]) -> str:
-    """The components that make up the date: year-month-day, year-day, or one of the week calendars."""
+    """Return the components that make up the date: year-month-day, year-day, or one of the week calendars."""
     mask = _make_component_mask(given, "YXMxWwdD")
     if not _fits_kind(mask, 0b10100001) and _fits_kind(mask, 0b10000010):
         return "YD"
@@ -209,7 +211,7 @@ def _choose_date_components(given: dict[str, Any]) -> str:
 
 
 def _choose_time_components(given: dict[str, Any]) -> str:
-    """The components that make up the time: of 12 hours with a.m. and p.m., or of 24."""
+    """Return the components that make up the time: of 12 hours with a.m. and p.m., or of 24."""
     mask = _make_component_mask(given, "PHhmsf")
     if not _fits_kind(mask, 0b010111) and _fits_kind(mask, 0b101111):
         return "Phmsf"

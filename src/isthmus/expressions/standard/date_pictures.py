@@ -44,7 +44,7 @@ class PicturePart:
 
 @lru_cache(maxsize=512)
 def parse_picture(picture: str) -> tuple[PicturePart, ...]:
-    """The parts of a picture. Raises D3132 or D3135 for one that is malformed."""
+    """Return the parts of a picture. Raises D3132 or D3135 for one that is malformed."""
     parts: list[PicturePart] = []
     start = at = 0
 
@@ -72,7 +72,7 @@ def parse_picture(picture: str) -> tuple[PicturePart, ...]:
 
 
 def _parse_width(text: str) -> int | None:
-    """The minimal or maximal width in a marker; None without one."""
+    """Return the minimal or maximal width in a marker; None without one."""
     digits = re.match(r"[0-9]+", text)
     width = int(digits.group()) if digits else None
     if width is not None and width > MAX_PICTURE_CHARS:
@@ -112,7 +112,7 @@ def _append_marker(parts: list[PicturePart], marker: str) -> None:
 
 
 def _with_number_format(part: PicturePart, picture: str) -> PicturePart:
-    """The part with the number format that its picture stands for."""
+    """Return the part with the number format that its picture stands for."""
     form = parse_integer_picture(picture)
     if part.shortest is not None and form.mandatory < part.shortest:
         form = replace(form, mandatory=part.shortest)
@@ -127,7 +127,7 @@ def _with_number_format(part: PicturePart, picture: str) -> PicturePart:
 
 
 def name_modifier_error(component: str) -> ExpressionError:
-    """The error D3133 of a component that has no name."""
+    """Return the error D3133 of a component that has no name."""
     return ExpressionError(
         "D3133",
         "The 'name' modifier can only be applied to months and days in the date/time picture string,"

@@ -28,12 +28,12 @@ _PATTERN: Final = re.compile(
 
 @lru_cache(maxsize=4_096)
 def _format_day(days: int) -> str:
-    """The date of a day counted from 1970-01-01; cached, since records of one page share few days."""
+    """Return the date of a day counted from 1970-01-01; cached, since records of one page share few days."""
     return date.fromordinal(days + 719_163).isoformat()
 
 
 def parse_iso_millis(text: Any) -> Any:
-    """`$toMillis` of the usual `2024-01-02T03:04:05.678Z`; None for any other text."""
+    """Return `$toMillis` of the usual `2024-01-02T03:04:05.678Z`; None for any other text."""
     if type(text) is not str:
         return UNDEFINED if text is UNDEFINED else None
     size = len(text)
@@ -47,7 +47,7 @@ def parse_iso_millis(text: Any) -> Any:
 
 
 def format_iso_millis(time: Any) -> Any:
-    """`$fromMillis` without a picture of a time from 1970 to 9999; None for any other time."""
+    """Return `$fromMillis` without a picture of a time from 1970 to 9999; None for any other time."""
     if type(time) is int and 0 <= time < _END_OF_YEAR_9999:
         seconds, part = divmod(time, 1_000)
         minutes, second = divmod(seconds, 60)
@@ -60,17 +60,18 @@ def format_iso_millis(time: Any) -> Any:
 
 
 def millis(evaluation: Evaluation) -> int:
-    """`$millis`: the time of the evaluation, in milliseconds since 1970."""
+    """`$millis`: return the time of the evaluation, in milliseconds since 1970."""
     return (evaluation.now - _EPOCH) // timedelta(milliseconds=1)
 
 
 def now(evaluation: Evaluation, picture: Any, zone: Any) -> Any:
-    """`$now`: the time of the evaluation as text."""
+    """`$now`: return the time of the evaluation as text."""
     return from_millis(millis(evaluation), picture, zone)
 
 
 def from_millis(time: Any, picture: Any, zone: Any) -> Any:
-    """`$fromMillis`: the time by a picture, or in ISO 8601 in UTC; `zone` is an offset such as `+0530`."""
+    """`$fromMillis`: return the time by a picture, or in ISO 8601 in UTC; `zone` is an offset such as
+    `+0530`."""
     if time is UNDEFINED:
         return UNDEFINED
     if picture is UNDEFINED and zone is UNDEFINED and type(time) is int and 0 <= time < _END_OF_YEAR_9999:
@@ -79,7 +80,8 @@ def from_millis(time: Any, picture: Any, zone: Any) -> Any:
 
 
 def to_millis(evaluation: Evaluation, text: Any, picture: Any) -> Any:
-    """`$toMillis`: the milliseconds of a time by a picture, or in ISO 8601. Raises D3110 for other texts."""
+    """`$toMillis`: return the milliseconds of a time by a picture, or in ISO 8601. Raises D3110 for other
+    texts."""
     if text is UNDEFINED:
         return UNDEFINED
     if picture is not UNDEFINED:
@@ -96,8 +98,8 @@ def to_millis(evaluation: Evaluation, text: Any, picture: Any) -> Any:
 
 
 def _compute_iso_millis(found: re.Match[str]) -> Any:
-    """The milliseconds of a matched text as JavaScript's `Date.parse` reads it; NaN for a date that does
-    not exist."""
+    """Return the milliseconds of a matched text as JavaScript's `Date.parse` reads it; NaN for a date that
+    does not exist."""
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     month_number, day_number = int(month or 1), int(day or 1)
     if hour is None and (fraction or zone) and zone != "Z":

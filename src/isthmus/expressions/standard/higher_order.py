@@ -16,18 +16,18 @@ __all__ = ["each", "filter_items", "map_items", "reduce", "sift", "single", "sor
 
 
 def _bind_loop_function(function: Any) -> Callable[..., Any]:
-    """`function`, to be called with value, key and whole; it is passed as many as it declares, at least
-    the value."""
+    """Return `function`, to be called with value, key and whole; it is passed as many as it declares, at
+    least the value."""
     return bind_loop_arguments(function, max(1, min(3, get_arity(function))))
 
 
 def get_arity(function: Any) -> int:
-    """The number of parameters that the function declares."""
+    """Return the number of parameters that the function declares."""
     return int(getattr(function, "arity", 1))
 
 
 def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
-    """`$map`: the defined results of the function for each item."""
+    """`$map`: return the defined results of the function for each item."""
     if values is UNDEFINED:
         return UNDEFINED
     found = Sequence()
@@ -43,7 +43,7 @@ def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
 
 
 def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
-    """`$filter`: the items for which the function's result is true."""
+    """`$filter`: return the items for which the function's result is true."""
     if values is UNDEFINED:
         return UNDEFINED
     found = Sequence()
@@ -58,7 +58,7 @@ def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any
 
 
 def single(evaluation: Evaluation, values: Any, function: Any) -> Any:
-    """`$single`: the one item that fits. Raises D3138 for several, D3139 for none."""
+    """`$single`: return the one item that fits. Raises D3138 for several, D3139 for none."""
     if values is UNDEFINED:
         return UNDEFINED
     found: Any = UNDEFINED
@@ -82,7 +82,7 @@ def single(evaluation: Evaluation, values: Any, function: Any) -> Any:
 
 
 def reduce(evaluation: Evaluation, values: Any, function: Callback, first: Any) -> Any:
-    """`$reduce`: the result of combining the items from the left. Raises D3050 for a function of one
+    """`$reduce`: return the result of combining the items from the left. Raises D3050 for a function of one
     parameter."""
     if values is UNDEFINED:
         return UNDEFINED
@@ -102,7 +102,7 @@ def reduce(evaluation: Evaluation, values: Any, function: Callback, first: Any) 
 
 
 def each(evaluation: Evaluation, value: Any, function: Callback) -> Any:
-    """`$each`: the defined results of the function for each field of an object."""
+    """`$each`: return the defined results of the function for each field of an object."""
     found = Sequence()
     if isinstance(value, dict):
         call = _bind_loop_function(function)
@@ -115,7 +115,7 @@ def each(evaluation: Evaluation, value: Any, function: Callback) -> Any:
 
 
 def sift(evaluation: Evaluation, value: Any, function: Any) -> Any:
-    """`$sift`: an object of the fields for which the function's result is true; undefined if there are
+    """`$sift`: return an object of the fields for which the function's result is true; undefined if there are
     none."""
     if not isinstance(value, dict):
         return UNDEFINED
@@ -131,7 +131,7 @@ def sift(evaluation: Evaluation, value: Any, function: Any) -> Any:
 
 
 def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
-    """`$sort`: the items in a stable order; `function(a, b)` says whether `a` comes behind `b`."""
+    """`$sort`: return the items in a stable order; `function(a, b)` says whether `a` comes behind `b`."""
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
@@ -148,7 +148,7 @@ def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
 
 
 def _sort_plain_values(values: Any) -> list[Any]:
-    """The items in ascending order. Raises D3070 unless all are strings or all are numbers."""
+    """Return the items in ascending order. Raises D3070 unless all are strings or all are numbers."""
     if all(is_jsonata_number(value) for value in values):
         return sorted(values)
     if all(type(value) is str for value in values):
@@ -163,7 +163,8 @@ def _sort_plain_values(values: Any) -> list[Any]:
 
 
 def _merge_sort(values: list[Any], behind: Any) -> list[Any]:
-    """A merge sort from the top, so that even an inconsistent comparison gives the reference's order."""
+    """Return a merge sort from the top, so that even an inconsistent comparison gives the reference's
+    order."""
     if len(values) <= 1:
         return values
     middle = len(values) // 2

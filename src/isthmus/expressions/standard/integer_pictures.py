@@ -115,7 +115,7 @@ _LETTER_PICTURES: Final = {
 
 @lru_cache(maxsize=512)
 def parse_integer_picture(picture: str) -> IntegerFormat:
-    """The format that a picture stands for. Raises D3131 for digits of several families."""
+    """Return the format that a picture stands for. Raises D3131 for digits of several families."""
     primary, semicolon, modifier = picture.rpartition(";")
     if not semicolon:
         primary, modifier = picture, ""
@@ -152,14 +152,14 @@ def parse_integer_picture(picture: str) -> IntegerFormat:
 
 
 def _find_separator_distance(separators: list[tuple[int, str]]) -> int:
-    """The distance between separators, if one character stands at each multiple of it; else 0."""
+    """Return the distance between separators, if one character stands at each multiple of it; else 0."""
     if len({char for _, char in separators}) > 1:
         return 0
     return find_regular_distance([position for position, _ in separators])
 
 
 def find_regular_distance(positions: Sequence[int]) -> int:
-    """The number of which the positions are the first multiples; 0 if there is none."""
+    """Return the number of which the positions are the first multiples; 0 if there is none."""
     if not positions:
         return 0
     factor = gcd(*positions)
@@ -167,7 +167,7 @@ def find_regular_distance(positions: Sequence[int]) -> int:
 
 
 def unsupported_sequence_error(form: IntegerFormat) -> ExpressionError:
-    """The error D3130 of a picture that starts an unknown sequence."""
+    """Return the error D3130 of a picture that starts an unknown sequence."""
     return ExpressionError(
         "D3130",
         f"Formatting or parsing an integer as a sequence starting with {form.token!r} is not supported by"
@@ -177,7 +177,7 @@ def unsupported_sequence_error(form: IntegerFormat) -> ExpressionError:
 
 
 def format_integer(value: Any, picture: Any) -> Any:
-    """`$formatInteger`: the number, rounded down, by an integer picture."""
+    """`$formatInteger`: return the number, rounded down, by an integer picture."""
     if value is UNDEFINED:
         return UNDEFINED
     return format_with(
@@ -186,8 +186,8 @@ def format_integer(value: Any, picture: Any) -> Any:
 
 
 def format_with(value: float, form: IntegerFormat) -> str:
-    """The number in this format. Raises D3130 if the format is not supported or the number too large for
-    it."""
+    """Return the number in this format. Raises D3130 if the format is not supported or the number too
+    large for it."""
     size = abs(value)
     if form.kind == "letters":
         text = _format_letters(size, "A" if form.case == "upper" else "a")
@@ -205,7 +205,7 @@ def format_with(value: float, form: IntegerFormat) -> str:
 
 
 def _format_decimal(value: float, form: IntegerFormat) -> str:
-    """The number in decimal digits, with separators and an ordinal ending as the format asks."""
+    """Return the number in decimal digits, with separators and an ordinal ending as the format asks."""
     text = format_number_text(value).rjust(form.mandatory, "0")
     if form.zero != 0x30:
         text = "".join(chr(ord(char) + form.zero - 0x30) for char in text)
@@ -225,7 +225,7 @@ def _format_decimal(value: float, form: IntegerFormat) -> str:
 
 
 def _format_letters(value: float, first: str) -> str:
-    """The number as letters: a to z, aa, ab and so on."""
+    """Return the number as letters: a to z, aa, ab and so on."""
     letters = ""
     left = int(value)
     while left > 0:
@@ -235,7 +235,7 @@ def _format_letters(value: float, first: str) -> str:
 
 
 def _format_roman(value: float) -> str:
-    """The number as a lower-case roman numeral. Raises D3130 for more than a million."""
+    """Return the number as a lower-case roman numeral. Raises D3130 for more than a million."""
     if value > 1_000_000:
         raise ExpressionError("D3130", "The number is too large for roman numerals", value=value)
     text = ""
@@ -248,7 +248,8 @@ def _format_roman(value: float) -> str:
 
 
 def _divide(value: float, factor: int) -> tuple[float, float]:
-    """Quotient and rest; in doubles where the number only exists as one, as the reference computes them."""
+    """Return quotient and rest; in doubles where the number only exists as one, as the reference computes
+    them."""
     if type(value) is int:
         return divmod(value, factor)
     many = float(value // factor) if value / factor != floor(value / factor) else value / factor
@@ -256,7 +257,7 @@ def _divide(value: float, factor: int) -> tuple[float, float]:
 
 
 def _format_words(value: float, *, has_before: bool, is_ordinal: bool) -> str:
-    """The number in English words; `has_before`: larger parts of the number stand before it."""
+    """Return the number in English words; `has_before`: larger parts of the number stand before it."""
     if value <= 19:
         return (" and " if has_before else "") + (_SMALL_ORDINALS if is_ordinal else _SMALL_NUMBERS)[
             int(value)
@@ -285,7 +286,7 @@ def _format_words(value: float, *, has_before: bool, is_ordinal: bool) -> str:
 
 
 def _make_word_values() -> dict[str, int]:
-    """The numbers of all English number words, cardinal and ordinal."""
+    """Return the numbers of all English number words, cardinal and ordinal."""
     values: dict[str, int] = {}
     for number, word in enumerate(_SMALL_NUMBERS):
         values[word.lower()] = number
@@ -338,7 +339,7 @@ def _parse_letters(text: str, first: str) -> float:
 
 
 def parse_integer(value: Any, picture: Any) -> Any:
-    """`$parseInteger`: the number that a text means by an integer picture."""
+    """`$parseInteger`: return the number that a text means by an integer picture."""
     if value is UNDEFINED:
         return UNDEFINED
     if len(value) > MAX_PICTURE_CHARS:
@@ -349,7 +350,7 @@ def parse_integer(value: Any, picture: Any) -> Any:
 
 
 def compile_reader(form: IntegerFormat) -> tuple[str, Callable[[str], float]]:
-    """A pattern for the texts of a format, and the function that reads a text which matches it."""
+    """Return a pattern for the texts of a format, and the function that reads a text which matches it."""
     is_upper = form.case == "upper"
     if form.kind == "letters":
         return (
@@ -385,6 +386,6 @@ def _parse_decimal(text: str, form: IntegerFormat) -> float:
 
 
 def with_parse_width(form: IntegerFormat) -> IntegerFormat:
-    """The format for a number that is directly followed by another: it has as many digits as are
+    """Return the format for a number that is directly followed by another: it has as many digits as are
     mandatory."""
     return replace(form, parse_width=form.mandatory)

@@ -72,7 +72,7 @@ class _Symbols:
         return "".join(chr(ord(self.zero[:1] or "0") + number) for number in range(10))
 
     def is_active(self, char: str) -> bool:
-        """Whether the character has a meaning in pictures."""
+        """Return whether the character has a meaning in pictures."""
         return char in self.digits or char in (
             self.decimal, self.exponent, self.grouping, self.digit, self.separator
         )  # fmt: skip
@@ -110,8 +110,8 @@ class _Plan:
 
 
 def format_number(value: Any, picture: Any, options: Any) -> Any:
-    """`$formatNumber`: the number by a decimal picture; `options` replace characters of pictures by their
-    names."""
+    """`$formatNumber`: return the number by a decimal picture; `options` replace characters of pictures by
+    their names."""
     if value is UNDEFINED:
         return UNDEFINED
     picture = "" if picture is UNDEFINED else check_picture(picture, "formatNumber")
@@ -134,7 +134,7 @@ def format_number(value: Any, picture: Any, options: Any) -> Any:
 
 @lru_cache(maxsize=512)
 def _compile_picture(picture: str, symbols: _Symbols) -> tuple[_Plan, _Plan]:
-    """What the picture asks for, for positive and for negative numbers. Raises D3080 to D3093 if it is
+    """Return what the picture asks for, for positive and for negative numbers. Raises D3080 to D3093 if it is
     malformed."""
     pictures = picture.split(symbols.separator)
     if len(pictures) > 2:
@@ -149,12 +149,12 @@ def _compile_picture(picture: str, symbols: _Symbols) -> tuple[_Plan, _Plan]:
 
 
 def _picture_error(code: str) -> ExpressionError:
-    """The error of a malformed picture."""
+    """Return the error of a malformed picture."""
     return ExpressionError(code, _MESSAGES[code])
 
 
 def _split_picture(picture: str, symbols: _Symbols) -> _Parts:
-    """The parts of a sub-picture."""
+    """Return the parts of a sub-picture."""
 
     def is_edge(char: str) -> bool:
         return symbols.is_active(char) and char != symbols.exponent
@@ -182,7 +182,7 @@ def _check_rules(parts: _Parts, symbols: _Symbols) -> None:
 
 
 def _evaluate_rules(parts: _Parts, symbols: _Symbols) -> list[tuple[str, bool]]:
-    """The rules of sub-pictures by their error codes, and whether this one breaks them."""
+    """Return the rules of sub-pictures by their error codes, and whether this one breaks them."""
     picture, digits = parts.picture, symbols.digits
     point = picture.find(symbols.decimal)
     grouping = symbols.grouping
@@ -209,7 +209,7 @@ def _evaluate_rules(parts: _Parts, symbols: _Symbols) -> list[tuple[str, bool]]:
 
 
 def _make_plan(parts: _Parts, symbols: _Symbols) -> _Plan:
-    """What a sub-picture asks for."""
+    """Return what a sub-picture asks for."""
     digits = symbols.digits
 
     def size(text: str, *, with_optional: bool) -> int:
@@ -289,7 +289,7 @@ class _Formatter:
         return plan.prefix + body + plan.suffix
 
     def scale_to_exponent(self, number: float) -> tuple[float, int]:
-        """The number scaled to the digits before the exponent, and the exponent."""
+        """Return the number scaled to the digits before the exponent, and the exponent."""
         if self.plan.scaling > 300:
             raise limit_error("formatNumber", "digits before the exponent", 300)
         most, least = 10.0**self.plan.scaling, 10.0 ** (self.plan.scaling - 1)
@@ -304,7 +304,8 @@ class _Formatter:
         return number, exponent
 
     def format_digits(self, number: float, places: int) -> str:
-        """The absolute number with so many decimal places, rounded half to even on its decimal text."""
+        """Return the absolute number with so many decimal places, rounded half to even on its decimal
+        text."""
         if abs(number) >= 1e21:
             return format_number_text(abs(number))
         rounded = Decimal(repr(number)).quantize(Decimal(1).scaleb(-min(places, 100)), ROUND_HALF_EVEN)
@@ -312,7 +313,7 @@ class _Formatter:
         return f"{abs(exact.quantize(Decimal(1).scaleb(-min(places, 100)), ROUND_HALF_UP)):f}"
 
     def group_integer(self, text: str) -> str:
-        """The digits of the integer part with a placeholder at each grouping separator."""
+        """Return the digits of the integer part with a placeholder at each grouping separator."""
         step = self.plan.regular
         shown = text
         if step:
@@ -326,14 +327,14 @@ class _Formatter:
         return shown
 
     def group_fraction(self, text: str) -> str:
-        """The digits of the fraction with a placeholder at each grouping separator."""
+        """Return the digits of the fraction with a placeholder at each grouping separator."""
         shown = text
         for position in self.plan.fraction_groups:
             shown = shown[:position] + "\x00" + shown[position:]
         return shown
 
     def localize(self, text: str) -> str:
-        """The text with digits of the picture's family, and its grouping separator."""
+        """Return the text with digits of the picture's family, and its grouping separator."""
         if self.symbols.zero != "0":
             family = self.symbols.digits
             text = "".join(family[ord(char) - 48] if "0" <= char <= "9" else char for char in text)

@@ -43,7 +43,7 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def sum_numbers(values: Any) -> Any:
-    """`$sum`: the numbers added from the left, as doubles add up."""
+    """`$sum`: return the numbers added from the left, as doubles add up."""
     if values is UNDEFINED:
         return UNDEFINED
     total: float = 0
@@ -56,7 +56,8 @@ def sum_numbers(values: Any) -> Any:
 
 
 def sum_if_numbers(values: Any) -> Any:
-    """`$sum` of a short list of numbers; None for anything else, which the function itself has to check."""
+    """Return `$sum` of a short list of numbers; None for anything else, which the function itself has to
+    check."""
     if type(values) is int:
         return values
     if not isinstance(values, list):
@@ -72,28 +73,29 @@ def sum_if_numbers(values: Any) -> Any:
 
 
 def maximum(values: Any) -> Any:
-    """`$max`: the largest number; undefined for none."""
+    """`$max`: return the largest number; undefined for none."""
     if values is UNDEFINED or not values:
         return UNDEFINED
     return values.numbers[-1] if type(values) is LazyRange else max(values)
 
 
 def minimum(values: Any) -> Any:
-    """`$min`: the smallest number; undefined for none."""
+    """`$min`: return the smallest number; undefined for none."""
     if values is UNDEFINED or not values:
         return UNDEFINED
     return values.numbers[0] if type(values) is LazyRange else min(values)
 
 
 def average(values: Any) -> Any:
-    """`$average`: the mean of the numbers; undefined for none."""
+    """`$average`: return the mean of the numbers; undefined for none."""
     if values is UNDEFINED or not values:
         return UNDEFINED
     return normalize_number(sum_numbers(values) / len(values))
 
 
 def to_number(value: Any) -> Any:
-    """`$number`: the number of a boolean, or of text in decimal, hexadecimal, octal or binary notation.
+    """`$number`: return the number of a boolean, or of text in decimal, hexadecimal, octal or binary
+    notation.
 
     Raises D3030 for other values.
     """
@@ -118,32 +120,34 @@ def to_number(value: Any) -> Any:
 
 
 def _contains_prefixed_number(text: str) -> bool:
-    """Whether the text has a prefixed number inside: the reference's loose check lets it pass, as NaN."""
+    """Return whether the text has a prefixed number inside: the reference's loose check lets it pass, as
+    NaN."""
     return re.search(r"^(0[xX][0-9A-Fa-f]+)|(0[oO][0-7]+)|(0[bB][0-1]+)$", text) is not None
 
 
 def floor(value: Any) -> Any:
-    """`$floor`: rounded down."""
+    """`$floor`: return the number rounded down."""
     return value if value is UNDEFINED or type(value) is int else _round_finite(math.floor, value)
 
 
 def ceil(value: Any) -> Any:
-    """`$ceil`: rounded up."""
+    """`$ceil`: return the number rounded up."""
     return value if value is UNDEFINED or type(value) is int else _round_finite(math.ceil, value)
 
 
 def _round_finite(function: Any, value: float) -> float:
-    """`function(value)` as a normalized number; infinite numbers and NaN stay."""
+    """Return `function(value)` as a normalized number; infinite numbers and NaN stay."""
     return normalize_number(function(value)) if math.isfinite(value) else value
 
 
 def absolute_value(value: Any) -> Any:
-    """`$abs`: the number without its sign."""
+    """`$abs`: return the number without its sign."""
     return UNDEFINED if value is UNDEFINED else abs(value)
 
 
 def round_half_even(value: Any, precision: Any) -> Any:
-    """`$round`: rounded half to even on the decimal text of the number, so that 2.675 to 2 places is 2.68."""
+    """`$round`: return the number rounded half to even on the decimal text of the number, so that 2.675 to
+    2 places is 2.68."""
     if value is UNDEFINED:
         return UNDEFINED
     if type(precision) is float and precision == precision and not precision.is_integer():
@@ -164,7 +168,7 @@ def round_half_even(value: Any, precision: Any) -> Any:
 
 
 def square_root(value: Any) -> Any:
-    """`$sqrt`: the square root. Raises D3060 for a negative number."""
+    """`$sqrt`: return the square root. Raises D3060 for a negative number."""
     if value is UNDEFINED:
         return UNDEFINED
     if value < 0:
@@ -177,7 +181,7 @@ def square_root(value: Any) -> Any:
 
 
 def power(base: Any, exponent: Any) -> Any:
-    """`$power`: the base to the exponent. Raises D3061 if that is not finite."""
+    """`$power`: return the base to the exponent. Raises D3061 if that is not finite."""
     if base is UNDEFINED:
         return UNDEFINED
     by = float("nan") if exponent is UNDEFINED else float(exponent)
@@ -196,12 +200,12 @@ def power(base: Any, exponent: Any) -> Any:
 
 
 def random(evaluation: Evaluation) -> float:
-    """`$random`: a random number from 0 to below 1."""
+    """`$random`: return a random number from 0 to below 1."""
     return evaluation.services.random.random()
 
 
 def format_base(value: Any, radix: Any) -> Any:
-    """`$formatBase`: the rounded number in base 2 to 36. Raises D3100 for another base."""
+    """`$formatBase`: return the rounded number in base 2 to 36. Raises D3100 for another base."""
     if value is UNDEFINED:
         return UNDEFINED
     rounded = round_half_even(value, UNDEFINED)

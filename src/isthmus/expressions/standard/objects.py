@@ -14,7 +14,7 @@ __all__ = ["assert_condition", "clone", "keys", "lookup", "merge", "raise_error"
 
 
 def keys(evaluation: Evaluation, value: Any) -> Any:
-    """`$keys`: the keys of an object; of a list, those of its objects, each once, in order of first
+    """`$keys`: return the keys of an object; of a list, those of its objects, each once, in order of first
     appearance."""
     if isinstance(value, dict):
         return Sequence(value)
@@ -39,12 +39,12 @@ def _add_keys(evaluation: Evaluation, value: Any, found: dict[str, None]) -> Non
 
 
 def lookup(evaluation: Evaluation, value: Any, key: Any) -> Any:
-    """`$lookup`: the value of a key; of a list, of each item."""
+    """`$lookup`: return the value of a key; of a list, of each item."""
     return field_lookup.look_up_field(evaluation, value, "undefined" if key is UNDEFINED else key)
 
 
 def spread(evaluation: Evaluation, value: Any) -> Any:
-    """`$spread`: one object for each field of an object; of a list, of each item."""
+    """`$spread`: return one object for each field of an object; of a list, of each item."""
     if isinstance(value, dict):
         return Sequence([{key: item} for key, item in pace(value.items(), 2, evaluation)])
     if isinstance(value, list):
@@ -63,7 +63,7 @@ def spread(evaluation: Evaluation, value: Any) -> Any:
 
 
 def merge(evaluation: Evaluation, objects: Any) -> Any:
-    """`$merge`: the fields of all objects as one; of equal keys the last one counts."""
+    """`$merge`: return the fields of all objects as one; of equal keys the last one counts."""
     if objects is UNDEFINED:
         return UNDEFINED
     made: dict[str, Any] = {}
@@ -88,5 +88,5 @@ def assert_condition(condition: Any, message: Any) -> Any:
 
 
 def clone(evaluation: Evaluation, value: Any) -> Any:
-    """`$clone`: a deep copy."""
+    """`$clone`: return a deep copy."""
     return UNDEFINED if value is UNDEFINED else transform.clone_value(evaluation, value)

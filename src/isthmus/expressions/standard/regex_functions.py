@@ -34,7 +34,7 @@ class _Match:
 
 
 def _find_matches(evaluation: Evaluation, matcher: Any, text: str) -> Any:
-    """The matches of a text one after the other; the next is only looked for when it is asked for."""
+    """Return the matches of a text one after the other; the next is only looked for when it is asked for."""
     if isinstance(matcher, Matcher):
         yield from _find_regex_matches(evaluation, matcher, text)
         return
@@ -57,7 +57,7 @@ _BAD_MATCHER_MESSAGE: Final = (
 
 
 def _to_match(found: Any) -> _Match:
-    """The match that a matcher function returned. Raises T1010 for an object of another structure."""
+    """Return the match that a matcher function returned. Raises T1010 for an object of another structure."""
     if not isinstance(found, dict):
         raise ExpressionError("T1010", _BAD_MATCHER_MESSAGE)
     start, end, groups = found.get("start"), found.get("end"), found.get("groups")
@@ -69,7 +69,7 @@ def _to_match(found: Any) -> _Match:
 
 
 def _find_regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> Any:
-    """The matches of a regular expression. Raises D1004 for an empty match behind the first."""
+    """Return the matches of a regular expression. Raises D1004 for an empty match behind the first."""
     start = 0
     first = True
     while first or start < len(text):
@@ -90,12 +90,12 @@ def _find_regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> 
 
 
 def _to_match_object(matcher: Matcher, one: _Match) -> Any:
-    """The match as the object that a replacement function receives."""
+    """Return the match as the object that a replacement function receives."""
     return {"match": one.text, "start": one.start, "end": one.end, "groups": one.groups}
 
 
 def match(evaluation: Evaluation, text: Any, matcher: Any, limit: Any) -> Any:
-    """`$match`: all matches, or the first `limit`, as objects with match, index and groups."""
+    """`$match`: return all matches, or the first `limit`, as objects with match, index and groups."""
     if text is UNDEFINED:
         return UNDEFINED
     if limit is not UNDEFINED and limit < 0:
@@ -114,7 +114,7 @@ def match(evaluation: Evaluation, text: Any, matcher: Any, limit: Any) -> Any:
 
 
 def contains(evaluation: Evaluation, text: Any, token: Any) -> Any:
-    """`$contains`: whether the text holds a text, or matches a pattern."""
+    """`$contains`: return whether the text holds a text, or matches a pattern."""
     if text is UNDEFINED or token is UNDEFINED:
         return UNDEFINED
     if type(token) is str:
@@ -123,7 +123,7 @@ def contains(evaluation: Evaluation, text: Any, token: Any) -> Any:
 
 
 def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, limit: Any) -> Any:
-    """`$replace`: the text with matches replaced, all or the first `limit`."""
+    """`$replace`: return the text with matches replaced, all or the first `limit`."""
     if text is UNDEFINED:
         return UNDEFINED
     if pattern == "":
@@ -149,7 +149,7 @@ def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, l
 
 
 def _replace_matches(evaluation: Evaluation, text: str, pattern: Any, replacement: Any, limit: Any) -> str:
-    """The text with the matches of a pattern replaced by a text or by the results of a function."""
+    """Return the text with the matches of a pattern replaced by a text or by the results of a function."""
     if isinstance(pattern, Matcher) and limit is UNDEFINED:
         linear = pattern.regex.linear
         if (
@@ -188,7 +188,8 @@ def _replace_matches(evaluation: Evaluation, text: str, pattern: Any, replacemen
 
 
 def _expand_replacement(replacement: str, one: _Match) -> str:
-    """The replacement with `$1`, `$12` (as many digits as there are groups), `$0` and `$$` expanded."""
+    """Return the replacement with `$1`, `$12` (as many digits as there are groups), `$0` and `$$`
+    expanded."""
     if "$" not in replacement:
         return replacement
     parts: list[str] = []
@@ -220,13 +221,13 @@ def _expand_replacement(replacement: str, one: _Match) -> str:
 
 
 def _parse_leading_integer(text: str) -> int | None:
-    """The number that the text starts with, or None."""
+    """Return the number that the text starts with, or None."""
     digits = re.match(r"[0-9]+", text)
     return int(digits.group()) if digits else None
 
 
 def split(evaluation: Evaluation, text: Any, separator: Any, limit: Any) -> Any:
-    """`$split`: the parts between separators, all or the first `limit`; a separator is a text or a
+    """`$split`: return the parts between separators, all or the first `limit`; a separator is a text or a
     pattern."""
     if text is UNDEFINED:
         return UNDEFINED
@@ -251,7 +252,7 @@ def split(evaluation: Evaluation, text: Any, separator: Any, limit: Any) -> Any:
 
 
 def _split_at_matches(evaluation: Evaluation, text: str, separator: Any, limit: Any) -> list[str]:
-    """The parts of a text between matches."""
+    """Return the parts of a text between matches."""
     parts: list[str] = []
     start = 0
     for one in _find_matches(evaluation, separator, text):

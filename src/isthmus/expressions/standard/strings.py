@@ -45,7 +45,7 @@ _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%")
 
 
 def string(evaluation: Evaluation, value: Any, prettify: Any = False) -> Any:
-    """`$string`: the value as text."""
+    """`$string`: return the value as text."""
     if value is UNDEFINED or type(value) is str:
         return value
     if prettify is True and isinstance(value, (list, dict)):
@@ -54,7 +54,7 @@ def string(evaluation: Evaluation, value: Any, prettify: Any = False) -> Any:
 
 
 def substring(text: Any, start: Any, size: Any) -> Any:
-    """`$substring`: by characters; a negative start counts from the end."""
+    """`$substring`: return a part of a text, by characters; a negative start counts from the end."""
     if text is UNDEFINED:
         return UNDEFINED
     if start is UNDEFINED:
@@ -73,7 +73,7 @@ def substring(text: Any, start: Any, size: Any) -> Any:
 
 
 def substring_before(text: Any, chars: Any) -> Any:
-    """`$substringBefore`: the text before the first `chars`; all of it if it has none."""
+    """`$substringBefore`: return the text before the first `chars`; all of it if it has none."""
     if text is UNDEFINED:
         return UNDEFINED
     found = text.find("undefined" if chars is UNDEFINED else chars)
@@ -81,7 +81,7 @@ def substring_before(text: Any, chars: Any) -> Any:
 
 
 def substring_after(text: Any, chars: Any) -> Any:
-    """`$substringAfter`: the text behind the first `chars`; all of it if it has none."""
+    """`$substringAfter`: return the text behind the first `chars`; all of it if it has none."""
     if text is UNDEFINED:
         return UNDEFINED
     wanted = "undefined" if chars is UNDEFINED else chars
@@ -90,22 +90,23 @@ def substring_after(text: Any, chars: Any) -> Any:
 
 
 def lowercase(text: Any) -> Any:
-    """`$lowercase`"""
+    """`$lowercase`: return the text in lower case; undefined stays undefined."""
     return UNDEFINED if text is UNDEFINED else text.lower()
 
 
 def uppercase(text: Any) -> Any:
-    """`$uppercase`"""
+    """`$uppercase`: return the text in upper case; undefined stays undefined."""
     return UNDEFINED if text is UNDEFINED else text.upper()
 
 
 def length(text: Any) -> Any:
-    """`$length`: the number of characters (code points)."""
+    """`$length`: return the number of characters (code points)."""
     return UNDEFINED if text is UNDEFINED else len(text)
 
 
 def trim(text: Any) -> Any:
-    """`$trim`: runs of blanks become one space, and those at the ends are removed."""
+    """`$trim`: return the text trimmed: runs of blanks become one space, and those at the ends are
+    removed."""
     if text is UNDEFINED:
         return UNDEFINED
     result = _BLANKS.sub(" ", text) if len(text) <= MAX_FREE_LENGTH else _collapse_blanks(text)
@@ -115,7 +116,7 @@ def trim(text: Any) -> Any:
 
 
 def _collapse_blanks(text: str) -> str:
-    """A long text with each run of blanks as one space: the runs are halved until none is left."""
+    """Return a long text with each run of blanks as one space: the runs are halved until none is left."""
     for blank in "\t\n\r":
         text = text.replace(blank, " ")
     while "  " in text:
@@ -124,7 +125,8 @@ def _collapse_blanks(text: str) -> str:
 
 
 def pad(evaluation: Evaluation, text: Any, width: Any, char: Any) -> Any:
-    """`$pad`: padded to `width` characters, on the right, or on the left for a negative width."""
+    """`$pad`: return the text padded to `width` characters, on the right, or on the left for a negative
+    width."""
     if text is UNDEFINED:
         return UNDEFINED
     filler = " " if char is UNDEFINED or not char else char
@@ -139,7 +141,7 @@ def pad(evaluation: Evaluation, text: Any, width: Any, char: Any) -> Any:
 
 
 def join_if_texts(evaluation: Evaluation, texts: Any, separator: str) -> Any:
-    """`$join` of a list of texts; None for anything else, which the function itself has to check."""
+    """Return `$join` of a list of texts; None for anything else, which the function itself has to check."""
     if type(texts) is str or texts is UNDEFINED:
         return texts
     if not isinstance(texts, list) or len(texts) * len(separator) > MAX_FREE_ITEMS:
@@ -151,7 +153,7 @@ def join_if_texts(evaluation: Evaluation, texts: Any, separator: str) -> Any:
 
 
 def join(evaluation: Evaluation, texts: Any, separator: Any) -> Any:
-    """`$join`: the texts with a separator between them."""
+    """`$join`: return the texts with a separator between them."""
     if texts is UNDEFINED:
         return UNDEFINED
     between = "" if separator is UNDEFINED else separator
@@ -164,7 +166,7 @@ def join(evaluation: Evaluation, texts: Any, separator: Any) -> Any:
 
 
 def base64encode(text: Any) -> Any:
-    """`$base64encode`: of the low byte of each character, as the reference encodes."""
+    """`$base64encode`: return the Base64 of the low byte of each character, as the reference encodes."""
     if text is UNDEFINED:
         return UNDEFINED
     units = text.encode("utf-16-le", "surrogatepass")
@@ -186,7 +188,8 @@ def base64decode(text: Any) -> Any:
 
 
 def _percent_encode(evaluation: Evaluation, text: Any, safe: str, name: str) -> Any:
-    """The text with all characters but `safe` ones percent-encoded. Raises D3140 for a lone surrogate."""
+    """Return the text with all characters but `safe` ones percent-encoded. Raises D3140 for a lone
+    surrogate."""
     if text is UNDEFINED:
         return UNDEFINED
     try:
@@ -199,23 +202,24 @@ def _percent_encode(evaluation: Evaluation, text: Any, safe: str, name: str) -> 
 
 
 def _malformed_url_error(name: str, text: str) -> ExpressionError:
-    """The error D3140 of a text that cannot be encoded or decoded."""
+    """Return the error D3140 of a text that cannot be encoded or decoded."""
     shown = text.encode("utf-8", "backslashreplace").decode()
     return ExpressionError("D3140", f'Malformed URL passed to ${name}(): "{shown}"', value=text, token=name)
 
 
 def encode_url_component(evaluation: Evaluation, text: Any) -> Any:
-    """`$encodeUrlComponent`"""
+    """`$encodeUrlComponent`: percent-encode all characters that have a meaning in URLs."""
     return _percent_encode(evaluation, text, _URL_COMPONENT, "encodeUrlComponent")
 
 
 def encode_url(evaluation: Evaluation, text: Any) -> Any:
-    """`$encodeUrl`"""
+    """`$encodeUrl`: percent-encode a whole URL; characters that separate its parts stay."""
     return _percent_encode(evaluation, text, _URL, "encodeUrl")
 
 
 def _percent_decode(text: Any, keep: str, name: str) -> Any:
-    """The text percent-decoded, except for the characters in `keep`. Raises D3140 for what is not UTF-8."""
+    """Return the text percent-decoded, except for the characters in `keep`. Raises D3140 for what is not
+    UTF-8."""
     if text is UNDEFINED:
         return UNDEFINED
 
@@ -233,10 +237,10 @@ def _percent_decode(text: Any, keep: str, name: str) -> Any:
 
 
 def decode_url_component(text: Any) -> Any:
-    """`$decodeUrlComponent`"""
+    """`$decodeUrlComponent`: percent-decode all of a text."""
     return _percent_decode(text, "", "decodeUrlComponent")
 
 
 def decode_url(text: Any) -> Any:
-    """`$decodeUrl`: characters that separate parts of a URL stay encoded."""
+    """`$decodeUrl`: percent-decode a URL; characters that separate parts of a URL stay encoded."""
     return _percent_decode(text, ";/?:@&=+$,#", "decodeUrl")

@@ -11,5 +11,6 @@ __all__ = ["parse"]
 
 
 def parse(text: str) -> Node:
-    """The shaped tree of an expression. Raises `ExpressionError` with an `S…` code for a malformed one."""
+    """Return the shaped tree of an expression. Raises `ExpressionError` with an `S…` code for a malformed
+    one."""
     return shape_tree(parse_text(text))

@@ -33,7 +33,7 @@ class InfixParser(PrefixParser):
     """Parses what follows an expression."""
 
     def parse_infix(self, left: Node, token: Token) -> Node:
-        """The node that `left` and what `token` starts behind it make."""
+        """Return the node that `left` and what `token` starts behind it make."""
         return _INFIX_PARSERS.get(str(token.value), InfixParser.parse_operator)(self, left, token)
 
     def parse_operator(self, left: Node, token: Token) -> Node:
@@ -51,7 +51,7 @@ class InfixParser(PrefixParser):
         return Infix(token.position, ":=", left, self.parse_expression(BINDING_POWER[":="] - 1))
 
     def parse_step_binding(self, left: Node, token: Token) -> Node:
-        """`@$name` or `#$name`."""
+        """Parse `@$name` or `#$name` behind a step."""
         right = self.parse_expression(80)
         if not isinstance(right, Variable):
             raise ExpressionError(
@@ -91,7 +91,7 @@ class InfixParser(PrefixParser):
         return SortBy(token.position, left, terms)
 
     def parse_predicate(self, left: Node, token: Token) -> Node:
-        """A filter, or `[]`, which keeps a single item a list."""
+        """Parse a filter, or `[]`, which keeps a single item a list."""
         if self.symbol == "]":
             step = left
             while isinstance(step, Infix) and step.operator == "[":
@@ -104,7 +104,7 @@ class InfixParser(PrefixParser):
         return Infix(token.position, "[", left, right)
 
     def parse_call(self, left: Node, token: Token) -> Node:
-        """A call, a partial application, or the parameters of a literal function."""
+        """Parse a call, a partial application, or the parameters of a literal function."""
         arguments: list[Node] = []
         is_partial = False
         if self.symbol != ")":
@@ -124,7 +124,7 @@ class InfixParser(PrefixParser):
         return Call(token.position, left, arguments, is_partial)
 
     def parse_function(self, token: Token, parameters: list[Node]) -> Node:
-        """A literal function, from behind its parameters."""
+        """Parse a literal function, from behind its parameters."""
         names: list[str] = []
         for number, parameter in enumerate(parameters, 1):
             if not isinstance(parameter, Variable):
@@ -143,8 +143,8 @@ class InfixParser(PrefixParser):
         return Lambda(token.position, names, signature, body)
 
     def parse_signature(self) -> str:
-        """The text of `<…>` between the parameters and the body of a function; checked here, so that it
-        fails early."""
+        """Return the text of `<…>` between the parameters and the body of a function; checked here, so
+        that it fails early."""
         position = self.token.position
         depth = 1
         text = "<"
@@ -180,7 +180,7 @@ _INFIX_PARSERS: Final[dict[str, Callable[[InfixParser, Node, Token], Node]]] = {
 
 
 def _get_node_name(node: Node) -> str | None:
-    """The name or text of a node, for error messages."""
+    """Return the name or text of a node, for error messages."""
     match node:
         case Name():
             return node.value

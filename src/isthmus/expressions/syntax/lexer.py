@@ -58,7 +58,7 @@ class Lexer:
         self.start = 0
 
     def next_token(self, *, infix: bool) -> Token:
-        """The next token. With `infix` the parser expects an operator, and `/` divides."""
+        """Return the next token. With `infix` the parser expects an operator, and `/` divides."""
         text = self.text
         self._skip_blanks()
         self.start = self.at
@@ -104,7 +104,7 @@ class Lexer:
             self.at = end + 2
 
     def _make_word(self, raw: str) -> Token:
-        """The token of a variable, a keyword or a name."""
+        """Return the token of a variable, a keyword or a name."""
         if raw[0] == "$":
             return Token("variable", raw[1:], self.at)
         known = _WORDS.get(raw)
@@ -113,7 +113,7 @@ class Lexer:
         return Token("name", raw, self.at)
 
     def _make_number(self, raw: str) -> int | float:
-        """The number; an `int` if it is integral and exact. Raises S0102 for an infinite one."""
+        """Return the number; an `int` if it is integral and exact. Raises S0102 for an infinite one."""
         if raw.isdigit() and len(raw) < 16:
             return int(raw)
         value = float(raw)
@@ -122,7 +122,7 @@ class Lexer:
         return int(value) if value.is_integer() and abs(value) < _MAX_SAFE_INTEGER else value
 
     def _read_escaped_string(self, quote: str) -> str:
-        """A string with escape sequences, from behind its opening quote."""
+        """Read a string with escape sequences, from behind its opening quote."""
         text = self.text
         parts: list[str] = []
         while self.at < len(text):
@@ -141,7 +141,7 @@ class Lexer:
         raise ExpressionError("S0101", "String literal must be terminated by a matching quote", len(text))
 
     def _read_escape(self) -> str:
-        """The character of an escape sequence, from behind its backslash."""
+        """Read the character of an escape sequence, from behind its backslash."""
         char = self.text[self.at : self.at + 1]
         if char == "u":
             digits = self.text[self.at + 1 : self.at + 5]
@@ -157,7 +157,8 @@ class Lexer:
         return _ESCAPES[char]
 
     def _read_regex(self) -> Token:
-        """A regular expression from behind its opening slash; slashes inside brackets do not close it."""
+        """Read a regular expression from behind its opening slash; slashes inside brackets do not close
+        it."""
         text = self.text
         start = self.at
         depth = 0
@@ -173,7 +174,7 @@ class Lexer:
         raise ExpressionError("S0302", "No terminating / in regular expression", self.at)
 
     def _finish_regex(self, start: int) -> Token:
-        """The token of a regular expression, at its closing slash; reads the flags."""
+        """Return the token of a regular expression, at its closing slash; reads the flags."""
         pattern = self.text[start : self.at]
         if not pattern:
             raise ExpressionError("S0301", "Empty regular expressions are not allowed", self.at)
@@ -184,7 +185,7 @@ class Lexer:
         return Token("regex", f"{self.text[flags : self.at]}/{pattern}", self.at)
 
     def _is_escaped(self, at: int) -> bool:
-        """Whether a backslash stands before the place, and is not escaped itself."""
+        """Return whether a backslash stands before the place, and is not escaped itself."""
         slashes = 0
         while self.text[at - 1 - slashes : at - slashes] == "\\":
             slashes += 1
@@ -192,7 +193,8 @@ class Lexer:
 
 
 def _join_surrogates(text: str) -> str:
-    """The text with two `\\u` escapes that make a surrogate pair as one character; a lone one stays."""
+    """Return the text with two `\\u` escapes that make a surrogate pair as one character; a lone one
+    stays."""
     if any("\ud800" <= char <= "\udfff" for char in text):
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     return text

@@ -22,8 +22,8 @@ _FLAT_OPERATORS: Final = {".", "&", "and", "or"}
 
 
 def parse_text(text: str) -> Node:
-    """The tree of `text` before shaping. Raises `ExpressionError` for a malformed text, or one that is too
-    long."""
+    """Return the tree of `text` before shaping. Raises `ExpressionError` for a malformed text, or one that
+    is too long."""
     if len(text) > MAX_SOURCE_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_SOURCE_BYTES:
         raise ExpressionError(
             LIMIT, f"The expression is longer than {MAX_SOURCE_BYTES} bytes", value=MAX_SOURCE_BYTES
@@ -35,7 +35,7 @@ class _Parser(InfixParser):
     """The whole parser."""
 
     def parse_whole(self) -> Node:
-        """The tree of the whole text. Raises S0201 for a token behind its end."""
+        """Return the tree of the whole text. Raises S0201 for a token behind its end."""
         tree = self.parse_expression(0)
         if self.symbol != END:
             token = self.token

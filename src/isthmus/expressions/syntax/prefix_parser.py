@@ -34,7 +34,8 @@ class PrefixParser(TokenStream):
     """Parses expressions that start with the token at hand."""
 
     def parse_prefix(self, token: Token) -> Node:
-        """The node that starts with `token`. Raises S0211 for an operator that cannot start an expression."""
+        """Return the node that starts with `token`. Raises S0211 for an operator that cannot start an
+        expression."""
         match token.kind:
             case "name":
                 return Name(token.position, str(token.value))
@@ -61,7 +62,7 @@ class PrefixParser(TokenStream):
         return Name(token.position, str(token.value))
 
     def parse_negation(self, token: Token) -> Node:
-        """`-operand`; of a number, the negative number."""
+        """Parse `-operand`; of a number, the negative number."""
         operand = self.parse_expression(70)
         if isinstance(operand, Literal) and type(operand.value) in (int, float):
             assert operand.value is not None
@@ -106,7 +107,7 @@ class PrefixParser(TokenStream):
         return Array(token.position, items)
 
     def parse_pairs(self) -> list[tuple[Node, Node]]:
-        """The keys and values up to a closing brace."""
+        """Return the keys and values up to a closing brace."""
         found: list[tuple[Node, Node]] = []
         if self.symbol != "}":
             while True:
@@ -123,7 +124,7 @@ class PrefixParser(TokenStream):
         return Object(token.position, self.parse_pairs())
 
     def parse_transform(self, token: Token) -> Node:
-        """`|pattern|update,delete|`"""
+        """Parse `|pattern|update,delete|`"""
         pattern = self.parse_expression(0)
         self.advance("|")
         update = self.parse_expression(0)

@@ -50,7 +50,7 @@ N = TypeVar("N", bound=Node)
 
 
 def shape_tree(tree: Node) -> Node:
-    """The shaped tree. Raises S0217 for a `%` whose step cannot be found."""
+    """Return the shaped tree. Raises S0217 for a `%` whose step cannot be found."""
     shaped = _shape_node(tree)
     if isinstance(shaped, Parent) or shaped.seeking:
         raise _no_parent_error(shaped)
@@ -58,7 +58,7 @@ def shape_tree(tree: Node) -> Node:
 
 
 def _no_parent_error(node: Node) -> ExpressionError:
-    """The error S0217 of a `%` whose step cannot be found."""
+    """Return the error S0217 of a `%` whose step cannot be found."""
     return ExpressionError(
         "S0217",
         "The object representing the 'parent' cannot be derived from this expression",
@@ -68,7 +68,7 @@ def _no_parent_error(node: Node) -> ExpressionError:
 
 
 def _shape_node(node: Node) -> Node:
-    """A node shaped, with its place in the text."""
+    """Return a node shaped, with its place in the text."""
     shaped = _shape_by_kind(node)
     shaped.start, shaped.end = node.start, node.end
     if node.keep:
@@ -77,7 +77,7 @@ def _shape_node(node: Node) -> Node:
 
 
 def _shape_by_kind(node: Node) -> Node:  # noqa: C901  one case a kind of node; each is one line or a call
-    """A node shaped by its kind."""
+    """Return a node shaped by its kind."""
     match node:
         case Infix():
             return _shape_infix(node)
@@ -121,12 +121,12 @@ def _shape_by_kind(node: Node) -> Node:  # noqa: C901  one case a kind of node; 
 
 
 def _shape_inside(enclosing: Node, inner: Node) -> Node:
-    """The node shaped, its slots passed up to the node around it."""
+    """Return the node shaped, its slots passed up to the node around it."""
     return _pass_up_slots(enclosing, _shape_node(inner))
 
 
 def _shape_infix(node: Infix) -> Node:
-    """An operator between two expressions as the node that it means."""
+    """Return an operator between two expressions as the node that it means."""
     operator = node.operator
     if operator in (".", "&", "and", "or"):
         return _shape_chain(node)
@@ -156,7 +156,7 @@ def _get_variable_name(node: Node) -> str:
 
 
 def _shape_chain(node: Infix) -> Node:
-    """A run of one operator, from the left; in a loop, since runs may be long."""
+    """Return a run of one operator, from the left; in a loop, since runs may be long."""
     links: list[Infix] = []
     first: Node = node
     while isinstance(first, Infix) and first.operator == node.operator and (not links or not first.keep):
@@ -177,7 +177,7 @@ def _shape_chain(node: Infix) -> Node:
 
 
 def _append_step(left: Node, right: Node, link: Infix) -> Path:
-    """`left.right` as one path."""
+    """Return `left.right` as one path."""
     path = left if isinstance(left, Path) else Path(link.position, [left])
     if isinstance(left, Parent):
         path.seeking = [left.slot]
@@ -201,7 +201,7 @@ def _append_step(left: Node, right: Node, link: Infix) -> Path:
 
 
 def _to_step(step: Node) -> Node:
-    """The node as a step of a path: a string is a name. Raises S0213 for other literals."""
+    """Return the node as a step of a path: a string is a name. Raises S0213 for other literals."""
     if isinstance(step, Literal):
         if not isinstance(step.value, str):
             raise ExpressionError(
@@ -265,7 +265,7 @@ def _shape_sort(node: SortBy) -> Node:
 
 
 def _shape_focus(node: Infix) -> Node:
-    """`@$name`: the step's values travel with the variable."""
+    """Shape `@$name`: the step's values travel with the variable."""
     shaped = _shape_node(node.left)
     step = shaped.steps[-1] if isinstance(shaped, Path) else shaped
     if step.stages is not None or step.predicates is not None:
@@ -286,7 +286,7 @@ def _shape_focus(node: Infix) -> Node:
 
 
 def _shape_index(node: Infix) -> Node:
-    """`#$name`: the step's values travel with their number."""
+    """Shape `#$name`: the step's values travel with their number."""
     shaped = _shape_node(node.left)
     if isinstance(shaped, Path):
         step = shaped.steps[-1]

@@ -71,7 +71,7 @@ class TokenStream:
 
 
 def format_token(token: Token) -> str:
-    """The token's value as it is written in an expression."""
+    """Return the token's value as it is written in an expression."""
     if token.value is None:
         return "null"
     if isinstance(token.value, bool):

@@ -322,12 +322,12 @@ class Transform(Node):
 
 
 def is_bare(node: Node) -> bool:
-    """Whether nothing follows the node: no filter, no grouping, no `[]`."""
+    """Return whether nothing follows the node: no filter, no grouping, no `[]`."""
     return node.predicates is None and node.stages is None and node.group is None and not node.keep
 
 
 def iterate_children(node: Node) -> Iterator[Node]:
-    """The nodes directly below, in the order in which they are evaluated."""
+    """Yield the nodes directly below, in the order in which they are evaluated."""
     yield from iterate_operands(node)
     for one in node.predicates or ():
         yield one.expression
@@ -341,7 +341,7 @@ def iterate_children(node: Node) -> Iterator[Node]:
 
 
 def iterate_operands(node: Node) -> Iterator[Node]:  # noqa: C901  one case a kind of node
-    """The nodes that the node's own syntax holds, without the filters and the grouping behind it."""
+    """Yield the nodes that the node's own syntax holds, without the filters and the grouping behind it."""
     match node:
         case Path():
             yield from node.steps

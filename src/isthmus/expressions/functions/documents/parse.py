@@ -57,7 +57,7 @@ async def parse_document(
 
 
 async def _read_content(file: object) -> bytes:
-    """The bytes of a blob, text, buffer or stream; raises ExpressionError for anything else."""
+    """Return the bytes of a blob, text, buffer or stream; raises ExpressionError for anything else."""
     if isinstance(file, Stream):
         return await drain_stream(file, _NAME)
     data = encode_text(file) if isinstance(file, str) else extract_bytes(file)
@@ -69,7 +69,8 @@ async def _read_content(file: object) -> bytes:
 
 
 async def _parse_by_service(evaluation: Evaluation, body: bytes, media_type: str) -> str:
-    """The text that the service answers; raises ExpressionError for an error or an answer without text."""
+    """Return the text that the service answers; raises ExpressionError for an error or an answer without
+    text."""
     url, key = get_document_service(evaluation)
     if not isinstance(key, str) or not key:
         raise function_error(_NAME, "API key not found in environment")

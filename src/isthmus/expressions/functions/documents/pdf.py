@@ -88,7 +88,8 @@ async def convert_md_to_pdf(
 async def _convert_by_service(
     evaluation: Evaluation, markdown: str, options: Mapping[str, object], headers: object, name: str
 ) -> Blob:
-    """The PDF that the operator's service makes; raises ExpressionError where there is none or it fails."""
+    """Return the PDF that the operator's service makes; raises ExpressionError where there is none or it
+    fails."""
     url, key = get_document_service(evaluation)
     for value, part in ((key, "key"), (url, "URL")):
         if not isinstance(value, str) or not value:
@@ -112,7 +113,8 @@ async def _convert_by_service(
 
 
 def _response_to_blob(response: ServiceResponse, default: str) -> Blob:
-    """The PDF under the name that the service gives it, else `default`; raises ExpressionError for no PDF."""
+    """Return the PDF under the name that the service gives it, else `default`; raises ExpressionError for
+    no PDF."""
     if response.status >= 400:
         raise function_error(
             _NAME, f"PDF conversion failed ({response.status}){_error_details(response.body)}"
@@ -129,7 +131,7 @@ def _response_to_blob(response: ServiceResponse, default: str) -> Blob:
 
 
 def _error_details(body: bytes) -> str:
-    """The service's own message behind a colon; `""` where there is none."""
+    """Return the service's own message behind a colon; `""` where there is none."""
     try:
         found = json.loads(body)
         message = found.get("message") if isinstance(found, dict) else None
@@ -139,7 +141,8 @@ def _error_details(body: bytes) -> str:
 
 
 def build_page_styles(options: Mapping[str, object]) -> str:
-    """The CSS of a PDF: page size, margins, header and footer, default text, then the caller's own CSS."""
+    """Return the CSS of a PDF: page size, margins, header and footer, default text, then the caller's own
+    CSS."""
     size = options.get("pageSize")
     rules = [f"size: {size.lower()}" if isinstance(size, str) and size.lower() in _PAGE_SIZES else "size: a4"]
     rules.append(f"margin: {' '.join(_choose_margins(options))}")
@@ -163,7 +166,8 @@ def build_page_styles(options: Mapping[str, object]) -> str:
 
 
 def _choose_margins(options: Mapping[str, object]) -> list[str]:
-    """CSS lengths for top, right, bottom, left; `pageMargins` has points for left, top, right, bottom."""
+    """Return CSS lengths for top, right, bottom, left; `pageMargins` has points for left, top, right,
+    bottom."""
     points = options.get("pageMargins")
     if isinstance(points, list) and len(points) == 4 and all(is_number(point) for point in points):
         left, top, right, bottom = (f"{format_number_text(point)}pt" for point in points if is_number(point))
@@ -173,14 +177,15 @@ def _choose_margins(options: Mapping[str, object]) -> list[str]:
 
 
 def _to_css_length(value: object) -> str:
-    """A number as pixels, a CSS length as it is, `18mm` for anything else."""
+    """Return a number as pixels, a CSS length as it is, `18mm` for anything else."""
     if is_number(value):
         return f"{format_number_text(value)}px"
     return value if isinstance(value, str) and _CSS_LENGTH.fullmatch(value) else "18mm"
 
 
 def _write_margin_box(place: str, template: object, default: str) -> str:
-    """A CSS margin box with a template's text (without its tags), else with `default`; `""` for none."""
+    """Return a CSS margin box with a template's text (without its tags), else with `default`; `""` for
+    none."""
     content = default
     if isinstance(template, str) and template.strip():
         line = _TAGS.sub("", template).strip().replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
@@ -189,7 +194,7 @@ def _write_margin_box(place: str, template: object, default: str) -> str:
 
 
 def _write_default_style(options: Mapping[str, object]) -> str:
-    """The CSS of the option `defaultStyle`; `""` without a font size."""
+    """Return the CSS of the option `defaultStyle`; `""` without a font size."""
     style = options.get("defaultStyle")
     size = style.get("fontSize") if isinstance(style, Mapping) else None
     return f"body {{ font-size: {format_number_text(size)}pt }}" if is_number(size) else ""

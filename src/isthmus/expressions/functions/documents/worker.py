@@ -53,7 +53,7 @@ def limit_memory() -> None:
 
 
 def _import_library(module: str, extra: str) -> Any:
-    """The module; raises DocumentError where the extra that brings it is not installed."""
+    """Return the module; raises DocumentError where the extra that brings it is not installed."""
     try:
         return import_module(module)
     except ImportError:
@@ -61,7 +61,7 @@ def _import_library(module: str, extra: str) -> Any:
 
 
 def extract_text(head: Mapping[str, Any], body: bytes) -> bytes:
-    """The text in UTF-8 of a PDF, a Word document or a text file, by its media type `head["type"]`."""
+    """Return the text in UTF-8 of a PDF, a Word document or a text file, by its media type `head["type"]`."""
     kind = str(head["type"]).partition(";")[0].strip().lower()
     if kind == "application/pdf":
         return _extract_pdf_text(body).encode()
@@ -73,7 +73,7 @@ def extract_text(head: Mapping[str, Any], body: bytes) -> bytes:
 
 
 def _extract_pdf_text(body: bytes) -> str:
-    """The text of a PDF, a blank line between pages; raises DocumentError for too many pages."""
+    """Return the text of a PDF, a blank line between pages; raises DocumentError for too many pages."""
     library = _import_library("pypdf", "documents")
     limit_memory()
     reader = library.PdfReader(io.BytesIO(body))
@@ -83,7 +83,7 @@ def _extract_pdf_text(body: bytes) -> str:
 
 
 def _extract_word_text(body: bytes) -> str:
-    """The text of a Word document: its paragraphs, then the rows of its tables."""
+    """Return the text of a Word document: its paragraphs, then the rows of its tables."""
     library = _import_library("docx", "documents")
     limit_memory()
     document = library.Document(io.BytesIO(body))
@@ -94,7 +94,7 @@ def _extract_word_text(body: bytes) -> str:
 
 
 def render_pdf(head: Mapping[str, Any], body: bytes) -> bytes:
-    """A PDF of the HTML in `body`, with the CSS in `head["styles"]`.
+    """Return a PDF of the HTML in `body`, with the CSS in `head["styles"]`.
 
     Images come from `data:` addresses only: no file and no server is reached.
     """

@@ -19,7 +19,7 @@ _MAX_OUTPUT_BYTES: Final = 50 * 1024 * 1024
 
 
 async def run_worker(function: str, task: str, head: Mapping[str, object], body: bytes) -> bytes:
-    """The output of a task (`pdf` or `text`) of the worker for `head`, its parameters, and `body`.
+    """Return the output of a task (`pdf` or `text`) of the worker for `head`, its parameters, and `body`.
 
     Raises ExpressionError, as an error of `function`, with the worker's own words where it fails, and where
     it goes over a limit.

@@ -64,14 +64,15 @@ def convert_html_to_markdown(
 
 
 def _convert(source: str) -> str:
-    """The Markdown of a whole HTML text."""
+    """Return the Markdown of a whole HTML text."""
     root = parse_html(source)
     collapse_whitespace(root)
     return _write_children(root).lstrip("\t\r\n").rstrip()
 
 
 def _write_children(node: Node) -> str:
-    """The Markdown of all children; where line ends of two children meet, the larger number of them stays."""
+    """Return the Markdown of all children; where line ends of two children meet, the larger number of them
+    stays."""
     parts: list[str] = []
     ends = 0
     for child in node.children:
@@ -88,19 +89,19 @@ def _write_children(node: Node) -> str:
 
 
 def _write_text(node: Node) -> str:
-    """The Markdown of a text node: escaped, unless it is inside code."""
+    """Return the Markdown of a text node: escaped, unless it is inside code."""
     return node.text if node.in_code else _escape(node.text)
 
 
 def _escape(text: str) -> str:
-    """The text with a backslash before what Markdown would read as markup."""
+    """Return the text with a backslash before what Markdown would read as markup."""
     for pattern, replacement in _MARKDOWN_ESCAPES:
         text = pattern.sub(replacement, text)
     return text
 
 
 def _write_element(node: Node) -> str:
-    """The Markdown of an element, by the writer of its tag; without one its content."""
+    """Return the Markdown of an element, by the writer of its tag; without one its content."""
     if node.is_blank:
         return "\n\n" if node.is_block else ""
     lead, tail = find_flanking_whitespace(node)
@@ -116,7 +117,7 @@ def _write_element(node: Node) -> str:
 
 
 def _write_heading(node: Node, content: str) -> str:
-    """Markdown of a heading: `h1` and `h2` underlined, lower levels with `#`."""
+    """Return Markdown of a heading: `h1` and `h2` underlined, lower levels with `#`."""
     if not content:
         return ""
     level = int(node.tag[1])
@@ -126,12 +127,13 @@ def _write_heading(node: Node, content: str) -> str:
 
 
 def _write_quote(node: Node, content: str) -> str:
-    """Markdown of `blockquote`: lines with `> `."""
+    """Return Markdown of `blockquote`: lines with `> `."""
     return "\n\n" + re.sub("^", "> ", content.strip("\n"), flags=re.M) + "\n\n"
 
 
 def _write_list(node: Node, content: str) -> str:
-    """Markdown of `ul` or `ol`: its items, apart from the text around them unless they end an outer item."""
+    """Return Markdown of `ul` or `ol`: its items, apart from the text around them unless they end an outer
+    item."""
     parent = node.parent
     if parent is not None and parent.tag == "li" and parent.last_element is node:
         return f"\n{content}"
@@ -139,7 +141,7 @@ def _write_list(node: Node, content: str) -> str:
 
 
 def _write_item(node: Node, content: str) -> str:
-    """Markdown of `li`: a bullet or number, its content, further lines indented."""
+    """Return Markdown of `li`: a bullet or number, its content, further lines indented."""
     content = content.lstrip("\n")
     if content.endswith("\n"):
         content = content.rstrip("\n") + "\n"
@@ -155,7 +157,7 @@ def _write_item(node: Node, content: str) -> str:
 
 
 def _write_pre(node: Node, content: str) -> str:
-    """Markdown of `pre`: indented code where it holds `code`, else its content."""
+    """Return Markdown of `pre`: indented code where it holds `code`, else its content."""
     first = node.children[0] if node.children else None
     if first is not None and first.tag == "code":
         return "\n\n    " + first.content.replace("\n", "\n    ") + "\n\n"
@@ -163,7 +165,7 @@ def _write_pre(node: Node, content: str) -> str:
 
 
 def _write_div(node: Node, content: str) -> str:
-    """Markdown of `div`: its content, or fenced code where it is a box of highlighted code."""
+    """Return Markdown of `div`: its content, or fenced code where it is a box of highlighted code."""
     match = _HIGHLIGHT_CLASS.search(node.attributes.get("class", ""))
     first = node.children[0] if node.children else None
     if match is not None and first is not None and first.tag == "pre":
@@ -172,13 +174,13 @@ def _write_div(node: Node, content: str) -> str:
 
 
 def _write_table(node: Node, content: str) -> str:
-    """Markdown of `table`, without blank lines in it; nothing for a table without cells."""
+    """Return Markdown of `table`, without blank lines in it; nothing for a table without cells."""
     lines = _write_table_lines(node)
     return f"\n\n{lines}\n\n" if lines else ""
 
 
 def _write_table_lines(table: Node) -> str:
-    """The lines of a table, the first row as its header; `""` without a row that has cells."""
+    """Return the lines of a table, the first row as its header; `""` without a row that has cells."""
     lines = []
     for row in _iterate_rows(table):
         cells = [cell for cell in row.elements if cell.tag in {"td", "th"}]
@@ -191,7 +193,7 @@ def _write_table_lines(table: Node) -> str:
 
 
 def _iterate_rows(table: Node) -> Iterator[Node]:
-    """The rows of a table, in its sections or outside of them."""
+    """Yield the rows of a table, in its sections or outside of them."""
     for child in table.elements:
         if child.tag == "tr":
             yield child
@@ -200,24 +202,24 @@ def _iterate_rows(table: Node) -> Iterator[Node]:
 
 
 def _write_cell(cell: Node) -> str:
-    """Markdown of a table cell in one line, with empty cells behind it for the columns it spans."""
+    """Return Markdown of a table cell in one line, with empty cells behind it for the columns it spans."""
     content = re.sub(r"\s*\n\s*", " ", _write_children(cell).strip()).replace("|", "\\|")
     return f" {content.ljust(_MIN_CELL_WIDTH)} |" + "   |" * (_read_column_span(cell) - 1)
 
 
 def _read_column_span(cell: Node) -> int:
-    """How many columns a cell covers, from 1 to `_MAX_COLUMN_SPAN`."""
+    """Return how many columns a cell covers, from 1 to `_MAX_COLUMN_SPAN`."""
     span = cell.attributes.get("colspan", "")[:6]
     return min(int(span), _MAX_COLUMN_SPAN) or 1 if span.isdecimal() else 1
 
 
 def _get_attribute(node: Node, name: str) -> str:
-    """An attribute with its blank lines removed, which would end the Markdown block."""
+    """Return an attribute with its blank lines removed, which would end the Markdown block."""
     return _BLANK_LINES.sub("\n", node.attributes.get(name, ""))
 
 
 def _write_link(node: Node, content: str) -> str:
-    """Markdown of `a`: a link, or its content where it has no address."""
+    """Return Markdown of `a`: a link, or its content where it has no address."""
     href = node.attributes.get("href", "")
     if not href:
         return content
@@ -227,7 +229,7 @@ def _write_link(node: Node, content: str) -> str:
 
 
 def _write_image(node: Node, content: str) -> str:
-    """Markdown of `img`; nothing where it has no source."""
+    """Return Markdown of `img`; nothing where it has no source."""
     source = node.attributes.get("src", "")
     if not source:
         return ""
@@ -236,7 +238,7 @@ def _write_image(node: Node, content: str) -> str:
 
 
 def _write_code(node: Node, content: str) -> str:
-    """Markdown of `code`: between more backticks than it has itself; unchanged inside `pre`."""
+    """Return Markdown of `code`: between more backticks than it has itself; unchanged inside `pre`."""
     if node.parent is not None and node.parent.tag == "pre" and len(node.parent.children) == 1:
         return content
     if not content:
@@ -251,14 +253,15 @@ def _write_code(node: Node, content: str) -> str:
 
 
 def _write_input(node: Node, content: str) -> str:
-    """Markdown of `input`: `[x]` or `[ ]` for the checkbox of a list item, else its content."""
+    """Return Markdown of `input`: `[x]` or `[ ]` for the checkbox of a list item, else its content."""
     if node.attributes.get("type") != "checkbox" or node.parent is None or node.parent.tag != "li":
         return content
     return "[x] " if "checked" in node.attributes else "[ ] "
 
 
 def _make_mark_writer(mark: str) -> Callable[[Node, str], str]:
-    """A writer that puts `mark` on both sides of the content; an element without content disappears."""
+    """Return a writer that puts `mark` on both sides of the content; an element without content
+    disappears."""
     return lambda node, content: f"{mark}{content}{mark}" if content.strip() else ""
 
 

@@ -61,7 +61,7 @@ class Node:
         return self.tag in _BLOCK_TAGS
 
     def walk(self) -> Iterator[Node]:
-        """All nodes below, in document order."""
+        """Yield all nodes below, in document order."""
         pending = list(reversed(self.children))
         while pending:
             charge_current(1)
@@ -84,7 +84,8 @@ class Node:
         return not any(node.tag in _VOID_TAGS or node.tag in _MEANINGFUL_TAGS for node in self.walk())
 
     def sibling(self, step: int) -> Node | None:
-        """The node `step` places behind this one in its parent, or before it; None if there is none."""
+        """Return the node `step` places behind this one in its parent, or before it; None if there is
+        none."""
         if self.parent is None:
             return None
         siblings, index = self.parent.children, self.index + step
@@ -100,7 +101,7 @@ class Node:
 
 
 def parse_html(source: str) -> Node:
-    """The document as browsers read it, malformed or not; comments are left out."""
+    """Return the document as browsers read it, malformed or not; comments are left out."""
     from selectolax.lexbor import LexborHTMLParser  # few need it, and it is slow to import
 
     root = Node("html")
@@ -183,7 +184,8 @@ class _WhitespaceCollapser:
 
 
 def find_flanking_whitespace(node: Node) -> tuple[str, str]:
-    """Leading and trailing white space that moves out of an inline element: `<b> x</b>` is ` **x**`."""
+    """Return leading and trailing white space that moves out of an inline element: `<b> x</b>` is `
+    **x**`."""
     if node.is_block:
         return "", ""
     content = node.content
@@ -197,7 +199,8 @@ def find_flanking_whitespace(node: Node) -> tuple[str, str]:
 
 
 def _borders_on_space(node: Node, step: int) -> bool:
-    """Whether the inline sibling behind a node (before it, for a negative step) has a space on its side."""
+    """Return whether the inline sibling behind a node (before it, for a negative step) has a space on its
+    side."""
     sibling = node.sibling(step)
     if sibling is None or sibling.is_block:
         return False

@@ -33,7 +33,7 @@ _CELL_ALIGNMENT: Final = re.compile(r"text-align:(\w+)")
 
 @lru_cache(maxsize=1)
 def _build_parser() -> MarkdownIt:
-    """The `markdown-it` parser for blocks: CommonMark with tables, inline text unread."""
+    """Return the `markdown-it` parser for blocks: CommonMark with tables, inline text unread."""
     from markdown_it import MarkdownIt  # few need it, and it is slow to import
 
     parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 100}).enable("table")
@@ -42,7 +42,7 @@ def _build_parser() -> MarkdownIt:
 
 
 def parse_markdown(source: str) -> list[Token]:
-    """The tokens of a whole text's blocks, in order."""
+    """Return the tokens of a whole text's blocks, in order."""
     from markdown_it.tree import SyntaxTreeNode
 
     source = source.replace("\r\n", "\n").replace("\r", "\n")
@@ -56,7 +56,8 @@ def parse_markdown(source: str) -> list[Token]:
 
 
 def parse_markdown_argument(evaluation: Evaluation, value: object, function: str) -> list[Token]:
-    """The tokens of a Markdown argument; raises ExpressionError for anything but text, and for too much."""
+    """Return the tokens of a Markdown argument; raises ExpressionError for anything but text, and for too
+    much."""
     if not isinstance(value, str):
         raise function_error(function, f"{function}: the Markdown must be text, not {describe_kind(value)}")
     return parse_markdown(check_input_text(evaluation, value, function))
@@ -71,7 +72,7 @@ class _BlockReader:
         self.references = references
 
     def read_document(self, root: SyntaxTreeNode) -> list[Token]:
-        """The tokens of a whole text; one `space` for a text of blank lines only."""
+        """Return the tokens of a whole text; one `space` for a text of blank lines only."""
         tokens = self.read_siblings(root.children, 0, len(self.lines), in_item=False)
         if not tokens and self.source and not self.source.strip(" \n"):
             return [Token("space", self.source)]
@@ -80,7 +81,8 @@ class _BlockReader:
     def read_siblings(
         self, nodes: list[SyntaxTreeNode], start: int, end: int, *, in_item: bool
     ) -> list[Token]:
-        """Tokens of the blocks in lines `start` to `end`, with the spaces before, between and behind."""
+        """Return tokens of the blocks in lines `start` to `end`, with the spaces before, between and
+        behind."""
         tokens: list[Token] = []
         line = start
         for node in nodes:
@@ -93,14 +95,14 @@ class _BlockReader:
         return tokens
 
     def find_extent(self, node: SyntaxTreeNode) -> tuple[int, int]:
-        """The first line of a block, and the line behind its last one that is not blank."""
+        """Return the first line of a block, and the line behind its last one that is not blank."""
         first, stop = node.map or (0, 0)
         while stop > first + 1 and self.is_blank(stop - 1):
             stop -= 1
         return first, stop
 
     def is_blank(self, line: int) -> bool:
-        """Whether a line has nothing but white space and the markers of quotes."""
+        """Return whether a line has nothing but white space and the markers of quotes."""
         text = self.lines[line]
         match = _QUOTE_MARKERS.match(text)
         return match is not None and match.end() == len(text)
@@ -136,15 +138,15 @@ class _BlockReader:
             tokens.append(Token("space", "\n" * blank))
 
     def read_inline(self, node: SyntaxTreeNode) -> list[Token]:
-        """The inline tokens of a paragraph, heading or table cell."""
+        """Return the inline tokens of a paragraph, heading or table cell."""
         return parse_inline(self.get_inline_source(node), self.references)
 
     def get_inline_source(self, node: SyntaxTreeNode) -> str:
-        """The text of a paragraph, heading or table cell."""
+        """Return the text of a paragraph, heading or table cell."""
         return next((child.content for child in node.children if child.type == "inline"), "")
 
     def read_block(self, node: SyntaxTreeNode, first: int, stop: int, *, in_item: bool) -> Token:
-        """The token of the block in lines `first` to `stop`. `in_item`: it is inside a list item."""
+        """Return the token of the block in lines `first` to `stop`. `in_item`: it is inside a list item."""
         raw = "\n".join(self.lines[first:stop])
         match node.type:
             case "paragraph":
@@ -178,7 +180,7 @@ class _BlockReader:
         return Token("paragraph", raw, raw, [Token("text", raw, raw)])
 
     def read_table(self, node: SyntaxTreeNode, raw: str) -> Token:
-        """A table token, with its rows and the alignment of its columns."""
+        """Return a table token, with its rows and the alignment of its columns."""
         rows = [row for section in node.children for row in section.children]
         token = Token("table", raw)
         token.rows = [[self.read_inline(cell) for cell in row.children] for row in rows]
@@ -187,7 +189,7 @@ class _BlockReader:
         return token
 
     def read_list(self, node: SyntaxTreeNode, raw: str) -> Token:
-        """A list token, with its items as children."""
+        """Return a list token, with its items as children."""
         ordered = node.type == "ordered_list"
         start = int(node.attrs.get("start", 1)) if ordered else None
         token = Token("list", raw, start=start)
@@ -200,7 +202,7 @@ class _BlockReader:
         return token
 
     def read_item(self, node: SyntaxTreeNode) -> Token:
-        """A list item token; the `[x]` of a task becomes its `checked`."""
+        """Return a list item token; the `[x]` of a task becomes its `checked`."""
         first, stop = self.find_extent(node)
         children = self.read_siblings(node.children, first, stop, in_item=True)
         item = Token("list_item", "\n".join(self.lines[first:stop]), children=children)
@@ -214,5 +216,5 @@ class _BlockReader:
 
 
 def _includes_blank_lines(token: Token) -> bool:
-    """Whether blank lines behind this block are part of its source."""
+    """Return whether blank lines behind this block are part of its source."""
     return token.kind in _KINDS_WITH_BLANK_LINES or (token.kind == "code" and token.raw.startswith("    "))

@@ -62,7 +62,7 @@ def convert_notion_to_markdown(
 
 
 def _check_block(block: object) -> Block:
-    """The block itself; raises ExpressionError for anything but an object."""
+    """Return the block itself; raises ExpressionError for anything but an object."""
     if not isinstance(block, Mapping):
         raise function_error(
             "convertNotionToMarkdown", f"convertNotionToMarkdown: a block is {describe_kind(block)}"
@@ -71,7 +71,7 @@ def _check_block(block: object) -> Block:
 
 
 def _read_parent_type(block: Block) -> object:
-    """What kind of parent a block says it has (`block_id`, `page_id`); None if it says nothing."""
+    """Return what kind of parent a block says it has (`block_id`, `page_id`); None if it says nothing."""
     parent = block.get("parent")
     return parent.get("type") if isinstance(parent, Mapping) else None
 
@@ -88,7 +88,8 @@ class _BlockWriter:
         self.strict = strict
 
     def write_blocks(self, blocks: list[Block], level: int, indent: int = 0, *, is_top: bool = False) -> str:
-        """The Markdown of siblings in order; a run of list items at the top ends with an empty paragraph.
+        """Return the Markdown of siblings in order; a run of list items at the top ends with an empty
+        paragraph.
 
         `level` counts how deep the data goes, `indent` the tabs before each block.
         """
@@ -104,7 +105,8 @@ class _BlockWriter:
         return join_within_limit("convertNotionToMarkdown", "", parts)
 
     def write_block(self, block: Block, number: int, level: int, indent: int) -> str:
-        """The Markdown of a block with its children. `number`: its place in a run of numbered items."""
+        """Return the Markdown of a block with its children. `number`: its place in a run of numbered
+        items."""
         kind = to_text(block.get("type"))
         body = _get_body(block, "convertNotionToMarkdown")
         if kind in _LIST_KINDS:
@@ -121,7 +123,8 @@ class _BlockWriter:
         return f"{_write_marked_text(body)}\n\n{self.write_children(block, level, indent=0)}"
 
     def write_leaf(self, kind: str, body: Block) -> str | None:
-        """The Markdown of a block that has no children; None for a kind that this module does not know."""
+        """Return the Markdown of a block that has no children; None for a kind that this module does not
+        know."""
         match kind:
             case "code":
                 source = ("," if self.strict else "").join(_read_plain_texts(body))
@@ -145,7 +148,7 @@ class _BlockWriter:
         return None
 
     def write_list_item(self, block: Block, body: Block, number: int, level: int, indent: int) -> str:
-        """The Markdown of a list item behind its mark, its children indented below."""
+        """Return the Markdown of a list item behind its mark, its children indented below."""
         kind = block.get("type")
         if kind == "to_do":
             mark = "- [X]" if is_truthy(body.get("checked")) else "- [ ]"
@@ -154,14 +157,14 @@ class _BlockWriter:
         return f"{mark} {_write_marked_text(body)}\n{self.write_children(block, level, indent=indent + 1)}"
 
     def write_children(self, block: Block, level: int, *, indent: int) -> str:
-        """The Markdown of a block's children; `""` where it has none."""
+        """Return the Markdown of a block's children; `""` where it has none."""
         if not is_truthy(block.get("has_children")):
             return ""
         inside = enter_level(level, "convertNotionToMarkdown", 8)
         return self.write_blocks(self.children.get(to_text(block.get("id")), []), inside, indent)
 
     def write_table(self, block: Block) -> str:
-        """The Markdown of a table, whose rows are its children; the first one is the header."""
+        """Return the Markdown of a table, whose rows are its children; the first one is the header."""
         rows = self.children.get(to_text(block.get("id")), [])
         lines = [_write_table_row(_get_body(row, "convertNotionToMarkdown")) for row in rows]
         if lines:
@@ -171,7 +174,7 @@ class _BlockWriter:
         return "".join(lines) + "\n"
 
     def write_child_page(self, block: Block, body: Block, level: int) -> str:
-        """The Markdown of a child page: a link to it, or its title and content."""
+        """Return the Markdown of a child page: a link to it, or its title and content."""
         title = to_text(body.get("title", ""))
         if self.links:
             page = to_text(block.get("id", "")).replace("-", "")
@@ -180,7 +183,7 @@ class _BlockWriter:
 
 
 def _write_table_row(body: Block) -> str:
-    """The Markdown of a table row, its cells between bars."""
+    """Return the Markdown of a table row, its cells between bars."""
     cells = body.get("cells")
     parts = [_write_marked_text({"rich_text": cell}) for cell in cells] if isinstance(cells, list) else []
     return f"| {' | '.join(parts)} |\n"
@@ -213,7 +216,7 @@ def convert_notion_to_md(block: object = UNDEFINED) -> str:
 
 
 def _write_items_without_children(texts: list[str], *, numbered: bool) -> str:
-    """The rich texts of a list item, each as an item of its own; further lines of one are indented."""
+    """Return the rich texts of a list item, each as an item of its own; further lines of one are indented."""
     items = [
         f"{f'{number}.' if numbered else '-'} {content.replace(chr(10), chr(10) + '    ')}"
         for number, content in enumerate(texts, 1)
@@ -222,7 +225,7 @@ def _write_items_without_children(texts: list[str], *, numbered: bool) -> str:
 
 
 def _write_without_children(kind: str, body: Block, texts: list[str]) -> str:
-    """The Markdown of a block that is no heading, list item or quote; `texts` are its rich texts."""
+    """Return the Markdown of a block that is no heading, list item or quote; `texts` are its rich texts."""
     match kind:
         case "code":
             language = body.get("language")
@@ -252,7 +255,7 @@ def _write_without_children(kind: str, body: Block, texts: list[str]) -> str:
 
 
 def _write_csv_row(body: Block) -> str:
-    """The first rich text of each cell, with commas between them."""
+    """Return the first rich text of each cell, with commas between them."""
     cells = body.get("cells")
     rows = cells if isinstance(cells, list) else []
     firsts = [_read_plain_texts({"rich_text": cell[:1]}) if isinstance(cell, list) else [] for cell in rows]
@@ -260,7 +263,8 @@ def _write_csv_row(body: Block) -> str:
 
 
 def _get_body(block: Block, function: str) -> Block:
-    """A Notion block's content, which lies under the name of its type; raises ExpressionError without it."""
+    """Return a Notion block's content, which lies under the name of its type; raises ExpressionError
+    without it."""
     body = block.get(to_text(block.get("type")))
     if not isinstance(body, Mapping):
         raise function_error(
@@ -270,19 +274,20 @@ def _get_body(block: Block, function: str) -> Block:
 
 
 def _parse_heading_level(kind: str) -> int | None:
-    """1 to 6 for the type of a heading block; None for another type."""
+    """Return 1 to 6 for the type of a heading block; None for another type."""
     match = _HEADING.fullmatch(kind)
     return int(match[1]) if match else None
 
 
 def _read_rich_texts(body: Block, field: str = "rich_text") -> list[Block]:
-    """The rich texts in a field of a block's body; none where it has no list there."""
+    """Return the rich texts in a field of a block's body; none where it has no list there."""
     parts = body.get(field)
     return [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
 
 
 def _read_plain_text(part: Block) -> str:
-    """The text of a rich text: `plain_text` as Notion sends it, else its content as Notion receives it."""
+    """Return the text of a rich text: `plain_text` as Notion sends it, else its content as Notion receives
+    it."""
     plain = part.get("plain_text")
     if plain is None:
         inner = part.get("text")
@@ -291,7 +296,7 @@ def _read_plain_text(part: Block) -> str:
 
 
 def _write_link(part: Block) -> str | None:
-    """A Notion rich text as a Markdown link; None where it has no address."""
+    """Return a Notion rich text as a Markdown link; None where it has no address."""
     href = part.get("href")
     if not is_truthy(href) or not isinstance(href, str):
         return None
@@ -299,17 +304,17 @@ def _write_link(part: Block) -> str | None:
 
 
 def _read_plain_texts(body: Block) -> list[str]:
-    """The rich texts without marks or links."""
+    """Return the rich texts without marks or links."""
     return [_read_plain_text(part) for part in _read_rich_texts(body)]
 
 
 def _read_linked_texts(body: Block) -> list[str]:
-    """The rich texts with links, without marks."""
+    """Return the rich texts with links, without marks."""
     return [_write_link(part) or _read_plain_text(part) for part in _read_rich_texts(body)]
 
 
 def _write_marked_text(body: Block) -> str:
-    """The rich texts joined, each as a link, or with its marks where it is none."""
+    """Return the rich texts joined, each as a link, or with its marks where it is none."""
     texts = []
     for part in _read_rich_texts(body):
         link = _write_link(part)
@@ -318,7 +323,7 @@ def _write_marked_text(body: Block) -> str:
 
 
 def _write_marks(part: Block) -> str:
-    """A Notion rich text as Markdown, between the marks of its annotations."""
+    """Return a Notion rich text as Markdown, between the marks of its annotations."""
     content = _read_plain_text(part)
     annotations = part.get("annotations")
     if isinstance(annotations, Mapping):
@@ -329,12 +334,13 @@ def _write_marks(part: Block) -> str:
 
 
 def _read_caption(body: Block, default: str) -> str:
-    """The caption of a file, its texts joined by commas; `default` without one."""
+    """Return the caption of a file, its texts joined by commas; `default` without one."""
     return ",".join(_read_plain_text(part) for part in _read_rich_texts(body, "caption")) or default
 
 
 def _read_attachment_url(body: Block) -> str:
-    """The address of a file block, Notion's own or external; raises ExpressionError where it has none."""
+    """Return the address of a file block, Notion's own or external; raises ExpressionError where it has
+    none."""
     kind = to_text(body.get("type"))
     place = body.get(kind)
     if not isinstance(place, Mapping):

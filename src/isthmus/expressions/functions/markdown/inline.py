@@ -45,7 +45,7 @@ class _Delimiter:
     closes: bool
 
     def to_token(self) -> Token:
-        """The characters that are left of the run, as plain text."""
+        """Return the characters that are left of the run, as plain text."""
         return Token("text", self.mark * self.count, self.mark * self.count)
 
 
@@ -55,7 +55,7 @@ _Node = Token | _Delimiter
 def parse_inline(
     source: str, references: References, level: int = 0, *, in_link: bool = False
 ) -> list[Token]:
-    """The tokens of one block's text; their sources joined are that text.
+    """Return the tokens of one block's text; their sources joined are that text.
 
     `references`: the link definitions of the document. `level`: how deep marks are nested. `in_link`: links
     inside are plain text.
@@ -78,7 +78,7 @@ class _InlineReader:
         """Markers that have no end further on, so that none is sought twice."""
 
     def read(self) -> list[Token]:
-        """The tokens of the whole text."""
+        """Return the tokens of the whole text."""
         source = self.source
         plain = 0
         while match := _SPECIAL_TEXT.search(source, self.at):
@@ -116,7 +116,7 @@ class _InlineReader:
         return None if self.in_link else self.read_bare_url()
 
     def take_line_break(self, raw: str) -> Token:
-        """A hard line break of the source text `raw`, moving past it."""
+        """Return a hard line break of the source text `raw`, moving past it."""
         self.at += len(raw)
         return Token("br", raw)
 
@@ -134,7 +134,7 @@ class _InlineReader:
             self.nodes.append(Token("text", text[position:], text[position:]))
 
     def read_backslash(self) -> Token | None:
-        """An escaped character, or a hard line break; None for a backslash that stands for itself."""
+        """Return an escaped character, or a hard line break; None for a backslash that stands for itself."""
         following = self.source[self.at + 1 : self.at + 2]
         if following == "\n":
             return self.take_line_break("\\\n")
@@ -144,7 +144,7 @@ class _InlineReader:
         return Token("escape", "\\" + following, following)
 
     def read_codespan(self) -> Token | None:
-        """A code span; the backticks as text where nothing closes them."""
+        """Return a code span; the backticks as text where nothing closes them."""
         run = _BACKTICKS.match(self.source, self.at)
         assert run is not None
         ticks = run.group()
@@ -162,7 +162,7 @@ class _InlineReader:
         return Token("text", ticks, ticks)
 
     def read_delimiter(self, mark: str) -> _Delimiter:
-        """A run of `*` or `_`, and whether it can open or close emphasis."""
+        """Return a run of `*` or `_`, and whether it can open or close emphasis."""
         start = end = self.at
         while end < len(self.source) and self.source[end] == mark:
             end += 1
@@ -183,7 +183,7 @@ class _InlineReader:
         return _Delimiter(mark, end - start, end - start, left, right)
 
     def read_strikethrough(self) -> Token | None:
-        """A struck text between `~` or `~~`; the tildes as text where nothing closes them."""
+        """Return a struck text between `~` or `~~`; the tildes as text where nothing closes them."""
         start = end = self.at
         while end < len(self.source) and self.source[end] == "~":
             end += 1
@@ -202,7 +202,8 @@ class _InlineReader:
         return Token("del", f"{mark}{inner}{mark}", inner, children)
 
     def read_angle_bracket(self) -> Token | None:
-        """An autolink, an e-mail address or HTML in angle brackets; None where `<` stands for itself."""
+        """Return an autolink, an e-mail address or HTML in angle brackets; None where `<` stands for
+        itself."""
         if match := _AUTOLINK.match(self.source, self.at):
             self.at = match.end()
             return _make_link(match.group(), match[1], match[1])
@@ -223,7 +224,8 @@ class _InlineReader:
         return None
 
     def read_bare_url(self) -> Token | None:
-        """A link of an address without angle brackets; None inside a word, or where it is no address."""
+        """Return a link of an address without angle brackets; None inside a word, or where it is no
+        address."""
         before = self.source[self.at - 1] if self.at else " "
         match = _BARE_URL.match(self.source, self.at)
         if match is None or before.isalnum():
@@ -233,7 +235,7 @@ class _InlineReader:
         return _make_link(url, f"http://{url}" if url[:4].lower() == "www." else url, url)
 
     def read_link(self, *, is_image: bool) -> Token | None:
-        """A link or image; None where the bracket stands for itself."""
+        """Return a link or image; None where the bracket stands for itself."""
         opening = self.at + 1 if is_image else self.at
         if self.source[opening : opening + 1] != "[" or (self.in_link and not is_image):
             return None
@@ -253,7 +255,7 @@ class _InlineReader:
         return Token("link", raw, label, children, href=href, title=title)
 
     def read_target(self, after: int, label: str) -> tuple[int, str, str] | None:
-        """The end, address and title of a link, from what follows its label or from a reference.
+        """Return the end, address and title of a link, from what follows its label or from a reference.
 
         None where there is no target.
         """
@@ -272,7 +274,8 @@ class _InlineReader:
 
 
 def _trim_bare_url(url: str) -> str:
-    """The address without the punctuation behind it, and without a closing bracket that it does not open."""
+    """Return the address without the punctuation behind it, and without a closing bracket that it does not
+    open."""
     surplus = url.count(")") - url.count("(")
     end = len(url)
     while end:
@@ -289,17 +292,18 @@ def _trim_bare_url(url: str) -> str:
 
 
 def _make_link(raw: str, href: str, text: str) -> Token:
-    """A link token with plain text inside."""
+    """Return a link token with plain text inside."""
     return Token("link", raw, text, [Token("text", text, text)], href=href)
 
 
 def _is_punctuation(character: str) -> bool:
-    """Whether a character is Unicode punctuation or a symbol."""
+    """Return whether a character is Unicode punctuation or a symbol."""
     return unicodedata.category(character)[0] in "PS"
 
 
 def _match_emphasis(nodes: list[_Node]) -> list[Token]:
-    """The tokens with runs of `*` and `_` matched from the inside out, by CommonMark's delimiter algorithm.
+    """Return the tokens with runs of `*` and `_` matched from the inside out, by CommonMark's delimiter
+    algorithm.
 
     `bottoms`: per kind of closer, how far down `done` holds no opener for it, so that none is sought twice.
     """
@@ -324,7 +328,8 @@ def _match_emphasis(nodes: list[_Node]) -> list[Token]:
 
 
 def _find_opener(done: list[_Node], closer: _Delimiter, bottom: int) -> int | None:
-    """The place in `done`, from `bottom` up, of the nearest run that `closer` closes; None for none."""
+    """Return the place in `done`, from `bottom` up, of the nearest run that `closer` closes; None for
+    none."""
     charge_current(len(done) - bottom)
     for index in range(len(done) - 1, bottom - 1, -1):
         node = done[index]

@@ -21,7 +21,8 @@ _BACKSLASH_ESCAPE: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def find_bracket_pairs(source: str) -> dict[int, int]:
-    """The place of each `[` -> the place of the `]` that closes it; escapes and code are passed over."""
+    """Return the place of each `[` -> the place of the `]` that closes it; escapes and code are passed
+    over."""
     pairs: dict[int, int] = {}
     opened: list[int] = []
     unclosed: set[str] = set()
@@ -44,7 +45,7 @@ def find_bracket_pairs(source: str) -> dict[int, int]:
 
 
 def parse_link_target(source: str, opening: int) -> tuple[int, str, str] | None:
-    """The link target that the `(` at `opening` begins: the place behind it, the address, the title.
+    """Return the link target that the `(` at `opening` begins: the place behind it, the address, the title.
 
     None where it is no link target.
     """
@@ -69,13 +70,13 @@ def parse_link_target(source: str, opening: int) -> tuple[int, str, str] | None:
 
 
 def _skip_blank(source: str, at: int) -> int:
-    """The place behind the white space at `at`."""
+    """Return the place behind the white space at `at`."""
     match = _BLANK.match(source, at)
     return match.end() if match else at
 
 
 def _find_bare_end(source: str, at: int) -> int | None:
-    """The end of an address without angle brackets; None for unbalanced or too many parentheses."""
+    """Return the end of an address without angle brackets; None for unbalanced or too many parentheses."""
     depth = 0
     while match := _BARE_ADDRESS_PART.match(source, at):
         step = match.group()

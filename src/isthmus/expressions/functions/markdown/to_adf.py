@@ -30,12 +30,12 @@ def convert_markdown_to_adf(evaluation: Evaluation, markdown: object = UNDEFINED
 
 
 def _write_blocks(tokens: list[Token]) -> list[JsonObject]:
-    """The ADF nodes of all blocks."""
+    """Return the ADF nodes of all blocks."""
     return [node for token in tokens for node in _write_block(token)]
 
 
 def _make_node(kind: str, content: list[JsonObject], attrs: JsonObject | None = None) -> JsonObject:
-    """An ADF node with content, and with attributes where they are given."""
+    """Return an ADF node with content, and with attributes where they are given."""
     node: JsonObject = {"type": kind}
     if attrs is not None:
         node["attrs"] = attrs
@@ -44,7 +44,7 @@ def _make_node(kind: str, content: list[JsonObject], attrs: JsonObject | None = 
 
 
 def _write_block(token: Token) -> list[JsonObject]:
-    """The ADF nodes of one block; none for a kind that is left out."""
+    """Return the ADF nodes of one block; none for a kind that is left out."""
     match token.kind:
         case "heading":
             return [_make_node("heading", _write_inline(token.children, []), {"level": token.level})]
@@ -65,7 +65,7 @@ def _write_block(token: Token) -> list[JsonObject]:
 
 
 def _write_list(token: Token) -> JsonObject:
-    """The ADF node of a bullet or ordered list."""
+    """Return the ADF node of a bullet or ordered list."""
     items = [
         _make_node("listItem", _write_blocks(item.children) or [_make_node("paragraph", [])])
         for item in token.children
@@ -76,7 +76,7 @@ def _write_list(token: Token) -> JsonObject:
 
 
 def _write_row(cells: list[list[Token]], number: int) -> JsonObject:
-    """The ADF node of a table row; row 0 is the header."""
+    """Return the ADF node of a table row; row 0 is the header."""
     kind = "tableHeader" if number == 0 else "tableCell"
     return _make_node(
         "tableRow", [_make_node(kind, [_make_node("paragraph", _write_inline(cell, []))]) for cell in cells]
@@ -84,7 +84,7 @@ def _write_row(cells: list[list[Token]], number: int) -> JsonObject:
 
 
 def _write_paragraphs(tokens: list[Token]) -> list[JsonObject]:
-    """The ADF nodes of a paragraph: one for the texts between images, and one for each image."""
+    """Return the ADF nodes of a paragraph: one for the texts between images, and one for each image."""
     nodes: list[JsonObject] = []
     run: list[Token] = []
     for token in [*tokens, None]:
@@ -101,7 +101,7 @@ def _write_paragraphs(tokens: list[Token]) -> list[JsonObject]:
 
 
 def _write_image(token: Token) -> JsonObject:
-    """The ADF node of an image, in a block of its own."""
+    """Return the ADF node of an image, in a block of its own."""
     attrs: JsonObject = {"type": "external", "url": token.href}
     if token.text:
         attrs["alt"] = token.text
@@ -109,7 +109,7 @@ def _write_image(token: Token) -> JsonObject:
 
 
 def _write_inline(tokens: list[Token], marks: list[JsonObject]) -> list[JsonObject]:
-    """The ADF text nodes of inline tokens; `marks` are those of the tokens around them."""
+    """Return the ADF text nodes of inline tokens; `marks` are those of the tokens around them."""
     nodes: list[JsonObject] = []
     for token in tokens:
         match token.kind:
@@ -131,7 +131,7 @@ def _write_inline(tokens: list[Token], marks: list[JsonObject]) -> list[JsonObje
 
 
 def _make_text_node(text: str, marks: list[JsonObject]) -> JsonObject:
-    """An ADF text node with marks."""
+    """Return an ADF text node with marks."""
     node: JsonObject = {"type": "text", "text": text}
     if marks:
         node["marks"] = [dict(mark) for mark in marks]

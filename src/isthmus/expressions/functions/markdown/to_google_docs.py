@@ -91,7 +91,7 @@ class _RequestWriter:
                 self.write_list(token, level + 1)
 
     def make_range(self, start: int, tabs: int) -> JsonObject:
-        """The range from `start` to the end of what is inserted, without `tabs`."""
+        """Return the range from `start` to the end of what is inserted, without `tabs`."""
         return {"startIndex": start - tabs, "endIndex": self.at - tabs}
 
     def write_heading(self, token: Token) -> None:

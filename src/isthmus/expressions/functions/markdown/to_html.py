@@ -59,17 +59,17 @@ def convert_markdown_to_html(
 
 
 def _convert(source: str, breaks: bool) -> str:
-    """The HTML of a whole Markdown text."""
+    """Return the HTML of a whole Markdown text."""
     return write_html(parse_markdown(source), breaks=breaks)
 
 
 def write_html(blocks: list[Token], *, breaks: bool = False) -> str:
-    """The HTML of blocks. `breaks`: line ends inside a paragraph become `<br>`."""
+    """Return the HTML of blocks. `breaks`: line ends inside a paragraph become `<br>`."""
     return "".join(_write_block(token, breaks) for token in blocks)
 
 
 def _write_block(token: Token, breaks: bool) -> str:
-    """The HTML of one block."""
+    """Return the HTML of one block."""
     match token.kind:
         case "heading":
             return f"<h{token.level}>{_write_inline(token.children, breaks)}</h{token.level}>\n"
@@ -95,7 +95,7 @@ def _write_block(token: Token, breaks: bool) -> str:
 
 
 def _write_list(token: Token, breaks: bool) -> str:
-    """The HTML of a list."""
+    """Return the HTML of a list."""
     tag = "ul" if token.start is None else "ol"
     start = f' start="{token.start}"' if token.start not in (None, 1) else ""
     items = "".join(f"<li>{_write_item(item, token.loose, breaks)}</li>\n" for item in token.children)
@@ -103,7 +103,7 @@ def _write_list(token: Token, breaks: bool) -> str:
 
 
 def _write_item(item: Token, loose: bool, breaks: bool) -> str:
-    """The HTML inside a list item: its checkbox, if it has one, and its blocks."""
+    """Return the HTML inside a list item: its checkbox, if it has one, and its blocks."""
     box = ""
     if item.checked is not None:
         checked = 'checked="" ' if item.checked else ""
@@ -119,7 +119,7 @@ def _write_item(item: Token, loose: bool, breaks: bool) -> str:
 
 
 def _write_table(token: Token, breaks: bool) -> str:
-    """The HTML of a table."""
+    """Return the HTML of a table."""
 
     def write_row(cells: list[list[Token]], tag: str) -> str:
         parts = []
@@ -135,12 +135,12 @@ def _write_table(token: Token, breaks: bool) -> str:
 
 
 def _write_inline(tokens: list[Token], breaks: bool) -> str:
-    """The HTML of inline tokens."""
+    """Return the HTML of inline tokens."""
     return "".join(_write_token(token, breaks) for token in tokens)
 
 
 def _write_token(token: Token, breaks: bool) -> str:
-    """The HTML of one inline token."""
+    """Return the HTML of one inline token."""
     match token.kind:
         case "text":
             text = _escape_text(token.text)
@@ -167,16 +167,16 @@ def _write_token(token: Token, breaks: bool) -> str:
 
 
 def _escape_address(href: str) -> str:
-    """The address of a link or image, percent-encoded where it must be."""
+    """Return the address of a link or image, percent-encoded where it must be."""
     return quote(href, safe=_URL_SAFE)
 
 
 def _escape(text: str) -> str:
-    """The text escaped for HTML, in content and attributes."""
+    """Return the text escaped for HTML, in content and attributes."""
     return escape_all(text, quote=False).replace('"', "&quot;").replace("'", "&#39;")
 
 
 def _escape_text(text: str) -> str:
-    """The text escaped for HTML, with its character references left as they are."""
+    """Return the text escaped for HTML, with its character references left as they are."""
     text = _LOOSE_AMPERSAND.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
     return text.replace('"', "&quot;").replace("'", "&#39;")

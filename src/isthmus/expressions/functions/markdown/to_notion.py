@@ -40,12 +40,12 @@ def convert_markdown_to_notion(evaluation: Evaluation, markdown: object = UNDEFI
 
 
 def _make_block(kind: str, content: JsonObject) -> JsonObject:
-    """A Notion block of a kind."""
+    """Return a Notion block of a kind."""
     return {"type": kind, kind: content}
 
 
 def _write_blocks(token: Token) -> list[JsonObject]:
-    """The Notion blocks of one block of Markdown."""
+    """Return the Notion blocks of one block of Markdown."""
     match token.kind:
         case "space":
             return [_make_block("paragraph", {"rich_text": [_make_rich_text("\n", {}, "")]})]
@@ -69,20 +69,20 @@ def _write_blocks(token: Token) -> list[JsonObject]:
 
 
 def _write_with_images(kind: str, tokens: list[Token]) -> list[JsonObject]:
-    """A Notion block of the texts, if there are any, and one for each image behind it."""
+    """Return a Notion block of the texts, if there are any, and one for each image behind it."""
     texts, images = _write_inline(tokens, {}, "")
     return ([_make_block(kind, {"rich_text": texts})] if texts else []) + images
 
 
 def _write_callout(token: Token) -> list[JsonObject]:
-    """The Notion blocks of a quote: a callout of its first paragraph, and its images."""
+    """Return the Notion blocks of a quote: a callout of its first paragraph, and its images."""
     first = next((child for child in token.children if child.kind == "paragraph"), None)
     texts, images = _write_inline(first.children, {}, "") if first is not None else ([], [])
     return [_make_block("callout", {"rich_text": texts}), *images]
 
 
 def _write_code(token: Token) -> JsonObject:
-    """The content of a Notion code block, cut into texts of the length that Notion takes."""
+    """Return the content of a Notion code block, cut into texts of the length that Notion takes."""
     texts: list[JsonObject] = []
     for line in token.text.split("\n"):
         if not line:
@@ -94,7 +94,8 @@ def _write_code(token: Token) -> JsonObject:
 
 
 def _write_table(token: Token) -> JsonObject:
-    """A table block. A header cell with several inline parts becomes as many cells, as in the original."""
+    """Return a table block. A header cell with several inline parts becomes as many cells, as in the
+    original."""
     rows: list[object] = []
     for position, row in enumerate(token.rows):
         cells: list[object] = []
@@ -110,14 +111,14 @@ def _write_table(token: Token) -> JsonObject:
 
 
 def _choose_item_kind(token: Token) -> str:
-    """The type of Notion block for the items of a list: task, bulleted or numbered."""
+    """Return the type of Notion block for the items of a list: task, bulleted or numbered."""
     if token.children and token.children[0].checked is not None:
         return "to_do"
     return "bulleted_list_item" if token.start is None else "numbered_list_item"
 
 
 def _write_item(item: Token, kind: str) -> JsonObject:
-    """The Notion block of a list item: its texts, and what else it holds as children."""
+    """Return the Notion block of a list item: its texts, and what else it holds as children."""
     texts: list[JsonObject] = []
     children: list[JsonObject] = []
     for token in item.children:
@@ -140,7 +141,7 @@ def _write_item(item: Token, kind: str) -> JsonObject:
 def _write_inline(
     tokens: list[Token], annotations: JsonObject, url: str
 ) -> tuple[list[JsonObject], list[JsonObject]]:
-    """Rich texts of the tokens, and the images among them as blocks.
+    """Return rich texts of the tokens, and the images among them as blocks.
 
     `annotations` and `url`: the marks and the link around the tokens.
     """
@@ -169,7 +170,7 @@ def _write_inline(
 
 
 def _write_lines(text: str, annotations: JsonObject, url: str) -> list[JsonObject]:
-    """Rich texts of the lines, with one of a line end between them; empty lines are dropped."""
+    """Return rich texts of the lines, with one of a line end between them; empty lines are dropped."""
     texts: list[JsonObject] = []
     for line in decode_entities(text).split("\n"):
         if not line:
@@ -183,7 +184,7 @@ def _write_lines(text: str, annotations: JsonObject, url: str) -> list[JsonObjec
 
 
 def _make_rich_text(content: str, annotations: JsonObject, url: str) -> JsonObject:
-    """A rich text of Notion, with a link and annotations where they are given."""
+    """Return a rich text of Notion, with a link and annotations where they are given."""
     inner: JsonObject = {"content": content}
     if url:
         inner["link"] = {"url": url}

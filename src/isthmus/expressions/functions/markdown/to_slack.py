@@ -32,12 +32,12 @@ def convert_markdown_to_slack(evaluation: Evaluation, markdown: object = UNDEFIN
 
 
 def _make_section(text: str) -> JsonObject:
-    """A Slack section block of mrkdwn, Slack's Markdown."""
+    """Return a Slack section block of mrkdwn, Slack's Markdown."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def _write_blocks(token: Token) -> list[JsonObject]:
-    """The Slack blocks of one block of Markdown; none for a kind that is left out."""
+    """Return the Slack blocks of one block of Markdown; none for a kind that is left out."""
     match token.kind:
         case "space":
             return [_make_section("\n")]
@@ -58,12 +58,12 @@ def _write_blocks(token: Token) -> list[JsonObject]:
 
 
 def _make_image_block(token: Token) -> JsonObject:
-    """A Slack block of an image."""
+    """Return a Slack block of an image."""
     return {"type": "image", "image_url": token.href, "alt_text": token.text}
 
 
 def _write_list(token: Token) -> str:
-    """A list as mrkdwn. Each block of each item is an item of its own; a nested list is one item."""
+    """Return a list as mrkdwn. Each block of each item is an item of its own; a nested list is one item."""
     pieces: list[str] = []
     for item in token.children:
         pieces.extend(piece for child in item.children if (piece := _write_piece(child)))
@@ -73,7 +73,7 @@ def _write_list(token: Token) -> str:
 
 
 def _write_piece(token: Token) -> str:
-    """A block inside a list item as mrkdwn; `""` for one that is left out."""
+    """Return a block inside a list item as mrkdwn; `""` for one that is left out."""
     match token.kind:
         case "list":
             return _write_list(token)
@@ -89,7 +89,7 @@ def _write_piece(token: Token) -> str:
 
 
 def _write_inline(tokens: list[Token]) -> str:
-    """Inline tokens as mrkdwn; images are left out."""
+    """Return inline tokens as mrkdwn; images are left out."""
     parts = []
     for token in tokens:
         match token.kind:

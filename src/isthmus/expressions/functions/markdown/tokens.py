@@ -70,7 +70,7 @@ class Token:
 
 
 def merge_texts(tokens: list[Token]) -> list[Token]:
-    """The tokens, with neighbouring plain texts as one."""
+    """Return the tokens, with neighbouring plain texts as one."""
     merged: list[Token] = []
     for token in tokens:
         if (
@@ -86,7 +86,7 @@ def merge_texts(tokens: list[Token]) -> list[Token]:
 
 
 def decode_entities(text: str) -> str:
-    """The text with the few character references decoded that the block formats know; others stay."""
+    """Return the text with the few character references decoded that the block formats know; others stay."""
     if "&" not in text:
         return text
     for name, character in _ENTITIES.items():
@@ -95,7 +95,7 @@ def decode_entities(text: str) -> str:
 
 
 def split_by_units(text: str, size: int) -> list[str]:
-    """The text in pieces of at most `size` UTF-16 units, never inside a character."""
+    """Return the text in pieces of at most `size` UTF-16 units, never inside a character."""
     if count_utf16_units(text) <= size:
         return [text]
     pieces: list[str] = []

@@ -37,12 +37,12 @@ class XmlOptions:
     keep_blanks: bool = False
 
     def is_listed(self, name: str) -> bool:
-        """Whether the field `name` is a list even when it has one value."""
+        """Return whether the field `name` is a list even when it has one value."""
         return self.arrays if isinstance(self.arrays, bool) else name in self.arrays
 
 
 def parse_options(argument: object) -> XmlOptions:
-    """The options of a call; they replace the defaults (`compact`, 4 spaces) as a whole."""
+    """Return the options of a call; they replace the defaults (`compact`, 4 spaces) as a whole."""
     options = get_options({"compact": True, "spaces": 4} if argument is UNDEFINED else argument)
     compact = is_truthy(options.get("compact"))
     keys = {}
@@ -67,7 +67,7 @@ def parse_options(argument: object) -> XmlOptions:
 
 
 def _to_indent(spaces: object) -> str:
-    """The indentation of one level: a text, or a number of spaces, at most 20."""
+    """Return the indentation of one level: a text, or a number of spaces, at most 20."""
     if isinstance(spaces, str):
         return spaces[:_MAX_INDENT]
     return " " * clamp_to_integer(spaces, 0, 0, _MAX_INDENT)

@@ -131,7 +131,7 @@ class _Builder:
         self.add_part("text", _to_native(data) if self.options.native else data)
 
     def convert_attributes(self, attributes: dict[str, str]) -> JsonObject:
-        """The attributes of an XML element, with numbers and booleans if the options ask for them."""
+        """Return the attributes of an XML element, with numbers and booleans if the options ask for them."""
         if not self.options.native_attributes:
             return dict(attributes)
         return {name: _to_native(value) for name, value in attributes.items()}
@@ -196,7 +196,7 @@ class _TreeBuilder(_Builder):
 
 
 def _to_native(value: str) -> object:
-    """The number or boolean that a text shows, else the text itself."""
+    """Return the number or boolean that a text shows, else the text itself."""
     number = to_number(value)
     if number == number:
         return number
@@ -232,7 +232,7 @@ def _parse_xml(source: str, builder: _Builder, evaluation: Evaluation) -> None:
 
 
 def _make_declaration_handler(builder: _Builder) -> Callable[[str, str | None, int], None]:
-    """The handler of expat for the XML declaration."""
+    """Return the handler of expat for the XML declaration."""
 
     def handle(version: str, encoding: str | None, standalone: int) -> None:
         attributes: JsonObject = {"version": version}
@@ -246,7 +246,7 @@ def _make_declaration_handler(builder: _Builder) -> Callable[[str, str | None, i
 
 
 def _make_doctype_handler(builder: _Builder) -> Callable[[str, str | None, str | None, bool], None]:
-    """The handler of expat for the document type; it keeps names and addresses, not the subset."""
+    """Return the handler of expat for the document type; it keeps names and addresses, not the subset."""
 
     def handle(name: str, system: str | None, public: str | None, has_subset: bool) -> None:
         out = name

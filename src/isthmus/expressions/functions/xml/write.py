@@ -70,7 +70,8 @@ class _Writer:
                 self.write_part(part, value, level)
 
     def iterate_parts(self, element: Mapping[str, object]) -> Iterator[tuple[str | None, str, object]]:
-        """The parts of an element in order, as (kind, name, value); the kind of a child element is None."""
+        """Yield the parts of an element in order, as (kind, name, value); the kind of a child element is
+        None."""
         if self.options.compact:
             for key, given in element.items():
                 part = self.parts.get(key)
@@ -134,7 +135,7 @@ class _Writer:
         self.pieces.append(f"</{name}>")
 
     def has_content(self, value: object) -> bool:
-        """Whether an element with this value needs an end tag."""
+        """Return whether an element with this value needs an end tag."""
         if isinstance(value, Mapping):
             return any(
                 part is None or part not in self.options.ignored for part, _, _ in self.iterate_parts(value)
@@ -142,7 +143,7 @@ class _Writer:
         return not is_nil(value) and value != ""
 
     def write_attributes(self, attributes: object) -> str:
-        """Attributes with a space before each; `""` for none, and for anything but an object."""
+        """Return attributes with a space before each; `""` for none, and for anything but an object."""
         if not isinstance(attributes, Mapping) or "attributes" in self.options.ignored:
             return ""
         return "".join(
@@ -158,7 +159,7 @@ class _Writer:
 
 
 def _check_name(name: object) -> str:
-    """The name itself; raises ExpressionError where XML cannot have it."""
+    """Return the name itself; raises ExpressionError where XML cannot have it."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise function_error(
             "jsToXml", f"jsToXml: {to_text(name)!r} cannot be the name of an element or attribute"
@@ -167,10 +168,10 @@ def _check_name(name: object) -> str:
 
 
 def _escape_text(value: str) -> str:
-    """The text escaped for content; `&amp;` in it is not escaped twice."""
+    """Return the text escaped for content; `&amp;` in it is not escaped twice."""
     return value.replace("&amp;", "&").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _escape_attribute(value: str) -> str:
-    """The text escaped for an attribute in double quotes; character references stay."""
+    """Return the text escaped for an attribute in double quotes; character references stay."""
     return _LOOSE_AMPERSAND.sub("&amp;", value).replace('"', "&quot;").replace("<", "&lt;")

@@ -33,7 +33,7 @@ _BABEL_WIDTHS: Final = {"long": "wide", "short": "abbreviated", "narrow": "narro
 
 
 def get_month_names(locale: str, width: Width, *, alone: bool = False) -> Sequence[str]:
-    """The twelve month names, January first.
+    """Return the twelve month names, January first.
 
     `alone`: the form for a month without a day, where the language has one. Raises ExpressionError for an
     unknown language, and for one other than English without the extra `locales`.
@@ -44,14 +44,14 @@ def get_month_names(locale: str, width: Width, *, alone: bool = False) -> Sequen
 
 
 def get_day_names(locale: str, width: Width, *, alone: bool = False) -> Sequence[str]:
-    """The seven weekday names, Monday first. `alone` and errors as for `get_month_names`."""
+    """Return the seven weekday names, Monday first. `alone` and errors as for `get_month_names`."""
     if locale.startswith("en"):
         return [name[: _ENGLISH_LENGTHS[width]] for name in DAYS]
     return _get_babel_names(locale, "days", width, alone)
 
 
 def get_meridiem_name(locale: str, hour: int) -> str:
-    """`AM` or `PM` in the language of `locale`, for an hour from 0 to 23."""
+    """Return `AM` or `PM` in the language of `locale`, for an hour from 0 to 23."""
     if locale.startswith("en"):
         return "AM" if hour < 12 else "PM"
     periods = _load_babel_locale(locale).day_periods["format"]["abbreviated"]
@@ -60,7 +60,7 @@ def get_meridiem_name(locale: str, hour: int) -> str:
 
 @lru_cache(maxsize=256)
 def _get_babel_names(locale: str, what: str, width: Width, alone: bool) -> tuple[str, ...]:
-    """The names of `months` or `days` in a language other than English, by `babel`."""
+    """Return the names of `months` or `days` in a language other than English, by `babel`."""
     names = getattr(_load_babel_locale(locale), what)["stand-alone" if alone else "format"][
         _BABEL_WIDTHS[width]
     ]
@@ -70,7 +70,8 @@ def _get_babel_names(locale: str, what: str, width: Width, alone: bool) -> tuple
 
 @lru_cache(maxsize=64)
 def _load_babel_locale(locale: str) -> Any:
-    """The `babel.Locale`; raises ExpressionError for an unknown language or without the extra `locales`."""
+    """Return the `babel.Locale`; raises ExpressionError for an unknown language or without the extra
+    `locales`."""
     try:
         babel = import_module("babel")
     except ImportError:

@@ -15,12 +15,12 @@ __all__ = ["compute_difference", "format_relative", "format_relative_calendar"]
 
 
 def _count_days_between(earlier: DateTime, later: DateTime) -> int:
-    """Calendar days between two dates, whatever the time of day."""
+    """Return calendar days between two dates, whatever the time of day."""
     return (later.local.date() - earlier.local.date()).days
 
 
 def _count_months_between(earlier: DateTime, later: DateTime) -> int:
-    """Calendar months between two dates, whatever the day."""
+    """Return calendar months between two dates, whatever the day."""
     return later.local.month - earlier.local.month + (later.local.year - earlier.local.year) * 12
 
 
@@ -37,7 +37,7 @@ _CALENDAR_COUNTERS: Final[Mapping[Unit, Callable[[DateTime, DateTime], int]]] = 
 
 
 def compute_difference(left: DateTime, right: object, names: object) -> Duration:
-    """`left - right` as a duration in the units of `names` (one or a list, milliseconds by default).
+    """Return `left - right` as a duration in the units of `names` (one or a list, milliseconds by default).
 
     Invalid where a side is invalid or `right` is no date-time. Raises ExpressionError for an unknown unit.
     """
@@ -51,7 +51,7 @@ def compute_difference(left: DateTime, right: object, names: object) -> Duration
 
 
 def _split_into_units(earlier: DateTime, later: DateTime, units: list[Unit]) -> Duration:
-    """The time between, as whole units (largest first) and a fraction of the last one.
+    """Return the time between, as whole units (largest first) and a fraction of the last one.
 
     Calendar units are counted by the calendar, smaller ones by the milliseconds that are left.
     """
@@ -96,7 +96,8 @@ _DAY_WORDS: Final = {
 
 
 def format_relative(moment: DateTime, now: DateTime, options: object) -> str | None:
-    """`in 3 days`, `2 hours ago`: in the largest unit of which at least one has passed.
+    """Return a text such as `in 3 days` or `2 hours ago`, in the largest unit of which at least one has
+    passed.
 
     None where a side is invalid. Options: `base` (instead of now), `unit` (one or a list), `round` (default
     true), `padding` (milliseconds added to the distance).
@@ -125,7 +126,7 @@ def format_relative(moment: DateTime, now: DateTime, options: object) -> str | N
 
 
 def format_relative_calendar(moment: DateTime, now: DateTime, options: object) -> str | None:
-    """`yesterday`, `next month`, `2 years ago`: by the calendar, not by elapsed time.
+    """Return a text such as `yesterday`, `next month` or `2 years ago`, by the calendar, not by elapsed time.
 
     None where a side is invalid. Options: `base` (instead of now), `unit` (one or a list).
     """
@@ -142,12 +143,12 @@ def format_relative_calendar(moment: DateTime, now: DateTime, options: object) -
 
 
 def _count_calendar_units(moment: DateTime, base: DateTime, unit: Unit) -> int | float:
-    """How many units lie between the starts of the units that both moments are in."""
+    """Return how many units lie between the starts of the units that both moments are in."""
     return compute_difference(moment.start_of(unit), base.start_of(unit), unit).get(unit)
 
 
 def _format_calendar_phrase(count: int, unit: Unit) -> str:
-    """`yesterday`, `next month`, `now`, or `in 3 months`, for a count of calendar units from now."""
+    """Return `yesterday`, `next month`, `now`, or `in 3 months`, for a count of calendar units from now."""
     if (unit, count) in _DAY_WORDS:
         return _DAY_WORDS[unit, count]
     if unit in _CALENDAR_UNITS or unit in {"quarters", "weeks"}:
@@ -158,21 +159,21 @@ def _format_calendar_phrase(count: int, unit: Unit) -> str:
 
 
 def _parse_unit_option(names: object, default: tuple[Unit, ...]) -> tuple[Unit, ...]:
-    """The units that the option `unit` names (one or a list); `default` for null and missing."""
+    """Return the units that the option `unit` names (one or a list); `default` for null and missing."""
     if is_nil(names):
         return default
     return tuple(parse_units(names, "toRelative"))
 
 
 def _round_count(count: int | float, options: Mapping[str, object]) -> int | float:
-    """The count cut to an integer, or to two decimals with the option `round: false`."""
+    """Return the count cut to an integer, or to two decimals with the option `round: false`."""
     if is_truthy(options.get("round", True)):
         return math.trunc(count)
     return math.trunc(count * 100) / 100
 
 
 def _format_phrase(count: int | float, unit: Unit) -> str:
-    """`in 2 days`, `1 hour ago`; a negative zero is in the past (`0 days ago`)."""
+    """Return a phrase such as `in 2 days` or `1 hour ago`; a negative zero is in the past (`0 days ago`)."""
     amount = abs(count)
     name = unit if amount != 1 else unit[:-1]
     distance = f"{format_number_text(amount)} {name}"

@@ -77,12 +77,12 @@ _PATTERN_LETTERS: Final[Mapping[str, Unit]] = {
 
 
 def get_conversion_factor(larger: Unit, smaller: Unit) -> Number:
-    """How many of `smaller` make one of `larger`."""
+    """Return how many of `smaller` make one of `larger`."""
     return _CALENDAR_FACTORS.get((larger, smaller)) or _UNIT_MS[larger] // _UNIT_MS[smaller]
 
 
 def parse_unit(name: object, function: str = "date-time") -> Unit:
-    """The unit of a singular or plural name in any case.
+    """Return the unit of a singular or plural name in any case.
 
     Raises ExpressionError (`Invalid unit …`), as an error of `function`, for another name.
     """
@@ -94,7 +94,7 @@ def parse_unit(name: object, function: str = "date-time") -> Unit:
 
 
 def parse_units(names: object, function: str) -> list[Unit]:
-    """The units of one name or of a list of names; raises as `parse_unit`."""
+    """Return the units of one name or of a list of names; raises as `parse_unit`."""
     return [parse_unit(name, function) for name in as_list(names)]
 
 
@@ -114,17 +114,17 @@ class Duration(Host):
         return self.reason is None
 
     def get(self, unit: Unit) -> Number:
-        """The amount of a unit; 0 for one that the duration does not have."""
+        """Return the amount of a unit; 0 for one that the duration does not have."""
         return self.amounts.get(unit, 0)
 
     def to_milliseconds(self) -> Number:
-        """The whole length in milliseconds; NaN for an invalid one."""
+        """Return the whole length in milliseconds; NaN for an invalid one."""
         if not self.is_valid:
             return math.nan
         return convert_integral_to_int(sum(amount * _UNIT_MS[unit] for unit, amount in self.amounts.items()))
 
     def shift_to(self, units: list[Unit]) -> Duration:
-        """The same length in these units; what is left over is a fraction of the last one."""
+        """Return the same length in these units; what is left over is a fraction of the last one."""
         if not units or not self.is_valid:
             return self
         shifted: dict[Unit, Number] = {}
@@ -147,17 +147,17 @@ class Duration(Host):
         return Duration(_normalize_amounts(shifted))
 
     def normalize(self) -> Duration:
-        """The same length with full larger units taken out of smaller ones."""
+        """Return the same length with full larger units taken out of smaller ones."""
         return Duration(_normalize_amounts(dict(self.amounts))) if self.is_valid else self
 
     def negate(self) -> Duration:
-        """The same length backwards."""
+        """Return the same length backwards."""
         return Duration(
             {unit: -amount if amount else 0 for unit, amount in self.amounts.items()}, self.reason
         )
 
     def plus(self, other: Duration) -> Duration:
-        """The sum, unit by unit, without conversion."""
+        """Return the sum, unit by unit, without conversion."""
         if not self.is_valid:
             return self
         both = (*self.amounts, *other.amounts)
@@ -166,11 +166,11 @@ class Duration(Host):
         )
 
     def to_object(self) -> dict[str, object]:
-        """The amounts by unit, for an expression."""
+        """Return the amounts by unit, for an expression."""
         return {unit: convert_integral_to_int(amount) for unit, amount in self.amounts.items()}
 
     def to_iso(self) -> str | None:
-        """`P3Y6M1W4DT12H30M5S`; quarters count as months; None for an invalid one."""
+        """Return ISO text such as `P3Y6M1W4DT12H30M5S`; quarters count as months; None for an invalid one."""
         if not self.is_valid:
             return None
         date_units = [("years", "Y"), ("months", "M"), ("weeks", "W"), ("days", "D")]
@@ -202,7 +202,7 @@ class Duration(Host):
         return self.to_milliseconds()
 
     def format(self, pattern: str) -> str:
-        """Text by a pattern with the tokens `y M w d h m s S`; `Invalid Duration` for an invalid one.
+        """Return text by a pattern with the tokens `y M w d h m s S`; `Invalid Duration` for an invalid one.
 
         A repeated letter pads with zeros; fractions are cut.
         """
@@ -223,7 +223,7 @@ class Duration(Host):
 
 
 def _format_whole(amount: Number, width: int) -> str:
-    """The amount rounded down, with at least `width` digits."""
+    """Return the amount rounded down, with at least `width` digits."""
     whole = math.floor(amount)
     return f"{'-' if whole < 0 else ''}{abs(whole):0{width}d}"
 
@@ -245,7 +245,7 @@ def _normalize_amounts(amounts: dict[Unit, Number]) -> dict[Unit, Number]:
 
 
 def to_duration(value: object, function: str) -> Duration:
-    """The duration that an argument of `function` stands for.
+    """Return the duration that an argument of `function` stands for.
 
     It may be a duration, a number of milliseconds, or an object of amounts by unit; raises ExpressionError
     for anything else.
@@ -272,7 +272,7 @@ def to_duration(value: object, function: str) -> Duration:
 
 
 def _to_amount(value: object, function: str) -> Number:
-    """The number that a value stands for; raises ExpressionError where it is none, or too large."""
+    """Return the number that a value stands for; raises ExpressionError where it is none, or too large."""
     number = to_number(value)
     if isinstance(value, bool) or value == "" or not -_MAX_AMOUNT < number < _MAX_AMOUNT:
         raise function_error(function, f"Invalid unit value {to_text(value)}")
@@ -280,18 +280,18 @@ def _to_amount(value: object, function: str) -> Number:
 
 
 def _shift_to_units(duration: Duration, *units: object) -> Duration:
-    """`shiftTo()`: the duration in the units of these names."""
+    """`shiftTo()`: return the duration in the units of these names."""
     return duration.shift_to([parse_unit(unit, "shiftTo") for unit in units])
 
 
 def _convert_to_unit(duration: Duration, unit: object) -> Number:
-    """`as()`: the whole length in one unit; NaN for an invalid duration."""
+    """`as()`: return the whole length in one unit; NaN for an invalid duration."""
     wanted = parse_unit(unit, "as")
     return duration.shift_to([wanted]).get(wanted) if duration.is_valid else math.nan
 
 
 def _make_unit_getter(unit: Unit) -> Callable[[Duration], object]:
-    """The property of a unit: its amount, missing where the duration does not have it."""
+    """Return the property of a unit: its amount, missing where the duration does not have it."""
     return lambda duration: duration.amounts.get(unit, UNDEFINED)
 
 

@@ -42,7 +42,7 @@ class ParseContext:
     keep_offset: bool = False
 
     def build_datetime(self, fields: Mapping[str, int], own_zone: Zone | None) -> DateTime:
-        """The date-time of the fields; `own_zone` is the zone that the text names, if it does.
+        """Return the date-time of the fields; `own_zone` is the zone that the text names, if it does.
 
         Invalid where a field is out of range. Raises ExpressionError for fields that exclude each other.
         """
@@ -53,7 +53,7 @@ class ParseContext:
 
 
 def _build_in_zone(fields: Mapping[str, int], zone: Zone, context: ParseContext) -> DateTime:
-    """The date-time of the fields as a local time of `zone`; invalid where a field is out of range."""
+    """Return the date-time of the fields as a local time of `zone`; invalid where a field is out of range."""
     field_names = fields.keys()
     if field_names & {"weekYear", "weekNumber"} and field_names & {"year", "month", "day", "ordinal"}:
         raise mixed_units_error()
@@ -90,7 +90,8 @@ def _build_in_zone(fields: Mapping[str, int], zone: Zone, context: ParseContext)
 
 
 def _fill_in_missing(fields: Mapping[str, int], names: tuple[str, ...], now: DateTime) -> dict[str, int]:
-    """All of `names`: units larger than the first one given are now's, smaller ones are at their minimum."""
+    """Return all of `names`: units larger than the first one given are now's, smaller ones are at their
+    minimum."""
     current = {
         "year": now.local.year,
         "month": now.local.month,
@@ -115,7 +116,7 @@ def _fill_in_missing(fields: Mapping[str, int], names: tuple[str, ...], now: Dat
 
 
 def _find_out_of_range(fields: Mapping[str, int], date_fields: tuple[str, ...]) -> str | None:
-    """The name of the first field that no date or clock can have; None if all are possible."""
+    """Return the name of the first field that no date or clock can have; None if all are possible."""
     year = fields[date_fields[0]]
     if not 1 <= year <= 9999:
         return date_fields[0]
@@ -136,7 +137,7 @@ def _find_out_of_range(fields: Mapping[str, int], date_fields: tuple[str, ...]) 
 
 
 def _to_date(fields: Mapping[str, int], date_fields: tuple[str, ...]) -> date:
-    """The date of complete fields, of the kind that `date_fields` are."""
+    """Return the date of complete fields, of the kind that `date_fields` are."""
     if date_fields is _ISO_WEEK_FIELDS:
         return date.fromisocalendar(fields["weekYear"], fields["weekNumber"], fields["weekday"])
     if date_fields is _ORDINAL_FIELDS:

@@ -36,7 +36,7 @@ _ERAS: Final = {"G": ("BC", "AD"), "GG": ("Before Christ", "Anno Domini"), "GGGG
 
 
 def format_datetime(moment: DateTime, pattern: str, locale: str | None = None) -> str:
-    """The date-time by a pattern; `Invalid DateTime` for an invalid one.
+    """Return the date-time by a pattern; `Invalid DateTime` for an invalid one.
 
     Characters that are no token stand for themselves. `locale`: the language of names, by default the value's
     own.
@@ -47,7 +47,7 @@ def format_datetime(moment: DateTime, pattern: str, locale: str | None = None) -
 
 
 def _format_tokens(moment: DateTime, pattern: str, locale: str) -> str:
-    """A valid date-time by a pattern, with names in the language of `locale`."""
+    """Return a valid date-time by a pattern, with names in the language of `locale`."""
     parts = []
     for is_literal, value in split_pattern(pattern):
         write_number = None if is_literal else _NUMBER_TOKENS.get(value)
@@ -63,17 +63,18 @@ def _format_tokens(moment: DateTime, pattern: str, locale: str) -> str:
 
 
 def _make_number_writer(read: Callable[[DateTime], int], width: int) -> Callable[[DateTime], str]:
-    """A writer of the number that `read` gives, with at least `width` digits."""
+    """Return a writer of the number that `read` gives, with at least `width` digits."""
     return lambda moment: f"{read(moment):0{width}d}"
 
 
 def _make_two_digit_writer(read: Callable[[DateTime], int]) -> Callable[[DateTime], str]:
-    """A writer of the last two digits of the year that `read` gives."""
+    """Return a writer of the last two digits of the year that `read` gives."""
     return lambda moment: f"{read(moment):04d}"[-2:]
 
 
 def _compute_locale_week(moment: DateTime) -> tuple[int, int]:
-    """Week year and week as the locale counts: in America from Sunday, the week of 1 January the first."""
+    """Return week year and week as the locale counts: in America from Sunday, the week of 1 January the
+    first."""
     if moment.locale not in {"en", "en-US"}:
         year, week, _ = moment.iso_week
         return year, week
@@ -86,7 +87,7 @@ def _compute_locale_week(moment: DateTime) -> tuple[int, int]:
 
 
 def _to_twelve_hours(moment: DateTime) -> int:
-    """The hour on a 12-hour clock, 1 to 12."""
+    """Return the hour on a 12-hour clock, 1 to 12."""
     return moment.local.hour % 12 or 12
 
 
@@ -159,7 +160,7 @@ _NAME_TOKENS: Final[Mapping[str, Callable[[DateTime, str], str]]] = {
 
 
 def format_iso_week(moment: DateTime) -> str | None:
-    """`2024-W01-1`; None when invalid."""
+    """Return the ISO week date, as `2024-W01-1`; None when invalid."""
     if not moment.is_valid:
         return None
     year, week, weekday = moment.iso_week
@@ -167,35 +168,36 @@ def format_iso_week(moment: DateTime) -> str | None:
 
 
 def format_rfc2822(moment: DateTime) -> str | None:
-    """`Sat, 15 Jun 2024 14:30:00 +0000`; None when invalid."""
+    """Return the date-time as in mail headers, `Sat, 15 Jun 2024 14:30:00 +0000`; None when invalid."""
     if not moment.is_valid:
         return None
     return f"{_format_mail_date(moment)} {format_offset(moment.offset, 'basic')}"
 
 
 def format_http(moment: DateTime) -> str | None:
-    """`Sat, 15 Jun 2024 14:30:00 GMT`; None when invalid."""
+    """Return the date-time as in HTTP headers, `Sat, 15 Jun 2024 14:30:00 GMT`; None when invalid."""
     if not moment.is_valid:
         return None
     return f"{_format_mail_date(DateTime(moment.epoch_ms))} GMT"
 
 
 def _format_mail_date(moment: DateTime) -> str:
-    """Local date and time as mail and HTTP headers write them, without the zone."""
+    """Return local date and time as mail and HTTP headers write them, without the zone."""
     local = moment.local
     day, month = DAYS[local.weekday()][:3], MONTHS[local.month - 1][:3]
     return f"{day}, {local.day:02d} {month} {local.year:04d} {local:%H:%M:%S}"
 
 
 def format_sql(moment: DateTime, options: object = UNDEFINED) -> str | None:
-    """`2024-06-15 14:30:00.000 +00:00`; None when invalid. Options as for `format_sql_time`."""
+    """Return the date-time as in SQL, `2024-06-15 14:30:00.000 +00:00`; None when invalid. Options as for
+    `format_sql_time`."""
     if not moment.is_valid:
         return None
     return f"{moment.to_iso_date()} {format_sql_time(moment, options)}"
 
 
 def format_sql_time(moment: DateTime, options: object = UNDEFINED) -> str | None:
-    """`14:30:00.000 +00:00`; None when invalid.
+    """Return the time of day as in SQL, `14:30:00.000 +00:00`; None when invalid.
 
     Options: `includeOffset`, `includeZone`, `includeOffsetSpace`.
     """
@@ -221,7 +223,8 @@ _TIME_STYLES = {"full": "tttt", "long": "ttt", "medium": "tt", "short": "t"}
 
 
 def format_locale(moment: DateTime, options: object = UNDEFINED) -> str:
-    """en-US text by the fields asked for (`{month: "long", day: "numeric"}`) or by `dateStyle`, `timeStyle`.
+    """Return en-US text by the fields asked for (`{month: "long", day: "numeric"}`) or by `dateStyle`,
+    `timeStyle`.
 
     Without options the short date, `8/6/2024`; `Invalid DateTime` for an invalid value.
     """
@@ -241,7 +244,7 @@ def format_locale(moment: DateTime, options: object = UNDEFINED) -> str:
 
 
 def _choose_date_pattern(fields: Mapping[str, object]) -> str:
-    """The en-US pattern of the date fields that `toLocaleString` was asked for; `""` for none."""
+    """Return the en-US pattern of the date fields that `toLocaleString` was asked for; `""` for none."""
     year, month = _YEARS.get(to_text(fields.get("year")), ""), _MONTHS.get(to_text(fields.get("month")), "")
     day, weekday = (
         _DAYS.get(to_text(fields.get("day")), ""),
@@ -256,7 +259,7 @@ def _choose_date_pattern(fields: Mapping[str, object]) -> str:
 
 
 def _choose_time_pattern(fields: Mapping[str, object]) -> str:
-    """The en-US pattern of the time fields that `toLocaleString` was asked for; `""` for none."""
+    """Return the en-US pattern of the time fields that `toLocaleString` was asked for; `""` for none."""
     if not any(name in fields for name in ("hour", "minute", "second")):
         return ""
     half_day = fields.get("hour12", UNDEFINED) is not False and fields.get("hourCycle") not in {"h23", "h24"}

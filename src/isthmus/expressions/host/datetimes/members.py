@@ -75,25 +75,25 @@ _FLAGS: Final[Mapping[str, Callable[[DateTime], object]]] = {
 
 
 def _make_valid_getter(read: Callable[[DateTime], object], otherwise: object) -> Callable[[DateTime], object]:
-    """A getter that gives what `read` gives, and `otherwise` for an invalid date-time."""
+    """Return a getter that gives what `read` gives, and `otherwise` for an invalid date-time."""
     return lambda moment: read(moment) if moment.is_valid else otherwise
 
 
 def _set_zone(moment: DateTime, name: object, options: object) -> DateTime:
-    """`setZone()`: the date-time in the zone of that name."""
+    """`setZone()`: return the date-time in the zone of that name."""
     keep_local = is_truthy(get_option(options, "keepLocalTime", False))
     return moment.with_zone(to_zone(name), name, keep_local=keep_local)
 
 
 def _to_utc(moment: DateTime, offset: object, options: object) -> DateTime:
-    """`toUTC()`: the date-time in UTC, or at a fixed offset of so many minutes from it."""
+    """`toUTC()`: return the date-time in UTC, or at a fixed offset of so many minutes from it."""
     minutes = clamp_to_integer(offset, 0, -MAX_OFFSET_MINUTES, MAX_OFFSET_MINUTES)
     keep_local = is_truthy(get_option(options, "keepLocalTime", False))
     return moment.with_zone(fixed_zone(minutes), "UTC", keep_local=keep_local)
 
 
 def _to_format(moment: DateTime, pattern: object, options: object) -> str:
-    """`toFormat()`: text by a pattern; raises ExpressionError where the pattern is no text."""
+    """`toFormat()`: return text by a pattern; raises ExpressionError where the pattern is no text."""
     if not isinstance(pattern, str):
         raise function_error("toFormat", "toFormat: the pattern must be text")
     locale = options.get("locale") if isinstance(options, Mapping) else None
@@ -101,42 +101,43 @@ def _to_format(moment: DateTime, pattern: object, options: object) -> str:
 
 
 def _to_interval(moment: DateTime, other: object) -> object:
-    """`until()`: the two ends of the interval as ISO text; intervals have no members of their own here."""
+    """`until()`: return the two ends of the interval as ISO text; intervals have no members of their own
+    here."""
     return {"start": moment.to_iso(), "end": other.to_iso() if isinstance(other, DateTime) else None}
 
 
 def _to_js_date(moment: DateTime) -> object:
-    """`toJSDate()`: a datetime in UTC; None when invalid."""
+    """`toJSDate()`: return a datetime in UTC; None when invalid."""
     return datetime.fromtimestamp(moment.epoch_ms / 1000, UTC) if moment.is_valid else None
 
 
 def _to_epoch_ms(moment: DateTime) -> int | float:
-    """`toMillis()`: milliseconds since 1970; NaN when invalid."""
+    """`toMillis()`: return milliseconds since 1970; NaN when invalid."""
     return moment.epoch_ms if moment.is_valid else math.nan
 
 
 def _get_now(evaluation: Evaluation) -> DateTime:
-    """The time of the evaluation as a date-time."""
+    """Return the time of the evaluation as a date-time."""
     return DateTime(round(evaluation.now.timestamp() * 1000))
 
 
 def _diff_now(evaluation: Evaluation, moment: DateTime, units: object) -> Duration:
-    """`diffNow()`: the duration from now to the date-time."""
+    """`diffNow()`: return the duration from now to the date-time."""
     return compute_difference(moment, _get_now(evaluation), units)
 
 
 def _to_relative(evaluation: Evaluation, moment: DateTime, options: object) -> str | None:
-    """`toRelative()`: the distance from now in words; None when invalid."""
+    """`toRelative()`: return the distance from now in words; None when invalid."""
     return format_relative(moment, _get_now(evaluation), options)
 
 
 def _to_relative_calendar(evaluation: Evaluation, moment: DateTime, options: object) -> str | None:
-    """`toRelativeCalendar()`: the calendar distance from now in words; None when invalid."""
+    """`toRelativeCalendar()`: return the calendar distance from now in words; None when invalid."""
     return format_relative_calendar(moment, _get_now(evaluation), options)
 
 
 def _reconfigure(moment: DateTime, options: object) -> DateTime:
-    """`reconfigure()`: the date-time with the options' `locale`; other options have no effect."""
+    """`reconfigure()`: return the date-time with the options' `locale`; other options have no effect."""
     return moment.with_locale(options.get("locale")) if isinstance(options, Mapping) else moment
 
 

@@ -67,7 +67,7 @@ _RFC2822_ZONE_HOURS: Final = {
 
 
 def parse_iso(value: object, context: ParseContext) -> DateTime:
-    """The date-time of an ISO 8601 text; an invalid one (`unparsable`) for anything else."""
+    """Return the date-time of an ISO 8601 text; an invalid one (`unparsable`) for anything else."""
     if isinstance(value, str) and len(value) <= MAX_PICTURE_CHARS:
         for form in _ISO_FORMS:
             match = form.fullmatch(value)
@@ -78,7 +78,7 @@ def parse_iso(value: object, context: ParseContext) -> DateTime:
 
 
 def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseContext) -> DateTime:
-    """The date-time of the named groups of a match of one of `_ISO_FORMS`."""
+    """Return the date-time of the named groups of a match of one of `_ISO_FORMS`."""
     fields = {
         name: int(value) for key, name in _ISO_GROUP_FIELDS.items() if (value := groups.get(key)) is not None
     }
@@ -102,23 +102,24 @@ def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseConte
 
 
 def _make_unsupported_zone(name: str) -> DateTime:
-    """The invalid date-time of a text that names an unknown zone."""
+    """Return the invalid date-time of a text that names an unknown zone."""
     return invalid_datetime("unsupported zone", f'the zone "{name}" is not supported')
 
 
 def _fraction_to_milliseconds(digits: str) -> int:
-    """The digits after a second's point as milliseconds; further digits are cut off."""
+    """Return the digits after a second's point as milliseconds; further digits are cut off."""
     return int((digits + "00")[:3])
 
 
 def _to_offset_minutes(hours: str, minutes: str | None) -> int:
-    """Minutes east of UTC from signed hours (`-05`) and the minutes behind them, if any."""
+    """Return minutes east of UTC from signed hours (`-05`) and the minutes behind them, if any."""
     rest = int(minutes or 0)
     return int(hours) * 60 + (-rest if hours.startswith("-") else rest)
 
 
 def parse_rfc2822(value: str, context: ParseContext) -> DateTime:
-    """The date-time of `Sat, 15 Jun 2024 14:30:00 +0000`; comments in brackets are ignored; else invalid."""
+    """Return the date-time of `Sat, 15 Jun 2024 14:30:00 +0000`; comments in brackets are ignored; else
+    invalid."""
     cleaned = re.sub(r"\s\s+", " ", re.sub(r"\([^()]*\)|[\n\t]", " ", value)).strip()
     match = _RFC2822.fullmatch(cleaned)
     months = {name[:3]: index + 1 for index, name in enumerate(MONTHS)}
@@ -142,7 +143,7 @@ def parse_rfc2822(value: str, context: ParseContext) -> DateTime:
 
 
 def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateTime:
-    """The date-time of a text, the whole of which must match the pattern.
+    """Return the date-time of a text, the whole of which must match the pattern.
 
     Otherwise an invalid one, with the reason `unparsable`, `unit out of range`, `mismatched weekday` or
     `unsupported zone`. Raises ExpressionError where the match takes too long or fields exclude each other.
@@ -179,7 +180,7 @@ def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateT
 
 
 def _parse_offset(value: str) -> int:
-    """Minutes east of UTC from `+5`, `+05:30` or `+0530`."""
+    """Return minutes east of UTC from `+5`, `+05:30` or `+0530`."""
     sign = -1 if value.startswith("-") else 1
     digits = value[1:]
     hours, _, minutes = digits.partition(":")
@@ -205,7 +206,7 @@ def _resolve_quarter_hour_and_era(fields: dict[str, int], meridiem: str | None, 
 
 
 def _expand_year(value: str) -> int:
-    """A year; one of two digits is 19xx above 60, else 20xx."""
+    """Return a year; one of two digits is 19xx above 60, else 20xx."""
     year = int(value)
     if len(value) > 2:
         return year
@@ -289,20 +290,20 @@ _NAME_TOKENS: Final = {
 
 
 def _lowercase_names(key: str, locale: str) -> list[str]:
-    """The month or weekday names in lower case that a key such as `months-short` stands for."""
+    """Return the month or weekday names in lower case that a key such as `months-short` stands for."""
     read = get_month_names if key.startswith("months") else get_day_names
     return [name.lower() for name in read(locale, "short" if key.endswith("short") else "long")]
 
 
 def _make_name_reader(key: str, locale: str) -> tuple[str, Callable[[str], int]]:
-    """The field of a key such as `months-short`, and what turns a name into its number."""
+    """Return the field of a key such as `months-short`, and what turns a name into its number."""
     field = "month" if key.startswith("months") else "weekday"
     return field, lambda value: _lowercase_names(key, locale).index(value.lower()) + 1
 
 
 @lru_cache(maxsize=512)
 def _compile_pattern(pattern: str, locale: str) -> tuple[Any, tuple[str, ...]]:
-    """A `regex` expression with groups `g0`, `g1`, …, and the key of each group."""
+    """Return a `regex` expression with groups `g0`, `g1`, …, and the key of each group."""
     parts: list[str] = []
     keys: list[str] = []
     for is_literal, value in _expand_macros(pattern):
@@ -321,7 +322,8 @@ def _compile_pattern(pattern: str, locale: str) -> tuple[Any, tuple[str, ...]]:
 
 
 def _expand_macros(pattern: str) -> list[tuple[bool, str]]:
-    """The tokens of a pattern, with those of the locale's forms (`D`, `tt`) in the place of their names."""
+    """Return the tokens of a pattern, with those of the locale's forms (`D`, `tt`) in the place of their
+    names."""
     tokens: list[tuple[bool, str]] = []
     for is_literal, value in split_pattern(pattern):
         if not is_literal and value in MACROS:

@@ -32,7 +32,7 @@ MACROS: Final = _CLOCKS | _CLOCKS_24 | _DATES | _BOTH
 
 @lru_cache(maxsize=1024)
 def split_pattern(pattern: str) -> tuple[tuple[bool, str], ...]:
-    """The parts of a pattern as pairs (is literal, text).
+    """Return the parts of a pattern as pairs (is literal, text).
 
     A run of one character is a token; text in single quotes and white space is literal. Raises
     ExpressionError for a pattern that is too long.

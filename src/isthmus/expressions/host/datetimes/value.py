@@ -101,7 +101,8 @@ class DateTime(Host):
         return self.local.microsecond // 1000
 
     def to_iso(self, options: object = UNDEFINED) -> str | None:
-        """`2024-01-31T10:00:00.000+00:00`; `Z` only for a fixed zone without offset; None when invalid.
+        """Return ISO 8601 text such as `2024-01-31T10:00:00.000+00:00`; `Z` only for a fixed zone without
+        offset; None when invalid.
 
         Options: `suppressMilliseconds`, `suppressSeconds`, `includeOffset`, `extendedZone`, `format` (`basic`
         leaves `-` and `:` out).
@@ -111,14 +112,16 @@ class DateTime(Host):
         return f"{self.to_iso_date(options)}T{self._format_iso_clock(options)}"
 
     def to_iso_date(self, options: object = UNDEFINED) -> str | None:
-        """`2024-01-31`, or `20240131` with the option `format: "basic"`; None when invalid."""
+        """Return the date as `2024-01-31`, or `20240131` with the option `format: "basic"`; None when
+        invalid."""
         if not self.is_valid:
             return None
         dash = "" if get_option(options, "format", "extended") == "basic" else "-"
         return f"{self.local.year:04d}{dash}{self.local.month:02d}{dash}{self.local.day:02d}"
 
     def to_iso_time(self, options: object = UNDEFINED) -> str | None:
-        """The time part of `to_iso`; the option `includePrefix` puts a `T` before it. None when invalid."""
+        """Return the time part of `to_iso`; the option `includePrefix` puts a `T` before it. None when
+        invalid."""
         if not self.is_valid:
             return None
         prefix = "T" if is_truthy(get_option(options, "includePrefix", False)) else ""
@@ -149,17 +152,17 @@ class DateTime(Host):
         return self.epoch_ms if self.is_valid else math.nan
 
     def with_epoch_ms(self, epoch_ms: int | float) -> DateTime:
-        """Another instant in the same zone and locale; invalid for NaN."""
+        """Return another instant in the same zone and locale; invalid for NaN."""
         return DateTime(epoch_ms, self.zone, locale=self.locale)
 
     def with_local(self, local: datetime | None) -> DateTime:
-        """The instant at which clocks of this zone show `local`; invalid for None."""
+        """Return the instant at which clocks of this zone show `local`; invalid for None."""
         if local is None:
             return self.with_epoch_ms(math.nan)
         return self.with_epoch_ms(to_epoch_ms(local, self.zone, self.offset))
 
     def with_zone(self, zone: Zone | None, name: object, *, keep_local: bool = False) -> DateTime:
-        """The same instant in another zone; with `keep_local` the same local time, at another instant.
+        """Return the same instant in another zone; with `keep_local` the same local time, at another instant.
 
         Invalid where `zone` is None; `name` is what the caller asked for, for the explanation.
         """
@@ -173,7 +176,7 @@ class DateTime(Host):
         return DateTime(self.epoch_ms, zone, locale=self.locale)
 
     def with_locale(self, locale: object) -> DateTime:
-        """The same instant with names in another language; unchanged for anything but a text."""
+        """Return the same instant with names in another language; unchanged for anything but a text."""
         if not self.is_valid or not isinstance(locale, str) or not locale:
             return self
         return DateTime(self.epoch_ms, self.zone, locale=locale)
@@ -220,12 +223,12 @@ class DateTime(Host):
         return self.with_local(_replace_fields(self, fields, bool(weekly or "weekday" in fields)))
 
     def start_of(self, name: object) -> DateTime:
-        """The first millisecond of the unit (`month`, `week`, …) that this value lies in."""
+        """Return the first millisecond of the unit (`month`, `week`, …) that this value lies in."""
         unit = parse_unit(name)
         return self.with_local(_floor_to_unit(self, unit)) if self.is_valid else self
 
     def end_of(self, name: object) -> DateTime:
-        """The last millisecond of the unit that this value lies in."""
+        """Return the last millisecond of the unit that this value lies in."""
         unit = parse_unit(name)
         if not self.is_valid:
             return self
@@ -233,7 +236,7 @@ class DateTime(Host):
         return following.plus(Duration({"milliseconds": -1}))
 
     def has_same(self, other: object, name: object) -> bool:
-        """Whether both lie in one unit of the calendar: this value's local time, in the other's zone.
+        """Return whether both lie in one unit of the calendar: this value's local time, in the other's zone.
 
         Raises ExpressionError where `other` is no date-time or `name` no unit.
         """
@@ -246,7 +249,7 @@ class DateTime(Host):
         return here.start_of(unit).epoch_ms <= other.epoch_ms <= here.end_of(unit).epoch_ms
 
     def equals(self, other: object) -> bool:
-        """Whether both are valid and have the same instant, zone and locale."""
+        """Return whether both are valid and have the same instant, zone and locale."""
         return (
             isinstance(other, DateTime)
             and self.is_valid
@@ -256,23 +259,23 @@ class DateTime(Host):
 
 
 def invalid_datetime(reason: str, explanation: str | None = None) -> DateTime:
-    """A date-time whose `is_valid` is false, with the reason that expressions see."""
+    """Return a date-time whose `is_valid` is false, with the reason that expressions see."""
     return DateTime(0, reason=reason, explanation=explanation)
 
 
 def mixed_units_error() -> ExpressionError:
-    """The error of week fields beside calendar fields."""
+    """Return the error of week fields beside calendar fields."""
     return function_error("date-time", "Can't mix weekYear/weekNumber units with year/month/day or ordinals")
 
 
 def get_option(options: object, name: str, default: object) -> object:
-    """A field of an options object; `default` where it is missing or `options` is no object."""
+    """Return a field of an options object; `default` where it is missing or `options` is no object."""
     value = options.get(name, UNDEFINED) if isinstance(options, Mapping) else UNDEFINED
     return default if value is UNDEFINED else value
 
 
 def to_epoch_ms(local: datetime, zone: Zone, offset_guess: int | float) -> int:
-    """The instant of a local time in a zone.
+    """Return the instant of a local time in a zone.
 
     In the hour that a clock change repeats, the offset `offset_guess` decides; a time that a clock change
     leaves out is moved on by the length of the change.
@@ -292,12 +295,12 @@ def _minutes_to_ms(minutes: int | float) -> int:
 
 
 def _truncate(epoch_ms: int | float) -> int | float:
-    """Milliseconds cut towards zero, as a JavaScript Date keeps them; NaN beyond any date."""
+    """Return milliseconds cut towards zero, as a JavaScript Date keeps them; NaN beyond any date."""
     return math.trunc(epoch_ms) if -_MAX_NUMBER < epoch_ms < _MAX_NUMBER else math.nan
 
 
 def _shift_date(local: datetime, years: int, months: int, days: int) -> datetime | None:
-    """`local` moved by calendar units, its day clamped to the new month; None outside the calendar."""
+    """Return `local` moved by calendar units, its day clamped to the new month; None outside the calendar."""
     year, month = divmod((local.year + years) * 12 + local.month - 1 + months, 12)
     month += 1
     if not 1 <= year <= 9999 or abs(days) > 4_000_000:
@@ -310,7 +313,7 @@ def _shift_date(local: datetime, years: int, months: int, days: int) -> datetime
 
 
 def _to_field_name(name: object) -> str:
-    """A field that `set` takes, by its singular or plural name in any case; raises for another one."""
+    """Return a field that `set` takes, by its singular or plural name in any case; raises for another one."""
     lowered = to_text(name).lower()
     field_name = _FIELD_NAMES.get(lowered) or _FIELD_NAMES.get(lowered.removesuffix("s"))
     if field_name is None:
@@ -319,7 +322,7 @@ def _to_field_name(name: object) -> str:
 
 
 def _to_field_value(value: object, function: str) -> int:
-    """A number cut to an integer; raises for what is none and for numbers beyond any date."""
+    """Return a number cut to an integer; raises for what is none and for numbers beyond any date."""
     number = to_number(value)
     if isinstance(value, bool) or value == "" or not -_MAX_NUMBER < number < _MAX_NUMBER:
         raise function_error(function, f"Invalid unit value {to_text(value)}")
@@ -327,7 +330,7 @@ def _to_field_value(value: object, function: str) -> int:
 
 
 def _replace_fields(moment: DateTime, fields: Mapping[str, int], weekly: bool) -> datetime | None:
-    """The local time with some fields replaced; None outside the calendar."""
+    """Return the local time with some fields replaced; None outside the calendar."""
     local = moment.local
     try:
         if weekly:
@@ -351,7 +354,8 @@ def _replace_fields(moment: DateTime, fields: Mapping[str, int], weekly: bool) -
 
 
 def _replace_calendar_fields(local: datetime, fields: Mapping[str, int]) -> date:
-    """The date with the fields' year, month and day in place; raises ValueError outside the calendar."""
+    """Return the date with the fields' year, month and day in place; raises ValueError outside the
+    calendar."""
     year, month = divmod(fields.get("year", local.year) * 12 + fields.get("month", local.month) - 1, 12)
     first = date(year, month + 1, 1)
     day = fields["day"] if "day" in fields else min(local.day, monthrange(year, month + 1)[1])
@@ -359,7 +363,7 @@ def _replace_calendar_fields(local: datetime, fields: Mapping[str, int]) -> date
 
 
 def _floor_to_unit(moment: DateTime, unit: Unit) -> datetime:
-    """The local time at which the unit that `moment` lies in begins."""
+    """Return the local time at which the unit that `moment` lies in begins."""
     local = moment.local
     if unit == "weeks":
         local -= timedelta(days=local.weekday())

@@ -54,7 +54,7 @@ class Zone:
     rules: ZoneInfo | None = None
 
     def offset(self, stamp: int | float) -> int | float:
-        """Minutes east of UTC at `stamp` (milliseconds since 1970)."""
+        """Return minutes east of UTC at `stamp` (milliseconds since 1970)."""
         if self.rules is None:
             return self.minutes
         shift = self._to_local_time(stamp).utcoffset() or timedelta()
@@ -62,14 +62,16 @@ class Zone:
         return int(minutes) if minutes.is_integer() else minutes
 
     def is_dst(self, stamp: int, year: int) -> bool:
-        """Whether daylight saving time applies: more offset than at the start of January or May of `year`."""
+        """Return whether daylight saving time applies: more offset than at the start of January or May of
+        `year`."""
         if self.rules is None:
             return False
         now = self.offset(stamp)
         return any(now > self.offset(_stamp_as_utc(datetime(year, month, 1))) for month in (1, 5))
 
     def short_name(self, stamp: int) -> str:
-        """The American abbreviation (`EST`), or `GMT+2` where there is none; a fixed zone's own name."""
+        """Return the American abbreviation (`EST`), or `GMT+2` where there is none; a fixed zone's own
+        name."""
         if self.rules is None:
             return self.name
         name = self._to_local_time(stamp).tzname() or ""
@@ -78,25 +80,25 @@ class Zone:
         return "UTC" if name == "UTC" else _format_offset_name(self.offset(stamp), "GMT")
 
     def long_name(self, stamp: int) -> str:
-        """The English name (`India Standard Time`) with the extra `locales`, else the short name."""
+        """Return the English name (`India Standard Time`) with the extra `locales`, else the short name."""
         if self.rules is None:
             return _LONG_NAMES.get(self.name, self.name)
         name = _find_babel_name(self.rules.key, self._to_local_time(stamp))
         return name if name is not None else _LONG_NAMES.get(self.name, self.short_name(stamp))
 
     def _to_local_time(self, stamp: int | float) -> datetime:
-        """The local time at `stamp`, with the zone attached."""
+        """Return the local time at `stamp`, with the zone attached."""
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=stamp)
         return moment.astimezone(self.rules)
 
 
 def _stamp_as_utc(local: datetime) -> int:
-    """Milliseconds since 1970 of a local time read as UTC."""
+    """Return milliseconds since 1970 of a local time read as UTC."""
     return (local - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _find_babel_name(zone: str, moment: datetime) -> str | None:
-    """The long English name of an IANA zone at a moment; None without the extra `locales`."""
+    """Return the long English name of an IANA zone at a moment; None without the extra `locales`."""
     try:
         dates = import_module("babel.dates")
     except ImportError:
@@ -105,7 +107,7 @@ def _find_babel_name(zone: str, moment: datetime) -> str | None:
 
 
 def format_offset(minutes: int | float, style: Literal["narrow", "short", "basic"]) -> str:
-    """An offset from UTC as `+5` (narrow), `+05:00` (short) or `+0500` (basic)."""
+    """Return an offset from UTC as `+5` (narrow), `+05:00` (short) or `+0500` (basic)."""
     hours, rest = divmod(int(abs(minutes)), 60)
     sign = "-" if minutes < 0 else "+"
     if style == "narrow":
@@ -114,7 +116,7 @@ def format_offset(minutes: int | float, style: Literal["narrow", "short", "basic
 
 
 def _format_offset_name(minutes: int | float, prefix: str) -> str:
-    """An offset behind a prefix (`UTC+3`, `UTC-5:30`); the prefix alone for no offset."""
+    """Return an offset behind a prefix (`UTC+3`, `UTC-5:30`); the prefix alone for no offset."""
     if not minutes:
         return prefix
     hours, rest = divmod(int(abs(minutes)), 60)
@@ -126,13 +128,13 @@ UTC_ZONE: Final = Zone("UTC")
 
 
 def fixed_zone(minutes: int) -> Zone:
-    """The zone `minutes` east of UTC."""
+    """Return the zone `minutes` east of UTC."""
     return Zone(_format_offset_name(minutes, "UTC"), minutes) if minutes else UTC_ZONE
 
 
 @lru_cache(maxsize=512)
 def find_zone(name: str) -> Zone | None:
-    """The zone of a name in any case: IANA, `UTC`, `utc+3`, `local`; None for an unknown one."""
+    """Return the zone of a name in any case: IANA, `UTC`, `utc+3`, `local`; None for an unknown one."""
     lowered = name.lower()
     if lowered in {"local", "system", "default"}:
         return SYSTEM
@@ -150,12 +152,12 @@ def find_zone(name: str) -> Zone | None:
 
 @lru_cache(maxsize=1)
 def _load_iana_spellings() -> dict[str, str]:
-    """IANA names by their lower-case form."""
+    """Return IANA names by their lower-case form."""
     return {zone.lower(): zone for zone in available_timezones()}
 
 
 def to_zone(argument: object) -> Zone | None:
-    """The zone of a function's argument: a name, or minutes east of UTC; None for an unknown one.
+    """Return the zone of a function's argument: a name, or minutes east of UTC; None for an unknown one.
 
     Null and missing are the system's zone.
     """
