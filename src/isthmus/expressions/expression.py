@@ -9,7 +9,7 @@ from math import inf
 from typing import Any, Final
 from weakref import ref
 
-from isthmus.expressions.compiler.code_writer import nesting_error
+from isthmus.expressions.compiler.code_writer import make_nesting_error
 from isthmus.expressions.compiler.program import Program, as_expression_error, compile_tree
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation, Library, Services
@@ -66,7 +66,7 @@ class Expression:
             error.text = text
             raise
         except RecursionError:
-            raise nesting_error() from None
+            raise make_nesting_error() from None
         self._names: frozenset[str] | None = None
         self._list_program: Callable[[], Program | None] = _no_program
         self._library_names = self._program.free.intersection(library.functions)

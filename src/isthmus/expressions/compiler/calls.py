@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.code_writer import Callee, Context
+from isthmus.expressions.compiler.code_writer import DirectFunction, InputContext
 from isthmus.expressions.compiler.generator_base import GeneratorBase
 from isthmus.expressions.compiler.operands import ANY, FUNCTION, NESTED, SEQUENCE, Operand
 from isthmus.expressions.library import Function
@@ -12,11 +12,11 @@ __all__ = ["CallGenerator"]
 
 
 class CallGenerator(GeneratorBase):
-    # Variables.
-
     """Writes variables and calls."""
 
-    def write_variable(self, node: t.Variable, context: Context) -> Operand:
+    # Variables.
+
+    def write_variable(self, node: t.Variable, context: InputContext) -> Operand:
         """Return the operand of a variable, of `$` or of `$$`."""
         name = node.name
         if name == "":
@@ -48,9 +48,9 @@ class CallGenerator(GeneratorBase):
         if code is None:
             code = self.function_names[name] = f"x_{len(self.function_names)}"
             if function is None:
-                self.main_head.add_line(f"{code} = B.get({self.constant_code(name)}, U)")
+                self.main_head.add_line(f"{code} = B.get({self.make_constant_code(name)}, U)")
             else:
-                self.main_head.add_line(f"{code} = Native(E, {self.constants.name_of(function)})")
+                self.main_head.add_line(f"{code} = Native(E, {self.constants.add(function)})")
         return code
 
     def find_library_function(self, name: str) -> Function | None:
@@ -67,44 +67,44 @@ class CallGenerator(GeneratorBase):
 
     # Calls.
 
-    def write_call(self, node: t.Call, context: Context, *, final: bool) -> Operand:
+    def write_call(self, node: t.Call, context: InputContext, *, final: bool) -> Operand:
         """Write the code of a call or a partial application."""
         if node.is_partial:
             return self.write_partial(node, context)
         return self.write_call_with(node, None, context, final=final)
 
     def write_call_with(
-        self, node: t.Call, given: Operand | None, context: Context, *, final: bool = False
+        self, node: t.Call, piped: Operand | None, context: InputContext, *, final: bool = False
     ) -> Operand:
-        """Write the code of a call; `given` is a first argument that `~>` adds."""
+        """Write the code of a call; `piped` is the first argument that `~>` adds, if any."""
         procedure = node.procedure
         if isinstance(procedure, t.Variable) and t.is_bare(procedure):
             function = self.find_library_function(procedure.name)
             if function is not None:
-                written = self.write_intrinsic(function, node, given, context, final=final)
+                written = self.write_intrinsic(function, node, piped, context, final=final)
                 if written is not None:
                     return written
                 if function.name == "eval":
-                    return self.write_eval_call(node, given, context)
+                    return self.write_eval_call(node, piped, context)
                 return self.write_library_call(
-                    function, self.write_arguments(node, given, context), context, node.position
+                    function, self.write_arguments(node, piped, context), context, node.position
                 )
             local = self.find_variable(procedure.name)
-            if local is not None and local.code_of is not None:
-                return self.write_direct_call(local.code_of, node, given, context)
+            if local is not None and local.direct_function is not None:
+                return self.write_direct_call(local.direct_function, node, piped, context)
         called = self.make_reusable(self.write_value(procedure, context))
-        arguments = self.write_arguments(node, given, context)
-        token = self.token_name(procedure)
-        hint = self.constant_code(self.misses_dollar(procedure))
+        arguments = self.write_arguments(node, piped, context)
+        token = self.get_called_name(procedure)
+        hint = self.make_constant_code(self.lacks_dollar(procedure))
         code = (
             f"call_value(E, {called.code}, ({self.join_arguments(arguments)}), {context.code or 'U'}, "
-            f"{node.position}, {self.constant_code(token)}, {max(1, self.nesting)}, {hint})"
+            f"{node.position}, {self.make_constant_code(token)}, {max(1, self.nesting)}, {hint})"
         )
         name = self.new_name("t")
         self.emit(f"{name} = {code}")
         return Operand(name, ANY | NESTED, is_atom=True, is_raw=True)
 
-    def token_name(self, procedure: t.Node) -> str | None:
+    def get_called_name(self, procedure: t.Node) -> str | None:
         """Return the name of what is called, for error messages; None if it has none."""
         if isinstance(procedure, t.Variable):
             return procedure.name
@@ -112,34 +112,34 @@ class CallGenerator(GeneratorBase):
             return procedure.steps[0].value
         return None
 
-    def misses_dollar(self, procedure: t.Node) -> bool:
+    def lacks_dollar(self, procedure: t.Node) -> bool:
         """Return whether a function has the name that is called, so that only the `$` was forgotten."""
-        token = self.token_name(procedure)
+        token = self.get_called_name(procedure)
         if token is None or not isinstance(procedure, t.Path):
             return False
         return self.find_variable(token) is not None or token in self.library.functions
 
-    def write_arguments(self, node: t.Call, given: Operand | None, context: Context) -> list[Operand]:
-        """Write the arguments of a call, `given` first if there is one; each can be used more than once."""
-        found = [given] if given is not None else []
+    def write_arguments(self, node: t.Call, piped: Operand | None, context: InputContext) -> list[Operand]:
+        """Write the arguments of a call, `piped` first if there is one; each can be used more than once."""
+        arguments = [piped] if piped is not None else []
         for argument in node.arguments:
             operand = self.write_value(argument, context)
-            found.append(operand if operand.is_constant else self.make_reusable(operand))
-        return found
+            arguments.append(operand if operand.is_constant else self.make_reusable(operand))
+        return arguments
 
     def join_arguments(self, arguments: list[Operand]) -> str:
         """Return the arguments as the items of a Python tuple."""
         return "".join(f"{one.code}, " for one in arguments).rstrip() if arguments else ""
 
     def write_library_call(
-        self, function: Function, arguments: list[Operand], context: Context, position: int
+        self, function: Function, arguments: list[Operand], context: InputContext, position: int
     ) -> Operand:
         """Write the code of a call of a library function through its signature; the result is not
         collapsed."""
         name = self.new_name("t")
-        called, given = self.constants.name_of(function), self.join_arguments(arguments)
+        called, argument_codes = self.constants.add(function), self.join_arguments(arguments)
         self.emit(
-            f"{name} = call_library(E, {called}, ({given}), {context.code or 'U'}, {position}, "
+            f"{name} = call_library(E, {called}, ({argument_codes}), {context.code or 'U'}, {position}, "
             f"{max(1, self.nesting)})"
         )
         nested = (
@@ -150,34 +150,34 @@ class CallGenerator(GeneratorBase):
         return Operand(name, ANY | nested, is_atom=True, is_raw=True)
 
     def write_direct_call(
-        self, callee: Callee, node: t.Call, given: Operand | None, context: Context
+        self, callee: DirectFunction, node: t.Call, piped: Operand | None, context: InputContext
     ) -> Operand:
         """Write the code of a call of a literal function that is known by its Python name."""
-        callee.is_recursive = callee.is_recursive or callee.is_building
-        arguments = [self.collapse_item(one.code, one) for one in self.write_arguments(node, given, context)]
+        callee.is_recursive = callee.is_recursive or callee.is_being_compiled
+        arguments = [self.collapse_item(one.code, one) for one in self.write_arguments(node, piped, context)]
         arguments = arguments[: callee.arity]
         arguments += ["U"] * (callee.arity - len(arguments))
         name = self.new_name("t")
         weight = max(1, self.nesting)
-        if callee.is_open:
+        if callee.counts_depth:
             self.emit(f"enter_call(E, {weight})")
         self.emit(f"{name} = {callee.code}({', '.join(arguments)})")
-        if callee.may_tail:
+        if callee.can_return_tail_call:
             self.emit(f"if type({name}) is TailCall: {name} = run_tail_calls({name}, E)")
-        if callee.is_open:
+        if callee.counts_depth:
             self.emit(f"E.depth_left += {weight}")
         kinds = ANY | NESTED if callee.is_nested else ANY
         return Operand(name, kinds, is_atom=True, is_raw=True)
 
-    def write_eval_call(self, node: t.Call, given: Operand | None, context: Context) -> Operand:
+    def write_eval_call(self, node: t.Call, piped: Operand | None, context: InputContext) -> Operand:
         """Write the code of a call of `$eval`, which sees the variables around it."""
-        arguments = self.write_arguments(node, given, context)
+        arguments = self.write_arguments(node, piped, context)
         seen: dict[str, str] = {}
         for frame in self.frames:
             for variable, local in frame.items():
                 if not variable.startswith("!"):
                     seen[variable] = local.code
-        shown = ", ".join(f"{self.constant_code(variable)}: {code}" for variable, code in seen.items())
+        shown = ", ".join(f"{self.make_constant_code(variable)}: {code}" for variable, code in seen.items())
         name = self.new_name("t")
         self.emit(
             f"{name} = evaluate_text(E, ({self.join_arguments(arguments)}), {context.code or 'U'}, "
@@ -185,7 +185,7 @@ class CallGenerator(GeneratorBase):
         )
         return Operand(name, ANY, is_atom=True, is_raw=True)
 
-    def write_partial(self, node: t.Call, context: Context) -> Operand:
+    def write_partial(self, node: t.Call, context: InputContext) -> Operand:
         """Write the code of a partial application, such as `$f(1, ?)`."""
         codes: list[str] = []
         holes: list[str] = []
@@ -196,14 +196,14 @@ class CallGenerator(GeneratorBase):
             else:
                 codes.append(self.make_reusable(self.write_value(argument, context)).code)
         procedure = self.write_value(node.procedure, context)
-        name, token = self.new_name("t"), self.constant_code(self.token_name(node.procedure))
+        name, token = self.new_name("t"), self.make_constant_code(self.get_called_name(node.procedure))
         self.emit(
             f"{name} = make_partial(E, {procedure.code}, ({', '.join(codes)},), ({', '.join(holes)},), "
-            f"{node.position}, {token}, {self.misses_dollar(node.procedure)})"
+            f"{node.position}, {token}, {self.lacks_dollar(node.procedure)})"
         )
         return Operand(name, FUNCTION, is_atom=True)
 
-    def write_application(self, node: t.Apply, context: Context, *, final: bool) -> Operand:
+    def write_application(self, node: t.Apply, context: InputContext, *, final: bool) -> Operand:
         """Write the code of `left ~> right`."""
         left = self.make_reusable(self.write_value(node.left, context))
         right = node.right

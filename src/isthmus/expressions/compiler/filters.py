@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.code_writer import Context
+from isthmus.expressions.compiler.code_writer import InputContext
 from isthmus.expressions.compiler.generator_base import GeneratorBase
 from isthmus.expressions.compiler.operands import ANY, NESTED, SEQUENCE, Operand
 from isthmus.expressions.syntax import tree as t
@@ -16,9 +16,10 @@ _MAX_SHORT_NODES = 40
 class FilterGenerator(GeneratorBase):
     """Writes filters."""
 
-    def write_filter(self, operand: Operand, one: t.Filter, context: Context) -> Operand:
-        """Write the code of one filter. The operand is not collapsed; a missing value is filtered, too."""
-        expression = one.expression
+    def write_filter(self, operand: Operand, filter_node: t.Filter, context: InputContext) -> Operand:
+        """Write the code of a filter. The operand is not collapsed; a missing value is filtered,
+        too."""
+        expression = filter_node.expression
         held = self.make_variable(operand)
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
             assert isinstance(expression.value, (int, float))
@@ -38,35 +39,37 @@ class FilterGenerator(GeneratorBase):
         if test is not None:
             self.emit(f"filter_items(E, {source}, {test}, {out})")
         elif self.is_boolean(expression):
-            with self.enter_block(f"for {item} in {self.charged_loop_code(source, weight)}:"):
+            with self.enter_block(f"for {item} in {self.make_charged_loop_code(source, weight)}:"):
                 inner = self.make_context(item, is_pure=held.has_pure_items)
                 condition = self.write_condition(expression, inner)
                 self.emit(f"if {condition}: {out}.append({item})")
         else:
             at = self.new_name("i")
             with self.enter_block(
-                f"for {at}, {item} in enumerate({self.charged_loop_code(source, weight)}):"
+                f"for {at}, {item} in enumerate({self.make_charged_loop_code(source, weight)}):"
             ):
                 inner = self.make_context(item, is_pure=held.has_pure_items)
-                found = self.write_value(expression, inner)
+                selection = self.write_value(expression, inner)
                 times = self.new_name("n")
-                self.emit(f"{times} = count_selections(E, {found.code}, {at}, len({source}))")
+                self.emit(f"{times} = count_selections(E, {selection.code}, {at}, len({source}))")
                 self.emit(f"if {times}: {out}.extend([{item}] * {times})")
         kinds = ANY & ~SEQUENCE | held.kinds & NESTED
         is_pure = held.has_pure_items
         return Operand(out, kinds, is_pure=is_pure, is_atom=True, is_raw=True, is_collected=True)
 
-    def write_index(self, held: Operand, at: int) -> Operand:
-        """Write the code of `[n]`; an array at that index stays as it is."""
+    def write_index(self, held: Operand, index: int) -> Operand:
+        """Write the code of `[n]`; an array index that index stays as it is."""
         name = self.new_name("t")
         code = held.code
-        if 0 <= at < 1_000:
+        if 0 <= index < 1_000:
             test = (
-                f"type({code}) is list and len({code}) > {at}" if at else f"type({code}) is list and {code}"
+                f"type({code}) is list and len({code}) > {index}"
+                if index
+                else f"type({code}) is list and {code}"
             )
-            self.emit(f"{name} = {code}[{at}] if {test} else get_at_index({code}, {at})")
+            self.emit(f"{name} = {code}[{index}] if {test} else get_at_index({code}, {index})")
         else:
-            self.emit(f"{name} = get_at_index({code}, {at})")
+            self.emit(f"{name} = get_at_index({code}, {index})")
         is_pure = held.has_pure_items
         kinds = (ANY & ~SEQUENCE if is_pure else ANY) | held.kinds & NESTED
         return Operand(name, kinds, is_pure=is_pure, is_atom=True, is_raw=held.may_be(NESTED))

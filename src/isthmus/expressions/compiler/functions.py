@@ -7,7 +7,7 @@ without any function.
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.code_writer import Callee, Context, Local
+from isthmus.expressions.compiler.code_writer import DirectFunction, InputContext, VariableBinding
 from isthmus.expressions.compiler.generator_base import GeneratorBase
 from isthmus.expressions.compiler.operands import (
     ANY,
@@ -28,36 +28,36 @@ __all__ = ["FunctionGenerator"]
 
 
 class FunctionGenerator(GeneratorBase):
-    # Literal functions.
-
     """Writes literal functions, and the loops that they become."""
 
-    def write_lambda(self, node: t.Lambda, context: Context) -> Operand:
+    # Literal functions.
+
+    def write_lambda(self, node: t.Lambda, context: InputContext) -> Operand:
         """Write the code of a literal function as a value."""
         name = self.new_name("f")
         self.write_function_definition(name, node, context, None)
         return self.make_lambda_operand(name, node)
 
-    def write_bound_function(self, local: Local, node: t.Lambda, context: Context) -> Operand:
+    def write_bound_function(self, local: VariableBinding, node: t.Lambda, context: InputContext) -> Operand:
         """Write the code of a function that one variable always holds; calls of it need no look at the
         variable."""
         name = self.new_name("f")
-        callee = Callee(name, len(node.parameters))
+        callee = DirectFunction(name, len(node.parameters))
         if node.signature is None:
-            local.code_of = callee
+            local.direct_function = callee
         self.write_function_definition(name, node, context, callee)
         return self.make_lambda_operand(name, node)
 
     def make_lambda_operand(self, name: str, node: t.Lambda) -> Operand:
-        """Return the `Lambda` value of the Python function `name`."""
+        """Return the operand of a `Lambda` value around the Python function `name`."""
         signature = (
-            "None" if node.signature is None else self.constants.name_of(Signature.from_text(node.signature))
+            "None" if node.signature is None else self.constants.add(Signature.from_text(node.signature))
         )
         code = f"Lambda(E, {name}, {len(node.parameters)}, {signature})"
         return Operand(code, FUNCTION)
 
     def write_function_definition(
-        self, name: str, node: t.Lambda, context: Context, callee: Callee | None
+        self, name: str, node: t.Lambda, context: InputContext, callee: DirectFunction | None
     ) -> None:
         """Write the `def` of a literal function, and note in `callee` what is known of it."""
         parameters = [self.new_name("p") for _ in node.parameters]
@@ -65,7 +65,7 @@ class FunctionGenerator(GeneratorBase):
         before, self.has_tail_calls, self.is_nested = (self.has_tail_calls, self.is_nested), False, False
         with self.define_function(name, parameters):
             frame = {
-                variable: Local(code, self.function, Operand(code, ANY))
+                variable: VariableBinding(code, self.function, Operand(code, ANY))
                 for variable, code in zip(node.parameters, parameters, strict=True)
             }
             self.frames.append(frame)
@@ -74,14 +74,14 @@ class FunctionGenerator(GeneratorBase):
             self.frames.pop()
             self.frames.pop()
         if callee is not None:
-            callee.may_tail = self.has_tail_calls
-            callee.is_open = callee.is_recursive
+            callee.can_return_tail_call = self.has_tail_calls
+            callee.counts_depth = callee.is_recursive
             callee.is_nested = self.is_nested or self.has_tail_calls
-            callee.is_building = False
+            callee.is_being_compiled = False
         self.has_tail_calls, self.is_nested = before
         self.nesting = nesting
 
-    def write_tail(self, node: t.Node, context: Context) -> None:
+    def write_tail(self, node: t.Node, context: InputContext) -> None:
         """Write the code of the node as the end of a function, which returns its value."""
         self.nesting += 1
         if isinstance(node, t.Condition) and t.is_bare(node) and self.indent - self.function.indent < 20:
@@ -97,17 +97,17 @@ class FunctionGenerator(GeneratorBase):
                 self.write_statement(one, context)
             self.write_tail(node.expressions[-1], context)
             self.frames.pop()
-        elif isinstance(node, t.Call) and t.is_bare(node) and self.may_tail_call(node):
+        elif isinstance(node, t.Call) and t.is_bare(node) and self.needs_tail_call(node):
             self.write_tail_call(node, context)
         else:
             self.nesting -= 1
             operand = self.write_tail_value(node, context)
             self.is_nested = self.is_nested or operand.may_be(NESTED)
-            self.emit(f"return {self.sequence_code(operand)}")
+            self.emit(f"return {self.get_sequence_code(operand)}")
             self.nesting += 1
         self.nesting -= 1
 
-    def write_tail_value(self, node: t.Node, context: Context) -> Operand:
+    def write_tail_value(self, node: t.Node, context: InputContext) -> Operand:
         """Write the code of a value in tail position: the result of a library function there is not
         collapsed yet."""
         if isinstance(node, t.Call) and t.is_bare(node) and not node.is_partial:
@@ -118,8 +118,11 @@ class FunctionGenerator(GeneratorBase):
             return operand
         return self.write_value(node, context)
 
-    def may_tail_call(self, node: t.Call) -> bool:
-        """Return whether the call may lead back to this function. Calls of library functions cannot."""
+    def needs_tail_call(self, node: t.Call) -> bool:
+        """Return True if the call may reach this function again, so that it must not grow the stack.
+
+        That is any call except a partial application or a call of a library function.
+        """
         if node.is_partial:
             return False
         procedure = node.procedure
@@ -127,7 +130,7 @@ class FunctionGenerator(GeneratorBase):
             return self.find_library_function(procedure.name) is None
         return True
 
-    def write_tail_call(self, node: t.Call, context: Context) -> None:
+    def write_tail_call(self, node: t.Call, context: InputContext) -> None:
         """Write the code of a call at the end of a function: the function returns the `TailCall`."""
         self.has_tail_calls = True
         called = self.make_reusable(self.write_value(node.procedure, context))
@@ -135,13 +138,13 @@ class FunctionGenerator(GeneratorBase):
         token = node.procedure.name if isinstance(node.procedure, t.Variable) else None
         self.emit(
             f"return TailCall({called.code}, ({arguments}), {context.code or 'U'}, {node.position}, "
-            f"{self.constant_code(token)})"
+            f"{self.make_constant_code(token)})"
         )
 
     # Functions with a literal function, in place.
 
     def write_inlined_body(
-        self, node: t.Lambda, values: list[Operand], context: Context, *, final: bool = False
+        self, node: t.Lambda, values: list[Operand], context: InputContext, *, final: bool = False
     ) -> Operand:
         """Write the code of the body of a literal function in place, its parameters standing for `values`."""
         self.open_parameters(node, values)
@@ -153,16 +156,18 @@ class FunctionGenerator(GeneratorBase):
 
     def open_parameters(self, node: t.Lambda, values: list[Operand]) -> None:
         """Open a frame in which the parameters of a function stand for `values`; the caller closes it."""
-        frame: dict[str, Local] = {}
-        for at, variable in enumerate(node.parameters):
-            operand = values[at] if at < len(values) else self.make_undefined()
-            local = Local(operand.code, self.function, operand, is_settled=True)
+        frame: dict[str, VariableBinding] = {}
+        for index, variable in enumerate(node.parameters):
+            operand = values[index] if index < len(values) else self.make_undefined()
+            local = VariableBinding(operand.code, self.function, operand, is_settled=True)
             if operand.is_pure and operand.may_be(DICT):
-                local.source = self.reads.add_source(operand.code, self.block.add_bookmark(), self.level)
+                local.source = self.reads.add_source(
+                    operand.code, self.block.add_bookmark(), self.nesting_level
+                )
             frame[variable] = local
         self.frames.append(frame)
 
-    def write_inlined_result(self, node: t.Node, context: Context, *, final: bool) -> Operand:
+    def write_inlined_result(self, node: t.Node, context: InputContext, *, final: bool) -> Operand:
         """Write the code of the body of an inlined function; as in `write_tail`, the result of a call at
         its end is not collapsed."""
         if isinstance(node, t.Call):
@@ -170,7 +175,7 @@ class FunctionGenerator(GeneratorBase):
             if not operand.is_raw and not operand.is_collected:
                 return operand
             kinds = operand.kinds | SEQUENCE | NESTED | UNDEF
-            return Operand(self.sequence_code(operand), kinds, is_pure=operand.is_pure)
+            return Operand(self.get_sequence_code(operand), kinds, is_pure=operand.is_pure)
         if not self.ends_with_sequence(node):
             return self.write_value(node, context, final=final)
         if isinstance(node, t.Block):
@@ -213,7 +218,7 @@ class FunctionGenerator(GeneratorBase):
         )
 
     def write_loop_body(
-        self, node: t.Lambda, values: list[Operand], context: Context, *, final: bool = False
+        self, node: t.Lambda, values: list[Operand], context: InputContext, *, final: bool = False
     ) -> Operand:
         """Work as `write_inlined_body`, but a body that makes functions becomes a Python function of its
         own."""
@@ -228,8 +233,10 @@ class FunctionGenerator(GeneratorBase):
             ]
             operand = self.write_inlined_body(node, inner, context, final=final)
             self.emit(f"return {operand.code}")
-        given = ", ".join(value.code for value in values)
-        return self.make_reusable(Operand(f"{name}({given})", operand.kinds, is_pure=operand.is_pure))
+        argument_codes = ", ".join(value.code for value in values)
+        return self.make_reusable(
+            Operand(f"{name}({argument_codes})", operand.kinds, is_pure=operand.is_pure)
+        )
 
     def write_array_source(self, operand: Operand) -> str:
         """Write an argument that must be an array, and return the Python variable, which holds a list or
@@ -243,34 +250,36 @@ class FunctionGenerator(GeneratorBase):
         return name
 
     def make_loop_header(
-        self, node: t.Lambda, source: str, item: str, given: Operand
+        self, node: t.Lambda, source: str, item: str, array: Operand
     ) -> tuple[str, list[Operand]]:
-        """Return the `for` line of a loop over `source`, and the operands of the function's parameters in
-        it."""
-        kinds = NUMBER if given.is_range else ANY
-        values = [Operand(item, kinds, is_pure=given.has_pure_items, is_atom=True)]
-        going = self.charged_loop_code(source, max(3, self.survey.weights.get(id(node), 1)))
+        """Return the `for` line of a loop, and the operands of the function's parameters in it.
+
+        `source`: the Python variable that is gone over. `item`: that of an item. `array`: the list.
+        """
+        kinds = NUMBER if array.is_range else ANY
+        values = [Operand(item, kinds, is_pure=array.has_pure_items, is_atom=True)]
+        going = self.make_charged_loop_code(source, max(3, self.survey.weights.get(id(node), 1)))
         if len(node.parameters) < 2:
             return f"for {item} in {going}:", values
-        at = self.new_name("i")
-        values.append(Operand(at, NUMBER, is_pure=True, is_atom=True))
-        values.append(Operand(source, LIST, is_pure=given.is_pure, is_atom=True))
-        return f"for {at}, {item} in enumerate({going}):", values
+        index = self.new_name("i")
+        values.append(Operand(index, NUMBER, is_pure=True, is_atom=True))
+        values.append(Operand(source, LIST, is_pure=array.is_pure, is_atom=True))
+        return f"for {index}, {item} in enumerate({going}):", values
 
     def write_map(
-        self, arguments: list[Operand], node: t.Lambda, context: Context, *, final: bool
+        self, arguments: list[Operand], node: t.Lambda, context: InputContext, *, final: bool
     ) -> Operand:
         """Write the code of `$map(array, function…)` as a loop."""
-        given = arguments[0]
-        source = self.write_array_source(given)
+        array = arguments[0]
+        source = self.write_array_source(array)
         out, item = self.new_name("a"), self.new_name("c")
         self.emit(f"{out} = []")
         with self.enter_block(f"if {source} is not U:"):
             self.emit_charge(source, max(3, self.survey.weights.get(id(node), 1)))
             self.emit(f"if len({source}) > {MAX_FREE_ITEMS}: list_inputs(E, {source})")
-            header, values = self.make_loop_header(node, source, item, given)
+            header, values = self.make_loop_header(node, source, item, array)
             with self.enter_block(header):
-                values[0].code = self.collapse_item(item, given)
+                values[0].code = self.collapse_item(item, array)
                 operand = self.write_loop_body(node, values, context, final=final)
                 if operand.may_be(UNDEF):
                     operand = self.make_reusable(operand)
@@ -289,70 +298,70 @@ class FunctionGenerator(GeneratorBase):
         )
 
     def write_filter_call(
-        self, arguments: list[Operand], node: t.Lambda, context: Context, *, final: bool
+        self, arguments: list[Operand], node: t.Lambda, context: InputContext, *, final: bool
     ) -> Operand:
         """Write the code of `$filter(array, function…)` as a loop."""
-        given = arguments[0]
-        source = self.write_array_source(given)
+        array = arguments[0]
+        source = self.write_array_source(array)
         out, item = self.new_name("a"), self.new_name("c")
         self.emit(f"{out} = []")
         with self.enter_block(f"if {source} is not U:"):
             self.emit_charge(source, max(3, self.survey.weights.get(id(node), 1)))
-            header, values = self.make_loop_header(node, source, item, given)
+            header, values = self.make_loop_header(node, source, item, array)
             with self.enter_block(header):
-                values[0].code = self.collapse_item(item, given)
+                values[0].code = self.collapse_item(item, array)
                 if id(node) in self.survey.closures or self.survey.bound.get(id(node)):
-                    condition = self.condition_code(self.write_loop_body(node, values, context))
+                    condition = self.make_condition_code(self.write_loop_body(node, values, context))
                 else:
                     condition = self.write_inlined_condition(node, values, context)
                 self.emit(f"if {condition}: {out}.append({item})")
         return Operand(
             out,
-            ANY & ~SEQUENCE | given.kinds & NESTED,
-            is_pure=given.has_pure_items,
+            ANY & ~SEQUENCE | array.kinds & NESTED,
+            is_pure=array.has_pure_items,
             is_atom=True,
             is_raw=True,
             is_collected=True,
             absent=f"{source} is U",
         )
 
-    def write_inlined_condition(self, node: t.Lambda, values: list[Operand], context: Context) -> str:
+    def write_inlined_condition(self, node: t.Lambda, values: list[Operand], context: InputContext) -> str:
         """Write the code of the body of a literal function in place, as a Python condition."""
         self.open_parameters(node, values)
         condition = self.write_condition(node.body, context)
         self.frames.pop()
         return condition
 
-    def write_reduce(self, arguments: list[Operand], node: t.Lambda, context: Context) -> Operand | None:
+    def write_reduce(self, arguments: list[Operand], node: t.Lambda, context: InputContext) -> Operand | None:
         """Write the code of `$reduce(array, function…, init?)` as a loop; None if the function has too few
         parameters."""
         if len(node.parameters) < 2:
             return None
         source = self.write_array_source(arguments[0])
-        result, rest, item, at = (
+        result, rest, item, index = (
             self.new_name("r"),
             self.new_name("s"),
             self.new_name("c"),
             self.new_name("i"),
         )
         first = self.make_reusable(arguments[2]).code if len(arguments) > 2 else "U"
-        self.emit(f"{result}, {rest}, {at} = start_reduction({source}, {first})")
+        self.emit(f"{result}, {rest}, {index} = start_reduction({source}, {first})")
         self.emit_charge(rest, max(3, self.survey.weights.get(id(node), 1)))
-        going = self.charged_loop_code(rest, max(3, self.survey.weights.get(id(node), 1)))
+        going = self.make_charged_loop_code(rest, max(3, self.survey.weights.get(id(node), 1)))
         with self.enter_block(f"for {item} in {going}:"):
             head = self.block.add_bookmark()
-            given = self.collapse_item(item, arguments[0])
+            collapsed = self.collapse_item(item, arguments[0])
             values = [
                 Operand(result, ANY, is_atom=True),
-                Operand(given, ANY, is_pure=arguments[0].has_pure_items, is_atom=True),
-                Operand(at, NUMBER, is_atom=True),
+                Operand(collapsed, ANY, is_pure=arguments[0].has_pure_items, is_atom=True),
+                Operand(index, NUMBER, is_atom=True),
                 Operand(source, ANY, is_atom=True),
             ]
             operand = self.write_loop_body(node, values, context)
             if (operand.kinds | arguments[0].kinds) & NESTED:
                 head.add_line(f"if type({result}) is Sequence: {result} = collapse({result})")
             self.emit(f"{result} = {operand.code}")
-            self.emit(f"{at} += 1")
+            self.emit(f"{index} += 1")
         kinds = ANY | (operand.kinds | arguments[0].kinds) & NESTED
         return Operand(result, kinds, is_atom=True, is_raw=True)
 

@@ -1,11 +1,11 @@
-"""The whole generator: the code of each kind of node, by the part that writes it."""
+"""Turns a whole tree into Python source: sends each kind of node to the part that writes its code."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from isthmus.expressions.compiler.calls import CallGenerator
-from isthmus.expressions.compiler.code_writer import MAX_CODE, Context, code_size_error
+from isthmus.expressions.compiler.code_writer import MAX_CODE, InputContext, make_code_size_error
 from isthmus.expressions.compiler.intrinsics import IntrinsicGenerator
 from isthmus.expressions.compiler.objects import ObjectGenerator
 from isthmus.expressions.compiler.operands import ANY, FUNCTION, Operand
@@ -30,8 +30,11 @@ class Generator(
     traced: list[t.Node] | None = None
 
     def write_program(self, tree: t.Node, *, final: bool, of_list: bool) -> str:
-        """Return the Python source of a program for this tree."""
-        root = Context("c0", is_root=True, is_pure=True, no_list=not of_list)
+        """Write the program of a tree, and return its Python source.
+
+        `final`: its value leaves the evaluation. `of_list`: the input is a list.
+        """
+        root = InputContext("c0", is_root=True, is_pure=True, is_never_list=not of_list)
         root.source = self.reads.add_source("c0", self.main.add_bookmark(), 0, is_root=True)
         if not isinstance(tree, (t.Block, t.Lambda)):
             self.open_frame(tree)
@@ -40,12 +43,13 @@ class Generator(
         self.reads.write_reads(self.main)
         source = "\n".join(self.reads.resolve_markers(line) for line in self.main.iterate_lines())
         if len(source) > 2 * MAX_CODE:  # reads, and the indentation
-            raise code_size_error()
+            raise make_code_size_error()
         return source
 
     def write_value(
-        self, node: t.Node, context: Context, *, final: bool = False, handed_on: bool = False
+        self, node: t.Node, context: InputContext, *, final: bool = False, handed_on: bool = False
     ) -> Operand:
+        """Write the lines that compute a node, and with `traced` the line that reports its value."""
         operand = super().write_value(node, context, final=final, handed_on=handed_on)
         if self.traced is None or isinstance(node, t.Literal):
             return operand
@@ -54,7 +58,8 @@ class Generator(
         self.traced.append(node)
         return owned
 
-    def write_node(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:  # noqa: C901  one line a node
+    def write_node(self, node: t.Node, context: InputContext, *, final: bool = False) -> Operand:  # noqa: C901  one line a node
+        """Write the code of a node, by its kind, without its filters and grouping."""
         match node:
             case t.Path():
                 return self.write_path(node, context, final=final)
@@ -88,7 +93,7 @@ class Generator(
                 return self.write_negation(node, context)
         return self.write_rare_node(node, context)
 
-    def write_rare_node(self, node: t.Node, context: Context) -> Operand:
+    def write_rare_node(self, node: t.Node, context: InputContext) -> Operand:
         """Write the code of a node of a kind that is seldom used."""
         code = context.code or "U"
         match node:
@@ -102,9 +107,9 @@ class Generator(
             case t.Regex():
                 pattern = Pattern.from_source(node.pattern, node.flags)
                 self.add_size(_PATTERN_SIZE + _PATTERN_ITEM_SIZE * pattern.size)
-                return Operand(f"Matcher(E, {self.constants.name_of(pattern)}, {node.position})", FUNCTION)
+                return Operand(f"Matcher(E, {self.constants.add(pattern)}, {node.position})", FUNCTION)
             case t.Name():
-                name = self.constant_code(node.value)
+                name = self.make_constant_code(node.value)
                 return Operand(f"read_name(E, {code}, {name})", ANY, is_pure=context.is_pure)
             case t.Transform():
                 return self.write_transform(node)

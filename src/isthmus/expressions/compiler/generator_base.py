@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from isthmus.expressions.compiler.code_writer import CodeWriter, Context, Local
+from isthmus.expressions.compiler.code_writer import CodeWriter, InputContext, VariableBinding
 from isthmus.expressions.compiler.operands import (
     ANY,
     BOOL,
@@ -38,12 +38,14 @@ _PASS_THROUGH_NODES: Final = (t.Block, t.Condition, t.Default)
 
 
 class GeneratorBase(CodeWriter):
-    """What all parts of the generator share.
+    """The part that all parts of the generator share; declares what they offer each other.
 
-    shadowed: library functions that bindings replace. nesting: levels of the tree inside the current
-    function. function_names: Python names of library functions and bindings. filter_functions: names of
-    filters that are functions, by the `id` of their node. is_last: the call is the last of an inlined
-    function.
+    library: the functions by name. survey: what `survey_tree` found. shadowed: library functions that
+    bindings replace. nesting: levels of the tree inside the current function. function_names: Python names of
+    library functions and bindings. filter_functions: names of filters that are functions, by the `id` of
+    their node. last_call: the call in tail position; is_last: the call being written is it. has_tail_calls:
+    the current function returns tail calls. is_nested: its result may be a sequence of sequences.
+    root_items_context: the context of an object's values at the root, once written.
     """
 
     def __init__(self, library: Library, survey: Survey, shadowed: frozenset[str]) -> None:
@@ -58,7 +60,7 @@ class GeneratorBase(CodeWriter):
         self.is_last = False
         self.has_tail_calls = False
         self.is_nested = False
-        self.root_items_context: Context | None = None
+        self.root_items_context: InputContext | None = None
 
     # Values.
 
@@ -156,13 +158,13 @@ class GeneratorBase(CodeWriter):
     # Nodes.
 
     def write_value(
-        self, node: t.Node, context: Context, *, final: bool = False, handed_on: bool = False
+        self, node: t.Node, context: InputContext, *, final: bool = False, handed_on: bool = False
     ) -> Operand:
         """Write the lines that compute a node; with `final`, its value is a part of the result.
 
         handed_on: the value is also that of the node around it, which still has to collapse what is nested.
         """
-        if self.indent - self.function.indent > _MAX_INDENT or self.loops > _MAX_LOOPS:
+        if self.indent - self.function.indent > _MAX_INDENT or self.loop_depth > _MAX_LOOPS:
             return self.write_outlined(node, context, final=final, handed_on=handed_on)
         self.nesting += 1
         operand = self.write_with_suffixes(node, context, final=final)
@@ -170,7 +172,7 @@ class GeneratorBase(CodeWriter):
         self.nesting -= 1
         return self.finalize(operand) if final and not (handed_on and operand.may_be(NESTED)) else operand
 
-    def write_outlined(self, node: t.Node, context: Context, *, final: bool, handed_on: bool) -> Operand:
+    def write_outlined(self, node: t.Node, context: InputContext, *, final: bool, handed_on: bool) -> Operand:
         """Write the code of a node that lies too deep in blocks for Python as a function of its own."""
         name = self.new_name("o")
         with self.define_function(name, [], at_head=True):
@@ -178,7 +180,7 @@ class GeneratorBase(CodeWriter):
             self.emit(f"return {operand.code}")
         return Operand(f"{name}()", operand.kinds, is_pure=operand.is_pure)
 
-    def write_with_suffixes(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:
+    def write_with_suffixes(self, node: t.Node, context: InputContext, *, final: bool = False) -> Operand:
         """Write the code of a node with its predicates and grouping; the result is not collapsed."""
         if node.predicates is None and (node.group is None or isinstance(node, t.Path)):
             operand = self.write_node(node, context, final=final)
@@ -190,29 +192,36 @@ class GeneratorBase(CodeWriter):
             operand = self.write_grouping(operand, node.group, context, final=final)
         return operand
 
-    def write_node(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:
+    def write_node(self, node: t.Node, context: InputContext, *, final: bool = False) -> Operand:
         """Write the code of a node without its suffixes; the result is not collapsed."""
         raise NotImplementedError
 
-    def write_filter(self, operand: Operand, one: t.Filter, context: Context) -> Operand:
+    def write_filter(self, operand: Operand, filter_node: t.Filter, context: InputContext) -> Operand:
+        """Write the code of one filter on a value; the result is not collapsed."""
         raise NotImplementedError
 
-    def write_grouping(self, operand: Operand, group: t.Group, context: Context, *, final: bool) -> Operand:
+    def write_grouping(
+        self, operand: Operand, group: t.Group, context: InputContext, *, final: bool
+    ) -> Operand:
+        """Write the code of `{key: value}` behind a value; the result is an object."""
         raise NotImplementedError
 
-    def write_condition(self, node: t.Node, context: Context) -> str:
+    def write_condition(self, node: t.Node, context: InputContext) -> str:
         """Return a Python condition for the node's effective boolean; it may be evaluated once."""
         raise NotImplementedError
 
     # What the parts of the generator offer each other.
 
-    def write_tuple_path(self, node: t.Path, context: Context) -> Operand:
+    def write_tuple_path(self, node: t.Path, context: InputContext) -> Operand:
+        """Write the code of a path whose values carry variables."""
         raise NotImplementedError
 
     def write_or_empty(self, operand: Operand, array: str, *, keep: bool) -> Operand:
+        """Write the code of `operand`, or of an empty list where the list `array` is empty."""
         raise NotImplementedError
 
     def is_standard(self, name: str) -> bool:
+        """Return whether the name stands for the standard function of that name."""
         raise NotImplementedError
 
     def open_frame(self, owner: t.Node) -> None:
@@ -220,44 +229,51 @@ class GeneratorBase(CodeWriter):
         raise NotImplementedError
 
     def get_variable_code(self, name: str) -> str:
+        """Return the Python name of a variable, a library function or a binding."""
         raise NotImplementedError
 
-    def write_bound_function(self, local: Local, node: t.Lambda, context: Context) -> Operand:
+    def write_bound_function(self, local: VariableBinding, node: t.Lambda, context: InputContext) -> Operand:
+        """Write the code of a literal function that one variable always holds."""
         raise NotImplementedError
 
     def write_intrinsic(
-        self, function: Function, node: t.Call, given: Operand | None, context: Context, *, final: bool
+        self, function: Function, node: t.Call, piped: Operand | None, context: InputContext, *, final: bool
     ) -> Operand | None:
         """Write the code of a call of a standard function in place; None if it has to be called."""
         raise NotImplementedError
 
-    def write_arguments(self, node: t.Call, given: Operand | None, context: Context) -> list[Operand]:
+    def write_arguments(self, node: t.Call, piped: Operand | None, context: InputContext) -> list[Operand]:
+        """Write the arguments of a call, `piped` first if there is one; each can be used more than once."""
         raise NotImplementedError
 
     def find_library_function(self, name: str) -> Function | None:
+        """Return the library's function of this name; None if there is none or something hides it."""
         raise NotImplementedError
 
     def write_library_call(
-        self, function: Function, arguments: list[Operand], context: Context, position: int
+        self, function: Function, arguments: list[Operand], context: InputContext, position: int
     ) -> Operand:
+        """Write the code of a call of a library function through its signature."""
         raise NotImplementedError
 
-    def write_statement(self, node: t.Node, context: Context) -> None:
+    def write_statement(self, node: t.Node, context: InputContext) -> None:
+        """Write the code of a node whose value nobody uses."""
         raise NotImplementedError
 
-    def write_object_context(self, context: Context) -> Context:
+    def write_object_context(self, context: InputContext) -> InputContext:
+        """Write and return the context of an object's values, which see all items of a list together."""
         raise NotImplementedError
 
     # Small pieces of code.
 
-    def sequence_code(self, operand: Operand) -> str:
+    def get_sequence_code(self, operand: Operand) -> str:
         """Return the operand's code where a sequence may stand uncollapsed."""
         if not operand.is_collected:
             return operand.code
         made = f"Sequence({operand.code})"
         return f"(U if {operand.absent} else {made})" if operand.absent else made
 
-    def condition_code(self, operand: Operand) -> str:
+    def make_condition_code(self, operand: Operand) -> str:
         """Return a Python condition for the operand's effective boolean."""
         if operand.kinds == BOOL:
             return operand.code
@@ -277,7 +293,7 @@ class GeneratorBase(CodeWriter):
         """Return the operand of a constant."""
         kinds = {str: TEXT, bool: BOOL, type(None): NULL, int: NUMBER, float: NUMBER}[type(value)]
         return Operand(
-            self.constant_code(value), kinds, is_pure=True, is_atom=True, is_constant=True, value=value
+            self.make_constant_code(value), kinds, is_pure=True, is_atom=True, is_constant=True, value=value
         )
 
     def make_undefined(self) -> Operand:
@@ -286,13 +302,13 @@ class GeneratorBase(CodeWriter):
 
     def emit_charge(self, code: str, weight: int) -> None:
         """Charge a loop over the list `code`; a short list that is gone over once is not worth the charge."""
-        if self.level == 0:
+        if self.nesting_level == 0:
             self.emit(f"if len({code}) > 99: E.charge(len({code}) * {weight})")
         else:
             self.emit(f"E.steps_left -= len({code}) * {weight}")
             self.emit("if E.steps_left < 0: E.charge(0)")
 
-    def charged_loop_code(self, code: str, weight: int) -> str:
+    def make_charged_loop_code(self, code: str, weight: int) -> str:
         """Return the list `code` to loop over; the items of a long one are charged one by one, so that
         time is checked."""
         return f"({code} if len({code}) <= {MAX_FREE_ITEMS} else charge_each_input(E, {code}, {weight}))"

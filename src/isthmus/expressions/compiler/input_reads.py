@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from isthmus.expressions.compiler.python_source import Block, Constants, constant_code
+from isthmus.expressions.compiler.python_source import Block, Constants, make_constant_code
 
 __all__ = ["InputReads", "Read", "Source"]
 
@@ -63,27 +63,29 @@ class InputReads:
         self._uses: dict[str, int] = {}
 
     def add_source(self, code: str, bookmark: Block, level: int, *, is_root: bool = False) -> Source:
-        """Return a new variable from which reads start; they are written at `bookmark`."""
-        made = Source(code, bookmark, level, is_root=is_root)
-        self.sources.append(made)
-        return made
+        """Register a Python variable from which reads start; they are written at `bookmark`.
 
-    def read_value(self, source: Source, names: list[str], level: int, *, final: bool) -> str:
-        """Return a marker for the value at a path; `level` is where it is used."""
+        `level`: how many loops and functions enclose it. `is_root`: it is the root of the input.
+        """
+        source = Source(code, bookmark, level, is_root=is_root)
+        self.sources.append(source)
+        return source
+
+    def add_value_read(self, source: Source, names: list[str], level: int, *, final: bool) -> str:
+        """Register a read of the value at a path, and return its marker; `level` is where it is used."""
         read = self._find_or_add(source, names)
         read.is_far = read.is_far or level != source.level
         return f"\x00{'r' if final else 'v'}{read.number}\x00"
 
-    def read_inner(self, source: Source, names: list[str]) -> str:
-        """Return a marker for the variable with what the steps of a path gave, from which further steps go
-        on."""
+    def add_inner_read(self, source: Source, names: list[str]) -> str:
+        """Register a read that further steps start from, and return the marker of its variable."""
         read = self._find_or_add(source, names)
         read.is_inner = True
         return f"\x00p{read.number}\x00"
 
-    def read_each(self, source: Source, names: list[str]) -> str:
-        """Work as `read_inner`, with an undefined item for each input that lacks the last name, since it is
-        filtered."""
+    def add_each_read(self, source: Source, names: list[str]) -> str:
+        """Work as `add_inner_read`, with an undefined item for each input that lacks the last name, since
+        it is filtered."""
         read = self._find_or_add(source, names)
         return f"\x00e{read.number}\x00"
 
@@ -91,11 +93,11 @@ class InputReads:
         """Return the read at the end of a path of names from a source."""
         holder: Source | Read = source
         for name in names:
-            found = holder.children.get(name)
-            if found is None:
+            read = holder.children.get(name)
+            if read is None:
                 self._count += 1
-                found = holder.children[name] = Read(name, self._count)
-            holder = found
+                read = holder.children[name] = Read(name, self._count)
+            holder = read
         assert isinstance(holder, Read)
         return holder
 
@@ -116,7 +118,7 @@ class InputReads:
         for read in reads:
             mark = f"e{read.number}"
             if self._uses.get(mark):
-                name = constant_code(read.name, self.constants)
+                name = make_constant_code(read.name, self.constants)
                 function = f"read_{prefix}each" if source is None or prefix else "read_context_each"
                 block.add_line(
                     f"_{mark} = {code}.get({name}, U) if type({code}) is dict"
@@ -125,7 +127,7 @@ class InputReads:
                 self.text[mark] = f"_{mark}"
             if not (read.children or (read.is_inner and self._uses.get(f"p{read.number}"))):
                 continue
-            name = constant_code(read.name, self.constants)
+            name = make_constant_code(read.name, self.constants)
             held = f"_p{read.number}"  # the generator's own names have no underscore
             block.add_line(
                 f"{held} = {code}.get({name}, U) if type({code}) is dict"
@@ -152,7 +154,7 @@ class InputReads:
                 otherwise = f"make_{kind}{prefix or ('' if is_context else 'leaf_')}getter"
                 block.add_line(f"{ask} = {code}.get if type({code}) is dict else {otherwise}(E, {code})")
             for read in used:
-                name = constant_code(read.name, self.constants)
+                name = make_constant_code(read.name, self.constants)
                 text = f"{ask}({name}, U)"
                 if len(used) == 1:
                     text = (
@@ -168,4 +170,4 @@ class InputReads:
         """Return the line with its markers replaced."""
         if "\x00" not in line:
             return line
-        return _MARKER.sub(lambda found: self.text[found.group(1) + found.group(2)], line)
+        return _MARKER.sub(lambda match: self.text[match.group(1) + match.group(2)], line)

@@ -1,4 +1,4 @@
-"""Standard functions that are written in place, or called without a check of their signature.
+"""Generates the code for calls of standard functions, in place or without a check of their signature.
 
 A writer gives the code of one function for arguments of the usual kinds. Anything else goes to the function
 itself, which checks its arguments and fails as it should.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions.compiler.code_writer import Context
+from isthmus.expressions.compiler.code_writer import InputContext
 from isthmus.expressions.compiler.functions import FunctionGenerator
 from isthmus.expressions.compiler.operands import (
     ANY,
@@ -34,7 +34,7 @@ class _LibraryCall:
 
     function: Function
     arguments: list[Operand]
-    context: Context
+    context: InputContext
     position: int
 
     @property
@@ -47,21 +47,21 @@ class IntrinsicGenerator(FunctionGenerator):
     """Writes calls of standard functions."""
 
     def write_intrinsic(
-        self, function: Function, node: t.Call, given: Operand | None, context: Context, *, final: bool
+        self, function: Function, node: t.Call, piped: Operand | None, context: InputContext, *, final: bool
     ) -> Operand | None:
         """Write the code of a call of a standard function; None if the function is no standard one.
 
-        `given` is a first argument that `~>` adds.
+        `piped` is the first argument that `~>` adds, if any.
         """
         name = function.intrinsic
         if not name:
             return None
-        total = len(node.arguments) + (given is not None)
-        inlined = _find_inlined_lambda(node, given, self.survey.inlined)
+        total = len(node.arguments) + (piped is not None)
+        inlined = _find_inlined_lambda(node, piped, self.survey.inlined)
         if inlined is not None and name in ("map", "filter", "reduce"):
-            return self.write_with_lambda(name, inlined, node, given, context, final=final)
+            return self.write_with_lambda(name, inlined, node, piped, context, final=final)
         writer = _WRITERS.get((name, total))
-        arguments = self.write_arguments(node, given, context)
+        arguments = self.write_arguments(node, piped, context)
         call = _LibraryCall(function, arguments, context, node.position)
         self.is_last = node is self.last_call
         written = writer(self, call) if writer is not None else None
@@ -90,11 +90,11 @@ class IntrinsicGenerator(FunctionGenerator):
                 return None
             if operand.kinds & ~kinds or (kinds & TEXT and not operand.is_constant):
                 checks.append(check.format(operand.code))
-        given = [one.code for one in arguments] + ["U"] * (function.arity - len(arguments))
+        argument_codes = [one.code for one in arguments] + ["U"] * (function.arity - len(arguments))
         evaluation = "E, " if function.wants_evaluation else ""
-        code = f"{self.constants.name_of(function.call)}({evaluation}{', '.join(given)})"
+        code = f"{self.constants.add(function.call)}({evaluation}{', '.join(argument_codes)})"
         if checks:
-            code = f"{code} if {' and '.join(checks)} else {self.slow_call_code(call)}"
+            code = f"{code} if {' and '.join(checks)} else {self.make_slow_call_code(call)}"
         name = self.new_name("t")
         if function.intrinsic in _CANNOT_FAIL:
             self.emit(f"{name} = {code}")
@@ -112,15 +112,15 @@ class IntrinsicGenerator(FunctionGenerator):
         name: str,
         inlined: t.Lambda,
         node: t.Call,
-        given: Operand | None,
-        context: Context,
+        piped: Operand | None,
+        context: InputContext,
         *,
         final: bool,
     ) -> Operand | None:
         """Write the code of `$map`, `$filter` or `$reduce` over a literal function as a loop; None if it
         has to be called."""
         rest = [one for one in node.arguments if one is not inlined]
-        arguments = [given] if given is not None else []
+        arguments = [piped] if piped is not None else []
         for argument in rest:
             operand = self.write_value(argument, context)
             arguments.append(operand if operand.is_constant else self.make_reusable(operand))
@@ -135,22 +135,24 @@ class IntrinsicGenerator(FunctionGenerator):
             return self.write_reduce([arguments[0], self.make_undefined(), *arguments[1:]], inlined, context)
         return None
 
-    def slow_call_code(self, call: _LibraryCall, *, collapsed: bool = True) -> str:
+    def make_slow_call_code(self, call: _LibraryCall, *, collapsed: bool = True) -> str:
         """Return the code of a call through the function's signature.
 
         It is not `collapsed` as the result of an inlined function, whose caller collapses it.
         """
         arguments = "".join(f"{one.code}, " for one in call.arguments)
-        name, where = self.constants.name_of(call.function), call.context.code or "U"
-        given = f"E, {name}, ({arguments}), {where}, {call.position}"
-        return f"call_library_collapsed({given})" if collapsed else f"call_library({given}, 1)"
+        name, where = self.constants.add(call.function), call.context.code or "U"
+        argument_codes = f"E, {name}, ({arguments}), {where}, {call.position}"
+        return (
+            f"call_library_collapsed({argument_codes})" if collapsed else f"call_library({argument_codes}, 1)"
+        )
 
     def write_text_function(self, call: _LibraryCall, fast: str, kinds: int) -> Operand:
         """Write the code of a function of one text: the code `fast` if the argument is a short text, else
         a call."""
         argument, code = call.arguments[0], call.code
         name = self.new_name("t")
-        slow = self.slow_call_code(call)
+        slow = self.make_slow_call_code(call)
         if argument.kinds == TEXT:
             self.emit(f"{name} = {fast} if len({code}) < 1000 else {slow}")
         elif not argument.may_be(TEXT):
@@ -163,7 +165,7 @@ class IntrinsicGenerator(FunctionGenerator):
         """Write the code `fast`, with a call of the function where that gives None."""
         name = self.new_name("t")
         self.emit(f"{name} = {fast}")
-        self.emit(f"if {name} is None: {name} = {self.slow_call_code(call)}")
+        self.emit(f"if {name} is None: {name} = {self.make_slow_call_code(call)}")
         return Operand(name, kinds, is_pure=True, is_atom=True)
 
 
@@ -202,15 +204,15 @@ def _write_not(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
     argument = call.arguments[0]
     if argument.may_be(UNDEF):
         return Operand(
-            f"(U if {argument.code} is U else not {generator.condition_code(argument)})", BOOL | UNDEF
+            f"(U if {argument.code} is U else not {generator.make_condition_code(argument)})", BOOL | UNDEF
         )
-    return Operand(f"(not {generator.condition_code(argument)})", BOOL)
+    return Operand(f"(not {generator.make_condition_code(argument)})", BOOL)
 
 
 def _write_boolean(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
     """Write the code of `$boolean` in place."""
     argument = call.arguments[0]
-    truth = f"True if {generator.condition_code(argument)} else False"
+    truth = f"True if {generator.make_condition_code(argument)} else False"
     return Operand(
         f"(U if {argument.code} is U else {truth})" if argument.may_be(UNDEF) else f"({truth})",
         BOOL | UNDEF,
@@ -239,7 +241,7 @@ def _write_lookup(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand 
         return None
     name = generator.new_name("t")
     found = f"{table.code}.get({key.code}, U)"
-    slow = generator.slow_call_code(call, collapsed=not generator.is_last)
+    slow = generator.make_slow_call_code(call, collapsed=not generator.is_last)
     if table.table_kinds:
         if key.is_constant or key.kinds == TEXT:
             return Operand(found, table.table_kinds | UNDEF, is_pure=True)
@@ -317,11 +319,11 @@ _WRITERS: Final[dict[tuple[str, int], Writer]] = {
 }
 
 
-def _find_inlined_lambda(node: t.Call, given: Operand | None, inlined: set[int]) -> t.Lambda | None:
+def _find_inlined_lambda(node: t.Call, piped: Operand | None, inlined: set[int]) -> t.Lambda | None:
     """Return the literal function that is a call's second argument, if it may be written in place; else
     None."""
-    at = 0 if given is not None else 1
-    if len(node.arguments) <= at:
+    index = 0 if piped is not None else 1
+    if len(node.arguments) <= index:
         return None
-    function = node.arguments[at]
+    function = node.arguments[index]
     return function if isinstance(function, t.Lambda) and id(function) in inlined else None

@@ -1,4 +1,4 @@
-"""The namespace of generated code: these names and nothing else (`__builtins__` is cut down, too).
+"""Builds the namespace that generated code runs in: these names and nothing else (few builtins, too).
 
 What each module of the runtime offers to generated code stands in its `__all__`.
 """

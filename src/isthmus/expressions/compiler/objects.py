@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.code_writer import Context
+from isthmus.expressions.compiler.code_writer import InputContext
 from isthmus.expressions.compiler.generator_base import GeneratorBase
 from isthmus.expressions.compiler.operands import (
     BOOL,
@@ -29,18 +29,18 @@ _SINGLE_KINDS = NULL | BOOL | NUMBER | TEXT | DICT | FUNCTION | HOST
 class ObjectGenerator(GeneratorBase):
     """Writes objects, arrays and groupings."""
 
-    def write_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
+    def write_object(self, node: t.Object, context: InputContext, *, final: bool) -> Operand:
         """Write the code of an object constructor."""
         if not node.pairs:
             return Operand("{}", DICT, is_pure=True)
         if all(_is_literal_key(key) for key, _ in node.pairs):
             return self.write_literal_object(node, context, final=final)
-        if context.is_root or context.no_list:
+        if context.is_root or context.is_never_list:
             return self.write_computed_object(node, self.write_object_context(context), final=final)
         over = f"list_group_inputs({context.code})"
         return self.write_group_call(over, node.pairs, node.position, context, final=final)
 
-    def write_literal_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
+    def write_literal_object(self, node: t.Object, context: InputContext, *, final: bool) -> Operand:
         """Write the code of an object whose keys are literals: a dict display, from which undefined values
         are removed again."""
         keys: list[str] = []
@@ -54,14 +54,14 @@ class ObjectGenerator(GeneratorBase):
             seen.add(name)
             keys.append(name)
         if double is not None:
-            self.emit(f"raise_duplicate_key({self.constant_code(double)}, {node.position})")
+            self.emit(f"raise_duplicate_key({self.make_constant_code(double)}, {node.position})")
         constants = [value for _, value in node.pairs if isinstance(value, t.Literal) and t.is_bare(value)]
         if not final and double is None and len(constants) == len(keys):
             kinds = 0
             for one in constants:
                 kinds |= self.make_constant(one.value).kinds
             table = ConstantTable(zip(keys, [one.value for one in constants], strict=True))
-            return Operand(self.constants.name_of(table), DICT, is_atom=True, table_kinds=kinds)
+            return Operand(self.constants.add(table), DICT, is_atom=True, table_kinds=kinds)
         inner = self.write_object_context(context)
         shown: list[str] = []
         missing: list[str] = []
@@ -71,29 +71,29 @@ class ObjectGenerator(GeneratorBase):
             operand = self.write_value(value, inner, final=final)
             if operand.may_be(UNDEF):
                 operand = self.make_reusable(operand)
-                missing.append(f"if {operand.code} is U: del {name}[{self.constant_code(field)}]")
+                missing.append(f"if {operand.code} is U: del {name}[{self.make_constant_code(field)}]")
             elif not operand.is_atom and not operand.is_constant:
                 operand = self.make_reusable(operand)
             is_final = is_final and operand.is_final
-            shown.append(f"{self.constant_code(field)}: {operand.code}")
+            shown.append(f"{self.make_constant_code(field)}: {operand.code}")
         self.emit(f"{name} = {{{', '.join(shown)}}}")
         for line in missing if double is None else ():
             self.emit(line)
         return Operand(name, DICT, is_pure=is_final, is_atom=True)
 
-    def write_object_context(self, context: Context) -> Context:
+    def write_object_context(self, context: InputContext) -> InputContext:
         """Return the context of an object's values: where the context is a list, they see all its items
         together.
 
         A list at the root is one value to the object, but to what is inside it a list like any other.
         """
-        if context.no_list:
+        if context.is_never_list:
             return context
         if context.is_root and context.code != "c0":
-            return Context(context.code, is_pure=context.is_pure)
+            return InputContext(context.code, is_pure=context.is_pure)
         if context.is_root:
             if self.root_items_context is None:
-                self.root_items_context = Context(context.code, is_pure=True)
+                self.root_items_context = InputContext(context.code, is_pure=True)
                 self.root_items_context.source = self.reads.add_source(context.code, self.main_head, 0)
             return self.root_items_context
         code = self.new_name("c")
@@ -101,7 +101,7 @@ class ObjectGenerator(GeneratorBase):
         self.emit(f"{code} = {old} if type({old}) is dict else merge_context_items(E, {old})")
         return self.make_context(code, is_pure=context.is_pure)
 
-    def write_computed_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
+    def write_computed_object(self, node: t.Object, context: InputContext, *, final: bool) -> Operand:
         """Write the code of an object with computed keys for one context: keys first, then values, as the
         reference does."""
         names: list[str] = []
@@ -124,7 +124,9 @@ class ObjectGenerator(GeneratorBase):
                 self.emit(f"if {operand.code} is not U: {put}" if operand.may_be(UNDEF) else put)
         return Operand(made, DICT, is_pure=is_final, is_atom=True)
 
-    def write_grouping(self, operand: Operand, group: t.Group, context: Context, *, final: bool) -> Operand:
+    def write_grouping(
+        self, operand: Operand, group: t.Group, context: InputContext, *, final: bool
+    ) -> Operand:
         """Write the code of `path{…}`: an object with one field a key, its value computed over all items
         of that key."""
         held = self.make_reusable(operand)
@@ -132,7 +134,7 @@ class ObjectGenerator(GeneratorBase):
             f"list_group_inputs({held.code})",
             group.pairs,
             group.position,
-            Context("", is_pure=held.is_pure),
+            InputContext("", is_pure=held.is_pure),
             final=final,
         )
 
@@ -141,7 +143,7 @@ class ObjectGenerator(GeneratorBase):
         over: str,
         pairs: list[tuple[t.Node, t.Node]],
         position: int,
-        context: Context,
+        context: InputContext,
         *,
         final: bool,
     ) -> Operand:
@@ -161,7 +163,7 @@ class ObjectGenerator(GeneratorBase):
         self.emit(f"{made} = build_groups(E, {over}, ({', '.join(functions)},), {position})")
         return Operand(made, DICT, is_pure=final, is_atom=True)
 
-    def write_array(self, node: t.Array, context: Context, *, final: bool) -> Operand:
+    def write_array(self, node: t.Array, context: InputContext, *, final: bool) -> Operand:
         """Write the code of an array: the items of lists in it one by one, unless they are arrays that
         were written there."""
         if len(node.items) == 1 and isinstance(node.items[0], t.Operation) and node.items[0].operator == "..":
@@ -220,7 +222,7 @@ class ObjectGenerator(GeneratorBase):
         return Operand(name, LIST | held.kinds & NESTED, is_pure=held.is_pure, is_atom=True)
 
     def write_range_array(
-        self, node: t.Array, ends: t.Operation, context: Context, *, final: bool
+        self, node: t.Array, ends: t.Operation, context: InputContext, *, final: bool
     ) -> Operand:
         """Write the code of `[left..right]`, a lazy range."""
         left = self.write_value(ends.left, context)

@@ -1,4 +1,5 @@
-"""What the generator knows about a value before it exists: its possible kinds, and its code."""
+"""Describes a value before it exists: its Python code, and the kinds of values that it may turn out to
+be."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.code_writer import Context, Local
+from isthmus.expressions.compiler.code_writer import InputContext, VariableBinding
 from isthmus.expressions.compiler.generator_base import GeneratorBase
 from isthmus.expressions.compiler.operands import (
     ANY,
@@ -25,18 +25,19 @@ _ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%":
 class OperationGenerator(GeneratorBase):
     """Writes operators, conditions, blocks and bindings."""
 
-    def write_chain(self, node: t.Chain, context: Context) -> Operand:
+    def write_chain(self, node: t.Chain, context: InputContext) -> Operand:
         """Write the code of a chain of `&`, `and` or `or`."""
         if node.operator == "&":
             return self.write_concatenation(node, context)
-        return Operand(f"(True if {self.logical_code(node, context)} else False)", BOOL)
+        return Operand(f"(True if {self.make_logical_code(node, context)} else False)", BOOL)
 
-    def write_operation(self, node: t.Operation, context: Context) -> Operand:
+    def write_operation(self, node: t.Operation, context: InputContext) -> Operand:
+        """Write the code of an operator between two values."""
         operator = node.operator
         left = self.write_value(node.left, context)
         if operator == "in" and _get_literal_texts(node.right) is not None and not left.is_constant:
             left = self.make_reusable(left)
-            known = self.constants.name_of(_get_literal_texts(node.right))
+            known = self.constants.add(_get_literal_texts(node.right))
             return Operand(f"(type({left.code}) is str and {left.code} in {known})", BOOL)
         if operator in _ARITHMETIC:
             left = self.make_reusable(left)
@@ -47,7 +48,7 @@ class OperationGenerator(GeneratorBase):
             left = self.make_reusable(left)
         right = self.write_value(node.right, context)
         if operator in ("=", "!="):
-            return Operand(self.equality_code(operator, left, right), BOOL)
+            return Operand(self.make_equality_code(operator, left, right), BOOL)
         if operator == "in":
             return Operand(f"is_in(E, {left.code}, {right.code})", BOOL)
         if operator == "..":
@@ -70,7 +71,7 @@ class OperationGenerator(GeneratorBase):
         self.emit(f"{name} = {slow}")
         return Operand(name, NUMBER | UNDEF, is_pure=True, is_atom=True)
 
-    def equality_code(self, operator: str, left: Operand, right: Operand) -> str:
+    def make_equality_code(self, operator: str, left: Operand, right: Operand) -> str:
         """Return a Python condition for `=` and `!=`; against a text, Python's own comparison is exact."""
         for one, other in ((left, right), (right, left)):
             if not one.is_constant or other.is_constant:
@@ -89,6 +90,7 @@ class OperationGenerator(GeneratorBase):
         return f"{function}(E, {left.code}, {right.code})"
 
     def write_comparison(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:
+        """Write the code of `<`, `<=`, `>` or `>=`; against a number, integers are compared in place."""
         slow = f"compare(E, {operator!r}, {left.code}, {right.code}, {position})"
         for one, other in ((left, right), (right, left)):
             if one.is_constant and one.kinds == NUMBER and not other.is_constant:
@@ -98,10 +100,10 @@ class OperationGenerator(GeneratorBase):
 
     # Text.
 
-    def write_concatenation(self, node: t.Chain, context: Context) -> Operand:
+    def write_concatenation(self, node: t.Chain, context: InputContext) -> Operand:
         """Write the code of a run of `&` as one f-string."""
         pieces: list[str] = []
-        may_grow = self.loops > 0 or self.level > 0 or len(node.sides) > 50
+        may_grow = self.loop_depth > 0 or self.nesting_level > 0 or len(node.sides) > 50
         first = [self.write_value(node.sides[0], context)]
         if not first[0].is_constant:
             first = [self.make_reusable(first[0])]
@@ -139,19 +141,20 @@ class OperationGenerator(GeneratorBase):
             and text.isascii()
         ):
             return text
-        return f"{{{self.constants.name_of(text)}}}"
+        return f"{{{self.constants.add(text)}}}"
 
     # Conditions.
 
-    def write_condition(self, node: t.Node, context: Context) -> str:
+    def write_condition(self, node: t.Node, context: InputContext) -> str:
+        """Write the code of a node, and return a Python condition for its effective boolean."""
         if node.predicates is None and node.group is None and not node.keep:
             if isinstance(node, t.Chain) and node.operator != "&":
-                return self.logical_code(node, context)
+                return self.make_logical_code(node, context)
             if isinstance(node, t.Operation) and node.operator in ("=", "!="):
                 return self.write_operation(node, context).code
-        return self.condition_code(self.write_value(node, context))
+        return self.make_condition_code(self.write_value(node, context))
 
-    def logical_code(self, node: t.Chain, context: Context) -> str:
+    def make_logical_code(self, node: t.Chain, context: InputContext) -> str:
         """Return a Python condition for a run of `and` or `or`; a side that needs lines of its own runs
         only if it is reached."""
         operator, sides = node.operator, node.sides
@@ -174,7 +177,7 @@ class OperationGenerator(GeneratorBase):
             condition = name
         return condition
 
-    def write_conditional(self, node: t.Condition, context: Context, *, final: bool) -> Operand:
+    def write_conditional(self, node: t.Condition, context: InputContext, *, final: bool) -> Operand:
         """Write the code of `condition ? then : otherwise`."""
         target = self.new_name("t")
         test = self.write_condition(node.condition, context)
@@ -189,13 +192,13 @@ class OperationGenerator(GeneratorBase):
                 operands.append(self.write_assignment(target, node.otherwise, context, final=final))
         return self.merge_operands(target, operands)
 
-    def write_assignment(self, target: str, node: t.Node, context: Context, *, final: bool) -> Operand:
+    def write_assignment(self, target: str, node: t.Node, context: InputContext, *, final: bool) -> Operand:
         """Write the code of a branch, and assign its value to `target`."""
         operand = self.write_value(node, context, final=final, handed_on=True)
         self.emit(f"{target} = {operand.code}")
         return operand
 
-    def write_default(self, node: t.Default, context: Context, *, final: bool) -> Operand:
+    def write_default(self, node: t.Default, context: InputContext, *, final: bool) -> Operand:
         """Write the code of `?:` or `??`. The left side is tested before it is finalized: a function there
         exists all the same."""
         target = self.new_name("t")
@@ -203,7 +206,7 @@ class OperationGenerator(GeneratorBase):
         left = self.write_value(node.left, context, final=is_ready, handed_on=True)
         self.emit(f"{target} = {left.code}")
         held = Operand(target, left.kinds, is_pure=left.is_pure, is_atom=True)
-        test = f"{target} is U" if node.operator == "??" else f"not {self.condition_code(held)}"
+        test = f"{target} is U" if node.operator == "??" else f"not {self.make_condition_code(held)}"
         with self.enter_block(f"if {test}:"):
             right = self.write_assignment(target, node.right, context, final=final)
         kept = Operand("", left.kinds & ~UNDEF, is_pure=left.is_pure)
@@ -213,13 +216,15 @@ class OperationGenerator(GeneratorBase):
                 self.emit(f"{target} = {kept.code}")
         return self.merge_operands(target, [kept, right])
 
-    def write_negation(self, node: t.Negate, context: Context) -> Operand:
+    def write_negation(self, node: t.Negate, context: InputContext) -> Operand:
+        """Write the code of `-value`."""
         operand = self.write_value(node.operand, context)
         return Operand(f"negate({operand.code}, {node.position})", NUMBER | UNDEF, is_pure=True)
 
     # Blocks and bindings.
 
-    def write_block(self, node: t.Block, context: Context, *, final: bool) -> Operand:
+    def write_block(self, node: t.Block, context: InputContext, *, final: bool) -> Operand:
+        """Write the code of `(a; b; c)`, whose value is that of the last expression."""
         if not node.expressions:
             return self.make_undefined()
         self.open_frame(node)
@@ -232,23 +237,23 @@ class OperationGenerator(GeneratorBase):
     def open_frame(self, owner: t.Node) -> None:
         """Open the frame of a block or function; a variable that may be read early starts with the outer
         value."""
-        frame: dict[str, Local] = {}
+        frame: dict[str, VariableBinding] = {}
         late = self.survey.late.get(id(owner), set())
         for name, times in self.survey.bound.get(id(owner), {}).items():
             once = times == 1 and name not in late
-            local = Local(self.new_name("v"), self.function, Operand("", ANY), is_settled=once)
+            local = VariableBinding(self.new_name("v"), self.function, Operand("", ANY), is_settled=once)
             if name in late:
                 self.emit(f"{local.code} = {self.get_variable_code(name)}")
             frame[name] = local
         self.frames.append(frame)
 
-    def write_statement(self, node: t.Node, context: Context) -> None:
+    def write_statement(self, node: t.Node, context: InputContext) -> None:
         """Write the code of a node whose value is not used; it is evaluated for its bindings and errors."""
         operand = self.write_value(node, context)
         if not operand.is_atom:
             self.emit(operand.code)
 
-    def write_binding(self, node: t.Bind, context: Context) -> Operand:
+    def write_binding(self, node: t.Bind, context: InputContext) -> Operand:
         """Write the code of `$name := value`; the operand is that of the variable."""
         local = self.find_variable(node.name)
         assert local is not None
@@ -271,7 +276,9 @@ class OperationGenerator(GeneratorBase):
         if local.is_settled:
             local.operand = known
             if operand.is_pure and local.function is self.function and operand.may_be(DICT):
-                local.source = self.reads.add_source(local.code, self.block.add_bookmark(), self.level)
+                local.source = self.reads.add_source(
+                    local.code, self.block.add_bookmark(), self.nesting_level
+                )
         return known
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isthmus.expressions.compiler.code_writer import Context
+from isthmus.expressions.compiler.code_writer import InputContext
 from isthmus.expressions.compiler.filters import FilterGenerator, is_short_filter
 from isthmus.expressions.compiler.input_reads import Source
 from isthmus.expressions.compiler.operands import (
@@ -52,7 +52,8 @@ class _Results:
 class PathGenerator(FilterGenerator):
     """Writes paths."""
 
-    def write_path(self, node: t.Path, context: Context, *, final: bool) -> Operand:
+    def write_path(self, node: t.Path, context: InputContext, *, final: bool) -> Operand:
+        """Write the code of a path and of the grouping behind it."""
         if any(step.is_tuple for step in node.steps):
             return self.write_tuple_path(node, context)
         operand = self.write_steps(node, context, final=final and node.group is None)
@@ -60,10 +61,10 @@ class PathGenerator(FilterGenerator):
             return operand
         return self.write_grouping(operand, node.group, context, final=final)
 
-    def write_steps(self, node: t.Path, context: Context, *, final: bool) -> Operand:
+    def write_steps(self, node: t.Path, context: InputContext, *, final: bool) -> Operand:
         """Write the code of all steps; the result is collapsed, except for a path that keeps arrays."""
-        flow, at = self.write_first_step(node.steps, context)
-        operand = self.write_remaining_steps(node, flow, at, context, final=final)
+        flow, step_count = self.write_first_step(node.steps, context)
+        operand = self.write_remaining_steps(node, flow, step_count, context, final=final)
         first = node.steps[0]
         if isinstance(first, t.Array) and first.cons and first.stages is None:
             return self.write_or_empty(operand, flow.code, keep=node.keep)
@@ -75,21 +76,21 @@ class PathGenerator(FilterGenerator):
         name, is_raw = self.new_name("t"), operand.is_raw or operand.is_collected
         empty = "keep_as_list(([],))" if keep else "[]"
         test = f"{array} or not isinstance({array}, list)"
-        self.emit(f"{name} = {self.sequence_code(operand)} if {test} else {empty}")
+        self.emit(f"{name} = {self.get_sequence_code(operand)} if {test} else {empty}")
         return Operand(name, ANY, is_pure=operand.is_pure, is_atom=True, is_raw=is_raw)
 
     def write_remaining_steps(
-        self, node: t.Path, flow: _Flow, at: int, context: Context, *, final: bool
+        self, node: t.Path, flow: _Flow, step_index: int, context: InputContext, *, final: bool
     ) -> Operand:
-        """Write the code of the steps from index `at` on."""
+        """Write the code of the steps from index `step_index` on."""
         steps = node.steps
         keep = node.keep
-        if at == len(steps):
+        if step_index == len(steps):
             return self.write_covered_path(flow, keep=keep, final=final)
-        while at < len(steps):
-            is_last = at == len(steps) - 1
-            step = steps[at]
-            at += 1
+        while step_index < len(steps):
+            is_last = step_index == len(steps) - 1
+            step = steps[step_index]
+            step_index += 1
             if _is_plain_name(step):
                 assert isinstance(step, t.Name)
                 if is_last and not keep:
@@ -104,7 +105,7 @@ class PathGenerator(FilterGenerator):
                 continue
             if isinstance(step, t.Name) and step.stages is not None:
                 operand = self.write_filtered_name(
-                    flow, step, context, final=final and is_last and not keep, is_first=at == 1
+                    flow, step, context, final=final and is_last and not keep, is_first=step_index == 1
                 )
                 if operand is not None:
                     if is_last:
@@ -119,8 +120,8 @@ class PathGenerator(FilterGenerator):
 
     # The first step.
 
-    def write_first_step(self, steps: list[t.Node], context: Context) -> tuple[_Flow, int]:
-        """Write the code of the first step; returns its result, and how many steps that covers."""
+    def write_first_step(self, steps: list[t.Node], context: InputContext) -> tuple[_Flow, int]:
+        """Write the code of the first step; returns its result, and how many steps (0 or 1) that covers."""
         first = steps[0]
         if _is_plain_name(first):
             if context.source is not None:
@@ -143,7 +144,7 @@ class PathGenerator(FilterGenerator):
             return _Flow(operand.code, operand.is_pure), 1
         if isinstance(first, t.Name) and context.source is not None:
             return _Flow("", True, context.source, ()), 0
-        if context.is_root or context.no_list:
+        if context.is_root or context.is_never_list:
             if isinstance(first, t.Sort):
                 return _Flow(context.code, context.is_pure), 0
             # A list at the root is one value to the path, but to what is in a step a list like any other.
@@ -152,19 +153,19 @@ class PathGenerator(FilterGenerator):
             )
             if len(steps) > 1:
                 return self.write_flattened(operand), 1
-            operand.code = self.sequence_code(operand)
+            operand.code = self.get_sequence_code(operand)
             operand.is_atom = operand.is_atom and not operand.is_collected
             return self.make_flow(operand), 1
         code = self.new_name("s")
         self.emit(f"{code} = list_context_inputs({context.code})")
         return _Flow(code, context.is_pure), 0
 
-    def start_from_root(self, context: Context) -> _Flow:
+    def start_from_root(self, context: InputContext) -> _Flow:
         """Return the flow of `$.` at the root: a list there is gone over, unlike where a name comes first."""
-        source = self.reads.add_source(context.code, self.block.add_bookmark(), self.level)
+        source = self.reads.add_source(context.code, self.block.add_bookmark(), self.nesting_level)
         return _Flow("", True, source, ())
 
-    def write_step_once(self, step: t.Node, context: Context) -> Operand:
+    def write_step_once(self, step: t.Node, context: InputContext) -> Operand:
         """Write the code of a step for one input, with its filters; the result is not collapsed."""
         if isinstance(step, t.Name):
             return self.write_name_with_filters(step, context)
@@ -182,7 +183,7 @@ class PathGenerator(FilterGenerator):
     def write_covered_path(self, flow: _Flow, *, keep: bool, final: bool) -> Operand:
         """Write the code of the value of a path whose steps are all covered."""
         if flow.source is not None and flow.names:
-            code = self.reads.read_value(flow.source, list(flow.names), self.level, final=final)
+            code = self.reads.add_value_read(flow.source, list(flow.names), self.nesting_level, final=final)
             return Operand(code, ANY & ~FUNCTION & ~(SEQUENCE if final else 0), is_pure=True, is_atom=True)
         code = flow.source.code if flow.source is not None else flow.code
         name = self.new_name("t")
@@ -191,37 +192,39 @@ class PathGenerator(FilterGenerator):
 
     # Names.
 
-    def flow_code(self, flow: _Flow) -> str:
+    def get_flow_code(self, flow: _Flow) -> str:
         """Return the Python variable of a flow."""
         if flow.source is None:
             return flow.code
         if not flow.names:
             return flow.source.code
-        return self.reads.read_inner(flow.source, list(flow.names))
+        return self.reads.add_inner_read(flow.source, list(flow.names))
 
     def write_inner_name(self, flow: _Flow, name: str) -> _Flow:
         """Write the code of a name in the middle of a path."""
         if flow.source is not None:
             return _Flow("", True, flow.source, (*flow.names, name))
         code = self.new_name("s")
-        self.emit(f"{code} = read_step(E, {flow.code}, {self.constant_code(name)})")
+        self.emit(f"{code} = read_step(E, {flow.code}, {self.make_constant_code(name)})")
         return _Flow(code, flow.is_pure)
 
     def write_last_name(self, flow: _Flow, name: str, *, final: bool) -> Operand:
         """Write the code of a name at the end of a path."""
         if flow.source is not None:
-            code = self.reads.read_value(flow.source, [*flow.names, name], self.level, final=final)
+            code = self.reads.add_value_read(
+                flow.source, [*flow.names, name], self.nesting_level, final=final
+            )
             kinds = ANY & ~FUNCTION
             return Operand(code, kinds & ~SEQUENCE if final else kinds, is_pure=True, is_atom=True)
         code = self.new_name("t")
-        self.emit(f"{code} = read_last_field(E, {flow.code}, {self.constant_code(name)})")
+        self.emit(f"{code} = read_last_field(E, {flow.code}, {self.make_constant_code(name)})")
         return Operand(code, ANY, is_pure=flow.is_pure, is_atom=True)
 
     # Other steps.
 
     def write_step_for_each(self, flow: _Flow, step: t.Node, *, final: bool) -> _Results:
         """Write the code of a step as a loop over its inputs."""
-        source = self.flow_code(flow)
+        source = self.get_flow_code(flow)
         over, out, item = self.write_loop_source(source), self.new_name("a"), self.new_name("c")
         weight = max(2, self.survey.weights.get(id(step), 1))
         self.emit_charge(over, weight)
@@ -232,12 +235,12 @@ class PathGenerator(FilterGenerator):
             name = self.new_name("b")
             with self.define_function(name, [item]):
                 operand = self.write_step_value(flow, step, item, final=final and is_plain)
-                self.emit(f"return {self.sequence_code(operand)}")
+                self.emit(f"return {self.get_sequence_code(operand)}")
             operand = Operand(f"{name}({item})", operand.kinds, is_pure=operand.is_pure)
             with self.enter_block(f"for {item} in {over}:"):
                 self.emit_collect(out, operand)
         else:
-            with self.enter_block(f"for {item} in {self.charged_loop_code(over, weight)}:"):
+            with self.enter_block(f"for {item} in {self.make_charged_loop_code(over, weight)}:"):
                 operand = self.write_step_value(flow, step, item, final=final and is_plain)
                 self.emit_collect(out, operand)
         is_flat = is_plain or operand.is_collected or not operand.kinds & (LIST | SEQUENCE)
@@ -249,7 +252,7 @@ class PathGenerator(FilterGenerator):
         return self.write_value(step, context, final=True) if final else self.write_step_once(step, context)
 
     def write_filtered_name(
-        self, flow: _Flow, step: t.Name, context: Context, *, final: bool, is_first: bool
+        self, flow: _Flow, step: t.Name, context: InputContext, *, final: bool, is_first: bool
     ) -> Operand | None:
         """Write the code of `name[filter]` read from a collected source; None if it has to be a loop.
 
@@ -262,17 +265,17 @@ class PathGenerator(FilterGenerator):
         names = [*flow.names, step.value]
         if all(self.is_boolean(stage.expression) for stage in stages):
             if flow.names or is_first:
-                code = self.reads.read_each(flow.source, names)
+                code = self.reads.add_each_read(flow.source, names)
             else:
                 code = self.new_name("t")
-                start, name = flow.source.code, self.constant_code(step.value)
+                start, name = flow.source.code, self.make_constant_code(step.value)
                 field, each = f"{start}.get({name}, U)", f"read_each(E, {start}, {name})"
                 self.emit(f"{code} = {field} if type({start}) is dict else {each}")
             operand = Operand(code, ANY & ~FUNCTION, is_pure=True, is_atom=True)
             for stage in stages:
                 operand = self.write_filter(operand, stage, context)
             return operand
-        parent = self.flow_code(flow)
+        parent = self.get_flow_code(flow)
         target = self.new_name("t")
         for stage in stages:
             if not is_short_filter(stage.expression):
@@ -280,15 +283,15 @@ class PathGenerator(FilterGenerator):
                     stage.expression, self.new_name("c"), is_pure=True, at_head=True
                 )
         with self.enter_block(f"if type({parent}) is dict:"):
-            code = f"{parent}.get({self.constant_code(step.value)}, U)"
+            code = f"{parent}.get({self.make_constant_code(step.value)}, U)"
             operand = Operand(code, ANY & ~FUNCTION, is_pure=True)
             for stage in stages:
                 operand = self.write_filter(operand, stage, context)
-            self.emit(f"{target} = {self.sequence_code(operand)}")
+            self.emit(f"{target} = {self.get_sequence_code(operand)}")
         with self.enter_block("else:"):
             if flow.source.is_root and not flow.names:
-                single = self.write_name_with_filters(step, Context(parent, is_root=True, is_pure=True))
-                self.emit(f"{target} = {self.sequence_code(single)}")
+                single = self.write_name_with_filters(step, InputContext(parent, is_root=True, is_pure=True))
+                self.emit(f"{target} = {self.get_sequence_code(single)}")
             else:
                 inputs = f"list_context_inputs({parent})" if is_first else parent
                 results = self.write_step_for_each(_Flow(inputs, True), step, final=False)
@@ -324,9 +327,9 @@ class PathGenerator(FilterGenerator):
         else:
             self.emit(f"{out}.append({operand.code})")
 
-    def write_name_with_filters(self, step: t.Name, context: Context) -> Operand:
+    def write_name_with_filters(self, step: t.Name, context: InputContext) -> Operand:
         """Write the code of a name with its filters, for one input."""
-        name = self.constant_code(step.value)
+        name = self.make_constant_code(step.value)
         code = self.new_name("t")
         item = context.code
         self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else read_name(E, {item}, {name})")
@@ -367,7 +370,7 @@ class PathGenerator(FilterGenerator):
     def write_sort(self, flow: _Flow, step: t.Sort) -> _Flow:
         """Write the code of a step that orders its input."""
         code = self.new_name("s")
-        source = self.flow_code(flow)
+        source = self.get_flow_code(flow)
         keys: list[str] = []
         for term in step.terms:
             name, item = self.new_name("b"), self.new_name("c")
@@ -380,7 +383,7 @@ class PathGenerator(FilterGenerator):
         operand = Operand(code, ANY, is_pure=flow.is_pure, is_atom=True, is_raw=True)
         for stage in step.stages or ():
             assert isinstance(stage, t.Filter)
-            operand = self.write_filter(operand, stage, Context(code))
+            operand = self.write_filter(operand, stage, InputContext(code))
         return _Flow(operand.code, operand.is_pure)
 
 

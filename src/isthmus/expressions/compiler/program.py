@@ -1,5 +1,5 @@
-"""A compiled expression: from a tree to a Python function, and `$eval`, which compiles while it is
-evaluated."""
+"""Compiles the tree of an expression to a Python function, and evaluates `$eval`, which compiles a text
+while it runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
 
-from isthmus.expressions.compiler.code_writer import nesting_error
+from isthmus.expressions.compiler.code_writer import make_nesting_error
 from isthmus.expressions.compiler.generator import Generator
 from isthmus.expressions.compiler.namespace import RUNTIME
 from isthmus.expressions.compiler.scopes import survey_tree
@@ -46,7 +46,7 @@ def compile_tree(
     of_list: bool = False,
     traced: list[t.Node] | None = None,
 ) -> Program:
-    """Return the program of a tree. Raises `ExpressionError` if it would be too large or too deep.
+    """Compile a tree to a program. Raises `ExpressionError` if it would be too large or too deep.
 
     `shadowed`: library functions that bindings replace. Without `final` the value stays inside an evaluation.
     A program is for inputs that are no lists, or `of_list` for those that are: a list at the root follows
@@ -54,15 +54,15 @@ def compile_tree(
     `evaluation.trace` by its node's index in that list, which is filled.
     """
     try:
-        found = survey_tree(tree, library, shadowed)
-        generator = Generator(library, found, shadowed)
+        survey = survey_tree(tree, library, shadowed)
+        generator = Generator(library, survey, shadowed)
         generator.traced = traced
         source = generator.write_program(tree, final=final, of_list=of_list)
         namespace: dict[str, Any] = {**RUNTIME, "evaluate_text": evaluate_text, **generator.constants.values}
         exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102  our own text, checked literals only
     except (SyntaxError, RecursionError, MemoryError) as error:
-        raise nesting_error() from error
-    return Program(namespace["main"], frozenset(found.free), source, max(generator.code_size, len(source)))
+        raise make_nesting_error() from error
+    return Program(namespace["main"], frozenset(survey.free), source, max(generator.code_size, len(source)))
 
 
 def as_expression_error(error: Exception, evaluation: Meter, text: str) -> ExpressionError | None:
@@ -72,19 +72,21 @@ def as_expression_error(error: Exception, evaluation: Meter, text: str) -> Expre
     Only errors that code of `isthmus.expressions` raised count: those of a caller's functions are the
     caller's.
     """
-    found: ExpressionError
+    converted: ExpressionError
     if isinstance(error, RecursionError):
-        found = evaluation.depth_limit_error()
+        converted = evaluation.depth_limit_error()
     elif isinstance(error, MemoryError):
-        found = evaluation.limit_error("memory", "evaluation")
+        converted = evaluation.limit_error("memory", "evaluation")
     elif not isinstance(error, (ArithmeticError, ValueError)) or not _is_raised_here(error.__traceback__):
         return None
     elif isinstance(error, OverflowError):
-        found = ExpressionError("D1001", "Number out of range")
+        converted = ExpressionError("D1001", "Number out of range")
     else:
-        found = ExpressionError(FUNCTION_ERROR, "A value is not of the kind or size that its use asks for")
-    found.text = text
-    return found
+        converted = ExpressionError(
+            FUNCTION_ERROR, "A value is not of the kind or size that its use asks for"
+        )
+    converted.text = text
+    return converted
 
 
 def _is_raised_here(trace: TracebackType | None) -> bool:
@@ -109,7 +111,8 @@ _COMPILE_STEPS_PER_CHARACTER: Final = 20
 def _compile_eval_text(evaluation: Evaluation, text: str, shadowed: frozenset[str], of_list: bool) -> Program:
     """Return the program of a text for `$eval`, from a cache of those used last; compiling is charged."""
 
-    def made() -> Program:
+    def compile_text() -> Program:
+        """Compile the text, and charge the evaluation for it."""
         evaluation.charge(len(text) * _COMPILE_STEPS_PER_CHARACTER)
         program = compile_tree(parse(text), library, shadowed, final=False, of_list=of_list)
         evaluation.charge(program.size * _COMPILE_STEPS_PER_CHARACTER)
@@ -117,7 +120,7 @@ def _compile_eval_text(evaluation: Evaluation, text: str, shadowed: frozenset[st
 
     library = evaluation.library
     return _EVAL_PROGRAMS.get_or_make(
-        (text, library, shadowed, of_list), made, lambda program: len(text) + program.size
+        (text, library, shadowed, of_list), compile_text, lambda program: len(text) + program.size
     )
 
 

@@ -1,4 +1,5 @@
-"""Python source under construction: blocks that can still grow where code was already written behind them.
+"""Holds Python source under construction: blocks that can still grow where code was already written behind
+them.
 
 A `Block` holds lines and nested blocks. A block made by `add_bookmark()` marks a place: lines added to it
 later appear there, which is how a read of the input is moved to where its context starts.
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Final
 
-__all__ = ["Block", "Constants", "constant_code"]
+__all__ = ["Block", "Constants", "make_constant_code"]
 
 _HARMLESS_TEXT: Final = re.compile(r"[A-Za-z0-9 _\-./:,;@#+*()=<>!?&|]*")
 
@@ -69,8 +70,8 @@ class Constants:
         self.values: dict[str, object] = {}
         self._texts: dict[str, str] = {}
 
-    def name_of(self, value: object) -> str:
-        """Return the name of a value; equal strings share one."""
+    def add(self, value: object) -> str:
+        """Add a value and return its name. Equal strings share one name."""
         if isinstance(value, str):
             known = self._texts.get(value)
             if known is not None:
@@ -82,7 +83,7 @@ class Constants:
         return name
 
 
-def constant_code(value: object, constants: Constants) -> str:
+def make_constant_code(value: object, constants: Constants) -> str:
     """Return a constant of the expression as Python text.
 
     Only short texts of harmless characters and ordinary numbers are spelled; the rest goes through the
@@ -96,4 +97,4 @@ def constant_code(value: object, constants: Constants) -> str:
         return repr(value)
     if type(value) is str and len(value) <= 200 and _HARMLESS_TEXT.fullmatch(value):
         return repr(value)
-    return constants.name_of(value)
+    return constants.add(value)

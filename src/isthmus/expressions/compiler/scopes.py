@@ -1,4 +1,4 @@
-"""A survey of the whole tree before code is written: variables, closures, and what is read from outside.
+"""Surveys the whole tree before code is written: variables, closures, and what is read from outside.
 
 JSONata's variables live in frames (the program, a block, a function); in generated code each is one Python
 local. This pass finds which frame binds which names, whether a variable has its value before anything can
@@ -59,8 +59,8 @@ def survey_tree(tree: Node, library: Library, shadowed: frozenset[str]) -> Surve
     walker = _Surveyor(library)
     walker.frames.append(dict.fromkeys(shadowed, 1))
     walker.walk_frame(tree, [tree], [])
-    walker.found.free |= shadowed
-    return walker.found
+    walker.survey.free |= shadowed
+    return walker.survey
 
 
 class _Surveyor:
@@ -68,7 +68,7 @@ class _Surveyor:
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.found = Survey()
+        self.survey = Survey()
         self.frames: list[dict[str, int]] = []
 
     def walk_frame(self, owner: Node, parts: list[Node], parameters: list[str]) -> int:
@@ -77,29 +77,29 @@ class _Surveyor:
         for part in parts:
             for one in _find_bindings(part):
                 bound[one.name] = bound.get(one.name, 0) + 1
-        self.found.bound[id(owner)] = bound
+        self.survey.bound[id(owner)] = bound
         self.frames.append({**dict.fromkeys(parameters, 1), **bound})
         weight = sum(self.walk_node(part) for part in parts)
         self.frames.pop()
         if bound and isinstance(owner, Block):
-            self.found.late[id(owner)] = _find_late_names(owner, bound)
+            self.survey.late[id(owner)] = _find_late_names(owner, bound)
         elif bound:
-            self.found.late[id(owner)] = set(bound)
-        if any(id(part) in self.found.closures for part in parts):
-            self.found.closures.add(id(owner))
+            self.survey.late[id(owner)] = set(bound)
+        if any(id(part) in self.survey.closures for part in parts):
+            self.survey.closures.add(id(owner))
         return weight
 
     def walk_node(self, node: Node) -> int:
         """Walk a node and all below it; returns the number of nodes."""
-        found = self.found
+        survey = self.survey
         weight = 1
         if isinstance(node, Block):
             weight += self.walk_frame(node, node.expressions, [])
             weight += self.walk_suffixes(node)
         elif isinstance(node, Lambda):
             weight += self.walk_frame(node, [node.body], node.parameters)
-            if id(node) not in found.inlined:
-                found.closures.add(id(node))
+            if id(node) not in survey.inlined:
+                survey.closures.add(id(node))
             weight += self.walk_suffixes(node)
         else:
             if isinstance(node, Variable):
@@ -107,17 +107,17 @@ class _Surveyor:
             elif isinstance(node, Call):
                 self.note_call(node)
             elif isinstance(node, Apply) and isinstance(node.right, Call) and is_bare(node.right):
-                self.note_call(node.right, given=1)
+                self.note_call(node.right, piped_count=1)
             focused = self.open_tuple_frame(node)
             for child in iterate_children(node):
                 weight += self.walk_node(child)
-                if id(child) in found.closures:
-                    found.closures.add(id(node))
+                if id(child) in survey.closures:
+                    survey.closures.add(id(node))
             if focused:
                 self.frames.pop()
             if isinstance(node, Transform):
-                found.closures.add(id(node))
-        found.weights[id(node)] = weight
+                survey.closures.add(id(node))
+        survey.weights[id(node)] = weight
         return weight
 
     def walk_suffixes(self, node: Node) -> int:
@@ -144,26 +144,26 @@ class _Surveyor:
     def note_variable(self, node: Variable) -> None:
         """Note a variable that no frame binds."""
         if node.name not in ("", "$") and not any(node.name in frame for frame in self.frames):
-            self.found.free.add(node.name)
+            self.survey.free.add(node.name)
             if node.name == "eval":
-                self.found.uses_eval = True
+                self.survey.uses_eval = True
 
-    def note_call(self, node: Call, given: int = 0) -> None:
+    def note_call(self, node: Call, piped_count: int = 0) -> None:
         """Note partial applications, and literal functions that can be written in place."""
         procedure = node.procedure
         if node.is_partial:
-            self.found.closures.add(id(node))
+            self.survey.closures.add(id(node))
             return
         if not isinstance(procedure, Variable) or any(procedure.name in frame for frame in self.frames):
             return
-        total = len(node.arguments) + given
+        total = len(node.arguments) + piped_count
         if total != 2 and not (procedure.name == "reduce" and total == 3):
             return
-        function = node.arguments[1 - given] if procedure.name in INLINED_FUNCTIONS else None
+        function = node.arguments[1 - piped_count] if procedure.name in INLINED_FUNCTIONS else None
         if not isinstance(function, Lambda) or function.signature is not None or not is_bare(function):
             return
         if procedure.name != "reduce" or len(function.parameters) >= 2:
-            self.found.inlined.add(id(function))
+            self.survey.inlined.add(id(function))
 
 
 def _find_bindings(node: Node) -> Iterator[Bind]:
@@ -195,13 +195,13 @@ def _find_late_names(block: Block, bound: dict[str, int]) -> set[str]:
     return set(bound) - safe
 
 
-def _find_variable_names(node: Node) -> set[str]:
-    """Return names of all variables in the node."""
-    found: set[str] = set()
-    pending = [node]
+def _find_variable_names(tree: Node) -> set[str]:
+    """Return the names of all variables at or below a node."""
+    names: set[str] = set()
+    pending = [tree]
     while pending:
-        one = pending.pop()
-        if isinstance(one, Variable):
-            found.add(one.name)
-        pending.extend(iterate_children(one))
-    return found
+        node = pending.pop()
+        if isinstance(node, Variable):
+            names.add(node.name)
+        pending.extend(iterate_children(node))
+    return names

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from isthmus.expressions.compiler.code_writer import Context, Local
+from isthmus.expressions.compiler.code_writer import InputContext, VariableBinding
 from isthmus.expressions.compiler.generator_base import GeneratorBase
 from isthmus.expressions.compiler.operands import ANY, DICT, SEQUENCE, Operand
 from isthmus.expressions.meter import MAX_FREE_ITEMS
@@ -36,7 +36,7 @@ class _TupleStream:
 class TupleGenerator(GeneratorBase):
     """Writes paths with variables."""
 
-    def write_tuple_path(self, node: t.Path, context: Context) -> Operand:
+    def write_tuple_path(self, node: t.Path, context: InputContext) -> Operand:
         """Write the code of a path with variables; its value is the list of the tuples' values."""
         stream = self.write_stream(node, context)
         if node.group is not None:
@@ -48,12 +48,12 @@ class TupleGenerator(GeneratorBase):
         )
         return self.write_or_empty(operand, stream.array, keep=node.keep) if stream.array else operand
 
-    def write_stream(self, node: t.Path, context: Context) -> _TupleStream:
+    def write_stream(self, node: t.Path, context: InputContext) -> _TupleStream:
         """Write the tuples that the steps of a path give."""
         code = self.new_name("s")
         steps = node.steps
         first = steps[0]
-        if context.is_root or context.no_list or isinstance(first, t.Variable):
+        if context.is_root or context.is_never_list or isinstance(first, t.Variable):
             self.emit(f"{code} = [{context.code or 'U'}]")
         else:
             self.emit(f"{code} = list_context_inputs({context.code or 'U'})")
@@ -94,22 +94,22 @@ class TupleGenerator(GeneratorBase):
         self.emit(f"{out} = []")
         weight = max(2, self.survey.weights.get(id(step), 1))
         self.emit_charge(code, weight)
-        with self.enter_block(f"for {item} in {self.charged_loop_code(code, weight)}:"):
+        with self.enter_block(f"for {item} in {self.make_charged_loop_code(code, weight)}:"):
             context = self.make_context(item, is_pure=is_pure)
             operand = self.write_tuple_step_value(step, context)
             for stage in step.stages or ():
                 assert isinstance(stage, t.Filter)
                 operand = self.make_reusable(self.write_filter(operand, stage, context))
-            shown = self.sequence_code(operand)
+            shown = self.get_sequence_code(operand)
             self.emit(f"if {operand.code} is not U: {out}.append({shown})")
         self.emit(f"{result} = flatten_step(E, {out})")
         return result, operand.is_pure
 
-    def write_tuple_step_value(self, step: t.Node, context: Context) -> Operand:
+    def write_tuple_step_value(self, step: t.Node, context: InputContext) -> Operand:
         """Write the code of a step for one input, without its stages; a name is looked up as it is."""
         if not isinstance(step, t.Name):
             return self.make_variable(self.write_value(step, context))
-        name, code, item = self.constant_code(step.value), self.new_name("t"), context.code
+        name, code, item = self.make_constant_code(step.value), self.new_name("t"), context.code
         self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else read_name(E, {item}, {name})")
         return Operand(code, ANY, is_pure=context.is_pure, is_atom=True)
 
@@ -119,7 +119,7 @@ class TupleGenerator(GeneratorBase):
         for term in step.terms:
             name, item = self.new_name("b"), self.new_name("c")
             with self.define_function(name, [item]):
-                operand = self.write_value(term.expression, Context(item))
+                operand = self.write_value(term.expression, InputContext(item))
                 self.emit(f"return {operand.code}")
             keys.append(f"({name}, {term.descending})")
         return f"({', '.join(keys)},)"
@@ -137,13 +137,15 @@ class TupleGenerator(GeneratorBase):
 
     # Steps.
 
-    def open_tuple(self, stream: _TupleStream, item: str) -> Context:
+    def open_tuple(self, stream: _TupleStream, item: str) -> InputContext:
         """Unpack a tuple into Python variables and open a frame with them; the caller closes it."""
         value = self.new_name("c")
         locals_ = [self.new_name("v") for _ in stream.names]
         self.emit(f"({''.join(f'{one}, ' for one in [value, *locals_])}) = {item}")
         frame = {
-            name: Local(code, self.function, Operand(code, ANY, is_pure=stream.is_pure), is_settled=True)
+            name: VariableBinding(
+                code, self.function, Operand(code, ANY, is_pure=stream.is_pure), is_settled=True
+            )
             for name, code in zip(stream.names, locals_, strict=True)
         }
         self.frames.append(frame)
@@ -162,7 +164,7 @@ class TupleGenerator(GeneratorBase):
         names = list(stream.names)
         if id(step) in self.survey.closures:
             return self.write_stages(self.write_step_function(stream, step, out, item), step)
-        going = self.charged_loop_code(stream.code, max(4, self.survey.weights.get(id(step), 1)))
+        going = self.make_charged_loop_code(stream.code, max(4, self.survey.weights.get(id(step), 1)))
         with self.enter_block(f"for {item} in {going}:"):
             context = self.open_tuple(stream, item)
             names, is_pure = self.write_step_tuples(stream, step, context, out)
@@ -177,12 +179,12 @@ class TupleGenerator(GeneratorBase):
             context = self.open_tuple(stream, item)
             names, is_pure = self.write_step_tuples(stream, step, context, out)
             self.frames.pop()
-        with self.enter_block(f"for {item} in {self.charged_loop_code(stream.code, 4)}:"):
+        with self.enter_block(f"for {item} in {self.make_charged_loop_code(stream.code, 4)}:"):
             self.emit(f"{name}({item})")
         return _TupleStream(out, names, is_pure)
 
     def write_step_tuples(
-        self, stream: _TupleStream, step: t.Node, context: Context, out: str
+        self, stream: _TupleStream, step: t.Node, context: InputContext, out: str
     ) -> tuple[list[str], bool]:
         """Write the code of a step for one tuple, and add its results to `out`; returns the variables of
         the new tuples."""
@@ -193,7 +195,7 @@ class TupleGenerator(GeneratorBase):
         values, one, at = self.new_name("s"), self.new_name("c"), self.new_name("i")
         code = operand.code
         self.emit(f"{values} = {code} if isinstance({code}, list) else () if {code} is U else ({code},)")
-        slots = {name: self.slot_code(name) for name in stream.names}
+        slots = {name: self.get_slot_code(name) for name in stream.names}
         value = one
         if step.focus:
             slots[step.focus] = one
@@ -203,12 +205,12 @@ class TupleGenerator(GeneratorBase):
         if step.ancestor is not None:
             slots[step.ancestor.label] = context.code
         shown = "".join(f"{part}, " for part in [value, *slots.values()])
-        with self.enter_block(f"for {at}, {one} in enumerate({self.charged_append_code(values, out)}):"):
+        with self.enter_block(f"for {at}, {one} in enumerate({self.make_charged_append_code(values, out)}):"):
             self.emit(f"{out}.append(({shown}))")
         return list(slots), stream.is_pure and operand.is_pure
 
     def write_nested_step_tuples(
-        self, stream: _TupleStream, step: t.Node, nested: t.Path, context: Context, out: str
+        self, stream: _TupleStream, step: t.Node, nested: t.Path, context: InputContext, out: str
     ) -> tuple[list[str], bool]:
         """Work as `write_step_tuples`, for a step in parentheses whose own path has variables: they join
         those of this path."""
@@ -226,7 +228,7 @@ class TupleGenerator(GeneratorBase):
         for _ in range(opened):
             self.frames.pop()
         item = self.new_name("u")
-        slots = {name: self.slot_code(name) for name in stream.names}
+        slots = {name: self.get_slot_code(name) for name in stream.names}
         for number, name in enumerate(inner.names, 1):
             slots[name] = f"{item}[{number}]"
         value = f"{item}[0]"
@@ -234,18 +236,18 @@ class TupleGenerator(GeneratorBase):
             slots[step.focus] = value
             value = context.code
         shown = "".join(f"{part}, " for part in [value, *slots.values()])
-        with self.enter_block(f"for {item} in {self.charged_append_code(inner.code, out)}:"):
+        with self.enter_block(f"for {item} in {self.make_charged_append_code(inner.code, out)}:"):
             self.emit(f"{out}.append(({shown}))")
         return list(slots), stream.is_pure and inner.is_pure
 
-    def charged_append_code(self, values: str, out: str) -> str:
+    def make_charged_append_code(self, values: str, out: str) -> str:
         """Return the list `values` to loop over, charged for each input of a step: lists of tuples
         multiply."""
         self.emit(f"E.steps_left -= len({values})")
         self.emit(f"if E.steps_left < 0: check_size(E, {out}, 1)")
-        return self.charged_loop_code(values, 1)
+        return self.make_charged_loop_code(values, 1)
 
-    def slot_code(self, name: str) -> str:
+    def get_slot_code(self, name: str) -> str:
         """Return the Python variable of a variable of the stream."""
         local = self.frames[-1].get(name) or self.find_variable(name)
         assert local is not None
@@ -319,11 +321,11 @@ class TupleGenerator(GeneratorBase):
                     self.emit(f"return {operand.code}")
                 names.append(name)
             functions.append(f"({names[0]}, {names[1]})")
-        made, code = self.new_name("d"), stream.code
+        groups, code = self.new_name("d"), stream.code
         if stream.before:  # a path that ended before its first variable is grouped as one that gave nothing
             code = f"{code} if {stream.before} else [({'U, ' * (1 + len(stream.names))})]"
-        self.emit(f"{made} = build_tuple_groups(E, {code}, ({', '.join(functions)},), {group.position})")
-        return Operand(made, DICT, is_atom=True)
+        self.emit(f"{groups} = build_tuple_groups(E, {code}, ({', '.join(functions)},), {group.position})")
+        return Operand(groups, DICT, is_atom=True)
 
 
 def _find_nested_path(step: t.Node) -> t.Path | None:
