@@ -72,6 +72,7 @@ class Lambda(FunctionValue):
 
     @property
     def arity(self) -> int:
+        """The number of parameters that it declares."""
         return self._arity
 
     def call_once(self, arguments: tuple[Any, ...], context: Any) -> Any:
@@ -87,6 +88,7 @@ class Lambda(FunctionValue):
         return self.code(*arguments, *(UNDEFINED,) * (arity - given))
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        """Call the function, run the tail calls it ends with, and return the value."""
         evaluation = self.evaluation
         evaluation.depth_left -= 1
         if evaluation.depth_left < 0:
@@ -165,9 +167,11 @@ class Native(FunctionValue):
 
     @property
     def arity(self) -> int:
+        """The number of parameters that the library function declares."""
         return self.function.declared_arity
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        """Call the library function through its signature."""
         return call_library_function(self.evaluation, self.function, arguments, context)
 
     def __eq__(self, other: object) -> bool:
@@ -252,9 +256,11 @@ class Member(FunctionValue):
 
     @property
     def arity(self) -> int:
+        """The number of arguments beside the object that the method belongs to."""
         return max(0, self.function.arity - 1)
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        """Call the method with its object as the first argument."""
         return call_library_function(self.evaluation, self.function, (self.owner, *arguments), context)
 
 
@@ -270,9 +276,11 @@ class Partial(FunctionValue):
 
     @property
     def arity(self) -> int:
+        """The number of arguments that are still open."""
         return len(self.holes)
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        """Call the function with the open arguments filled in; missing ones are undefined."""
         filled = list(self.arguments)
         for at, hole in enumerate(self.holes):
             filled[hole] = arguments[at] if at < len(arguments) else UNDEFINED
@@ -300,9 +308,11 @@ class Composed(FunctionValue):
 
     @property
     def arity(self) -> int:
+        """Always 1."""
         return 1
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        """Call the first function with the argument, and the second with its result."""
         given = arguments[0] if arguments else UNDEFINED
         return self.second.call((self.first.call((given,), UNDEFINED),), UNDEFINED)
 
@@ -319,9 +329,11 @@ class Matcher(FunctionValue):
 
     @property
     def arity(self) -> int:
+        """The number of arguments, as the reference counts them for a regular expression."""
         return 2
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        """Return the first match in a text, or undefined."""
         text = arguments[0] if arguments else UNDEFINED
         return self.regex.match_first(self, text)
 
@@ -337,9 +349,11 @@ class PythonFunction(FunctionValue):
 
     @property
     def arity(self) -> int:
+        """Always 1: how many parameters a caller's function takes is not looked at."""
         return 1
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        """Call the Python function, and await its result if it is a coroutine."""
         name = getattr(self.function, "__name__", "function")
         return await_result(self.evaluation, self.function(*arguments), name)
 

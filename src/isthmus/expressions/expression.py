@@ -177,6 +177,7 @@ class Expression:
                 return self.evaluate(input, bindings, limits=limits, services=services, _pause=raise_too_long)
 
         def run() -> Any:
+            """Evaluate from inside `run_async`."""
             return self.evaluate(input, bindings, limits=limits, services=services, _pause=let_others_run)
 
         return await run_async(run)

@@ -119,6 +119,7 @@ class JsonWriter:
         self.parts.append(text)
 
     def write_value(self, value: Any, depth: int) -> None:
+        """Append the JSON text of any value; `depth` is the number of containers around it."""
         kind = type(value)
         if kind is str:
             self.append(quote_json(value))
@@ -136,6 +137,7 @@ class JsonWriter:
             self.write_value(self.to_json_form(value), depth)
 
     def write_nested(self, value: Any, depth: int) -> None:
+        """Append the JSON text of a list or object; `depth` counts it too. Raises for too deep data."""
         if depth > MAX_DATA_DEPTH:
             raise limit_error("string", "data_depth", MAX_DATA_DEPTH)
         if self.meter is not None:

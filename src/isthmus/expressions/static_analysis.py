@@ -273,6 +273,7 @@ class _KeyFinder:
                 return None
 
     def _find_in_object(self, node: t.Object, bound: Bindings, depth: int) -> Keys:
+        """Return the keys of an object constructor; None if one is computed."""
         values: dict[str, t.Node] = {}
         for key, value in node.pairs:
             if not isinstance(key, t.Literal) or not isinstance(key.value, str):
@@ -283,6 +284,7 @@ class _KeyFinder:
         return frozenset(values)
 
     def _find_in_block(self, node: t.Block, bound: Bindings, depth: int) -> Keys:
+        """Return the keys of a block's last expression, with the block's own variables bound."""
         if not node.expressions:
             return frozenset()
         inside = dict(bound)
@@ -292,6 +294,7 @@ class _KeyFinder:
         return self.find(node.expressions[-1], inside, depth)
 
     def _find_in_call(self, node: t.Call, bound: Bindings, depth: int) -> Keys:
+        """Return the keys of what a call gives; None for a function that is not known."""
         procedure = node.procedure
         if not isinstance(procedure, t.Variable):
             return None

@@ -82,6 +82,7 @@ def trace_evaluation(
     )
 
     def note(number: int, given: Any, output: Any) -> None:
+        """Record the input and the output of a node, up to `MAX_TRACE_STEPS`."""
         if len(trace.events) < MAX_TRACE_STEPS:
             trace.events.append((number, given, output))
         else:
@@ -192,6 +193,7 @@ class _ReasonFinder:
         return f"{self.get_text(node)} gave nothing"
 
     def explain_condition(self, node: t.Condition, place: int) -> str:
+        """Return why a condition gave nothing: a branch that did, or the missing branch."""
         for branch in (node.then, node.otherwise):
             reason = self.explain_part(branch, place) if branch is not None else None
             if reason is not None:
@@ -220,6 +222,7 @@ class _ReasonFinder:
         return f"{self.get_text(node)} gave nothing"
 
     def format_filters(self, step: t.Node) -> str:
+        """Return the filters behind a step as they are written."""
         shown = [
             f"[{self.get_text(stage.expression)}]"
             for stage in step.stages or ()

@@ -164,6 +164,7 @@ class FunctionValue:
 
     @property
     def arity(self) -> int:
+        """The number of arguments that the function takes."""
         raise NotImplementedError
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:

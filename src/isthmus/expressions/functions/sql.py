@@ -93,6 +93,7 @@ class _ConditionWriter:
     evaluation: Evaluation
 
     def has_option(self, option: str) -> bool:
+        """Return whether the option is set to something that counts as true."""
         return is_truthy(self.options.get(option))
 
     def write_conditions(self, query: JsonObject, keys: list[str], level: int) -> list[str]:

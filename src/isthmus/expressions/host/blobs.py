@@ -35,6 +35,7 @@ class Blob(Host):
     last_modified: int | None = None
 
     def to_text(self) -> str:
+        """Return the text that JavaScript gives for a blob."""
         return "[object Blob]"
 
 
@@ -45,6 +46,7 @@ class ArrayBuffer(Host):
     data: bytes
 
     def to_text(self) -> str:
+        """Return the text that JavaScript gives for an array buffer."""
         return "[object ArrayBuffer]"
 
 

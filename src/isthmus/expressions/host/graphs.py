@@ -33,6 +33,7 @@ class Graph(Host):
             self._dependants[target].append(source)
 
     def has_node(self, identity: object) -> bool:
+        """Return whether the graph has a node with this id."""
         return to_node_key(identity) in self._nodes
 
     def get_data(self, identity: object) -> object:

@@ -29,6 +29,7 @@ class Headers(Host):
         return self.values.get(str(name).lower())
 
     def to_json(self) -> object:
+        """Return the headers as an object of lower-case names."""
         return dict(self.values)
 
 

@@ -35,6 +35,7 @@ class Stream(Host):
         self.locked = False
 
     def to_text(self) -> str:
+        """Return the text that JavaScript gives for a stream."""
         return "[object ReadableStream]"
 
     def lock(self, function: str) -> None:

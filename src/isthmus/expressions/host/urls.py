@@ -36,10 +36,12 @@ class SearchParams(Host):
         self._parsed = ada_url.URLSearchParams(query)
 
     def to_text(self) -> str:
+        """Return the query string, without a `?`."""
         return str(self._parsed)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
+        """All names with their values, in order; a name may occur more than once."""
         return list(self._parsed.items())
 
     def get(self, name: object) -> str | None:
@@ -47,6 +49,7 @@ class SearchParams(Host):
         return next((value for key, value in self.pairs if key == name), None)
 
     def get_all(self, name: object) -> list[str]:
+        """Return all values of a name, in order."""
         return [value for key, value in self.pairs if key == name]
 
 
@@ -62,9 +65,11 @@ class Url(Host):
             raise function_error("parseUrl", "Invalid URL") from None
 
     def to_json(self) -> object:
+        """Return the whole URL."""
         return self.to_text()
 
     def to_text(self) -> str:
+        """Return the whole URL."""
         return self.get_part("href")
 
     def get_part(self, name: str) -> str:
@@ -73,6 +78,7 @@ class Url(Host):
 
     @property
     def search_params(self) -> SearchParams:
+        """The parameters of its query string."""
         return SearchParams(self.get_part("search"))
 
 

@@ -67,6 +67,7 @@ class Placeholder:
 
     @property
     def text(self) -> str:
+        """The placeholder as it is written, with its braces."""
         return "{{" + self.inner + "}}"
 
     @property

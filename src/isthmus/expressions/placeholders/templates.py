@@ -45,18 +45,22 @@ class _Dropped(Exception):
 
 
 def _keep_text(placeholder: Placeholder) -> object:
+    """Return the placeholder as it is written."""
     return placeholder.text
 
 
 def _raise_unresolved(placeholder: Placeholder) -> object:
+    """Raise UnresolvedPlaceholder."""
     raise UnresolvedPlaceholder(placeholder.inner)
 
 
 def _drop_leaf(placeholder: Placeholder) -> object:
+    """Drop the whole string that holds the placeholder."""
     raise _Dropped
 
 
 def _use_empty_text(placeholder: Placeholder) -> object:
+    """Return an empty text."""
     return ""
 
 
@@ -111,9 +115,11 @@ class _Static(_Node):
         self.value = value
 
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
+        """Return the value itself."""
         return self.value
 
     def placeholders(self) -> Iterator[Placeholder]:
+        """Yield nothing."""
         return iter(())
 
 
@@ -126,12 +132,14 @@ class _Whole(_Node):
         self.placeholder = placeholder
 
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
+        """Return the placeholder's value with its type; UNDEFINED if it is dropped."""
         try:
             return _resolve_placeholder(self.placeholder, scope, rules, whole=True)
         except _Dropped:
             return UNDEFINED
 
     def placeholders(self) -> Iterator[Placeholder]:
+        """Yield the one placeholder."""
         yield self.placeholder
 
 
@@ -144,6 +152,7 @@ class _Text(_Node):
         self.pieces = pieces
 
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
+        """Return the text with its placeholders replaced; UNDEFINED if one of them is dropped."""
         try:
             return "".join(
                 [
@@ -157,6 +166,7 @@ class _Text(_Node):
             return UNDEFINED
 
     def placeholders(self) -> Iterator[Placeholder]:
+        """Yield the placeholders of the text."""
         return (piece for piece in self.pieces if isinstance(piece, Placeholder))
 
 
@@ -169,10 +179,12 @@ class _Array(_Node):
         self.items = items
 
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
+        """Return the list of rendered items; None for an item that is dropped."""
         rendered = (item.render(scope, rules) for item in self.items)
         return [None if value is UNDEFINED else value for value in rendered]
 
     def placeholders(self) -> Iterator[Placeholder]:
+        """Yield the placeholders of all items."""
         for item in self.items:
             yield from item.placeholders()
 
@@ -187,6 +199,7 @@ class _Object(_Node):
         self.merges = merges
 
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
+        """Return the object of rendered entries, without dropped ones, with `merges` merged in."""
         result: dict[str, object] = {}
         for key, node in self.entries:
             value = node.render(scope, rules)
@@ -199,6 +212,7 @@ class _Object(_Node):
         return result
 
     def placeholders(self) -> Iterator[Placeholder]:
+        """Yield the placeholders of all entries and of what is merged."""
         for _, node in self.entries:
             yield from node.placeholders()
         for node in self.merges:
@@ -221,6 +235,7 @@ def _merge_deep(low: Mapping[str, object], high: Mapping[str, object]) -> dict[s
 
 
 def _compile_text(text: str) -> _Node:
+    """Return the compiled form of a string."""
     pieces = split_placeholders(text)
     if not any(isinstance(piece, Placeholder) for piece in pieces):
         return _Static(text)
@@ -243,6 +258,7 @@ def _compile(value: object) -> _Node:
 
 
 def _compile_object(value: Mapping[str, object]) -> _Node:
+    """Return the compiled form of an object; static if nothing in it has to be rendered."""
     entries = tuple((key, _compile(item)) for key, item in value.items() if key != MERGE_KEY)
     if MERGE_KEY in value:
         merges = value[MERGE_KEY]

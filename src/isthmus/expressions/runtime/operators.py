@@ -104,10 +104,12 @@ def add(left: Any, right: Any, position: int) -> Any:
 
 
 def subtract(left: Any, right: Any, position: int) -> Any:
+    """Return `left - right`; undefined if an operand is."""
     return normalize_number(left - right) if _check_operands(left, right, "-", position) else UNDEFINED
 
 
 def multiply(left: Any, right: Any, position: int) -> Any:
+    """Return `left * right`; undefined if an operand is."""
     return normalize_number(left * right) if _check_operands(left, right, "*", position) else UNDEFINED
 
 
@@ -326,6 +328,7 @@ def make_range(evaluation: Evaluation, left: Any, right: Any, position: int) -> 
     """
 
     def wrong(code: str, side: str, value: Any) -> NoReturn:
+        """Raise the error of a side that is no integer."""
         raise ExpressionError(
             code,
             f"The {side} side of the range operator (..) must evaluate to an integer",

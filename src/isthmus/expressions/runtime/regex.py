@@ -99,6 +99,7 @@ def _find_match(matcher: Matcher, text: str, start: int) -> Any:
         )
 
     def following() -> Any:
+        """Return the match after this one."""
         return UNDEFINED if found.end() >= len(text) else _find_match(matcher, text, found.end())
 
     groups = [UNDEFINED if group is None else group for group in found.groups()]

@@ -107,6 +107,7 @@ class _Translator:
         self.items = _ItemCounter()
 
     def translate(self) -> str:
+        """Translate the whole pattern, and return it as Python's `regex` writes it."""
         source = self.source
         while self.at < len(source):
             char = source[self.at]

@@ -53,6 +53,7 @@ class _ResultConverter:
         return value if host is None or host.to_result is None else host.to_result(value)
 
     def convert_dict(self, value: dict[str, Any], depth: int) -> Any:
+        """Convert the values of an object; `depth` counts it too. Functions are left out."""
         self.charge(len(value), depth)
         changed: dict[str, Any] | None = None if type(value) is dict else dict(value)
         for key, item in value.items():
@@ -70,6 +71,7 @@ class _ResultConverter:
         return {key: item for key, item in changed.items() if item is not UNDEFINED}
 
     def convert_list(self, value: list[Any], depth: int) -> Any:
+        """Convert the items of a list; `depth` counts it too. Functions become null."""
         size = len(value)
         self.charge(size, depth)
         if size > self.evaluation.limits.items:

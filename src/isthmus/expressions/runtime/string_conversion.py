@@ -81,6 +81,7 @@ def to_json_string(
     """
 
     def to_json_form(value: Any) -> object:
+        """Return the JSON form of a host value; an empty object if it has none."""
         host = evaluation.library.find_host_type(value)
         form = None if host is None else host.to_json or host.to_result
         return {} if form is None else form(value)

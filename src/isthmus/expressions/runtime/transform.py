@@ -75,9 +75,12 @@ class Transformer(FunctionValue):
 
     @property
     def arity(self) -> int:
+        """Always 1."""
         return 1
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        """Return a copy of the argument with the matches of the pattern changed. Raises T0410 for a
+        scalar."""
         given = arguments[0] if arguments else UNDEFINED
         if given is UNDEFINED:
             return UNDEFINED

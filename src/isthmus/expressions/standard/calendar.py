@@ -49,10 +49,12 @@ def _find_first_week(year: int, month: int) -> int:
 
 
 def _get_next_month(year: int, month: int) -> tuple[int, int]:
+    """Return the year and month behind a month."""
     return (year + 1, 1) if month == 12 else (year, month + 1)
 
 
 def _get_previous_month(year: int, month: int) -> tuple[int, int]:
+    """Return the year and month before a month."""
     return (year - 1, 12) if month == 1 else (year, month - 1)
 
 

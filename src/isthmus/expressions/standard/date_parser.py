@@ -77,6 +77,7 @@ def _compile_zone(part: PicturePart) -> tuple[str, Reader]:
         pattern = "GMT" + pattern
 
     def read(text: str) -> int:
+        """Return the minutes east of UTC of an offset."""
         given = text[3:] if part.component == "z" else text
         if separator:
             hours, _, minutes = given.partition(separator)

@@ -49,6 +49,7 @@ def parse_picture(picture: str) -> tuple[PicturePart, ...]:
     start = at = 0
 
     def put_literal(end: int) -> None:
+        """Add the literal text up to `end`, if there is any."""
         if end > start:
             parts.append(PicturePart(picture[start:end].replace("]]", "]")))
 

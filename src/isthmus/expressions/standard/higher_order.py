@@ -141,6 +141,7 @@ def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
         return _sort_plain_values(values)
 
     def behind(one: Any, other: Any) -> bool:
+        """Return whether the first item comes behind the second."""
         evaluation.charge(8)
         return is_truthy(function(one, other))
 

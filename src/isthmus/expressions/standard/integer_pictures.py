@@ -304,6 +304,7 @@ _WORD_VALUES: Final = _make_word_values()
 
 
 def _parse_words(text: str) -> float:
+    """Return the number of English number words."""
     parts = [0.0]
     for word in _WORD_SPLIT.split(text):
         value = _WORD_VALUES.get(word, float("nan"))
@@ -319,6 +320,7 @@ def _parse_words(text: str) -> float:
 
 
 def _parse_roman(text: str) -> float:
+    """Return the number of an upper-case roman numeral."""
     total = 0
     most = 1
     for char in reversed(text):
@@ -332,6 +334,7 @@ def _parse_roman(text: str) -> float:
 
 
 def _parse_letters(text: str, first: str) -> float:
+    """Return the number of letters counted a, b, … z, aa; `first` is `a` or `A`."""
     total = 0
     for char in text:
         total = total * 26 + ord(char) - ord(first) + 1
@@ -374,6 +377,7 @@ def compile_reader(form: IntegerFormat) -> tuple[str, Callable[[str], float]]:
 
 
 def _parse_decimal(text: str, form: IntegerFormat) -> float:
+    """Return the number of digits in the format's own family; NaN if there are none."""
     digits = text[:-2] if form.is_ordinal else text
     for char in [","] if form.regular else [char for _, char in form.separators]:
         digits = digits.replace(char, "")

@@ -69,6 +69,7 @@ class _Symbols:
 
     @property
     def digits(self) -> str:
+        """The ten digits of the picture's family."""
         return "".join(chr(ord(self.zero[:1] or "0") + number) for number in range(10))
 
     def is_active(self, char: str) -> bool:
@@ -261,6 +262,7 @@ class _Formatter:
         self.symbols = symbols
 
     def format(self, value: float) -> str:
+        """Return the number as the picture says."""
         plan, symbols = self.plan, self.symbols
         number = float(value)
         if symbols.percent in plan.picture:

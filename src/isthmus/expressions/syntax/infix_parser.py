@@ -37,10 +37,12 @@ class InfixParser(PrefixParser):
         return _INFIX_PARSERS.get(str(token.value), InfixParser.parse_operator)(self, left, token)
 
     def parse_operator(self, left: Node, token: Token) -> Node:
+        """Parse the right side of a binary operator."""
         operator = str(token.value)
         return Infix(token.position, operator, left, self.parse_expression(BINDING_POWER[operator]))
 
     def parse_binding(self, left: Node, token: Token) -> Node:
+        """Parse `$name := value`. Raises S0212 if `left` is no variable."""
         if not isinstance(left, Variable):
             raise ExpressionError(
                 "S0212",
@@ -63,9 +65,11 @@ class InfixParser(PrefixParser):
         return Infix(token.position, str(token.value), left, right)
 
     def parse_default(self, left: Node, token: Token) -> Node:
+        """Parse the right side of `??` or `?:`."""
         return Default(token.position, str(token.value), left, self.parse_expression(0))
 
     def parse_condition(self, left: Node, token: Token) -> Node:
+        """Parse `condition ? then : otherwise`, from behind the `?`."""
         then = self.parse_expression(0)
         otherwise: Node | None = None
         if self.symbol == ":":
@@ -74,9 +78,11 @@ class InfixParser(PrefixParser):
         return Condition(token.position, left, then, otherwise)
 
     def parse_grouping(self, left: Node, token: Token) -> Node:
+        """Parse `{key: value}` behind an expression."""
         return GroupBy(token.position, left, self.parse_pairs())
 
     def parse_ordering(self, left: Node, token: Token) -> Node:
+        """Parse `^(<a, >b)` behind an expression."""
         self.advance("(")
         terms: list[SortTerm] = []
         while True:

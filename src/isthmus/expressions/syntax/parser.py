@@ -45,6 +45,7 @@ class _Parser(InfixParser):
         return tree
 
     def parse_expression(self, power: int) -> Node:
+        """Parse an operand and the operators behind it that bind more tightly than `power`."""
         self.depth += 1
         self.operand_count += 1
         if self.operand_count > MAX_OPERANDS:

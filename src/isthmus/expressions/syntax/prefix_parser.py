@@ -59,6 +59,7 @@ class PrefixParser(TokenStream):
         return MissingOperand(token.position)
 
     def parse_keyword_as_name(self, token: Token) -> Node:
+        """Return a keyword (`and`, `or`, `in`) as the name of a field."""
         return Name(token.position, str(token.value))
 
     def parse_negation(self, token: Token) -> Node:
@@ -71,16 +72,20 @@ class PrefixParser(TokenStream):
         return Negate(token.position, operand)
 
     def parse_wildcard(self, token: Token) -> Node:
+        """Return the node of `*`."""
         return Wildcard(token.position)
 
     def parse_descendant(self, token: Token) -> Node:
+        """Return the node of `**`."""
         return Descendant(token.position)
 
     def parse_parent(self, token: Token) -> Node:
+        """Return the node of `%`, with a new slot."""
         self.slot_count += 1
         return Parent(token.position, Slot(f"!{self.slot_count}"))
 
     def parse_block(self, token: Token) -> Node:
+        """Parse `(a; b; c)`, from behind the bracket."""
         expressions: list[Node] = []
         while self.symbol != ")":
             expressions.append(self.parse_expression(0))
@@ -91,6 +96,7 @@ class PrefixParser(TokenStream):
         return Block(token.position, expressions)
 
     def parse_array(self, token: Token) -> Node:
+        """Parse `[a, b..c]`, from behind the bracket."""
         items: list[Node] = []
         if self.symbol != "]":
             while True:
@@ -121,6 +127,7 @@ class PrefixParser(TokenStream):
         return found
 
     def parse_object(self, token: Token) -> Node:
+        """Parse `{key: value}`, from behind the brace."""
         return Object(token.position, self.parse_pairs())
 
     def parse_transform(self, token: Token) -> Node:

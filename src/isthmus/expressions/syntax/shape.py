@@ -151,6 +151,7 @@ def _shape_infix(node: Infix) -> Node:
 
 
 def _get_variable_name(node: Node) -> str:
+    """Return the name of a variable; `""` for any other node."""
     name = getattr(node, "name", "")
     return str(name)
 
@@ -223,6 +224,7 @@ def _to_step(step: Node) -> Node:
 
 
 def _shape_filter(node: Infix) -> Node:
+    """Shape `left[right]`. Raises S0209 for a filter behind a grouping."""
     shaped = _shape_node(node.left)
     step = shaped.steps[-1] if isinstance(shaped, Path) else shaped
     if step.group is not None:
@@ -246,6 +248,7 @@ def _shape_filter(node: Infix) -> Node:
 
 
 def _shape_grouping(node: GroupBy) -> Node:
+    """Shape `left{key: value}`. Raises S0210 for a second grouping."""
     shaped = _shape_node(node.left)
     if shaped.group is not None:
         raise ExpressionError("S0210", "Each step can only have one grouping expression", node.position)
@@ -254,6 +257,7 @@ def _shape_grouping(node: GroupBy) -> Node:
 
 
 def _shape_sort(node: SortBy) -> Node:
+    """Shape `left^(terms)` as a path with a sort step."""
     shaped = _shape_node(node.left)
     path = shaped if isinstance(shaped, Path) else Path(node.position, [shaped])
     step = Sort(node.position, [])

@@ -58,6 +58,7 @@ class Node:
 
     @property
     def is_block(self) -> bool:
+        """Whether the tag is that of a block."""
         return self.tag in _BLOCK_TAGS
 
     def walk(self) -> Iterator[Node]:
@@ -93,10 +94,12 @@ class Node:
 
     @property
     def last_element(self) -> Node | None:
+        """The last child that is an element; None without one."""
         return next((child for child in reversed(self.children) if child.tag), None)
 
     @property
     def elements(self) -> list[Node]:
+        """The children that are elements."""
         return [child for child in self.children if child.tag]
 
 

@@ -122,6 +122,7 @@ def _write_table(token: Token, breaks: bool) -> str:
     """Return the HTML of a table."""
 
     def write_row(cells: list[list[Token]], tag: str) -> str:
+        """Return the HTML of a row whose cells have the tag `tag`."""
         parts = []
         for index, cell in enumerate(cells):
             align = token.aligns[index] if index < len(token.aligns) else ""

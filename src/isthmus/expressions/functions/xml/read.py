@@ -235,6 +235,7 @@ def _make_declaration_handler(builder: _Builder) -> Callable[[str, str | None, i
     """Return the handler of expat for the XML declaration."""
 
     def handle(version: str, encoding: str | None, standalone: int) -> None:
+        """Hand the attributes of the declaration to the builder."""
         attributes: JsonObject = {"version": version}
         if encoding is not None:
             attributes["encoding"] = encoding
@@ -249,6 +250,7 @@ def _make_doctype_handler(builder: _Builder) -> Callable[[str, str | None, str |
     """Return the handler of expat for the document type; it keeps names and addresses, not the subset."""
 
     def handle(name: str, system: str | None, public: str | None, has_subset: bool) -> None:
+        """Hand the text of the document type to the builder."""
         out = name
         if public is not None:
             out += f' PUBLIC "{public}" "{system}"'

@@ -111,6 +111,7 @@ class Duration(Host):
 
     @property
     def is_valid(self) -> bool:
+        """Whether it is a duration, and not the result of a failed conversion."""
         return self.reason is None
 
     def get(self, unit: Unit) -> Number:
@@ -193,12 +194,15 @@ class Duration(Host):
         return f"P{date}" + (f"T{clock}" if clock else "") if date or clock else "PT0S"
 
     def to_json(self) -> object:
+        """Return the ISO text; None for an invalid one."""
         return self.to_iso()
 
     def to_text(self) -> str:
+        """Return the ISO text, or `Invalid Duration`."""
         return self.to_iso() or "Invalid Duration"
 
     def to_primitive(self) -> object:
+        """Return the whole length in milliseconds, for comparisons and arithmetic."""
         return self.to_milliseconds()
 
     def format(self, pattern: str) -> str:

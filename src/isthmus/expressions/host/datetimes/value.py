@@ -81,10 +81,12 @@ class DateTime(Host):
 
     @property
     def is_valid(self) -> bool:
+        """Whether it is a date-time, and not the result of a failed conversion."""
         return self.reason is None
 
     @property
     def quarter(self) -> int:
+        """The quarter of the year, 1 to 4."""
         return (self.local.month + 2) // 3
 
     @property
@@ -94,10 +96,12 @@ class DateTime(Host):
 
     @property
     def day_of_year(self) -> int:
+        """The day of the year, 1 to 366."""
         return self.local.timetuple().tm_yday
 
     @property
     def millisecond(self) -> int:
+        """The milliseconds of the second, 0 to 999."""
         return self.local.microsecond // 1000
 
     def to_iso(self, options: object = UNDEFINED) -> str | None:
@@ -143,12 +147,15 @@ class DateTime(Host):
         return f"{clock}[{self.zone.name}]" if extended else clock
 
     def to_json(self) -> object:
+        """Return the ISO text; None when invalid."""
         return self.to_iso()
 
     def to_text(self) -> str:
+        """Return the ISO text, or `Invalid DateTime`."""
         return self.to_iso() or "Invalid DateTime"
 
     def to_primitive(self) -> object:
+        """Return the milliseconds since 1970, NaN when invalid, for comparisons and arithmetic."""
         return self.epoch_ms if self.is_valid else math.nan
 
     def with_epoch_ms(self, epoch_ms: int | float) -> DateTime:
@@ -291,6 +298,7 @@ def to_epoch_ms(local: datetime, zone: Zone, offset_guess: int | float) -> int:
 
 
 def _minutes_to_ms(minutes: int | float) -> int:
+    """Convert minutes to whole milliseconds."""
     return round(minutes * 60_000)
 
 
@@ -383,8 +391,10 @@ def _floor_to_unit(moment: DateTime, unit: Unit) -> datetime:
 
 
 def count_weeks_in_iso_year(year: int) -> int:
+    """Return 52 or 53."""
     return date(year, 12, 28).isocalendar().week
 
 
 def count_days_in_year(year: int) -> int:
+    """Return 365 or 366."""
     return 366 if isleap(year) else 365
