@@ -58,7 +58,7 @@ class ObjectMapping:
         """Whether any leaf reads a field of one of these names, of whatever object."""
         return any(leaf.reads_field(*names) for leaf in self._leaves)
 
-    def may_give_key(self, name: str) -> bool:
+    def can_give_key(self, name: str) -> bool:
         """Whether the result may be an object with this key."""
         literal = self._root.value if isinstance(self._root, _Literal) else self.source
         return isinstance(literal, Mapping) and name in literal

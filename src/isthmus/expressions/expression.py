@@ -1,4 +1,4 @@
-"""An expression: parsed at once, and evaluated as often as needed, synchronously or asynchronously."""
+"""`Expression`: a text that is parsed at once and evaluated as often as needed, also asynchronously."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from isthmus.expressions.meter import Meter
 from isthmus.expressions.runtime.results import check_result_size
 from isthmus.expressions.sized_cache import SizedCache
 from isthmus.expressions.static_analysis import (
+    can_give_key,
     find_record_fields,
     find_root_names,
     get_plain_path,
-    may_give_key,
     reads_field,
     reads_path,
     walk_nodes,
@@ -78,7 +78,7 @@ class Expression:
         self._may_pause = (
             self._may_await
             or not all(library.functions[name].is_repeatable for name in self._library_names)
-            or _may_loop(self.tree)
+            or _can_loop(self.tree)
         )
         reads = islice(_find_reads(self.tree), _MAX_UNMEASURED_READS, None)
         has_many_reads = next(reads, None) is not None
@@ -92,7 +92,7 @@ class Expression:
         return self._names
 
     def get_plain_path(self) -> tuple[str, ...] | None:
-        """Return names of the fields that lead to the result, if the expression is nothing but such a
+        """Return the names of the fields that lead to the result, if the expression is nothing but such a
         path; else None."""
         return get_plain_path(self.tree)
 
@@ -108,14 +108,14 @@ class Expression:
         """
         return reads_field(self.tree, names)
 
-    def may_give_key(self, name: str) -> bool:
+    def can_give_key(self, name: str) -> bool:
         """Return whether the result may be an object (or a list of objects) with this key, by what the
-        expression writes itself: see `static_analysis.may_give_key`."""
-        return may_give_key(self.tree, name)
+        expression writes itself: see `static_analysis.can_give_key`."""
+        return can_give_key(self.tree, name)
 
     def find_record_fields(self) -> frozenset[str] | None:
-        """Return names of the fields of the mapped record, or of each record of a list or of `{result}`; None
-        where the tree does not tell them."""
+        """Return the names of the fields of the mapped record, or of each record of a list or of
+        `{result}`; None where the tree does not tell them."""
         return find_record_fields(self.tree)
 
     def evaluate(
@@ -242,7 +242,7 @@ def _no_program() -> None:
     """Stand in for the reference to a program that does not exist yet; returns None, as an expired one."""
 
 
-def _may_loop(tree: t.Node) -> bool:
+def _can_loop(tree: t.Node) -> bool:
     """Return whether it can work for long whatever the input: it holds functions, transforms or ranges."""
     return any(
         isinstance(node, (t.Lambda, t.Transform)) or (isinstance(node, t.Operation) and node.operator == "..")

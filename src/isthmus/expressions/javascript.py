@@ -178,9 +178,9 @@ def to_number(value: object) -> int | float:
     return _parse_number(to_text(value))
 
 
-def _parse_number(given: str) -> int | float:
+def _parse_number(text: str) -> int | float:
     """Return the number that a text is, in decimal, hexadecimal, octal or binary; NaN if it is none."""
-    trimmed = given.strip(_WHITESPACE)
+    trimmed = text.strip(_WHITESPACE)
     if not trimmed:
         return 0
     radix = _RADIX_PREFIXES.get(trimmed[:2].lower())

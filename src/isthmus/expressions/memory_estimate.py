@@ -1,4 +1,4 @@
-"""An estimate of the memory that an evaluation holds: what its frames reach, without its input and bindings.
+"""Estimates the memory that an evaluation holds: what its frames reach, without its input and bindings.
 
 The walk is over data that may be large, so it checks the time now and then.
 """
@@ -43,27 +43,27 @@ class MemoryEstimate:
         self._mark = _LAST_MARK
 
     def measure_frames(self, extra: Any, max_bytes: int) -> int:
-        """Return bytes of `extra` and of what the frames reach, from the caller up to the function that
+        """Return the bytes of `extra` and of what the frames reach, from the caller up to the function that
         started the evaluation."""
         roots: list[Any] = [extra]
-        given: list[Any] = []
+        excluded: list[Any] = []
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             if frame.f_globals.get("__name__") in _ENTRY_MODULES:
-                given = [frame.f_locals.get("input"), frame.f_locals.get("bindings")]
+                excluded = [frame.f_locals.get("input"), frame.f_locals.get("bindings")]
                 break
             roots.extend(frame.f_locals.values())
             frame = frame.f_back
-        return self.measure(roots, given, max_bytes)
+        return self.measure(roots, excluded, max_bytes)
 
-    def measure(self, roots: Iterable[Any], given: Iterable[Any], max_bytes: int) -> int:
-        """Return bytes of all that can be reached from `roots` and not from `given`.
+    def measure(self, roots: Iterable[Any], excluded: Iterable[Any], max_bytes: int) -> int:
+        """Return the bytes of all that can be reached from `roots` and not from `excluded`.
 
         The walk stops as soon as the sum exceeds `max_bytes`.
         """
         if self._mark == _LAST_MARK:
             self._seen = bytearray(_TABLE_SIZE)
-            for values, inside in self._walk(given):
+            for values, inside in self._walk(excluded):
                 self._mark_as_given(values, inside)
             self._mark = _GIVEN_MARK
         self._mark += 1

@@ -1,4 +1,4 @@
-"""The meter of one evaluation: what it uses of time, depth and memory, and the error when that is too much.
+"""Meters one evaluation: what it uses of time, depth and memory, and the error when that is too much.
 
 Work is charged in steps before it is done. Steps only say when to look at the clock, and the clock decides,
 so they may be counted generously: an item of a list, a character of a long text, a node of the tree. Memory

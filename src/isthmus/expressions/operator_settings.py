@@ -1,5 +1,5 @@
-"""What the operator configured for expressions: the limits of evaluations, and which hosts functions may
-reach."""
+"""Builds from the operator's settings what evaluations need: the limits of evaluations, and which hosts
+functions may reach."""
 
 from __future__ import annotations
 

@@ -27,12 +27,12 @@ _TYPE_LETTERS: Final[dict[type, str]] = {
 
 def get_type_letter(value: object) -> str:
     """Return the letter of a value's type: s n b l (null) a o f, or m for missing."""
-    found = _TYPE_LETTERS.get(type(value))
-    if found is None:
+    letter = _TYPE_LETTERS.get(type(value))
+    if letter is None:
         if isinstance(value, list):
             return "a"
         return "f" if is_function(value) else "o"
-    return found
+    return letter
 
 
 @dataclass(slots=True)
@@ -114,70 +114,70 @@ class Signature:
     def _make_plan(self, word: str) -> tuple[tuple[int, int, _Parameter], ...] | int:
         """Return what to do with arguments of these types; the index of the first bad one if they do not
         fit."""
-        found = self._regex.fullmatch(word)
-        if found is None:
+        match = self._regex.fullmatch(word)
+        if match is None:
             return self._find_first_bad(word)
         plan: list[tuple[int, int, _Parameter]] = []
-        at = 0
-        for parameter, matched in zip(self.parameters, found.groups(), strict=True):
-            if not matched:
+        index = 0
+        for parameter, letters in zip(self.parameters, match.groups(), strict=True):
+            if not letters:
                 if parameter.takes_context:
-                    plan.append((_CONTEXT, at, parameter))
+                    plan.append((_CONTEXT, index, parameter))
                 else:
-                    plan.append((_TAKE if at < len(word) else _MISSING, at, parameter))
-                    at += 1
+                    plan.append((_TAKE if index < len(word) else _MISSING, index, parameter))
+                    index += 1
                 continue
-            for one in matched:
-                plan.append((_choose_action(parameter, one, matched, at), at, parameter))
-                at += 1
+            for letter in letters:
+                plan.append((_choose_action(parameter, letter, letters, index), index, parameter))
+                index += 1
         return tuple(plan)
 
     def _find_first_bad(self, word: str) -> int:
         """Return the index of the first argument that does not fit."""
         pattern = ""
-        good = 0
+        fitting = 0
         for parameter in self.parameters:
             pattern += parameter.pattern
-            found = re.match(pattern, word)
-            if found is None:
-                return good
-            good = found.end()
-        return good
+            match = re.match(pattern, word)
+            if match is None:
+                return fitting
+            fitting = match.end()
+        return fitting
 
 
-def _choose_action(parameter: _Parameter, one: str, matched: str, at: int) -> int:
-    """Return what to do with an argument of type `one`, of those that matched a parameter."""
-    if parameter.kind != "a" or one == "a":
+def _choose_action(parameter: _Parameter, letter: str, matched: str, index: int) -> int:
+    """Return the action for an argument of type `letter`, one of those that `matched` the parameter."""
+    if parameter.kind != "a" or letter == "a":
         return _TAKE
-    if one == "m":
+    if letter == "m":
         return _MISSING
     if parameter.subtype is not None and matched != parameter.subtype:
-        raise _item_type_error(parameter.subtype, at, UNDEFINED)
+        raise _make_item_type_error(parameter.subtype, index, UNDEFINED)
     return _WRAP
 
 
-def _check_items(value: Any, subtype: str, at: int) -> None:
+def _check_items(value: Any, subtype: str, index: int) -> None:
     """Raise T0412 if the items of an array are not of the type that the signature names."""
     if isinstance(value, list) and value:
         first = get_type_letter(value[0])
         items = () if type(value) is LazyRange else value
-        if first != subtype[0] or not _have_type(items, first):
-            raise _item_type_error(subtype, at, value)
+        if first != subtype[0] or not _have_all_type(items, first):
+            raise _make_item_type_error(subtype, index, value)
 
 
-def _have_type(items: Collection[Any], wanted: str) -> bool:
+def _have_all_type(items: Collection[Any], letter: str) -> bool:
     """Return whether all items have the type with this letter. Their Python types come first: those are
     few in a long list."""
-    if all(_TYPE_LETTERS.get(kind) == wanted for kind in set(map(type, items))):
+    if all(_TYPE_LETTERS.get(kind) == letter for kind in set(map(type, items))):
         return True
-    return all(get_type_letter(item) == wanted for item in items)
+    return all(get_type_letter(item) == letter for item in items)
 
 
-def _item_type_error(subtype: str, at: int, value: Any) -> ExpressionError:
+def _make_item_type_error(subtype: str, index: int, value: Any) -> ExpressionError:
     """Return the error T0412 of an array whose items have another type."""
     return ExpressionError(
         "T0412",
-        f"Argument {at + 1} of function {{token}} must be an array of {_KIND_NAMES.get(subtype, subtype)}",
+        f"Argument {index + 1} of function {{token}} must be an array of {_KIND_NAMES.get(subtype, subtype)}",
         value=value,
     )
 
@@ -200,18 +200,18 @@ def _find_closing(text: str, start: int, opening: str, closing: str) -> int:
 
 def _parse_parameters(text: str) -> list[_Parameter]:
     """Return the parameters of a signature. Raises S0401 or S0402."""
-    found: list[_Parameter] = []
+    parameters: list[_Parameter] = []
     at = 1
     while at < len(text) and text[at] != ":":
         char = text[at]
         if char in _KIND_PATTERNS:
-            found.append(_Parameter(_KIND_PATTERNS[char], char))
-        elif char == "-" and found:
-            found[-1].takes_context = True
-            found[-1].context_pattern = found[-1].pattern
-            found[-1].pattern += "?"
-        elif char in "?+" and found:
-            found[-1].pattern += char
+            parameters.append(_Parameter(_KIND_PATTERNS[char], char))
+        elif char == "-" and parameters:
+            parameters[-1].takes_context = True
+            parameters[-1].context_pattern = parameters[-1].pattern
+            parameters[-1].pattern += "?"
+        elif char in "?+" and parameters:
+            parameters[-1].pattern += char
         elif char == "(":
             end = _find_closing(text, at, "(", ")")
             choice = text[at + 1 : end]
@@ -222,17 +222,17 @@ def _parse_parameters(text: str) -> list[_Parameter]:
                     at,
                     value=choice,
                 )
-            found.append(_Parameter(f"[{re.escape(choice)}m]", f"({choice})"))
+            parameters.append(_Parameter(f"[{re.escape(choice)}m]", f"({choice})"))
             at = end
         elif char == "<":
-            kind = found[-1].kind if found else None
+            kind = parameters[-1].kind if parameters else None
             if kind not in ("a", "f"):
                 raise ExpressionError(
                     "S0401", "Type parameters can only be applied to functions and arrays", at, value=kind
                 )
             end = _find_closing(text, at, "<", ">")
             if kind == "a":
-                found[-1].subtype = text[at + 1 : end]
+                parameters[-1].subtype = text[at + 1 : end]
             at = end
         at += 1
-    return found
+    return parameters

@@ -1,5 +1,5 @@
-"""A cache that is bounded by the sizes of its values, since one value may be as large as a thousand
-others."""
+"""`SizedCache`: a cache that is bounded by the sizes of its values, since one value may be as large as a
+thousand others."""
 
 from __future__ import annotations
 

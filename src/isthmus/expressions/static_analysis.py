@@ -1,6 +1,6 @@
-"""What can be told of an expression from its parsed tree, without evaluating it.
+"""Tells from the parsed tree of an expression which names and fields it reads and which keys its result has.
 
-Which names and fields it reads, and which keys its result has. Comments, and names that merely contain the
+Nothing is evaluated. Comments, and names that merely contain the
 name asked for (`cursor_color` for `cursor`), never count.
 """
 
@@ -15,11 +15,11 @@ from isthmus.expressions.syntax import tree as t
 
 __all__ = [
     "ENVELOPE",
+    "can_give_key",
     "find_record_fields",
     "find_result_keys",
     "find_root_names",
     "get_plain_path",
-    "may_give_key",
     "reads_field",
     "reads_path",
     "walk_nodes",
@@ -52,58 +52,58 @@ def walk_nodes(tree: t.Node) -> Iterator[t.Node]:
 
 
 def find_root_names(tree: t.Node) -> frozenset[str]:
-    """Return names of the input's top-level fields that paths read: `cursor`, `$.cursor` and `$$.cursor`.
+    """Return the names of the input's top-level fields that paths read: `cursor`, `$.cursor` and `$$.cursor`.
 
     Not those of paths that start elsewhere (`a.(cursor)`, `a[cursor = 1]`, `$x.cursor`, `(a).cursor`), nor
     what a function looks up by a computed name.
     """
-    found: set[str] = set()
-    _collect_root_names(tree, found, at_root=True)
-    return frozenset(found)
+    names: set[str] = set()
+    _collect_root_names(tree, names, at_root=True)
+    return frozenset(names)
 
 
-def _collect_root_names(node: t.Node, found: set[str], *, at_root: bool) -> None:
+def _collect_root_names(node: t.Node, names: set[str], *, at_root: bool) -> None:
     """Add the names that the node reads from the input. `at_root`: the context of the node is the whole
     input."""
     if isinstance(node, t.Path):
-        _collect_from_steps(node.steps, found, at_root=at_root)
+        _collect_from_steps(node.steps, names, at_root=at_root)
     else:
         for child in t.iterate_operands(node):
-            _collect_root_names(child, found, at_root=at_root)
+            _collect_root_names(child, names, at_root=at_root)
     for predicate in node.predicates or ():
-        _collect_root_names(predicate.expression, found, at_root=False)
-    _collect_from_group(node, found)
+        _collect_root_names(predicate.expression, names, at_root=False)
+    _collect_from_group(node, names)
 
 
-def _collect_from_steps(steps: list[t.Node], found: set[str], *, at_root: bool) -> None:
+def _collect_from_steps(steps: list[t.Node], names: set[str], *, at_root: bool) -> None:
     """Add the names that the steps of a path read from the input."""
     first = steps[0]
     if isinstance(first, t.Name) and at_root:
-        found.add(first.value)
+        names.add(first.value)
     if isinstance(first, t.Variable) and len(steps) > 1:
         second = steps[1]
         is_root = first.name == "$" or (first.name == "" and at_root)
         if is_root and isinstance(second, t.Name):
-            found.add(second.value)
+            names.add(second.value)
     for number, step in enumerate(steps):
         for child in t.iterate_operands(step):
-            _collect_root_names(child, found, at_root=at_root and number == 0)
+            _collect_root_names(child, names, at_root=at_root and number == 0)
         for stage in step.stages or ():
             if isinstance(stage, t.Filter):
-                _collect_root_names(stage.expression, found, at_root=False)
-        _collect_from_group(step, found)
+                _collect_root_names(stage.expression, names, at_root=False)
+        _collect_from_group(step, names)
 
 
-def _collect_from_group(node: t.Node, found: set[str]) -> None:
+def _collect_from_group(node: t.Node, names: set[str]) -> None:
     """Add the names that a grouping reads from the input."""
     if node.group is not None:
         for key, value in node.group.pairs:
-            _collect_root_names(key, found, at_root=False)
-            _collect_root_names(value, found, at_root=False)
+            _collect_root_names(key, names, at_root=False)
+            _collect_root_names(value, names, at_root=False)
 
 
 def get_plain_path(tree: t.Node) -> tuple[str, ...] | None:
-    """Return names of the fields that lead from the input to the result, if the expression is nothing but
+    """Return the names of the fields that lead from the input to the result, if the expression is nothing but
     such a path: ("data", "items") for `data.items` and `$.data.items`, () for `$`. None for any other
     expression."""
     steps = tree.steps if isinstance(tree, t.Path) else [tree]
@@ -194,7 +194,7 @@ def _find_possible_values(node: t.Node) -> Iterator[t.Node]:
 
 def _reads_field_through_eval(node: t.Node, names: Collection[str]) -> bool:
     """Return whether the node calls `$eval` on a string that is an expression which reads one of the
-    fields?"""
+    fields."""
     match node:
         case t.Call(procedure=t.Variable(name="eval"), arguments=[t.Literal(value=str() as text), *_]):
             try:
@@ -207,7 +207,7 @@ def _reads_field_through_eval(node: t.Node, names: Collection[str]) -> bool:
 # Results.
 
 
-def may_give_key(tree: t.Node, name: str) -> bool:
+def can_give_key(tree: t.Node, name: str) -> bool:
     """Return whether the result may be an object (or a list of objects) with this key.
 
     Where the tree does not tell the keys of the result, whether any string of it is this text. A result
@@ -220,7 +220,7 @@ def may_give_key(tree: t.Node, name: str) -> bool:
 
 
 def find_result_keys(tree: t.Node) -> Keys:
-    """Return keys of the object that the expression gives, or of the objects of the list that it gives.
+    """Return the keys of the object that the expression gives, or of the objects of the list that it gives.
 
     None where the tree does not tell: the input is handed on, or keys are computed.
     """

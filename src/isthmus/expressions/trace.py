@@ -1,4 +1,5 @@
-"""Traces for authors: the value of each sub-expression, and why a field of the result is missing."""
+"""Traces evaluations for authors: the value of each sub-expression, and why a field of the result is
+missing."""
 
 from __future__ import annotations
 
@@ -81,10 +82,10 @@ def trace_evaluation(
         tree, evaluation.library, shadowed, of_list=isinstance(input, list), traced=trace.nodes
     )
 
-    def note(number: int, given: Any, output: Any) -> None:
+    def note(node_number: int, input_value: Any, output: Any) -> None:
         """Record the input and the output of a node, up to `MAX_TRACE_STEPS`."""
         if len(trace.events) < MAX_TRACE_STEPS:
-            trace.events.append((number, given, output))
+            trace.events.append((node_number, input_value, output))
         else:
             trace.is_truncated = True
 

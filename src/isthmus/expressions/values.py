@@ -135,9 +135,9 @@ class LazyRange(list[Any]):
         self._check_size()
         return reversed(self.numbers)
 
-    def __getitem__(self, at: SupportsIndex | slice) -> Any:
-        found = self.numbers[at]
-        return LazyRange(found, self.max_items) if isinstance(found, range) else found
+    def __getitem__(self, index: SupportsIndex | slice) -> Any:
+        selected = self.numbers[index]
+        return LazyRange(selected, self.max_items) if isinstance(selected, range) else selected
 
     def __contains__(self, value: object) -> bool:
         self._check_size()

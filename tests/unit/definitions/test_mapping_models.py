@@ -75,8 +75,8 @@ class TestMapping:
         assert not mapping.reads_path("body")
         assert mapping.reads_field("limit")
         assert not mapping.reads_field("size")
-        assert mapping.may_give_key("size")
-        assert not mapping.may_give_key("missing")
+        assert mapping.can_give_key("size")
+        assert not mapping.can_give_key("missing")
 
     async def test_an_object_evaluates_the_same_asynchronously(self) -> None:
         mapping = ObjectMapping({"a": "x", "b": ["y", "x"]})

@@ -76,7 +76,7 @@ def test_the_keys_of_a_result(text: str, keys: str | None) -> None:
     ],
 )
 def test_a_key_of_a_result_is_one_that_the_expression_writes(text: str, *, expected: bool) -> None:
-    assert compile(text).may_give_key("next_cursor") is expected
+    assert compile(text).can_give_key("next_cursor") is expected
 
 
 @pytest.mark.parametrize(

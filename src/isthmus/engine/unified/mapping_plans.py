@@ -135,8 +135,8 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
             for key, spec in mapping.side_load.items()
         ),
         handles_remote_data=body_mapping is not None and body_mapping.reads_field("remote_data"),
-        names_cursors=answer_mapping is not None and any(map(answer_mapping.may_give_key, _CURSORS)),
-        names_way_back=answer_mapping is not None and answer_mapping.may_give_key("prev_cursor"),
+        names_cursors=answer_mapping is not None and any(map(answer_mapping.can_give_key, _CURSORS)),
+        names_way_back=answer_mapping is not None and answer_mapping.can_give_key("prev_cursor"),
         places_cursor=body_mapping is not None and body_mapping.reads_field("cursor", "next_cursor"),
         scopes=definition.scopes.get(target.integration, {}).get(method, ()),
     )

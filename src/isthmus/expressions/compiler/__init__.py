@@ -1,2 +1,2 @@
-"""The compiler of expressions: `scopes` surveys the tree, `generator` and its parts write Python,
+"""Compiles expressions to Python: `scopes` surveys the tree, `generator` and its parts write Python,
 `program` runs it."""

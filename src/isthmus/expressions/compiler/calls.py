@@ -144,7 +144,7 @@ class CallGenerator(GeneratorBase):
         )
         nested = (
             NESTED
-            if _may_return_callback_result(function) or any(one.may_be(NESTED) for one in arguments)
+            if _can_return_callback_result(function) or any(one.can_be(NESTED) for one in arguments)
             else 0
         )
         return Operand(name, ANY | nested, is_atom=True, is_raw=True)
@@ -223,7 +223,7 @@ class CallGenerator(GeneratorBase):
         return Operand(name, ANY | NESTED, is_atom=True, is_raw=True)
 
 
-def _may_return_callback_result(function: Function) -> bool:
+def _can_return_callback_result(function: Function) -> bool:
     """Return whether the function takes a function, and so may return what that returned."""
     checked = function.parsed_signature
     return checked is not None and any("f" in one.kind for one in checked.parameters)

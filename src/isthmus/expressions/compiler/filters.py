@@ -58,7 +58,7 @@ class FilterGenerator(GeneratorBase):
         return Operand(out, kinds, is_pure=is_pure, is_atom=True, is_raw=True, is_collected=True)
 
     def write_index(self, held: Operand, index: int) -> Operand:
-        """Write the code of `[n]`; an array index that index stays as it is."""
+        """Write the code of `[n]`; an array at that index stays as it is."""
         name = self.new_name("t")
         code = held.code
         if 0 <= index < 1_000:
@@ -72,7 +72,7 @@ class FilterGenerator(GeneratorBase):
             self.emit(f"{name} = get_at_index({code}, {index})")
         is_pure = held.has_pure_items
         kinds = (ANY & ~SEQUENCE if is_pure else ANY) | held.kinds & NESTED
-        return Operand(name, kinds, is_pure=is_pure, is_atom=True, is_raw=held.may_be(NESTED))
+        return Operand(name, kinds, is_pure=is_pure, is_atom=True, is_raw=held.can_be(NESTED))
 
     def write_filter_function(
         self, expression: t.Node, item: str, *, is_pure: bool, at_head: bool = False

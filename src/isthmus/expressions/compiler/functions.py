@@ -102,7 +102,7 @@ class FunctionGenerator(GeneratorBase):
         else:
             self.nesting -= 1
             operand = self.write_tail_value(node, context)
-            self.is_nested = self.is_nested or operand.may_be(NESTED)
+            self.is_nested = self.is_nested or operand.can_be(NESTED)
             self.emit(f"return {self.get_sequence_code(operand)}")
             self.nesting += 1
         self.nesting -= 1
@@ -160,7 +160,7 @@ class FunctionGenerator(GeneratorBase):
         for index, variable in enumerate(node.parameters):
             operand = values[index] if index < len(values) else self.make_undefined()
             local = VariableBinding(operand.code, self.function, operand, is_settled=True)
-            if operand.is_pure and operand.may_be(DICT):
+            if operand.is_pure and operand.can_be(DICT):
                 local.source = self.reads.add_source(
                     operand.code, self.block.add_bookmark(), self.nesting_level
                 )
@@ -281,7 +281,7 @@ class FunctionGenerator(GeneratorBase):
             with self.enter_block(header):
                 values[0].code = self.collapse_item(item, array)
                 operand = self.write_loop_body(node, values, context, final=final)
-                if operand.may_be(UNDEF):
+                if operand.can_be(UNDEF):
                     operand = self.make_reusable(operand)
                     self.emit(f"if {operand.code} is not U: {out}.append({operand.code})")
                 else:
@@ -290,7 +290,7 @@ class FunctionGenerator(GeneratorBase):
         return Operand(
             out,
             operand.kinds & ~UNDEF,
-            is_pure=is_final or (operand.is_pure and not operand.may_be(SEQUENCE)),
+            is_pure=is_final or (operand.is_pure and not operand.can_be(SEQUENCE)),
             is_atom=True,
             is_raw=True,
             is_collected=True,

@@ -92,7 +92,7 @@ class GeneratorBase(CodeWriter):
         set."""
         if operand.is_collected:
             return self.collapse_collected(operand, keep=keep, final=final)
-        if not operand.is_raw or not operand.may_be(SEQUENCE):
+        if not operand.is_raw or not operand.can_be(SEQUENCE):
             operand.is_raw = False
             return operand
         held = self.make_reusable(operand)
@@ -142,14 +142,14 @@ class GeneratorBase(CodeWriter):
     def mark_uncollapsed(self, operand: Operand) -> Operand:
         """Return a value that may hold nested sequences, marked to be collapsed once more by the node
         around it."""
-        if operand.may_be(NESTED) and operand.may_be(SEQUENCE):
+        if operand.can_be(NESTED) and operand.can_be(SEQUENCE):
             operand = self.assign_to_variable(operand)
             operand.is_raw = True
         return operand
 
     def collapse_item(self, item: str, operand: Operand) -> str:
         """Return the variable of an item of `operand`, collapsed as a function's parameter has it."""
-        if not operand.may_be(NESTED):
+        if not operand.can_be(NESTED):
             return item
         name = self.new_name("c")
         self.emit(f"{name} = collapse({item}) if type({item}) is Sequence else {item}")
@@ -170,7 +170,7 @@ class GeneratorBase(CodeWriter):
         operand = self.write_with_suffixes(node, context, final=final)
         operand = self.collapse_operand(operand, keep=node.keep, final=final)
         self.nesting -= 1
-        return self.finalize(operand) if final and not (handed_on and operand.may_be(NESTED)) else operand
+        return self.finalize(operand) if final and not (handed_on and operand.can_be(NESTED)) else operand
 
     def write_outlined(self, node: t.Node, context: InputContext, *, final: bool, handed_on: bool) -> Operand:
         """Write the code of a node that lies too deep in blocks for Python as a function of its own."""

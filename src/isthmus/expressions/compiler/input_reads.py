@@ -1,4 +1,4 @@
-"""Reads of the input, collected per context and moved to where the context starts.
+"""Collects the reads of the input per context, and moves them to where the context starts.
 
 `properties.email` of one context is a path in a tree of reads. While code is written, a read is only a marker
 in the text. At the end each marker becomes either the read itself (used once) or a local variable (used more

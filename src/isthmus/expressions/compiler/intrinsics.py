@@ -86,7 +86,7 @@ class IntrinsicGenerator(FunctionGenerator):
             if parameter.kind == "(sf)" and operand.kinds == FUNCTION:
                 continue
             kinds, check = _CHECKS.get(parameter.kind, (0, ""))
-            if not operand.may_be(kinds):
+            if not operand.can_be(kinds):
                 return None
             if operand.kinds & ~kinds or (kinds & TEXT and not operand.is_constant):
                 checks.append(check.format(operand.code))
@@ -130,7 +130,7 @@ class IntrinsicGenerator(FunctionGenerator):
             return self.write_filter_call(arguments, inlined, context, final=final)
         if name == "reduce" and len(arguments) <= 2 and len(inlined.parameters) >= 2:
             for start in arguments[1:]:
-                if start.may_be(FUNCTION):
+                if start.can_be(FUNCTION):
                     self.emit(f"check_not_function({start.code}, {node.position})")
             return self.write_reduce([arguments[0], self.make_undefined(), *arguments[1:]], inlined, context)
         return None
@@ -155,7 +155,7 @@ class IntrinsicGenerator(FunctionGenerator):
         slow = self.make_slow_call_code(call)
         if argument.kinds == TEXT:
             self.emit(f"{name} = {fast} if len({code}) < 1000 else {slow}")
-        elif not argument.may_be(TEXT):
+        elif not argument.can_be(TEXT):
             self.emit(f"{name} = {slow}")
         else:
             self.emit(f"{name} = {fast} if type({code}) is str and len({code}) < 1000 else {slow}")
@@ -196,13 +196,13 @@ def _write_string(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
 
 def _write_exists(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
     """Write the code of `$exists` in place."""
-    return Operand(f"({call.code} is not U)" if call.arguments[0].may_be(UNDEF) else "True", BOOL)
+    return Operand(f"({call.code} is not U)" if call.arguments[0].can_be(UNDEF) else "True", BOOL)
 
 
 def _write_not(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
     """Write the code of `$not` in place."""
     argument = call.arguments[0]
-    if argument.may_be(UNDEF):
+    if argument.can_be(UNDEF):
         return Operand(
             f"(U if {argument.code} is U else not {generator.make_condition_code(argument)})", BOOL | UNDEF
         )
@@ -214,7 +214,7 @@ def _write_boolean(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand
     argument = call.arguments[0]
     truth = f"True if {generator.make_condition_code(argument)} else False"
     return Operand(
-        f"(U if {argument.code} is U else {truth})" if argument.may_be(UNDEF) else f"({truth})",
+        f"(U if {argument.code} is U else {truth})" if argument.can_be(UNDEF) else f"({truth})",
         BOOL | UNDEF,
     )
 
@@ -222,7 +222,7 @@ def _write_boolean(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand
 def _write_count(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand:
     """Write the code of `$count` in place."""
     code = call.code
-    single = f"0 if {code} is U else 1" if call.arguments[0].may_be(UNDEF) else "1"
+    single = f"0 if {code} is U else 1" if call.arguments[0].can_be(UNDEF) else "1"
     return Operand(f"(len({code}) if isinstance({code}, list) else {single})", NUMBER, is_pure=True)
 
 

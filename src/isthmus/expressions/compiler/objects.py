@@ -69,7 +69,7 @@ class ObjectGenerator(GeneratorBase):
         name = self.new_name("d")
         for field, (_, value) in zip(keys, node.pairs, strict=True):
             operand = self.write_value(value, inner, final=final)
-            if operand.may_be(UNDEF):
+            if operand.can_be(UNDEF):
                 operand = self.make_reusable(operand)
                 missing.append(f"if {operand.code} is U: del {name}[{self.make_constant_code(field)}]")
             elif not operand.is_atom and not operand.is_constant:
@@ -121,7 +121,7 @@ class ObjectGenerator(GeneratorBase):
                 operand = self.make_reusable(self.write_value(value, context, final=final))
                 is_final = is_final and operand.is_final
                 put = f"{made}[{name}] = {operand.code}"
-                self.emit(f"if {operand.code} is not U: {put}" if operand.may_be(UNDEF) else put)
+                self.emit(f"if {operand.code} is not U: {put}" if operand.can_be(UNDEF) else put)
         return Operand(made, DICT, is_pure=is_final, is_atom=True)
 
     def write_grouping(
@@ -197,7 +197,7 @@ class ObjectGenerator(GeneratorBase):
             else:
                 can_show = False
                 lines.append(f"append_items(E, {name}, {operand.code})")
-        is_pure = all((one.is_pure and not one.may_be(SEQUENCE)) or one.is_final for one in operands)
+        is_pure = all((one.is_pure and not one.can_be(SEQUENCE)) or one.is_final for one in operands)
         if can_show:
             shown = ", ".join(one.code for one in operands)
             self.emit(f"{name} = [{shown}]")

@@ -54,7 +54,7 @@ class Operand:
     is_constant: bool = False
     value: object = None
 
-    def may_be(self, kinds: int) -> bool:
+    def can_be(self, kinds: int) -> bool:
         """Return whether the value may be of one of these kinds."""
         return bool(self.kinds & kinds)
 

@@ -60,7 +60,7 @@ class OperationGenerator(GeneratorBase):
         name = self.new_name("n")
         a, b = left.code, right.code
         slow = f"{_ARITHMETIC[operator]}({a}, {b}, {position})"
-        if operator in "+-" and (left.may_be(NUMBER) and right.may_be(NUMBER)):
+        if operator in "+-" and (left.can_be(NUMBER) and right.can_be(NUMBER)):
             checks = [f"type({one.code}) is int" for one in (left, right) if not one.is_constant]
             whole = all(type(one.value) is int for one in (left, right) if one.is_constant)
             if whole and checks:
@@ -210,7 +210,7 @@ class OperationGenerator(GeneratorBase):
         with self.enter_block(f"if {test}:"):
             right = self.write_assignment(target, node.right, context, final=final)
         kept = Operand("", left.kinds & ~UNDEF, is_pure=left.is_pure)
-        if final and not held.is_final and not held.may_be(NESTED):
+        if final and not held.is_final and not held.can_be(NESTED):
             with self.enter_block("else:"):
                 kept = self.finalize(held)
                 self.emit(f"{target} = {kept.code}")
@@ -275,7 +275,7 @@ class OperationGenerator(GeneratorBase):
         )
         if local.is_settled:
             local.operand = known
-            if operand.is_pure and local.function is self.function and operand.may_be(DICT):
+            if operand.is_pure and local.function is self.function and operand.can_be(DICT):
                 local.source = self.reads.add_source(
                     local.code, self.block.add_bookmark(), self.nesting_level
                 )

@@ -297,13 +297,13 @@ class PathGenerator(FilterGenerator):
                 results = self.write_step_for_each(_Flow(inputs, True), step, final=False)
                 whole = "Sequence(" if results.is_flat else "flatten_last_raw(E, "
                 self.emit(f"{target} = {whole}{results.code})")
-            if not operand.may_be(SEQUENCE) and not operand.is_collected:
+            if not operand.can_be(SEQUENCE) and not operand.is_collected:
                 self.emit(
                     f"{target} = to_plain_list(collapse_value({target}))"
                     if final
                     else f"{target} = collapse_value({target})"
                 )
-        kinds = ANY & ~FUNCTION & ~(SEQUENCE if final and not operand.may_be(SEQUENCE) else 0)
+        kinds = ANY & ~FUNCTION & ~(SEQUENCE if final and not operand.can_be(SEQUENCE) else 0)
         if operand.is_collected:
             kinds = ANY & ~FUNCTION
         return Operand(target, kinds, is_pure=True, is_atom=True)
@@ -321,7 +321,7 @@ class PathGenerator(FilterGenerator):
         """Write the line that adds the result of a step for one input to the list `out`."""
         if operand.is_collected:
             self.emit(f"extend_list(E, {out}, {operand.code})")
-        elif operand.may_be(UNDEF):
+        elif operand.can_be(UNDEF):
             held = self.make_reusable(operand)
             self.emit(f"if {held.code} is not U: {out}.append({held.code})")
         else:
@@ -360,7 +360,7 @@ class PathGenerator(FilterGenerator):
             self.emit(f"{code} = flatten_step(E, {results.code})")
             return _Flow(code, results.is_pure)
         held = self.make_reusable(results)
-        if not held.is_pure and held.may_be(LIST) and not held.is_collected:
+        if not held.is_pure and held.can_be(LIST) and not held.is_collected:
             held = self.assign_to_variable(held)
             self.emit(f"if type({held.code}) is ConsArray: {held.code} = Stream(({held.code},))")
         return _Flow(held.code, held.is_pure)

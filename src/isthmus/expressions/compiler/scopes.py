@@ -177,7 +177,7 @@ def _find_bindings(node: Node) -> Iterator[Bind]:
 
 
 def _find_late_names(block: Block, bound: dict[str, int]) -> set[str]:
-    """Return names of the block that something may read before their statement has run."""
+    """Return the names of the block that something may read before their statement has run."""
     safe: set[str] = set()
     mentioned: set[str] = set()
     for statement in block.expressions:

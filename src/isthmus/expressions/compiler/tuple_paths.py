@@ -84,7 +84,10 @@ class TupleGenerator(GeneratorBase):
         return stream
 
     def write_plain_step(self, code: str, step: t.Node, *, is_pure: bool) -> tuple[str, bool]:
-        """Write the code of a step before the first variable: a list of values to a list of values."""
+        """Write the code of a step before the first variable: a list of values to a list of values.
+
+        Returns the variable of the new list, and whether its values are parts of the input.
+        """
         result = self.new_name("s")
         if isinstance(step, t.Sort):
             ordered = f"sort_by_terms(E, {code}, {self.write_sort_keys(step)}, {step.position})"

@@ -103,14 +103,14 @@ def _flatten_tree(
     evaluation: Evaluation,
     roots: list[object],
     children: Mapping[str, list[object]],
-    own: object,
-    sequence: object,
+    id_path: object,
+    sequence_path: object,
 ) -> list[object]:
-    """Return the items in depth-first order. `own`: path of an item's id; `sequence`: path of the sort
-    key."""
+    """Return the items in depth-first order. `id_path`: path of an item's id; `sequence_path`: path of the
+    sort key."""
 
     def sort_siblings(siblings: list[object]) -> list[object]:
-        return sorted(siblings, key=lambda item: sort_key(get_path(item, sequence)))
+        return sorted(siblings, key=lambda item: sort_key(get_path(item, sequence_path)))
 
     ordered: list[object] = []
     pending = [iter(sort_siblings(roots))]
@@ -127,7 +127,7 @@ def _flatten_tree(
             if isinstance(item, Mapping)
             else item
         )
-        below = children.get(to_text(get_path(item, own)))
+        below = children.get(to_text(get_path(item, id_path)))
         if below:
             pending.append(iter(sort_siblings(below)))
     return ordered

@@ -49,7 +49,7 @@ _WORD: Final = re.compile(r"\w*", re.ASCII)
 
 @lru_cache(maxsize=2048)
 def _split_text(path: str) -> tuple[str, ...]:
-    """Return keys between dots (an empty one where nothing stands between two) and in brackets."""
+    """Return the keys between dots (an empty one where nothing stands between two) and in brackets."""
     steps: list[str] = []
     after_dot = True
     for match in _PATH_PART.finditer(path):

@@ -152,7 +152,7 @@ def _write_query(value: object, style: _QueryStyle) -> str:
 
 
 def _iterate_entries(value: object) -> Iterator[tuple[str, object]]:
-    """Yield fields of an object or items of a list, without those that are missing."""
+    """Yield the fields of an object or items of a list, without those that are missing."""
     found = (
         value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     )

@@ -100,7 +100,7 @@ def parse_entry(function: Function) -> Entry:
 
 
 def _parse_arguments(text: str) -> Iterator[tuple[str, str]]:
-    """Yield name and description of each argument."""
+    """Yield the name and description of each argument."""
     pieces = _ARGUMENT_NAME.split(text)
     for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
         yield name, " ".join(body.split())

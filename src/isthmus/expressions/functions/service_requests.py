@@ -1,4 +1,5 @@
-"""Requests that functions send to services of the operator, with retries, through the evaluation's fetcher.
+"""Sends the requests of functions to services of the operator, with retries, through the evaluation's
+fetcher.
 
 Rate limits, server errors and network faults are retried; any other response ends the request at once.
 """
@@ -50,7 +51,7 @@ def has_fetcher(evaluation: Evaluation) -> bool:
 
 
 def get_document_service(evaluation: Evaluation) -> tuple[object, object]:
-    """Return address and key of the document service: those of the bindings, else those the operator
+    """Return the address and key of the document service: those of the bindings, else those the operator
     configured.
 
     They may be of any type, or None where there are none.

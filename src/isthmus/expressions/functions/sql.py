@@ -227,11 +227,11 @@ def zip_sql_response(
     return [_row_to_object(names, row) for row in pace(table, 2 + len(names))]
 
 
-def _require_list(value: object, what: str) -> list[object]:
+def _require_list(value: object, argument_name: str) -> list[object]:
     """Return a list as it is, another value as a list of one; raises ExpressionError for null and missing."""
     if is_nil(value):
         raise function_error(
-            "zipSqlResponse", f"zipSqlResponse: {what} must be a list, not {describe_kind(value)}"
+            "zipSqlResponse", f"zipSqlResponse: {argument_name} must be a list, not {describe_kind(value)}"
         )
     return as_list(value)
 

@@ -60,7 +60,7 @@ class _Splitter:
         self.length = length
 
     def split(self, source: str, separators: tuple[str, ...]) -> list[str]:
-        """Return chunks cut at the first separator that occurs; pieces still too long are split by the
+        """Return the chunks cut at the first separator that occurs; pieces still too long are split by the
         next ones."""
         place = next(at for at, mark in enumerate(separators) if mark == "" or mark in source)
         rest = separators[place + 1 :]

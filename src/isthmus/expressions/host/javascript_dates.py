@@ -15,7 +15,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_epoch_ms(moment: datetime) -> int:
-    """Return milliseconds since 1970; a `datetime` without a zone counts as UTC."""
+    """Return the milliseconds since 1970; a `datetime` without a zone counts as UTC."""
     return (_to_utc(moment) - _EPOCH) // timedelta(milliseconds=1)
 
 
@@ -35,7 +35,7 @@ _GET_DAY: Final = _make_utc_getter(lambda moment: moment.day)
 
 
 def _to_iso(moment: datetime) -> str:
-    """Return ISO text in UTC, with milliseconds and `Z`."""
+    """Return ISO text in UTC, with milliseconds and `Z`; a `datetime` without a zone counts as UTC."""
     return format_iso_utc(_to_utc(moment))
 
 

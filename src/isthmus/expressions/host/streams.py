@@ -128,13 +128,16 @@ class _Branches:
             self._sizes[index] -= len(part)
             yield part
 
-    async def _read_for_both(self, mine: deque[bytes], other: deque[bytes], index: int) -> None:
-        """Read one chunk into both queues; raises ExpressionError if the other branch is too far behind."""
+    async def _read_for_both(
+        self, queue_of_reader: deque[bytes], queue_of_other: deque[bytes], index: int
+    ) -> None:
+        """Read one chunk into both queues; raises ExpressionError if the other branch is too far
+        behind."""
         part = await self._stream.read_chunk()
         if part is None:
             self._ended = True
             return
-        for position, queue in ((index, mine), (1 - index, other)):
+        for position, queue in ((index, queue_of_reader), (1 - index, queue_of_other)):
             queue.append(part)
             self._sizes[position] += len(part)
         if self._sizes[1 - index] > MAX_BRANCH_LAG_BYTES:

@@ -1,4 +1,4 @@
-"""The casts of placeholders, and the text form of values."""
+"""Converts values by the casts of placeholders (`{{path:int}}`), and to text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One placeholder `{{path:cast|other?:default}}`: its text, its parts, and how it finds its value."""
+"""Parses placeholders `{{path:cast|other?:default}}` into their parts, and finds their values in a scope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates: JSON values with placeholders, compiled once and rendered for each scope.
+"""Compiles JSON values with placeholders to templates, and renders them for each scope.
 
 Rendering walks only the leaves that hold placeholders, in one pass: text that a placeholder inserts is never
 read again, and objects that it inserts are not walked. What happens to a placeholder without a value differs
@@ -75,9 +75,9 @@ def _resolve_placeholder(
 ) -> object:
     """Return the value to insert. `whole`: the placeholder is the entire string, so that the value keeps its
     type."""
-    found = placeholder.find(scope, rules.absent)
-    if found is not None:
-        alternative, raw = found
+    resolved = placeholder.find(scope, rules.absent)
+    if resolved is not None:
+        alternative, raw = resolved
         is_text = type(raw) is str and alternative.cast == "str"
         value = raw if is_text else cast(raw, alternative.cast, whole=whole)
         if rules.encode is None:
@@ -92,21 +92,24 @@ def _resolve_placeholder(
     return rules.unresolved(placeholder)
 
 
-class _Node:
+class _Part:
     """A compiled part that holds at least one placeholder, or has to be rebuilt for another reason."""
 
     __slots__ = ()
 
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
-        """Return the value of this part, with its placeholders replaced."""
+        """Return the value of this part with its placeholders replaced from `scope`.
+
+        `rules`: what becomes of a placeholder without a value.
+        """
         raise NotImplementedError
 
-    def placeholders(self) -> Iterator[Placeholder]:
-        """Yield the placeholders of this part."""
+    def iterate_placeholders(self) -> Iterator[Placeholder]:
+        """Yield the placeholders of this part, nested parts included."""
         raise NotImplementedError
 
 
-class _Static(_Node):
+class _StaticPart(_Part):
     """A value without placeholders."""
 
     __slots__ = ("value",)
@@ -118,12 +121,12 @@ class _Static(_Node):
         """Return the value itself."""
         return self.value
 
-    def placeholders(self) -> Iterator[Placeholder]:
+    def iterate_placeholders(self) -> Iterator[Placeholder]:
         """Yield nothing."""
         return iter(())
 
 
-class _Whole(_Node):
+class _PlaceholderPart(_Part):
     """A string that is one placeholder: keeps the type its cast gives."""
 
     __slots__ = ("placeholder",)
@@ -138,12 +141,12 @@ class _Whole(_Node):
         except _Dropped:
             return UNDEFINED
 
-    def placeholders(self) -> Iterator[Placeholder]:
+    def iterate_placeholders(self) -> Iterator[Placeholder]:
         """Yield the one placeholder."""
         yield self.placeholder
 
 
-class _Text(_Node):
+class _TextPart(_Part):
     """A string with placeholders among other text: always renders to text."""
 
     __slots__ = ("pieces",)
@@ -165,17 +168,17 @@ class _Text(_Node):
         except _Dropped:
             return UNDEFINED
 
-    def placeholders(self) -> Iterator[Placeholder]:
+    def iterate_placeholders(self) -> Iterator[Placeholder]:
         """Yield the placeholders of the text."""
         return (piece for piece in self.pieces if isinstance(piece, Placeholder))
 
 
-class _Array(_Node):
+class _ArrayPart(_Part):
     """An array with placeholders; an item that is left out becomes null."""
 
     __slots__ = ("items",)
 
-    def __init__(self, items: tuple[_Node, ...]) -> None:
+    def __init__(self, items: tuple[_Part, ...]) -> None:
         self.items = items
 
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
@@ -183,18 +186,18 @@ class _Array(_Node):
         rendered = (item.render(scope, rules) for item in self.items)
         return [None if value is UNDEFINED else value for value in rendered]
 
-    def placeholders(self) -> Iterator[Placeholder]:
+    def iterate_placeholders(self) -> Iterator[Placeholder]:
         """Yield the placeholders of all items."""
         for item in self.items:
-            yield from item.placeholders()
+            yield from item.iterate_placeholders()
 
 
-class _Object(_Node):
+class _ObjectPart(_Part):
     """An object with placeholders; `merges` are merged into it."""
 
     __slots__ = ("entries", "merges")
 
-    def __init__(self, entries: tuple[tuple[str, _Node], ...], merges: tuple[_Node, ...]) -> None:
+    def __init__(self, entries: tuple[tuple[str, _Part], ...], merges: tuple[_Part, ...]) -> None:
         self.entries = entries
         self.merges = merges
 
@@ -211,12 +214,12 @@ class _Object(_Node):
                 result = _merge_deep(result, value)
         return result
 
-    def placeholders(self) -> Iterator[Placeholder]:
+    def iterate_placeholders(self) -> Iterator[Placeholder]:
         """Yield the placeholders of all entries and of what is merged."""
         for _, node in self.entries:
-            yield from node.placeholders()
+            yield from node.iterate_placeholders()
         for node in self.merges:
-            yield from node.placeholders()
+            yield from node.iterate_placeholders()
 
 
 def _merge_deep(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, object]:
@@ -234,18 +237,18 @@ def _merge_deep(low: Mapping[str, object], high: Mapping[str, object]) -> dict[s
     return result
 
 
-def _compile_text(text: str) -> _Node:
+def _compile_text(text: str) -> _Part:
     """Return the compiled form of a string."""
     pieces = split_placeholders(text)
     if not any(isinstance(piece, Placeholder) for piece in pieces):
-        return _Static(text)
+        return _StaticPart(text)
     first = pieces[0]
     if len(pieces) == 1 and isinstance(first, Placeholder):
-        return _Whole(first)
-    return _Text(pieces)
+        return _PlaceholderPart(first)
+    return _TextPart(pieces)
 
 
-def _compile(value: object) -> _Node:
+def _compile(value: object) -> _Part:
     """Return the compiled form of a JSON value."""
     if isinstance(value, str):
         return _compile_text(value)
@@ -253,20 +256,22 @@ def _compile(value: object) -> _Node:
         return _compile_object(value)
     if isinstance(value, list | tuple):
         items = tuple(_compile(item) for item in value)
-        return _Static(value) if all(isinstance(item, _Static) for item in items) else _Array(items)
-    return _Static(value)
+        return (
+            _StaticPart(value) if all(isinstance(item, _StaticPart) for item in items) else _ArrayPart(items)
+        )
+    return _StaticPart(value)
 
 
-def _compile_object(value: Mapping[str, object]) -> _Node:
+def _compile_object(value: Mapping[str, object]) -> _Part:
     """Return the compiled form of an object; static if nothing in it has to be rendered."""
     entries = tuple((key, _compile(item)) for key, item in value.items() if key != MERGE_KEY)
     if MERGE_KEY in value:
         merges = value[MERGE_KEY]
         nodes = tuple(_compile(item) for item in (merges if isinstance(merges, list) else [merges]))
-        return _Object(entries, nodes)
-    if all(isinstance(node, _Static) for _, node in entries):
-        return _Static(value)
-    return _Object(entries, ())
+        return _ObjectPart(entries, nodes)
+    if all(isinstance(node, _StaticPart) for _, node in entries):
+        return _StaticPart(value)
+    return _ObjectPart(entries, ())
 
 
 class Template:
@@ -279,9 +284,9 @@ class Template:
 
     def __init__(self, source: object, *, literal: bool = False) -> None:
         self.source: Final = source
-        self._node: Final = _Static(source) if literal else _compile(source)
-        self.is_static: Final = isinstance(self._node, _Static)
-        self.placeholders: Final = tuple(self._node.placeholders())
+        self._node: Final = _StaticPart(source) if literal else _compile(source)
+        self.is_static: Final = isinstance(self._node, _StaticPart)
+        self.placeholders: Final = tuple(self._node.iterate_placeholders())
 
     def __repr__(self) -> str:
         return f"Template({', '.join(item.text for item in self.placeholders) or 'static'})"
@@ -295,7 +300,7 @@ class Template:
     @property
     def is_placeholder(self) -> bool:
         """Whether the source is a string that is exactly one placeholder."""
-        return isinstance(self._node, _Whole)
+        return isinstance(self._node, _PlaceholderPart)
 
     def render(self, scope: Mapping[str, object]) -> object:
         """Return the value; a placeholder without one stays as its text. UNDEFINED for a whole string that

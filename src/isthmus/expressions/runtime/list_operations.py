@@ -194,12 +194,14 @@ class _Row:
         return self._keys[number]
 
 
-def _compare_rows(one: _Row, other: _Row, terms: tuple[tuple[ItemFunction, bool], ...], position: int) -> int:
-    """Compare two rows: negative if `one` comes first, positive if `other` does, 0 if the order of the
+def _compare_rows(
+    row: _Row, other_row: _Row, terms: tuple[tuple[ItemFunction, bool], ...], position: int
+) -> int:
+    """Compare two rows: negative if `row` comes first, positive if `other_row` does, 0 if the order of the
     input decides."""
-    one.evaluation.charge(4)
+    row.evaluation.charge(4)
     for number, (_, descending) in enumerate(terms):
-        left, right = one.key(number), other.key(number)
+        left, right = row.key(number), other_row.key(number)
         if left is UNDEFINED or right is UNDEFINED:
             if left is right:
                 continue

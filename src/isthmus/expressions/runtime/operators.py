@@ -316,9 +316,9 @@ def cast_text(evaluation: Evaluation, value: Any, position: int) -> str:
         raise
 
 
-def charge_concatenation(evaluation: Evaluation, made: str) -> str:
+def charge_concatenation(evaluation: Evaluation, text: str) -> str:
     """Charge a long text that `&` made, and return it."""
-    return charge_new_text(evaluation, made, "&")
+    return charge_new_text(evaluation, text, "&")
 
 
 def make_range(evaluation: Evaluation, left: Any, right: Any, position: int) -> Any:

@@ -70,24 +70,24 @@ def list_context_inputs(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def extend_list(evaluation: Evaluation, found: list[Any], more: Collection[Any]) -> None:
-    """Append the items of `more` to `found`; a long list is charged."""
-    found.extend(more)
-    if len(found) > MAX_FREE_ITEMS:
-        check_size(evaluation, found, len(more))
+def extend_list(evaluation: Evaluation, items: list[Any], more: Collection[Any]) -> None:
+    """Append the items of `more` to `items`; a long list is charged."""
+    items.extend(more)
+    if len(items) > MAX_FREE_ITEMS:
+        check_size(evaluation, items, len(more))
 
 
-def check_size(evaluation: Evaluation, found: list[Any], added: int | None = None) -> list[Any]:
+def check_size(evaluation: Evaluation, items: list[Any], added: int | None = None) -> list[Any]:
     """Charge a long list that was built, or the number of items that was `added` to it; return it.
 
     Raises `ExpressionError` for more items than allowed.
     """
-    if len(found) > evaluation.limits.items:
+    if len(items) > evaluation.limits.items:
         raise evaluation.limit_error("items", "path")
-    size = len(found) if added is None else added
+    size = len(items) if added is None else added
     evaluation.charge(size)
     evaluation.charge_memory(8 * size)
-    return found
+    return items
 
 
 def flatten_last(evaluation: Evaluation, results: list[Any], keep: bool = False) -> Any:
@@ -183,16 +183,16 @@ def read_wildcard(evaluation: Evaluation, value: Any) -> Any:
     return collapse(found)
 
 
-def _append_flattened(evaluation: Evaluation, value: Any, found: list[Any]) -> None:
-    """Append a defined value to `found`; a list item by item, at any depth."""
+def _append_flattened(evaluation: Evaluation, value: Any, items: list[Any]) -> None:
+    """Append a defined value to `items`; a list item by item, at any depth."""
     if isinstance(value, list):
         evaluation.charge(len(value))
         for item in pace(value, 1, evaluation):
-            _append_flattened(evaluation, item, found)
-        if len(found) > MAX_FREE_ITEMS:
-            check_size(evaluation, found, len(value))
+            _append_flattened(evaluation, item, items)
+        if len(items) > MAX_FREE_ITEMS:
+            check_size(evaluation, items, len(value))
     elif value is not UNDEFINED:
-        found.append(value)
+        items.append(value)
 
 
 def read_descendants(evaluation: Evaluation, value: Any) -> Any:
@@ -216,29 +216,29 @@ def read_descendants(evaluation: Evaluation, value: Any) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def get_at_index(value: Any, at: int) -> Any:
+def get_at_index(value: Any, index: int) -> Any:
     """`[n]`: return the item at an index, which may be negative; not collapsed. A value that is no list
     has index 0."""
     if not isinstance(value, list):
-        return value if at in (0, -1) else UNDEFINED
+        return value if index in (0, -1) else UNDEFINED
     size = len(value)
-    if at < 0:
-        at += size
-    return value[at] if 0 <= at < size else UNDEFINED
+    if index < 0:
+        index += size
+    return value[index] if 0 <= index < size else UNDEFINED
 
 
-def count_selections(evaluation: Evaluation, value: Any, at: int, size: int) -> int:
-    """Return how many times a filter selects item `at` of `size`, given the value that it had for this
+def count_selections(evaluation: Evaluation, value: Any, index: int, size: int) -> int:
+    """Return how many times a filter selects item `index` of `size`, given the value that it had for this
     item."""
     if type(value) is bool:
         return 1 if value else 0
     if type(value) is list or isinstance(value, list):
         evaluation.charge(len(value))
         if all(is_jsonata_number(one) for one in value):
-            return sum(1 for one in value if _to_index(one, size) == at)
+            return sum(1 for one in value if _to_index(one, size) == index)
         return 1 if to_boolean(evaluation, value) else 0
     if is_jsonata_number(value):
-        return 1 if _to_index(value, size) == at else 0
+        return 1 if _to_index(value, size) == index else 0
     return 1 if to_boolean(evaluation, value) else 0
 
 
@@ -256,14 +256,14 @@ def list_group_inputs(value: Any) -> Any:
     return (value,)
 
 
-def merge_group_values(one: Any, more: Any) -> Any:
+def merge_group_values(merged: Any, more: Any) -> Any:
     """Return two values of one group as one, as `$append` joins them."""
-    if one is UNDEFINED:
+    if merged is UNDEFINED:
         return more
     if more is UNDEFINED:
-        return one
-    left = one if isinstance(one, list) else (one,)
-    return [*left, *more] if isinstance(more, list) else [*left, more]
+        return merged
+    items = merged if isinstance(merged, list) else (merged,)
+    return [*items, *more] if isinstance(more, list) else [*items, more]
 
 
 class GroupAccumulator:

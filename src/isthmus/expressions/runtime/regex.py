@@ -1,4 +1,4 @@
-"""Regular expressions: JavaScript's patterns on the `regex` module, with a time-out for each search."""
+"""Searches by JavaScript's regular expressions, on the `regex` module, with a time-out for each search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JavaScript's regular expressions in the notation of Python's `regex` module.
+"""Translates JavaScript's regular expressions into the notation of Python's `regex` module.
 
 What differs and is translated: `$` and `^` (no newline exceptions), `.` (line ends), `\\d \\w \\s \\b`
 (ASCII digits and letters, JavaScript's blanks), `[^]` and `[]`, `\\cX`, `\\uXXXX`, `\\0`, `\\/`, named
@@ -97,20 +97,20 @@ def is_linear(source: str) -> bool:
 
 
 class _Translator:
-    """Translates one pattern; `at` is the place in its source."""
+    """Translates one pattern; `position` is the place in its source, `out` the Python pattern so far."""
 
     def __init__(self, source: str, *, multiline: bool) -> None:
         self.source = source
         self.multiline = multiline
-        self.at = 0
+        self.position = 0
         self.out: list[str] = []
         self.items = _ItemCounter()
 
     def translate(self) -> str:
         """Translate the whole pattern, and return it as Python's `regex` writes it."""
         source = self.source
-        while self.at < len(source):
-            char = source[self.at]
+        while self.position < len(source):
+            char = source[self.position]
             if char == "\\":
                 self.items.add_item()
                 self.out.append(self.translate_escape())
@@ -120,17 +120,17 @@ class _Translator:
             elif char == "(":
                 self.items.open_group()
                 self.out.append(self.translate_group_start())
-            elif quantifier := _QUANTIFIER.match(source, self.at):
+            elif quantifier := _QUANTIFIER.match(source, self.position):
                 self.items.repeat_item(int(quantifier[1]))
                 self.out.append(quantifier[0])
-                self.at = quantifier.end()
+                self.position = quantifier.end()
             else:
                 self.out.append(self.translate_char(char))
-                self.at += 1
+                self.position += 1
         return "".join(self.out)
 
     def translate_char(self, char: str) -> str:
-        """Return a character outside of sets and escapes."""
+        """Translate a character outside of sets and escapes."""
         if char == ")":
             self.items.close_group()
         elif char not in "*+?|":
@@ -150,18 +150,18 @@ class _Translator:
         return char
 
     def translate_group_start(self) -> str:
-        """Return the opening of a group."""
+        """Translate the opening of a group at the cursor, and move past it."""
         for opening, made in (("(?<=", "(?<="), ("(?<!", "(?<!"), ("(?<", "(?P<")):
-            if self.source.startswith(opening, self.at):
-                self.at += len(opening)
+            if self.source.startswith(opening, self.position):
+                self.position += len(opening)
                 return made
-        self.at += 1
+        self.position += 1
         return "("
 
     def translate_escape(self) -> str:
-        """Return an escape sequence outside of a set."""
-        char = self.source[self.at + 1 : self.at + 2]
-        self.at += 2
+        """Translate the escape sequence at the cursor, outside of a set, and move past it."""
+        char = self.source[self.position + 1 : self.position + 2]
+        self.position += 2
         if char in _CLASSES and char:
             return f"[{_CLASSES[char]}]"
         if char and char.lower() in _CLASSES:
@@ -170,32 +170,33 @@ class _Translator:
             return r"(?:(?<=[0-9A-Za-z_])(?![0-9A-Za-z_])|(?<![0-9A-Za-z_])(?=[0-9A-Za-z_]))"
         if char == "B":
             return r"(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))"
-        if char == "k" and self.source.startswith("<", self.at):
-            end = self.source.find(">", self.at)
+        if char == "k" and self.source.startswith("<", self.position):
+            end = self.source.find(">", self.position)
             if end > 0:
-                name = self.source[self.at + 1 : end]
-                self.at = end + 1
+                name = self.source[self.position + 1 : end]
+                self.position = end + 1
                 return f"(?({name})(?P={name})|)"
         if char in "123456789" and char:
             return self.translate_back_reference(char)
         return self.translate_character_escape(char)
 
     def translate_back_reference(self, digits: str) -> str:
-        """Return a reference to a numbered group, which matches nothing if the group took no part."""
-        while self.source[self.at : self.at + 1].isdigit() and int(digits) < 10:
-            digits += self.source[self.at]
-            self.at += 1
+        """Translate a reference to a numbered group, which matches nothing if the group took no part."""
+        while self.source[self.position : self.position + 1].isdigit() and int(digits) < 10:
+            digits += self.source[self.position]
+            self.position += 1
         return f"(?({digits})\\{digits}|)"
 
     def translate_character_escape(self, char: str) -> str:
-        """Return an escape that stands for one character, here or in a set."""
+        """Translate an escape that stands for one character, here or in a set; `char` follows the
+        backslash."""
         if char in _CONTROL and char:
             return _CONTROL[char]
         if char == "0":
             return r"\x00"
-        if char == "c" and self.source[self.at : self.at + 1].isalpha():
-            code = ord(self.source[self.at]) % 32
-            self.at += 1
+        if char == "c" and self.source[self.position : self.position + 1].isalpha():
+            code = ord(self.source[self.position]) % 32
+            self.position += 1
             return f"\\x{code:02x}"
         if char == "x":
             return self.translate_code_point(2, "x")
@@ -203,33 +204,36 @@ class _Translator:
             return self.translate_code_point(4, "u")
         return re.escape(char) if char else r"\\"
 
-    def translate_code_point(self, size: int, letter: str) -> str:
-        """Return the character with a hexadecimal code of `size` digits; the letter itself if they are not
-        there."""
-        digits = self.source[self.at : self.at + size]
-        if len(digits) == size and all(one in "0123456789abcdefABCDEF" for one in digits):
-            self.at += size
+    def translate_code_point(self, digit_count: int, letter: str) -> str:
+        """Translate the escape of a code point (`x41`, `u0041`) at the cursor to the escaped character,
+        and move past its digits.
+
+        `letter`: `x` or `u`, returned as it is if no `digit_count` hexadecimal digits follow.
+        """
+        digits = self.source[self.position : self.position + digit_count]
+        if len(digits) == digit_count and all(one in "0123456789abcdefABCDEF" for one in digits):
+            self.position += digit_count
             return re.escape(chr(int(digits, 16)))
         return letter
 
     def translate_set(self) -> str:
         """Translate `[…]` at the cursor; everything in it is escaped, since Python's sets know more than
         JavaScript's."""
-        self.at += 1
-        negated = self.source.startswith("^", self.at)
+        self.position += 1
+        negated = self.source.startswith("^", self.position)
         if negated:
-            self.at += 1
+            self.position += 1
         parts: list[str] = []
-        while self.at < len(self.source) and self.source[self.at] != "]":
-            char = self.source[self.at]
+        while self.position < len(self.source) and self.source[self.position] != "]":
+            char = self.source[self.position]
             if char == "\\":
                 parts.append(self.translate_set_escape())
             else:
                 parts.append("-" if char == "-" else re.escape(char))
-                self.at += 1
-        if self.at >= len(self.source):
+                self.position += 1
+        if self.position >= len(self.source):
             raise ValueError("unterminated character set")
-        self.at += 1
+        self.position += 1
         inside = "".join(parts)
         if not inside:
             return r"[\s\S]" if negated else r"(?!)"
@@ -240,9 +244,9 @@ class _Translator:
         return f"[{'^' if negated else ''}{inside}]"
 
     def translate_set_escape(self) -> str:
-        """Return an escape sequence inside a set."""
-        char = self.source[self.at + 1 : self.at + 2]
-        self.at += 2
+        """Translate the escape sequence at the cursor, inside a set, and move past it."""
+        char = self.source[self.position + 1 : self.position + 2]
+        self.position += 2
         if char in _CLASSES and char:
             return _CLASSES[char]
         if char == "D":

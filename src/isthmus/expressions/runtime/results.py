@@ -1,4 +1,5 @@
-"""The result of an expression as it leaves the evaluation: plain lists and dicts, host values converted."""
+"""Converts the result of an expression as it leaves the evaluation: to plain lists and dicts, and host
+values to what they stand for."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ def to_result(evaluation: Evaluation, value: Any) -> Any:
     Functions become undefined. Raises `ExpressionError` for a result that is too long or too deep.
     """
     converter = _ResultConverter(evaluation)
-    made = converter.convert(value, 0)
+    converted = converter.convert(value, 0)
     evaluation.result_chars_left = converter.chars_left
-    return made
+    return converted
 
 
 def to_result_item(evaluation: Evaluation, value: Any) -> Any:
@@ -40,7 +41,11 @@ class _ResultConverter:
         self.chars_left = evaluation.result_chars_left
 
     def convert(self, value: Any, depth: int) -> Any:
-        """Return the value in its result form; undefined for a function."""
+        """Convert a value to plain data for the caller; a function becomes undefined.
+
+        `depth`: how many lists and objects are around it. Raises ExpressionError if the result is too large
+        or too deep.
+        """
         if value.__class__ in _SCALARS or value is UNDEFINED:
             return value
         if isinstance(value, dict):
@@ -62,10 +67,10 @@ class _ResultConverter:
                 if item.__class__ is str:
                     self.chars_left -= len(item)
                 continue
-            made = self.convert(item, depth)
-            if made is not item or item is UNDEFINED:
+            converted = self.convert(item, depth)
+            if converted is not item or item is UNDEFINED:
                 changed = changed if changed is not None else dict(value)
-                changed[key] = made
+                changed[key] = converted
         if changed is None:
             return value
         return {key: item for key, item in changed.items() if item is not UNDEFINED}
@@ -77,16 +82,16 @@ class _ResultConverter:
         if size > self.evaluation.limits.items:
             raise self.evaluation.limit_error("items", "result")
         changed: list[Any] | None = None if type(value) is list else list(value)
-        for at, item in enumerate(value):
+        for index, item in enumerate(value):
             if item.__class__ in _SCALARS:
                 if item.__class__ is str:
                     self.chars_left -= len(item)
                 continue
-            made = self.convert(item, depth)
-            if made is not item or item is UNDEFINED:
+            converted = self.convert(item, depth)
+            if converted is not item or item is UNDEFINED:
                 if changed is None:
                     changed = list(value)
-                changed[at] = None if made is UNDEFINED else made
+                changed[index] = None if converted is UNDEFINED else converted
         return value if changed is None else changed
 
     def charge(self, size: int, depth: int) -> None:

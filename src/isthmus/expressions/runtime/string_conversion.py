@@ -1,4 +1,4 @@
-"""Values as text: `$string` and JSON text as JSONata writes them, and the charge for new texts."""
+"""Converts values to text: `$string` and JSON text as JSONata writes them, and the charge for new texts."""
 
 from __future__ import annotations
 

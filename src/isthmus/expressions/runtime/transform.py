@@ -1,4 +1,4 @@
-"""Deep copies and changed copies: `$clone` and `|pattern|update,delete|`."""
+"""Makes deep copies and changed copies of values: `$clone` and `|pattern|update,delete|`."""
 
 from __future__ import annotations
 

@@ -36,19 +36,19 @@ def count(values: Any) -> int:
     return 0 if values is UNDEFINED else len(values)
 
 
-def append(evaluation: Evaluation, one: Any, other: Any) -> Any:
+def append(evaluation: Evaluation, first: Any, second: Any) -> Any:
     """`$append`: return the items of two values as one array; if one is undefined, the other as it is."""
-    if one is UNDEFINED:
-        return other
-    if other is UNDEFINED:
-        return one
-    left = one if isinstance(one, list) else [one]
-    right = other if isinstance(other, list) else [other]
-    size = len(left) + len(right)
+    if first is UNDEFINED:
+        return second
+    if second is UNDEFINED:
+        return first
+    first_items = first if isinstance(first, list) else [first]
+    second_items = second if isinstance(second, list) else [second]
+    size = len(first_items) + len(second_items)
     if size > evaluation.limits.items:
         raise evaluation.limit_error("items", "append")
     evaluation.charge(size >> 2)
-    return [*left, *right]
+    return [*first_items, *second_items]
 
 
 def reverse(evaluation: Evaluation, values: Any) -> Any:

@@ -27,7 +27,7 @@ def days_from_civil(year: int, month: int, day: int) -> int:
 
 
 def civil_from_days(days: int) -> tuple[int, int, int]:
-    """Year, month and day of a day counted from 1970-01-01."""
+    """Return the year, month and day of a day counted from 1970-01-01."""
     era, day_of_era = divmod(days + 719_468, 146_097)
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
@@ -118,13 +118,13 @@ class Moment:
         return None
 
     def _compute_week_number(
-        self, start: int, weeks: int, following: tuple[int, int], previous: tuple[int, int]
+        self, start: int, weeks: int, next_period: tuple[int, int], previous_period: tuple[int, int]
     ) -> int:
         """Return the number of the week that starts at week 1 on day `start`, of the year or month before or
         after at its ends."""
         week = (self.days - start) // 7 + 1
-        if week > weeks and self.days >= _find_first_week(*following):
+        if week > weeks and self.days >= _find_first_week(*next_period):
             return 1
         if week < 1:
-            return (self.days - _find_first_week(*previous)) // 7 + 1
+            return (self.days - _find_first_week(*previous_period)) // 7 + 1
         return week

@@ -1,4 +1,4 @@
-"""Times formatted by a picture, for `$fromMillis` and `$now`.
+"""Formats times by a picture, for `$fromMillis` and `$now`.
 
 Times are milliseconds since 1970 in UTC; years follow the proleptic Gregorian calendar without bounds.
 """

@@ -1,4 +1,4 @@
-"""Times parsed by a picture, for `$toMillis`."""
+"""Parses times by a picture, for `$toMillis`."""
 
 from __future__ import annotations
 
@@ -187,12 +187,12 @@ def _incomplete_picture_error() -> ExpressionError:
     )
 
 
-def _make_component_mask(given: dict[str, Any], letters: str) -> int:
+def _make_component_mask(values: dict[str, Any], letters: str) -> int:
     """Return a bit for each letter, set if the component is given and not zero; the first letter is the
     highest bit."""
     mask = 0
     for letter in letters:
-        mask = mask << 1 | bool(given.get(letter))
+        mask = mask << 1 | bool(values.get(letter))
     return mask
 
 
@@ -201,9 +201,9 @@ def _fits_kind(mask: int, kind: int) -> bool:
     return not ~kind & mask and bool(kind & mask)
 
 
-def _choose_date_components(given: dict[str, Any]) -> str:
+def _choose_date_components(values: dict[str, Any]) -> str:
     """Return the components that make up the date: year-month-day, year-day, or one of the week calendars."""
-    mask = _make_component_mask(given, "YXMxWwdD")
+    mask = _make_component_mask(values, "YXMxWwdD")
     if not _fits_kind(mask, 0b10100001) and _fits_kind(mask, 0b10000010):
         return "YD"
     if _fits_kind(mask, 0b01010100):
@@ -211,25 +211,28 @@ def _choose_date_components(given: dict[str, Any]) -> str:
     return "XWF" if _fits_kind(mask, 0b01001000) else "YMD"
 
 
-def _choose_time_components(given: dict[str, Any]) -> str:
+def _choose_time_components(values: dict[str, Any]) -> str:
     """Return the components that make up the time: of 12 hours with a.m. and p.m., or of 24."""
-    mask = _make_component_mask(given, "PHhmsf")
+    mask = _make_component_mask(values, "PHhmsf")
     if not _fits_kind(mask, 0b010111) and _fits_kind(mask, 0b101111):
         return "Phmsf"
     return "Hmsf"
 
 
-def _fill_in_components(given: dict[str, Any], components: str, now: datetime) -> None:
-    """Set the components that are missing. Raises D3136 if one is missing between others."""
+def _fill_in_components(values: dict[str, Any], components: str, now: datetime) -> None:
+    """Set those of `components` that are missing in `values`, from `now` or to their minimum.
+
+    Raises D3136 if one is missing between others.
+    """
     has_started = has_ended = False
     moment = calendar.Moment((now - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
     for component in components:
-        if given.get(component, UNDEFINED) is UNDEFINED:
+        if values.get(component, UNDEFINED) is UNDEFINED:
             if has_started:
-                given[component] = 1 if component in "MDd" else 0
+                values[component] = 1 if component in "MDd" else 0
                 has_ended = True
             else:
-                given[component] = moment.get_component(component)
+                values[component] = moment.get_component(component)
         else:
             has_started = True
             if has_ended:

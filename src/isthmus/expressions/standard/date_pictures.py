@@ -1,4 +1,4 @@
-"""XPath's date and time pictures (`[Y0001]-[M01]-[D01]`), parsed into parts."""
+"""Parses XPath's date and time pictures (`[Y0001]-[M01]-[D01]`) into parts."""
 
 from __future__ import annotations
 

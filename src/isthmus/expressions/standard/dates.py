@@ -97,10 +97,10 @@ def to_millis(evaluation: Evaluation, text: Any, picture: Any) -> Any:
     return _compute_iso_millis(found)
 
 
-def _compute_iso_millis(found: re.Match[str]) -> Any:
+def _compute_iso_millis(match: re.Match[str]) -> Any:
     """Return the milliseconds of a matched text as JavaScript's `Date.parse` reads it; NaN for a date that
     does not exist."""
-    year, month, day, hour, minute, second, fraction, zone = found.groups()
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
     month_number, day_number = int(month or 1), int(day or 1)
     if hour is None and (fraction or zone) and zone != "Z":
         return float("nan")

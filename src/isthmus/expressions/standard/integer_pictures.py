@@ -248,8 +248,8 @@ def _format_roman(value: float) -> str:
 
 
 def _divide(value: float, factor: int) -> tuple[float, float]:
-    """Return quotient and rest; in doubles where the number only exists as one, as the reference computes
-    them."""
+    """Return the quotient and the rest, as a tuple; in doubles where the number only exists as one, as the
+    reference computes them."""
     if type(value) is int:
         return divmod(value, factor)
     many = float(value // factor) if value / factor != floor(value / factor) else value / factor

@@ -1,4 +1,4 @@
-"""Standard functions of objects: keys, look-up, merging; and `$error`, `$assert`, `$clone`."""
+"""Standard functions of objects: keys, look-up, merging, spreading; and `$error`, `$assert`, `$clone`."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def keys(evaluation: Evaluation, value: Any) -> Any:
     if isinstance(value, dict):
         return Sequence(value)
     if isinstance(value, list):
-        found: dict[str, None] = {}
-        _add_keys(evaluation, value, found)
-        return Sequence(found)
+        names: dict[str, None] = {}
+        _add_keys(evaluation, value, names)
+        return Sequence(names)
     return Sequence()
 
 
-def _add_keys(evaluation: Evaluation, value: Any, found: dict[str, None]) -> None:
-    """Add the keys of an object, or of the objects of a list, to `found`."""
+def _add_keys(evaluation: Evaluation, value: Any, names: dict[str, None]) -> None:
+    """Add the keys of an object, or of the objects of a list, to `names`."""
     if isinstance(value, dict):
         evaluation.charge(len(value))
-        found.update(dict.fromkeys(value))
-        if len(found) > evaluation.limits.items:
+        names.update(dict.fromkeys(value))
+        if len(names) > evaluation.limits.items:
             raise evaluation.limit_error("items", "keys")
     elif isinstance(value, list):
         evaluation.charge(len(value))
         for item in pace(value, 1, evaluation):
-            _add_keys(evaluation, item, found)
+            _add_keys(evaluation, item, names)
 
 
 def lookup(evaluation: Evaluation, value: Any, key: Any) -> Any:
@@ -48,17 +48,17 @@ def spread(evaluation: Evaluation, value: Any) -> Any:
     if isinstance(value, dict):
         return Sequence([{key: item} for key, item in pace(value.items(), 2, evaluation)])
     if isinstance(value, list):
-        found: list[Any] = []
+        objects: list[Any] = []
         evaluation.charge(len(value) * 2)
         for item in pace(value, 2, evaluation):
-            one = spread(evaluation, item)
-            if isinstance(one, list):
-                found.extend(one)
-            elif one is not UNDEFINED:
-                found.append(one)
-            if len(found) > evaluation.limits.items:
+            parts = spread(evaluation, item)
+            if isinstance(parts, list):
+                objects.extend(parts)
+            elif parts is not UNDEFINED:
+                objects.append(parts)
+            if len(objects) > evaluation.limits.items:
                 raise evaluation.limit_error("items", "spread")
-        return found if value else Sequence()
+        return objects if value else Sequence()
     return value
 
 
@@ -66,13 +66,13 @@ def merge(evaluation: Evaluation, objects: Any) -> Any:
     """`$merge`: return the fields of all objects as one; of equal keys the last one counts."""
     if objects is UNDEFINED:
         return UNDEFINED
-    made: dict[str, Any] = {}
-    for one in objects:
-        evaluation.charge(len(one) + 1)
-        made.update(one)
-        if len(made) > evaluation.limits.items:
+    merged: dict[str, Any] = {}
+    for item in objects:
+        evaluation.charge(len(item) + 1)
+        merged.update(item)
+        if len(merged) > evaluation.limits.items:
             raise evaluation.limit_error("items", "merge")
-    return made
+    return merged
 
 
 def raise_error(message: Any) -> Any:

@@ -56,15 +56,15 @@ _BAD_MATCHER_MESSAGE: Final = (
 )
 
 
-def _to_match(found: Any) -> _Match:
+def _to_match(returned: Any) -> _Match:
     """Return the match that a matcher function returned. Raises T1010 for an object of another structure."""
-    if not isinstance(found, dict):
+    if not isinstance(returned, dict):
         raise ExpressionError("T1010", _BAD_MATCHER_MESSAGE)
-    start, end, groups = found.get("start"), found.get("end"), found.get("groups")
-    if not (type(start) is int or isinstance(groups, list) or is_function(found.get("next"))):
+    start, end, groups = returned.get("start"), returned.get("end"), returned.get("groups")
+    if not (type(start) is int or isinstance(groups, list) or is_function(returned.get("next"))):
         raise ExpressionError("T1010", _BAD_MATCHER_MESSAGE)
     return _Match(
-        found.get("match", UNDEFINED), start, end, groups if isinstance(groups, list) else [], found
+        returned.get("match", UNDEFINED), start, end, groups if isinstance(groups, list) else [], returned
     )
 
 
@@ -89,9 +89,14 @@ def _find_regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> 
         start = found.end()
 
 
-def _to_match_object(matcher: Matcher, one: _Match) -> Any:
+def _to_match_object(matcher: Matcher, found_match: _Match) -> Any:
     """Return the match as the object that a replacement function receives."""
-    return {"match": one.text, "start": one.start, "end": one.end, "groups": one.groups}
+    return {
+        "match": found_match.text,
+        "start": found_match.start,
+        "end": found_match.end,
+        "groups": found_match.groups,
+    }
 
 
 def match(evaluation: Evaluation, text: Any, matcher: Any, limit: Any) -> Any:
@@ -187,13 +192,13 @@ def _replace_matches(evaluation: Evaluation, text: str, pattern: Any, replacemen
     return charge_new_text(evaluation, "".join(parts), "replace")
 
 
-def _expand_replacement(replacement: str, one: _Match) -> str:
+def _expand_replacement(replacement: str, found_match: _Match) -> str:
     """Return the replacement with `$1`, `$12` (as many digits as there are groups), `$0` and `$$`
     expanded."""
     if "$" not in replacement:
         return replacement
     parts: list[str] = []
-    groups = one.groups
+    groups = found_match.groups
     digits = len(str(len(groups))) if groups else 1
     position = 0
     while (dollar := replacement.find("$", position)) >= 0:
@@ -204,7 +209,7 @@ def _expand_replacement(replacement: str, one: _Match) -> str:
             parts.append("$")
             position += 1
         elif following == "0":
-            parts.append(one.text)
+            parts.append(found_match.text)
             position += 1
         else:
             number = _parse_leading_integer(replacement[position : position + digits])

@@ -223,8 +223,8 @@ def _percent_decode(text: Any, keep: str, name: str) -> Any:
     if text is UNDEFINED:
         return UNDEFINED
 
-    def one(found: re.Match[str]) -> str:
-        run = found.group()
+    def decode_run(match: re.Match[str]) -> str:
+        run = match.group()
         if run == "%":
             raise _malformed_url_error(name, text)
         try:
@@ -233,7 +233,7 @@ def _percent_decode(text: Any, keep: str, name: str) -> Any:
             raise _malformed_url_error(name, text) from None
         return "".join(f"%{ord(char):02X}" if char in keep else char for char in decoded)
 
-    return _PERCENT.sub(one, text)
+    return _PERCENT.sub(decode_run, text)
 
 
 def decode_url_component(text: Any) -> Any:

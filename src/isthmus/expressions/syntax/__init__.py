@@ -1,4 +1,4 @@
-"""The parser of expressions: text to tokens (`lexer`), tokens to a tree (`parser`), and its shape
+"""Parses expressions: text to tokens (`lexer`), tokens to a tree (`parser`), and its shape
 (`shape`)."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a token means behind an expression: operators, predicates, calls, bindings, groupings."""
+"""Parses what stands behind an expression: operators, predicates, calls, bindings, groupings."""
 
 from __future__ import annotations
 

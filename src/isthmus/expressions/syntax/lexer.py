@@ -1,4 +1,5 @@
-"""Text to tokens, on demand: whether `/` starts a regular expression depends on what the parser expects.
+"""Cuts the text of an expression into tokens, on demand: whether `/` starts a regular expression depends
+on what the parser expects.
 
 A token's `position` is the index behind it, as JSONata reports positions.
 """
@@ -184,10 +185,10 @@ class Lexer:
             self.at += 1
         return Token("regex", f"{self.text[flags : self.at]}/{pattern}", self.at)
 
-    def _is_escaped(self, at: int) -> bool:
+    def _is_escaped(self, position: int) -> bool:
         """Return whether a backslash stands before the place, and is not escaped itself."""
         slashes = 0
-        while self.text[at - 1 - slashes : at - slashes] == "\\":
+        while self.text[position - 1 - slashes : position - slashes] == "\\":
             slashes += 1
         return slashes % 2 == 1
 

@@ -1,4 +1,4 @@
-"""Tokens to tree: a Pratt parser (top-down operator precedence).
+"""Parses tokens to a tree: a Pratt parser (top-down operator precedence).
 
 Every token has a binding power (`token_stream.py`). `parse_expression(power)` reads one operand and then goes
 on as long as the next token binds more tightly than `power`. `prefix_parser.py` says what a token means at

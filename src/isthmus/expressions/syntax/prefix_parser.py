@@ -1,4 +1,4 @@
-"""What a token means at the start of an expression: names, literals, and what brackets hold."""
+"""Parses what an expression starts with: names, literals, and what brackets hold."""
 
 from __future__ import annotations
 

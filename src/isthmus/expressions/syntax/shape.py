@@ -1,4 +1,4 @@
-"""The parsed tree to the shaped tree: chains of steps become paths, and parents find their steps.
+"""Turns the parsed tree into the shaped tree: chains of steps become paths, and parents find their steps.
 
 `a.b[x].c` arrives as nested `Infix` nodes and leaves as one `Path` whose steps carry their filters
 (`stages`), bindings (`focus`, `index`) and grouping. A `%` is a slot that is passed up: through the steps of

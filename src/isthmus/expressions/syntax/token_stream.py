@@ -1,4 +1,4 @@
-"""The tokens that a parser reads, one at a time, and the binding powers of operators."""
+"""Hands a parser its tokens, one at a time, and holds the binding powers of operators."""
 
 from __future__ import annotations
 

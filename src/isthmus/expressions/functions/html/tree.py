@@ -187,7 +187,7 @@ class _WhitespaceCollapser:
 
 
 def find_flanking_whitespace(node: Node) -> tuple[str, str]:
-    """Return leading and trailing white space that moves out of an inline element: `<b> x</b>` is `
+    """Return the leading and trailing white space that moves out of an inline element: `<b> x</b>` is `
     **x**`."""
     if node.is_block:
         return "", ""

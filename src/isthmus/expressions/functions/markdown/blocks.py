@@ -81,7 +81,7 @@ class _BlockReader:
     def read_siblings(
         self, nodes: list[SyntaxTreeNode], start: int, end: int, *, in_item: bool
     ) -> list[Token]:
-        """Return tokens of the blocks in lines `start` to `end`, with the spaces before, between and
+        """Return the tokens of the blocks in lines `start` to `end`, with the spaces before, between and
         behind."""
         tokens: list[Token] = []
         line = start

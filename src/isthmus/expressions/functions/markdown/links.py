@@ -69,16 +69,16 @@ def parse_link_target(source: str, opening: int) -> tuple[int, str, str] | None:
     return at + 1, _BACKSLASH_ESCAPE.sub(r"\1", href), _BACKSLASH_ESCAPE.sub(r"\1", title)
 
 
-def _skip_blank(source: str, at: int) -> int:
-    """Return the place behind the white space at `at`."""
-    match = _BLANK.match(source, at)
-    return match.end() if match else at
+def _skip_blank(source: str, start: int) -> int:
+    """Return the place behind the white space at `start`."""
+    match = _BLANK.match(source, start)
+    return match.end() if match else start
 
 
-def _find_bare_end(source: str, at: int) -> int | None:
+def _find_bare_end(source: str, start: int) -> int | None:
     """Return the end of an address without angle brackets; None for unbalanced or too many parentheses."""
     depth = 0
-    while match := _BARE_ADDRESS_PART.match(source, at):
+    while match := _BARE_ADDRESS_PART.match(source, start):
         step = match.group()
         if step == "(":
             depth += 1
@@ -88,5 +88,5 @@ def _find_bare_end(source: str, at: int) -> int | None:
             if depth == 0:
                 break
             depth -= 1
-        at = match.end()
-    return at if depth == 0 else None
+        start = match.end()
+    return start if depth == 0 else None

@@ -141,7 +141,7 @@ def _write_item(item: Token, kind: str) -> JsonObject:
 def _write_inline(
     tokens: list[Token], annotations: JsonObject, url: str
 ) -> tuple[list[JsonObject], list[JsonObject]]:
-    """Return rich texts of the tokens, and the images among them as blocks.
+    """Return the rich texts of the tokens, and the images among them as blocks.
 
     `annotations` and `url`: the marks and the link around the tokens.
     """
@@ -170,7 +170,7 @@ def _write_inline(
 
 
 def _write_lines(text: str, annotations: JsonObject, url: str) -> list[JsonObject]:
-    """Return rich texts of the lines, with one of a line end between them; empty lines are dropped."""
+    """Return the rich texts of the lines, with one of a line end between them; empty lines are dropped."""
     texts: list[JsonObject] = []
     for line in decode_entities(text).split("\n"):
         if not line:

@@ -89,7 +89,7 @@ def _write_piece(token: Token) -> str:
 
 
 def _write_inline(tokens: list[Token]) -> str:
-    """Return inline tokens as mrkdwn; images are left out."""
+    """Return the inline tokens as mrkdwn; images are left out."""
     parts = []
     for token in tokens:
         match token.kind:

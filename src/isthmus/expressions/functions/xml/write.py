@@ -143,7 +143,7 @@ class _Writer:
         return not is_nil(value) and value != ""
 
     def write_attributes(self, attributes: object) -> str:
-        """Return attributes with a space before each; `""` for none, and for anything but an object."""
+        """Return the attributes with a space before each; `""` for none, and for anything but an object."""
         if not isinstance(attributes, Mapping) or "attributes" in self.options.ignored:
             return ""
         return "".join(

@@ -59,12 +59,12 @@ def get_meridiem_name(locale: str, hour: int) -> str:
 
 
 @lru_cache(maxsize=256)
-def _get_babel_names(locale: str, what: str, width: Width, alone: bool) -> tuple[str, ...]:
+def _get_babel_names(locale: str, kind: str, width: Width, alone: bool) -> tuple[str, ...]:
     """Return the names of `months` or `days` in a language other than English, by `babel`."""
-    names = getattr(_load_babel_locale(locale), what)["stand-alone" if alone else "format"][
+    names = getattr(_load_babel_locale(locale), kind)["stand-alone" if alone else "format"][
         _BABEL_WIDTHS[width]
     ]
-    first = 1 if what == "months" else 0
+    first = 1 if kind == "months" else 0
     return tuple(str(names[index]) for index in range(first, first + len(names)))
 
 

@@ -15,12 +15,12 @@ __all__ = ["compute_difference", "format_relative", "format_relative_calendar"]
 
 
 def _count_days_between(earlier: DateTime, later: DateTime) -> int:
-    """Return calendar days between two dates, whatever the time of day."""
+    """Return the calendar days between two dates, whatever the time of day."""
     return (later.local.date() - earlier.local.date()).days
 
 
 def _count_months_between(earlier: DateTime, later: DateTime) -> int:
-    """Return calendar months between two dates, whatever the day."""
+    """Return the calendar months between two dates, whatever the day."""
     return later.local.month - earlier.local.month + (later.local.year - earlier.local.year) * 12
 
 

@@ -73,8 +73,8 @@ def _make_two_digit_writer(read: Callable[[DateTime], int]) -> Callable[[DateTim
 
 
 def _compute_locale_week(moment: DateTime) -> tuple[int, int]:
-    """Return week year and week as the locale counts: in America from Sunday, the week of 1 January the
-    first."""
+    """Return the year and the number of the week as the locale counts: in America from Sunday, the week of
+    1 January the first."""
     if moment.locale not in {"en", "en-US"}:
         year, week, _ = moment.iso_week
         return year, week

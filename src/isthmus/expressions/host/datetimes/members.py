@@ -30,7 +30,7 @@ from isthmus.expressions.host.datetimes.value import (
     count_weeks_in_iso_year,
     get_option,
 )
-from isthmus.expressions.host.datetimes.zones import MAX_OFFSET_MINUTES, SYSTEM, fixed_zone, to_zone
+from isthmus.expressions.host.datetimes.zones import MAX_OFFSET_MINUTES, SYSTEM, make_fixed_zone, to_zone
 from isthmus.expressions.host_value import make_host_type
 from isthmus.expressions.javascript import clamp_to_integer, convert_integral_to_int, is_truthy
 from isthmus.expressions.library import Evaluation
@@ -89,7 +89,7 @@ def _to_utc(moment: DateTime, offset: object, options: object) -> DateTime:
     """`toUTC()`: return the date-time in UTC, or at a fixed offset of so many minutes from it."""
     minutes = clamp_to_integer(offset, 0, -MAX_OFFSET_MINUTES, MAX_OFFSET_MINUTES)
     keep_local = is_truthy(get_option(options, "keepLocalTime", False))
-    return moment.with_zone(fixed_zone(minutes), "UTC", keep_local=keep_local)
+    return moment.with_zone(make_fixed_zone(minutes), "UTC", keep_local=keep_local)
 
 
 def _to_format(moment: DateTime, pattern: object, options: object) -> str:
@@ -122,7 +122,7 @@ def _get_now(evaluation: Evaluation) -> DateTime:
 
 
 def _diff_now(evaluation: Evaluation, moment: DateTime, units: object) -> Duration:
-    """`diffNow()`: return the duration from now to the date-time."""
+    """`diffNow()`: return the duration from now to the date-time, negative for one in the past."""
     return compute_difference(moment, _get_now(evaluation), units)
 
 

@@ -18,7 +18,7 @@ from isthmus.expressions.host.datetimes.calendar_names import DAYS, MONTHS, get_
 from isthmus.expressions.host.datetimes.fields import CLOCK_FIELDS, FIELD_MINIMUMS, ParseContext
 from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
 from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
-from isthmus.expressions.host.datetimes.zones import Zone, find_zone, fixed_zone
+from isthmus.expressions.host.datetimes.zones import Zone, find_zone, make_fixed_zone
 from isthmus.expressions.limits import MAX_PICTURE_CHARS
 from isthmus.expressions.meter import remaining_seconds
 
@@ -95,9 +95,9 @@ def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseConte
         if own_zone is None:
             return _make_unsupported_zone(groups["zone"] or "")
     elif groups.get("Z"):
-        own_zone = fixed_zone(0)
+        own_zone = make_fixed_zone(0)
     elif groups.get("oh"):
-        own_zone = fixed_zone(_to_offset_minutes(groups["oh"] or "", groups.get("om")))
+        own_zone = make_fixed_zone(_to_offset_minutes(groups["oh"] or "", groups.get("om")))
     return context.build_datetime(fields, own_zone)
 
 
@@ -112,7 +112,7 @@ def _fraction_to_milliseconds(digits: str) -> int:
 
 
 def _to_offset_minutes(hours: str, minutes: str | None) -> int:
-    """Return minutes east of UTC from signed hours (`-05`) and the minutes behind them, if any."""
+    """Return the minutes east of UTC from signed hours (`-05`) and the minutes behind them, if any."""
     rest = int(minutes or 0)
     return int(hours) * 60 + (-rest if hours.startswith("-") else rest)
 
@@ -136,9 +136,9 @@ def parse_rfc2822(value: str, context: ParseContext) -> DateTime:
     if match["day"]:
         fields["weekday"] = [name[:3] for name in DAYS].index(match["day"]) + 1
     if match["name"]:
-        own_zone = fixed_zone(_RFC2822_ZONE_HOURS.get(match["name"], 0) * 60)
+        own_zone = make_fixed_zone(_RFC2822_ZONE_HOURS.get(match["name"], 0) * 60)
     else:
-        own_zone = fixed_zone(_to_offset_minutes(match["oh"], match["om"]) if match["oh"] else 0)
+        own_zone = make_fixed_zone(_to_offset_minutes(match["oh"], match["om"]) if match["oh"] else 0)
     return context.build_datetime(fields, own_zone)
 
 
@@ -165,7 +165,7 @@ def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateT
             if own_zone is None:
                 return _make_unsupported_zone(part)
         elif key == "offset":
-            own_zone = fixed_zone(_parse_offset(part))
+            own_zone = make_fixed_zone(_parse_offset(part))
         elif key == "meridiem":
             meridiem = part.lower()
         elif key == "era":
@@ -180,7 +180,7 @@ def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateT
 
 
 def _parse_offset(value: str) -> int:
-    """Return minutes east of UTC from `+5`, `+05:30` or `+0530`."""
+    """Return the minutes east of UTC from `+5`, `+05:30` or `+0530`."""
     sign = -1 if value.startswith("-") else 1
     digits = value[1:]
     hours, _, minutes = digits.partition(":")
@@ -323,7 +323,7 @@ def _compile_pattern(pattern: str, locale: str) -> tuple[Any, tuple[str, ...]]:
 
 def _expand_macros(pattern: str) -> list[tuple[bool, str]]:
     """Return the tokens of a pattern, with those of the locale's forms (`D`, `tt`) in the place of their
-    names."""
+    names. Each is a pair (is literal, text)."""
     tokens: list[tuple[bool, str]] = []
     for is_literal, value in split_pattern(pattern):
         if not is_literal and value in MACROS:

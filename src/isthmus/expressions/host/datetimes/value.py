@@ -303,7 +303,7 @@ def _minutes_to_ms(minutes: int | float) -> int:
 
 
 def _truncate(epoch_ms: int | float) -> int | float:
-    """Return milliseconds cut towards zero, as a JavaScript Date keeps them; NaN beyond any date."""
+    """Return the milliseconds cut towards zero, as a JavaScript Date keeps them; NaN beyond any date."""
     return math.trunc(epoch_ms) if -_MAX_NUMBER < epoch_ms < _MAX_NUMBER else math.nan
 
 

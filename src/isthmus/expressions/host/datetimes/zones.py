@@ -1,6 +1,6 @@
-"""Time zones of date-times: the system's (always UTC), fixed offsets, and IANA zones.
+"""Finds the time zone that a name or an offset stands for, and writes names and offsets as text.
 
-Their names and offsets as text are written here too.
+Zones are the system's (always UTC), fixed offsets, and IANA zones.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ __all__ = [
     "UTC_ZONE",
     "Zone",
     "find_zone",
-    "fixed_zone",
     "format_offset",
+    "make_fixed_zone",
     "to_zone",
 ]
 
@@ -54,7 +54,7 @@ class Zone:
     rules: ZoneInfo | None = None
 
     def offset(self, stamp: int | float) -> int | float:
-        """Return minutes east of UTC at `stamp` (milliseconds since 1970)."""
+        """Return the minutes east of UTC at `stamp` (milliseconds since 1970)."""
         if self.rules is None:
             return self.minutes
         shift = self._to_local_time(stamp).utcoffset() or timedelta()
@@ -93,7 +93,7 @@ class Zone:
 
 
 def _stamp_as_utc(local: datetime) -> int:
-    """Return milliseconds since 1970 of a local time read as UTC."""
+    """Return the milliseconds since 1970 of a local time read as UTC."""
     return (local - _EPOCH) // timedelta(milliseconds=1)
 
 
@@ -127,8 +127,8 @@ SYSTEM: Final = Zone("UTC", is_fixed=False)
 UTC_ZONE: Final = Zone("UTC")
 
 
-def fixed_zone(minutes: int) -> Zone:
-    """Return the zone `minutes` east of UTC."""
+def make_fixed_zone(minutes: int) -> Zone:
+    """Return a zone of a constant offset, `minutes` east of UTC; negative for west."""
     return Zone(_format_offset_name(minutes, "UTC"), minutes) if minutes else UTC_ZONE
 
 
@@ -143,7 +143,7 @@ def find_zone(name: str) -> Zone | None:
     match = _UTC_OFFSET.fullmatch(name)
     if match:
         hours, rest = int(match[1] or 0), int(match[2] or 0)
-        return fixed_zone(hours * 60 + (-rest if (match[1] or "").startswith("-") else rest))
+        return make_fixed_zone(hours * 60 + (-rest if (match[1] or "").startswith("-") else rest))
     try:
         return Zone(name, is_fixed=False, rules=ZoneInfo(_load_iana_spellings().get(lowered, name)))
     except (ValueError, OSError, LookupError):
@@ -152,7 +152,7 @@ def find_zone(name: str) -> Zone | None:
 
 @lru_cache(maxsize=1)
 def _load_iana_spellings() -> dict[str, str]:
-    """Return IANA names by their lower-case form."""
+    """Return the IANA names by their lower-case form."""
     return {zone.lower(): zone for zone in available_timezones()}
 
 
@@ -165,5 +165,5 @@ def to_zone(argument: object) -> Zone | None:
         return SYSTEM
     if is_number(argument):
         in_range = -MAX_OFFSET_MINUTES < argument < MAX_OFFSET_MINUTES
-        return fixed_zone(int(argument)) if in_range else None
+        return make_fixed_zone(int(argument)) if in_range else None
     return find_zone(argument) if isinstance(argument, str) else None
