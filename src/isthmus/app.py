@@ -13,7 +13,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from isthmus.accounts import Connections, JsonCallLog, install_everything
-from isthmus.accounts.credentials.refresh_lease import release_all_leases
+from isthmus.accounts.credentials.refresh_lease import end_all_leases
 from isthmus.accounts.credentials.revocations import Revocations
 from isthmus.accounts.credentials.token_refresh import REFRESH_JOB, ignore_failed_refresh
 from isthmus.accounts.idempotency import IdempotencyKeys
@@ -93,7 +93,7 @@ class Application:
             stack.push_async_callback(database.close)
             if database.is_sqlite:  # no other process serves it, so the owners of all leases are gone
                 async with database.write() as conn:
-                    await release_all_leases(conn)
+                    await end_all_leases(conn)
             await sync_catalog(database, find_catalog())
             first_start = await bootstrap(database, settings, install=install_everything)
             core = await stack.enter_async_context(_open_core(settings, database, clock))

@@ -9,7 +9,7 @@ import pytest
 
 from isthmus.app import open_worker
 from isthmus.config import Settings
-from isthmus.db import open_database, raise_epoch
+from isthmus.db import increment_epoch, open_database
 from isthmus.db.key_rotation import choose_key, rotate_key
 from isthmus.jobs import get_schedule
 from tests.background import until
@@ -47,6 +47,6 @@ async def test_a_worker_alone_learns_of_rotated_keys_and_of_what_others_changed(
         await rotate_key(elsewhere, choose_key(elsewhere, None))
         await until(lambda: core.database.keys.primary_id == elsewhere.keys.primary_id)
         async with elsewhere.write() as conn:
-            raised = await raise_epoch(conn, "an environment")
+            raised = await increment_epoch(conn, "an environment")
         await until(lambda: core.epochs.get_epoch("an environment") == raised)
     await elsewhere.close()

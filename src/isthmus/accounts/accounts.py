@@ -36,7 +36,7 @@ from isthmus.accounts.rows.context import (
     split_context,
 )
 from isthmus.db.database import current_time, get_key_ring
-from isthmus.db.epochs import get_epoch_group, raise_epoch
+from isthmus.db.epochs import get_epoch_group, increment_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, integration
 from isthmus.definitions.secrets import replace_config, split_secrets
@@ -94,7 +94,7 @@ _FILTER_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
 
 class Accounts:
     """The accounts of one environment. Accounts of other environments are not found. A write of one account
-    raises the epoch of its group, a write of many raises the environment's."""
+    increments the epoch of its group, a write of many increments the environment's."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -266,7 +266,7 @@ class Accounts:
         this = integrated_account.c.id == row["id"]
         await prepare_deletion(self._conn, self._environment_id, this)
         await self._conn.execute(delete(integrated_account).where(this))
-        await raise_epoch(self._conn, get_epoch_group(row["id"]))
+        await increment_epoch(self._conn, get_epoch_group(row["id"]))
         await emit_accounts_deleted(self._conn, self._environment_id, [row["id"]])
         return str(row["id"])
 
@@ -287,7 +287,7 @@ class Accounts:
             integrated_account.c.environment_id == self._environment_id, chosen
         )
         deleted = (await self._conn.execute(mine.returning(integrated_account.c.id))).scalars().all()
-        await raise_epoch(self._conn, self._environment_id)
+        await increment_epoch(self._conn, self._environment_id)
         await emit_accounts_deleted(self._conn, self._environment_id, deleted)
 
     def _build_context_columns(
@@ -318,7 +318,7 @@ class Accounts:
         self, row: Mapping[str, Any], definition: ConnectedDefinition, sent: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Return the columns to update for a new `integration_override`. Raises BadRequest."""
-        stored = OVERRIDE_SECRETS.open(
+        stored = OVERRIDE_SECRETS.decrypt(
             get_key_ring(self._conn), row["id"], row["integration_override_secrets"]
         )
         whole = replace_config(row["integration_override"] or {}, stored or {}, sent)
@@ -357,13 +357,13 @@ class Accounts:
         return await self._finish_write(row["id"], IntegratedAccountUpdated, *more)
 
     async def _finish_write(self, identity: str, *kinds: type[Event]) -> Row:
-        """Raise the epoch and emit events of these kinds; return the account as it is now."""
-        await raise_epoch(self._conn, get_epoch_group(identity))
+        """Increment the epoch and emit events of these kinds; return the account as it is now."""
+        await increment_epoch(self._conn, get_epoch_group(identity))
         await emit_account_events(self._conn, self._environment_id, identity, *kinds)
         return await self.get(identity)
 
     def _encrypt(self, column: Any, identity: str, secrets: Mapping[str, Any]) -> Any:
-        return column.seal(get_key_ring(self._conn), identity, dict(secrets) or None)
+        return column.encrypt(get_key_ring(self._conn), identity, dict(secrets) or None)
 
 
 def _refuse_fixed_fields(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from isthmus.db.database import Database
-from isthmus.db.epochs import get_epoch_group, raise_epoch
+from isthmus.db.epochs import get_epoch_group, increment_epoch
 from isthmus.db.tables import blocked_account, environment, integrated_account
 from isthmus.errors import SetupError
 
@@ -59,7 +59,7 @@ class BlockList:
             known = update(blocked_account).where(blocked_account.c.id == account_id).values(**values)
             if not (await conn.execute(known)).rowcount:
                 await conn.execute(insert(blocked_account).values(id=account_id, created_at=now, **values))
-            await raise_epoch(conn, get_epoch_group(account_id))
+            await increment_epoch(conn, get_epoch_group(account_id))
 
     async def unblock(self, account_id: str) -> None:
         """Remove an account from the list. Raises SetupError if it is not on it."""
@@ -67,4 +67,4 @@ class BlockList:
             done = await conn.execute(delete(blocked_account).where(blocked_account.c.id == account_id))
             if not done.rowcount:
                 raise SetupError(f"{account_id} is not blocked. `isthmus accounts blocked` shows what is.")
-            await raise_epoch(conn, get_epoch_group(account_id))
+            await increment_epoch(conn, get_epoch_group(account_id))

@@ -21,7 +21,7 @@ from isthmus.accounts.rows.context import (
     split_context,
 )
 from isthmus.db.database import current_time, get_key_ring
-from isthmus.db.epochs import get_epoch_group, raise_epoch
+from isthmus.db.epochs import get_epoch_group, increment_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.errors import NotFound
@@ -73,7 +73,7 @@ async def connect_account(
         )
     )
     await schedule_refresh(conn, identity, connected.context)
-    await raise_epoch(conn, get_epoch_group(identity))
+    await increment_epoch(conn, get_epoch_group(identity))
     await emit_account_events(conn, connected.environment_id, identity, IntegratedAccountCreated)
     return identity
 
@@ -123,7 +123,7 @@ async def reconnect_account(
         )
     )
     await schedule_refresh(conn, account_id, context)
-    await raise_epoch(conn, get_epoch_group(account_id))
+    await increment_epoch(conn, get_epoch_group(account_id))
     await emit_account_events(conn, connected.environment_id, account_id, IntegratedAccountUpdated)
 
 
@@ -133,7 +133,7 @@ def _build_context_columns(
     plain, secrets = split_context(patch_context({}, whole), list_secret_fields(connected.definition))
     return {
         "context": plain,
-        "context_secrets": CONTEXT_SECRETS.seal(get_key_ring(conn), identity, secrets or None),
+        "context_secrets": CONTEXT_SECRETS.encrypt(get_key_ring(conn), identity, secrets or None),
     }
 
 

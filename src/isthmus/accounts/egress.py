@@ -89,7 +89,7 @@ async def find_gate(conn: AsyncConnection, environment_id: str, id: str) -> Gate
     row = (await conn.execute(statement)).one_or_none()
     if row is None:
         return None
-    return Gate(row.domain, Secret(GATE_TOKEN.open(get_key_ring(conn), row.id, row.api_token)))
+    return Gate(row.domain, Secret(GATE_TOKEN.decrypt(get_key_ring(conn), row.id, row.api_token)))
 
 
 def _is_gate_header(name: str) -> bool:

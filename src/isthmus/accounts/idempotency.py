@@ -112,7 +112,7 @@ class IdempotencyKeys:
                     "The call with this Idempotency-Key is under way. Repeat it in a moment for its answer.",
                     headers={"retry-after": "1"},
                 )
-            kept = _ANSWER.open(get_key_ring(conn), row["id"], row["answer"])
+            kept = _ANSWER.decrypt(get_key_ring(conn), row["id"], row["answer"])
             return Claim(row["id"], _answer_from_json(row["status"], kept))
 
     async def store_answer(self, claim: Claim, answer: StoredAnswer) -> None:
@@ -124,7 +124,7 @@ class IdempotencyKeys:
                 await conn.execute(delete(idempotency_record).where(mine))
                 return
             now = current_time(conn)
-            sealed = _ANSWER.seal(get_key_ring(conn), claim.row_id, _answer_to_json(answer))
+            sealed = _ANSWER.encrypt(get_key_ring(conn), claim.row_id, _answer_to_json(answer))
             await conn.execute(
                 update(idempotency_record)
                 .where(mine)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.lifecycle.account_jobs import prepare_deletion
 from isthmus.accounts.rows.account_events import emit_accounts_deleted
 from isthmus.accounts.sandbox.sandbox_accounts import create_sandbox_account
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.epochs import increment_epoch
 from isthmus.db.listing import ListQuery, Page
 from isthmus.db.tables import environment, integrated_account, integration, unified_model
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
@@ -50,7 +50,7 @@ class Installs:
         await create_sandbox_account(
             self._conn, self._scope.environment_id, row["id"], row["integration_id"], config
         )
-        await raise_epoch(self._conn, self._scope.environment_id)
+        await increment_epoch(self._conn, self._scope.environment_id)
         return row
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.egress import GATE_TOKEN
 from isthmus.db.database import current_time, get_key_ring
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.epochs import increment_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, static_gate
 from isthmus.errors import Conflict, NotFound
@@ -39,8 +39,8 @@ _MIN_TOKEN_LENGTH: Final = 16
 
 
 class StaticGates:
-    """The gates of one environment. Each update and deletion raises the environment's epoch, because cached
-    accounts hold their gate."""
+    """The gates of one environment. Each update and deletion increments the environment's epoch, because
+    cached accounts hold their gate."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -77,7 +77,7 @@ class StaticGates:
                 environment_id=self._environment_id,
                 name=values["name"],
                 domain=values["domain"],
-                api_token=GATE_TOKEN.seal(get_key_ring(self._conn), identity, token),
+                api_token=GATE_TOKEN.encrypt(get_key_ring(self._conn), identity, token),
                 created_by=created_by,
             )
         )
@@ -94,7 +94,7 @@ class StaticGates:
             .where(static_gate.c.id == id)
             .values(**values, revision=static_gate.c.revision + 1, updated_at=current_time(self._conn))
         )
-        await raise_epoch(self._conn, self._environment_id)
+        await increment_epoch(self._conn, self._environment_id)
         return await self.get(id)
 
     async def delete(self, id: str) -> str:
@@ -112,7 +112,7 @@ class StaticGates:
                 details={"integrated_accounts": count},
             )
         await self._conn.execute(delete(static_gate).where(static_gate.c.id == id))
-        await raise_epoch(self._conn, self._environment_id)
+        await increment_epoch(self._conn, self._environment_id)
         return id
 
     def _select_gates(self) -> Any:

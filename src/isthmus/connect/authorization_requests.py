@@ -80,7 +80,7 @@ async def create_authorization_request(
             session_id=session_id,
             ticket_digest=hash_token(ticket),
             state_digest=hash_token(state),
-            payload=_PAYLOAD.seal(get_key_ring(conn), identity, payload),
+            payload=_PAYLOAD.encrypt(get_key_ring(conn), identity, payload),
             expires_at=now + LIFETIME,
         )
     )
@@ -121,7 +121,9 @@ async def store_request_token(
     await conn.execute(
         update(connect_trip)
         .where(connect_trip.c.id == request.id)
-        .values(payload=_PAYLOAD.seal(get_key_ring(conn), request.id, payload), updated_at=current_time(conn))
+        .values(
+            payload=_PAYLOAD.encrypt(get_key_ring(conn), request.id, payload), updated_at=current_time(conn)
+        )
     )
 
 
@@ -159,7 +161,7 @@ async def _find_row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] 
 
 
 def _make_request(conn: AsyncConnection, row: Mapping[str, Any]) -> AuthorizationRequest:
-    payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
+    payload = _PAYLOAD.decrypt(get_key_ring(conn), row["id"], row["payload"])
     request_token = payload.pop("request")
     return AuthorizationRequest(
         id=row["id"],

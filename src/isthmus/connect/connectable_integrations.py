@@ -92,7 +92,7 @@ async def load_connectable(
     row = (await conn.execute(statement)).mappings().one_or_none()
     if row is None:
         raise InvalidIntegration(f"“{slug}” cannot be connected here. Tell whoever sent you.")
-    secrets = OVERRIDE_SECRETS.open(get_key_ring(conn), row["install_id"], row["override_secrets"])
+    secrets = OVERRIDE_SECRETS.decrypt(get_key_ring(conn), row["install_id"], row["override_secrets"])
     layer = Layer(row["install_id"], row["install_revision"], join_secrets(row["override"], secrets or {}))
     try:
         definition = await effective.get_definition(

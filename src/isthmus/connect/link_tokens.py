@@ -101,7 +101,7 @@ class LinkTokens:
                 environment_id=self._environment_id,
                 digest=hash_token(token.reveal()),
                 integrated_account_id=account_id,
-                payload=_PAYLOAD.seal(get_key_ring(self._conn), identity, payload),
+                payload=_PAYLOAD.encrypt(get_key_ring(self._conn), identity, payload),
                 expires_at=now + LIFETIME,
                 opened=0,
             )
@@ -198,7 +198,7 @@ async def _find_row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] 
 
 
 def _make_link(conn: AsyncConnection, row: Mapping[str, Any]) -> LinkToken:
-    payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
+    payload = _PAYLOAD.decrypt(get_key_ring(conn), row["id"], row["payload"])
     return LinkToken(
         id=row["id"],
         environment_id=row["environment_id"],

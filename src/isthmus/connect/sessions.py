@@ -118,7 +118,7 @@ async def create_session(
             digest=hash_token(cookie.reveal()),
             link_token_id=link_id,
             integrated_account_id=account_id,
-            payload=_PAYLOAD.seal(get_key_ring(conn), session.id, _to_payload(session)),
+            payload=_PAYLOAD.encrypt(get_key_ring(conn), session.id, _to_payload(session)),
             idle_at=now + IDLE_TIMEOUT,
             expires_at=now + MAX_AGE,
         )
@@ -154,7 +154,7 @@ async def update_session(conn: AsyncConnection, session: Session, **changes: Any
         .where(connect_session.c.id == session.id)
         .values(
             integrated_account_id=changed.account_id,
-            payload=_PAYLOAD.seal(get_key_ring(conn), session.id, _to_payload(changed)),
+            payload=_PAYLOAD.encrypt(get_key_ring(conn), session.id, _to_payload(changed)),
             idle_at=now + IDLE_TIMEOUT,
             updated_at=now,
         )
@@ -192,7 +192,7 @@ def _to_payload(session: Session) -> dict[str, Any]:
 
 
 def _make_session(conn: AsyncConnection, row: Mapping[str, Any]) -> Session:
-    payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
+    payload = _PAYLOAD.decrypt(get_key_ring(conn), row["id"], row["payload"])
     options = payload.pop("options")
     chosen = options.pop("integrations")
     rapid = payload.pop("rapid")

@@ -3,11 +3,11 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, announce, current_time, get_key_ring
+from isthmus.db.database import Database, current_time, get_key_ring, notify_after_commit
 from isthmus.db.encryption import EncryptedJSON, KeyRing
-from isthmus.db.epochs import EpochWatcher, raise_epoch, raise_epochs
+from isthmus.db.epochs import EpochWatcher, increment_epoch, increment_epochs
 from isthmus.db.keys import get_server_secret
-from isthmus.db.startup import check_workers, is_embedded, open_database
+from isthmus.db.startup import check_process_count, is_embedded, open_database
 
 __all__ = [
     "AsyncConnection",
@@ -15,13 +15,13 @@ __all__ = [
     "EncryptedJSON",
     "EpochWatcher",
     "KeyRing",
-    "announce",
-    "check_workers",
+    "check_process_count",
     "current_time",
     "get_key_ring",
     "get_server_secret",
+    "increment_epoch",
+    "increment_epochs",
     "is_embedded",
+    "notify_after_commit",
     "open_database",
-    "raise_epoch",
-    "raise_epochs",
 ]

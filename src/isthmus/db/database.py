@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Database",
     "EpochListener",
-    "announce",
     "current_time",
+    "get_incremented_epochs",
     "get_key_ring",
-    "get_raised_epochs",
     "make_background_context",
+    "notify_after_commit",
     "savepoint",
 ]
 
@@ -116,7 +116,7 @@ class Database:
         """
         task = asyncio.current_task()
         _refuse_nested(task)
-        raised: dict[str, int] = {}
+        incremented: dict[str, int] = {}
         announced: set[str] = set()
         token = _writing_task.set(task)
         try:
@@ -126,14 +126,14 @@ class Database:
                 self._engines.writer.begin() as conn,
             ):
                 conn.info[_DATABASE] = self
-                conn.info[_EPOCHS] = raised
+                conn.info[_EPOCHS] = incremented
                 conn.info[_ANNOUNCED] = announced
                 yield conn
         finally:
             _writing_task.reset(token)
-        if raised:
+        if incremented:
             for listener in tuple(self._listeners):
-                listener(raised)
+                listener(incremented)
         for topic in announced:
             self.notify_listeners(topic)
 
@@ -157,11 +157,11 @@ class Database:
             await engine.dispose()
 
     def add_epoch_listener(self, listener: EpochListener) -> None:
-        """Calls `listener` with the epochs that a transaction of this process raised, right after its
+        """Calls `listener` with the epochs that a transaction of this process incremented, right after its
         commit."""
         self._listeners.append(listener)
 
-    def add_announcement_listener(self, topic: str, listener: Callable[[], None]) -> Callable[[], None]:
+    def add_topic_listener(self, topic: str, listener: Callable[[], None]) -> Callable[[], None]:
         """Calls `listener` after each commit of this process that announced `topic`; it must be quick and not
         raise. Returns a function that removes the listener."""
         listeners = self._on_announced.setdefault(topic, [])
@@ -217,14 +217,14 @@ def _refuse_nested(task: asyncio.Task[object] | None) -> None:
 @asynccontextmanager
 async def savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
     """A savepoint inside a write: if the block raises, what it wrote is rolled back, and so are the epochs
-    that it raised and the topics that it announced."""
-    raised, announced = conn.info[_EPOCHS], conn.info[_ANNOUNCED]
-    before = dict(raised), set(announced)
+    that it incremented and the topics that it announced."""
+    incremented, announced = conn.info[_EPOCHS], conn.info[_ANNOUNCED]
+    before = dict(incremented), set(announced)
     try:
         async with conn.begin_nested():
             yield
     except BaseException:
-        for current, saved in zip((raised, announced), before, strict=True):
+        for current, saved in zip((incremented, announced), before, strict=True):
             current.clear()
             current.update(saved)
         raise
@@ -241,7 +241,7 @@ def current_time(conn: AsyncConnection) -> datetime:
     return _get_database(conn).clock.now()
 
 
-def announce(conn: AsyncConnection, topic: str) -> None:
+def notify_after_commit(conn: AsyncConnection, topic: str) -> None:
     """Calls the listeners of `topic` in this process once the transaction of `conn` has committed."""
     announced: set[str] = conn.info[_ANNOUNCED]
     announced.add(topic)
@@ -252,7 +252,8 @@ def _get_database(conn: AsyncConnection) -> Database:
     return database
 
 
-def get_raised_epochs(conn: AsyncConnection) -> dict[str, int]:
-    """Returns the epochs that this transaction has raised so far; only inside `Database.write()`."""
-    raised: dict[str, int] = conn.info[_EPOCHS]
-    return raised
+def get_incremented_epochs(conn: AsyncConnection) -> dict[str, int]:
+    """Returns the new numbers of the epochs that this transaction has incremented so far, by name; only
+    inside `Database.write()`."""
+    incremented: dict[str, int] = conn.info[_EPOCHS]
+    return incremented

@@ -1,13 +1,14 @@
 """Epochs: a number for each environment that rises with every write that caches must notice.
 
-`raise_epoch` is called inside the writing transaction. `EpochCache` keeps a value only as long as the epoch
-stays the same, which it reads from the `EpochWatcher` of its process. The process that wrote sees the new
-number as soon as its transaction has committed, others when PostgreSQL notifies them or at their next poll
-(at most `POLL_SECONDS` later).
+`increment_epoch` is called inside the writing transaction. `EpochCache` keeps a value only as long as the
+epoch stays the same, which it reads from the `EpochWatcher` of its process. The process that wrote sees the
+new number as soon as its transaction has committed, others when PostgreSQL notifies them or at their next
+poll (at most `POLL_SECONDS` later).
 
-A write that concerns a single row and happens often raises the epoch of the row's group (`get_epoch_group`)
-instead of the environment's. There are `GROUPS` groups in all, so the table that every process polls stays
-small however many rows there are. The price: the other rows of the group are read again too.
+A write that concerns a single row and happens often increments the epoch of the row's group
+(`get_epoch_group`) instead of the environment's. There are `GROUPS` groups in all, so the table that every
+process polls stays small however many rows there are. The price: the other rows of the group are read again
+too.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, get_raised_epochs
+from isthmus.db.database import Database, get_incremented_epochs
 from isthmus.db.engines import LIVENESS_OPTIONS
 from isthmus.db.keys import learn_granted_keys
 from isthmus.db.tables import epoch
@@ -39,8 +40,8 @@ __all__ = [
     "EpochWatcher",
     "Epochs",
     "get_epoch_group",
-    "raise_epoch",
-    "raise_epochs",
+    "increment_epoch",
+    "increment_epochs",
 ]
 
 K = TypeVar("K", bound=Hashable)
@@ -62,14 +63,14 @@ _log = logging.getLogger("isthmus.db.epochs")
 
 
 def get_epoch_group(id: str) -> str:
-    """Returns the name of the group that the row with this id belongs to, for `raise_epoch` and
+    """Returns the name of the group that the row with this id belongs to, for `increment_epoch` and
     `get_epoch`."""
     return _GROUP_NAMES[zlib.crc32(id.encode()) % GROUPS]
 
 
-async def raise_epoch(conn: AsyncConnection, environment_id: str) -> int:
-    """Raises an epoch by 1 and returns it. `environment_id`: an environment, a group or `KEYS`. `conn`: of a
-    `Database.write()`; the epoch's row stays locked until it commits."""
+async def increment_epoch(conn: AsyncConnection, environment_id: str) -> int:
+    """Increments an epoch by 1 and returns it. `environment_id`: an environment, a group or `KEYS`. `conn`:
+    of a `Database.write()`; the epoch's row stays locked until it commits."""
     values = {"environment_id": environment_id, "value": 1}
     increment = {"value": epoch.c.value + 1}
     key = [epoch.c.environment_id]
@@ -79,14 +80,14 @@ async def raise_epoch(conn: AsyncConnection, environment_id: str) -> int:
     value = int((await conn.execute(statement.returning(epoch.c.value))).scalar_one())
     if conn.dialect.name != "sqlite":
         await conn.execute(select(func.pg_notify(_CHANNEL, f"{environment_id}:{value}")))
-    get_raised_epochs(conn)[environment_id] = value
+    get_incremented_epochs(conn)[environment_id] = value
     return value
 
 
-async def raise_epochs(conn: AsyncConnection, environment_ids: Iterable[str]) -> None:
-    """Raises several epochs, always in the same order, so that two writers cannot deadlock."""
-    for each in sorted(set(environment_ids)):
-        await raise_epoch(conn, each)
+async def increment_epochs(conn: AsyncConnection, environment_ids: Iterable[str]) -> None:
+    """Increments several epochs, always in the same order, so that two writers cannot deadlock."""
+    for environment_id in sorted(set(environment_ids)):
+        await increment_epoch(conn, environment_id)
 
 
 class EpochWatcher:
@@ -107,7 +108,7 @@ class EpochWatcher:
         database.add_epoch_listener(self._apply)
 
     def get_epoch(self, environment_id: str) -> int:
-        """Returns the epoch as far as this process knows; 0 if it was never raised."""
+        """Returns the epoch as far as this process knows; 0 if it was never incremented."""
         return self._values.get(environment_id, 0)
 
     def snapshot(self) -> Mapping[str, int]:

@@ -2,7 +2,7 @@
 
 First every running process gets the new key: by the key file, or as a grant, which is the new key encrypted
 with one that they have (`db.keys`). Then values are encrypted again in small transactions, each only if
-nobody has changed it meanwhile, until a whole pass finds no value under another key.
+nobody has changed it meanwhile, until a whole pass finds no value encrypted with another key.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sqlalchemy import Column, LargeBinary, bindparam, delete, func, literal, se
 from isthmus.config import check_key
 from isthmus.db.column_types import Encrypted
 from isthmus.db.database import Database
-from isthmus.db.encryption import EncryptedJSON, KeyMissing, SealBroken, compute_key_id
-from isthmus.db.epochs import KEYS, raise_epoch
+from isthmus.db.encryption import DecryptionFailed, EncryptedJSON, KeyMissing, compute_key_id
+from isthmus.db.epochs import KEYS, increment_epoch
 from isthmus.db.key_file import generate_key, prepend_key
 from isthmus.db.keys import grant_key
 from isthmus.db.tables import key_grant, metadata
@@ -49,27 +49,30 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class RotationResult:
-    """`sealed`: how many values were encrypted again. `unreadable`: how many no key of the ring can decrypt;
-    they are left as they are."""
+    """`encrypted`: how many values were encrypted again. `unreadable`: how many no key of the ring can
+    decrypt; they are left as they are."""
 
     key_id: str
-    sealed: int
+    encrypted: int
     unreadable: int
 
 
-def choose_key(database: Database, given: str | None) -> NewKey:
-    """Chooses the key to rotate to; changes nothing. Raises SetupError if the `given` key is not fit.
+def choose_key(database: Database, requested_key: str | None) -> NewKey:
+    """Chooses the key to rotate to; changes nothing. Raises SetupError if the requested key
+    is too short or not in the right form.
 
-    Without a `given` key: the first key of ISTHMUS_SECRET_KEY if it holds several, which completes the
+    Without a requested key: the first key of ISTHMUS_SECRET_KEY if it holds several, which completes the
     rotation to it (the grants are deleted, and the old keys are no longer needed); else a new key.
     """
     keys = database.keys
-    if given is not None:
-        check_key(given, "the new key")
+    if requested_key is not None:
+        check_key(requested_key, "the new key")
     elif keys.file is None and len(keys.ids) > 1:
         return NewKey(Secret(keys.primary), None, is_granted=False, is_generated=False)
     is_granted = keys.file is None
-    return NewKey(Secret(given or generate_key()), keys.file, is_granted, is_generated=given is None)
+    return NewKey(
+        Secret(requested_key or generate_key()), keys.file, is_granted, is_generated=requested_key is None
+    )
 
 
 async def rotate_key(database: Database, new: NewKey) -> RotationResult:
@@ -81,16 +84,16 @@ async def rotate_key(database: Database, new: NewKey) -> RotationResult:
         await _grant_key_to_processes(database, text)
     database.keys.add_primary(text)
     await database.clock.sleep(PROPAGATION_SECONDS)
-    sealed, unreadable = 0, 0
+    encrypted, unreadable = 0, 0
     for _ in range(_MAX_PASSES):
-        resealed, unreadable = await _reseal_all(database, bytes.fromhex(compute_key_id(text)))
-        sealed += resealed
-        if resealed == 0:
+        encrypted_now, unreadable = await _reencrypt_all(database, bytes.fromhex(compute_key_id(text)))
+        encrypted += encrypted_now
+        if encrypted_now == 0:
             break
         await database.clock.sleep(PROPAGATION_SECONDS)
     if not new.is_granted and unreadable == 0:
         await _delete_grants(database)
-    return RotationResult(compute_key_id(text), sealed, unreadable)
+    return RotationResult(compute_key_id(text), encrypted, unreadable)
 
 
 def find_encrypted_columns() -> Iterator[Column[Any]]:
@@ -101,42 +104,43 @@ def find_encrypted_columns() -> Iterator[Column[Any]]:
 
 async def _grant_key_to_processes(database: Database, text: str) -> None:
     """Stores the new key for processes that have any of the old ones, and lets them look for it."""
-    old = [each for each in database.keys.ids if each != compute_key_id(text)]
+    old_ids = [key_id for key_id in database.keys.ids if key_id != compute_key_id(text)]
     async with database.write() as conn:
-        for under in old:
-            await grant_key(conn, text, under=under)
-        await raise_epoch(conn, KEYS)
+        for key_id in old_ids:
+            await grant_key(conn, text, encryption_key_id=key_id)
+        await increment_epoch(conn, KEYS)
 
 
 async def _delete_grants(database: Database) -> None:
+    """Deletes all granted keys: every process has them in its settings."""
     async with database.write() as conn:
         await conn.execute(delete(key_grant))
 
 
-async def _reseal_all(database: Database, new_id: bytes) -> tuple[int, int]:
-    """Returns one pass over all encrypted columns; returns how many values were encrypted again, and how many
-    no key of the ring can decrypt."""
-    resealed, unreadable = 0, 0
+async def _reencrypt_all(database: Database, new_id: bytes) -> tuple[int, int]:
+    """Makes one pass over all encrypted columns. Returns how many values it encrypted with the new key, and
+    how many no key of the ring can decrypt. `new_id`: the id of the new key."""
+    encrypted, unreadable = 0, 0
     for column in find_encrypted_columns():
         last = ""
-        while rows := await _select_under_other_keys(database, column, new_id, last):
+        while rows := await _select_encrypted_with_other_keys(database, column, new_id, last):
             last = rows[-1][0]
-            done = await _reseal_rows(database, column, rows)
-            resealed += done
-            unreadable += len(rows) - done
-    return resealed, unreadable
+            count = await _reencrypt_rows(database, column, rows)
+            encrypted += count
+            unreadable += len(rows) - count
+    return encrypted, unreadable
 
 
-async def _select_under_other_keys(
+async def _select_encrypted_with_other_keys(
     database: Database, column: Column[Any], new_id: bytes, last: str
 ) -> Sequence[tuple[str, bytes]]:
-    """Returns (row id, sealed value) of the next rows after the id `last` whose value is under another
-    key."""
+    """Returns (row id, encrypted value) of the next rows after the id `last` whose value another key than
+    `new_id` encrypted."""
     identity = column.table.c.id
-    sealing_key = func.substr(column, 2, len(new_id))
+    encryption_key_id = func.substr(column, 2, len(new_id))
     query = (
         select(identity, column)
-        .where(column.is_not(None), identity > last, sealing_key != literal(new_id, LargeBinary))
+        .where(column.is_not(None), identity > last, encryption_key_id != literal(new_id, LargeBinary))
         .order_by(identity)
         .limit(_BATCH_ROWS)
     )
@@ -144,7 +148,7 @@ async def _select_under_other_keys(
         return [(row[0], bytes(row[1])) for row in await conn.execute(query)]
 
 
-async def _reseal_rows(database: Database, column: Column[Any], rows: Sequence[tuple[str, bytes]]) -> int:
+async def _reencrypt_rows(database: Database, column: Column[Any], rows: Sequence[tuple[str, bytes]]) -> int:
     """Encrypts the rows' values with the new key; returns how many could be decrypted. A row that was changed
     meanwhile is left: it has the new key already."""
     encryption = EncryptedJSON(column)
@@ -153,7 +157,7 @@ async def _reseal_rows(database: Database, column: Column[Any], rows: Sequence[t
         aad = encryption.make_aad(identity)
         try:
             plain = database.keys.decrypt(old, aad)
-        except (KeyMissing, SealBroken):
+        except (KeyMissing, DecryptionFailed):
             continue
         changes.append({"row": identity, "old": old, "new": database.keys.encrypt(plain, aad)})
     if changes:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.config import KEY_HINT, Settings
 from isthmus.db.database import Database, current_time, get_key_ring
-from isthmus.db.encryption import KeyMissing, KeyRing, SealBroken, read_sealing_key_id
+from isthmus.db.encryption import DecryptionFailed, KeyMissing, KeyRing, read_encryption_key_id
 from isthmus.db.key_file import check_key_file_mode, create_key_file, read_key_file
 from isthmus.db.tables import key_grant, server_secret
 from isthmus.db.upsert import insert_into
@@ -68,13 +68,15 @@ async def _create_secret(conn: AsyncConnection, name: str) -> None:
 
 
 def _make_secret_aad(row_id: str) -> bytes:
+    """Returns the associated data of a server secret: table, column and row."""
     return f"server_secret.value:{row_id}".encode()
 
 
-async def grant_key(conn: AsyncConnection, text: str, *, under: str) -> None:
-    """Stores the key `text`, encrypted with the key whose id is `under`, for processes that have that key."""
+async def grant_key(conn: AsyncConnection, key: str, *, encryption_key_id: str) -> None:
+    """Stores the new key `key`, encrypted with the one whose id is `encryption_key_id`, for processes that
+    have that key."""
     identity, now = new_id(), current_time(conn)
-    sealed = get_key_ring(conn).seal_key(text, _make_grant_aad(identity), under=under)
+    sealed = get_key_ring(conn).encrypt_key(key, _make_grant_aad(identity), key_id=encryption_key_id)
     row = {"id": identity, "created_at": now, "updated_at": now, "sealed": sealed}
     await conn.execute(insert(key_grant).values(row))
 
@@ -89,11 +91,15 @@ async def learn_granted_keys(database: Database) -> None:
     for row in rows:
         try:
             text = keys.decrypt(row.sealed, _make_grant_aad(row.id)).decode()
-        except (KeyMissing, SealBroken):  # granted under a key that this process does not have, or damaged
+        except (
+            KeyMissing,
+            DecryptionFailed,
+        ):  # granted under a key that this process does not have, or damaged
             continue
-        if read_sealing_key_id(row.sealed) == keys.primary_id:
+        if read_encryption_key_id(row.sealed) == keys.primary_id:
             keys.add_primary(text)
 
 
 def _make_grant_aad(row_id: str) -> bytes:
+    """Returns the associated data of a granted key: table, column and row."""
     return f"key_grant.sealed:{row_id}".encode()

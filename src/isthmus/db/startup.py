@@ -19,7 +19,7 @@ from isthmus.db.urls import get_sqlite_path, parse_url
 from isthmus.errors import SetupError
 from isthmus.kit.clock import Clock
 
-__all__ = ["check_workers", "is_embedded", "open_database"]
+__all__ = ["check_process_count", "is_embedded", "open_database"]
 
 
 async def open_database(
@@ -55,8 +55,9 @@ async def open_database(
         raise
 
 
-def check_workers(settings: Settings, workers: int) -> None:
-    """Raises SetupError if several processes are to serve a SQLite file."""
+def check_process_count(settings: Settings, workers: int) -> None:
+    """Raises SetupError if more than one process is to serve a SQLite file. `workers`: the number of
+    processes."""
     if workers > 1 and is_embedded(settings):
         raise SetupError(
             f"--workers {workers} needs PostgreSQL: a SQLite database has one serving process. "
@@ -104,16 +105,17 @@ async def _check_keys(database: Database) -> None:
         await get_server_secret(database, "key-check")
 
 
-def _missing_database_error(what: str) -> SetupError:
+def _missing_database_error(problem: str) -> SetupError:
     """Returns the error for a command that needs a database where there is none."""
     return SetupError(
-        f"{what}. `isthmus serve` sets one up when it is first started. If yours is elsewhere, go to the "
+        f"{problem}. `isthmus serve` sets one up when it is first started. If yours is elsewhere, go to the "
         "folder that its server was started in, or name it as the server has it: ISTHMUS_DATA_DIR or "
         "ISTHMUS_DATABASE_URL."
     )
 
 
 def _describe_unreachable(url: URL, error: DatabaseError) -> str:
+    """Returns the message for a database that cannot be opened."""
     why = " ".join(str(error.orig).split())
     return f"the database {_render_url(url)} cannot be opened: {why} (ISTHMUS_DATABASE_URL)"
 

@@ -17,7 +17,7 @@ from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import event
 from isthmus.errors import NotFound
 from isthmus.events.catalogue import EVENTS, Event
-from isthmus.jobs import announce_everywhere
+from isthmus.jobs import notify_all_processes
 
 __all__ = [
     "EMITTED",
@@ -84,7 +84,7 @@ async def emit_all(conn: AsyncConnection, happened: Sequence[Event]) -> list[str
         return []
     rows = [_make_row(each, current_time(conn)) for each in happened]
     await conn.execute(insert(event), rows)
-    await announce_everywhere(conn, EMITTED)
+    await notify_all_processes(conn, EMITTED)
     return [row["id"] for row in rows]
 
 

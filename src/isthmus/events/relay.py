@@ -58,18 +58,20 @@ class Subscribers:
     def __init__(self) -> None:
         self._handlers: list[tuple[str, str, Subscriber]] = []
 
-    def subscribe(self, name: str, handler: Subscriber, *, known_as: str | None = None) -> None:
+    def subscribe(self, name: str, handler: Subscriber, *, stable_name: str | None = None) -> None:
         """Calls `handler(conn, occurrence)` for each event `name`: a name of the catalogue, `prefix:*`, or
         `*`.
 
         The handler only writes to the database, in the transaction of `conn`: rows, and a job that does the
         rest. So its effect is there exactly once. If it raises, the event comes again later, and other events
-        of the same resource wait for it. `known_as`: a name that stays the same from version to version; by
-        default that of the function. Raises ValueError for an unknown event and for a second subscription.
+        of the same resource wait for it. `stable_name`: a name that stays the same from version to version;
+        by default that of the function. Raises ValueError for an unknown event and for a second subscription.
         """
         if name != "*" and not any(matches(name, each) for each in EVENTS):
             raise ValueError(f"{name} is no event of the catalogue")
-        own = known_as or f"{handler.__module__}.{getattr(handler, '__qualname__', type(handler).__name__)}"
+        own = (
+            stable_name or f"{handler.__module__}.{getattr(handler, '__qualname__', type(handler).__name__)}"
+        )
         if any(known == own and pattern == name for known, pattern, _ in self._handlers):
             raise ValueError(f"{own} has subscribed to {name} already")
         self._handlers.append((own, name, handler))
@@ -117,7 +119,7 @@ class Relay:
     async def start(self) -> None:
         """Starts relaying. Events emitted from now on reach every subscriber that this process knows."""
         await self._send_heartbeat()
-        self._stop_listening = self._database.add_announcement_listener(EMITTED, self._emitted.set)
+        self._stop_listening = self._database.add_topic_listener(EMITTED, self._emitted.set)
         self._task = asyncio.create_task(
             self._relay_forever(), name="events: relay", context=make_background_context()
         )

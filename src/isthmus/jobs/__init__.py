@@ -9,12 +9,12 @@ from isthmus.jobs.handlers import Finder, Handlers, Run, Superseded
 from isthmus.jobs.peer_processes import PeerProcesses
 from isthmus.jobs.queue import (
     JobStatus,
-    announce_everywhere,
     cancel,
     cancel_all,
     defer,
     defer_missing,
     has_no_job,
+    notify_all_processes,
     read_job_status,
 )
 from isthmus.jobs.queue_state import QueueState, read_queue_state
@@ -35,7 +35,6 @@ __all__ = [
     "Superseded",
     "Worker",
     "WorkerOptions",
-    "announce_everywhere",
     "cancel",
     "cancel_all",
     "check_cron",
@@ -46,6 +45,7 @@ __all__ = [
     "find_next_firing",
     "get_schedule",
     "has_no_job",
+    "notify_all_processes",
     "put_schedule",
     "read_job_status",
     "read_queue_state",

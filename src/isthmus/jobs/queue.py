@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import announce, current_time
+from isthmus.db.database import current_time, notify_after_commit
 from isthmus.db.tables import job, job_timer
 from isthmus.db.upsert import insert_for, insert_into
 
@@ -43,8 +43,6 @@ __all__ = [
     "JOBS_READY",
     "QUEUE",
     "JobStatus",
-    "announce_everywhere",
-    "announce_ready",
     "cancel",
     "cancel_all",
     "defer",
@@ -54,8 +52,10 @@ __all__ = [
     "list_due_timers",
     "make_lock_name",
     "move_due_timers",
+    "notify_all_processes",
     "read_job_status",
     "set_timer",
+    "wake_workers",
 ]
 
 JOBS_READY: Final = "jobs"
@@ -69,7 +69,7 @@ CHANNEL: Final = "procrastinate_any_queue_v1"
 """The channel on which the triggers of procrastinate notify workers of new jobs (PostgreSQL)."""
 
 ANNOUNCEMENT_CHANNEL: Final = "isthmus_told"
-"""The channel on which other processes receive the topics of `announce_everywhere` (PostgreSQL)."""
+"""The channel on which other processes receive the topics of `notify_all_processes` (PostgreSQL)."""
 
 _WHERE_WAITING = text("status = 'todo'")
 # Literals, as in the conditions of the partial indexes: with a parameter PostgreSQL does not use those.
@@ -119,7 +119,7 @@ async def defer(
         if conn.dialect.name != "sqlite" and not merged.scalar_one():
             # The trigger notifies of new rows only, and a worker may have skipped the locked one.
             await _notify_workers(conn)
-    announce(conn, JOBS_READY)
+    notify_after_commit(conn, JOBS_READY)
 
 
 async def defer_missing(conn: AsyncConnection, things: Iterable[tuple[str, str]]) -> None:
@@ -133,7 +133,7 @@ async def defer_missing(conn: AsyncConnection, things: Iterable[tuple[str, str]]
         )
         if not (await conn.execute(select(or_(has_job, is_retried)))).scalar_one():
             await conn.execute(_get_insert(conn), _make_row(what, key, 0, 0, now))
-            announce(conn, JOBS_READY)
+            notify_after_commit(conn, JOBS_READY)
 
 
 def _is_waiting(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
@@ -166,7 +166,7 @@ async def cancel(conn: AsyncConnection, what: str, key: str, *, abort: bool = Fa
     if abort:
         running = await conn.execute(update(job).where(_is_running(lock)).values(abort_requested=True))
         found += running.rowcount
-        announce(conn, ABORT_REQUESTED)
+        notify_after_commit(conn, ABORT_REQUESTED)
     return found > 0
 
 
@@ -228,7 +228,7 @@ async def set_timer(
     if failures:
         changes |= {name: new[name] for name in ("failures", "error", "failed_at")}
     await conn.execute(statement.on_conflict_do_update(index_elements=["what", "key"], set_=changes))
-    announce(conn, JOBS_READY)
+    notify_after_commit(conn, JOBS_READY)
 
 
 async def defer_retry(
@@ -259,7 +259,7 @@ async def move_due_timers(
         return 0
     rows = [_make_row(each.what, each.key, each.priority, each.failures, each.run_at) for each in timers]
     await conn.execute(_get_insert(conn), sorted(rows, key=lambda row: str(row["lock"])))
-    await announce_ready(conn)
+    await wake_workers(conn)
     return len(rows)
 
 
@@ -281,17 +281,17 @@ def _select_due_timers(now: datetime, limit: int) -> Select[str, str]:
     )
 
 
-async def announce_ready(conn: AsyncConnection) -> None:
+async def wake_workers(conn: AsyncConnection) -> None:
     """Lets every worker look for jobs after the commit. For jobs that are in the queue already and may start
     now."""
-    announce(conn, JOBS_READY)
+    notify_after_commit(conn, JOBS_READY)
     if conn.dialect.name != "sqlite":
         await _notify_workers(conn)
 
 
-async def announce_everywhere(conn: AsyncConnection, topic: str) -> None:
-    """`db.announce` for this process and for every other process that runs a worker."""
-    announce(conn, topic)
+async def notify_all_processes(conn: AsyncConnection, topic: str) -> None:
+    """`db.notify_after_commit` for this process and for every other process that runs a worker."""
+    notify_after_commit(conn, topic)
     if conn.dialect.name != "sqlite":
         await conn.execute(select(func.pg_notify(ANNOUNCEMENT_CHANNEL, topic)))
 

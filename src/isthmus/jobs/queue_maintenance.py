@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.db.database import Database, savepoint
 from isthmus.jobs.handlers import Handlers
 from isthmus.jobs.lock_timeout import is_lock_conflict, write_with_lock_timeout
-from isthmus.jobs.queue import announce_ready, defer_missing
+from isthmus.jobs.queue import defer_missing, wake_workers
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
 __all__ = ["defer_lost_jobs", "delete_finished_jobs", "requeue_stalled_jobs"]
@@ -67,7 +67,7 @@ async def requeue_stalled_jobs(database: Database, *, stalled_seconds: float) ->
             requeued += 1
         await conn.execute(_DELETE_STALLED_WORKERS, {"seconds": stalled_seconds})
         if requeued:
-            await announce_ready(conn)
+            await wake_workers(conn)
     if requeued:
         _log.warning("%d jobs of workers that fell silent were given back to the queue", requeued)
     return requeued

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import announce, current_time
+from isthmus.db.database import current_time, notify_after_commit
 from isthmus.db.tables import job_schedule
 from isthmus.db.upsert import insert_into
 from isthmus.jobs.peer_processes import PeerProcesses
@@ -95,7 +95,7 @@ async def put_schedule(
     row = {"id": derive_id("job_schedule", name), "created_at": now, "name": name, "last_at": None}
     statement: Any = insert_into(conn, job_schedule).values(**row, **values)
     await conn.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
-    announce(conn, JOBS_READY)
+    notify_after_commit(conn, JOBS_READY)
     return Schedule(name, what, key, cron, timezone, priority, next_at, last_at)
 
 

@@ -69,7 +69,7 @@ class Worker:
 
     async def start(self) -> None:
         """Starts the background tasks."""
-        self._stop_listening = self._database.add_announcement_listener(JOBS_READY, self._timers_changed.set)
+        self._stop_listening = self._database.add_topic_listener(JOBS_READY, self._timers_changed.set)
         self._running = _start_background_task(self._run_forever(), name="jobs: worker")
         options = self._options
         self._tasks = [

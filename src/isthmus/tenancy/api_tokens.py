@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db import current_time, raise_epoch
+from isthmus.db import current_time, increment_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import api_token
 from isthmus.errors import NotFound
@@ -97,7 +97,7 @@ class ApiTokens:
                 expires_at=expires_at,
             )
         )
-        await raise_epoch(self._conn, self._environment_id)
+        await increment_epoch(self._conn, self._environment_id)
         row = await self.get(identity)
         await self._emit(ApiTokenCreated, row)
         return row, token
@@ -113,7 +113,7 @@ class ApiTokens:
         )
         if not done.rowcount:
             await self.get(id)  # revoked meanwhile: NotFound
-        await raise_epoch(self._conn, self._environment_id)
+        await increment_epoch(self._conn, self._environment_id)
         await self._emit(ApiTokenDeleted, {"id": id})
         return id
 

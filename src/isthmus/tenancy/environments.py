@@ -9,7 +9,7 @@ from sqlalchemy import Executable, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db import current_time, raise_epoch
+from isthmus.db import current_time, increment_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
@@ -65,7 +65,7 @@ class Environments:
         await self._execute_or_conflict(statement, name)
         if install is not None:
             await install(self._conn, identity)
-        await raise_epoch(self._conn, identity)
+        await increment_epoch(self._conn, identity)
         return await self.get(identity)
 
     async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -85,7 +85,7 @@ class Environments:
             values["updated_at"] = current_time(self._conn)
             statement = update(environment).where(environment.c.id == id).values(values)
             await self._execute_or_conflict(statement, values.get("name", row["name"]))
-            await raise_epoch(self._conn, id)
+            await increment_epoch(self._conn, id)
         return await self.get(id)
 
     async def delete(self, id: str, /) -> str:
@@ -93,7 +93,7 @@ class Environments:
         NotFound."""
         await self.get(id)
         await self._conn.execute(delete(environment).where(environment.c.id == id))
-        await raise_epoch(self._conn, id)
+        await increment_epoch(self._conn, id)
         return id
 
     def _select_visible(self) -> Any:

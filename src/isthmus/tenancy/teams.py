@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db import current_time, raise_epochs
+from isthmus.db import current_time, increment_epochs
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, team, user
 from isthmus.errors import BadRequest, NotFound, failure
@@ -50,7 +50,7 @@ class Teams:
         values["updated_at"] = current_time(self._conn)
         await self._conn.execute(update(team).where(team.c.id == id).values(values))
         own = select(environment.c.id).where(environment.c.team_id == id)
-        await raise_epochs(self._conn, (await self._conn.execute(own)).scalars())
+        await increment_epochs(self._conn, (await self._conn.execute(own)).scalars())
         return await self.get(id)
 
 

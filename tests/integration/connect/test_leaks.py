@@ -67,7 +67,7 @@ class Watch:
                 token = _token(decrypt_context(database.keys, dict(row)))
                 held |= {str(token[name]) for name in TOKENS if name in token}
             for row in (await conn.execute(select(connect_trip))).mappings():
-                trip = _PAYLOAD.open(database.keys, row["id"], row["payload"])
+                trip = _PAYLOAD.decrypt(database.keys, row["id"], row["payload"])
                 held |= {trip["state"], trip["verifier"], *(trip["request"] or ())}
         return {each for each in self.secrets | cookies | held if each}
 

@@ -234,7 +234,7 @@ async def test_overrides_are_replaced_whole_and_their_secrets_survive(database: 
     changed = await desk.update(row["id"], integration_override={"authorization": {"format": "bearer"}})
     assert changed["integration_override"] == {"authorization": {"format": "bearer"}}
     kept = await stored(database, row["id"])
-    sealed = OVERRIDE_SECRETS.open(database.keys, row["id"], kept["integration_override_secrets"])
+    sealed = OVERRIDE_SECRETS.decrypt(database.keys, row["id"], kept["integration_override_secrets"])
     assert sealed == {"authorization": {"config": {"token": "literal"}}}
     assert (await desk.update(row["id"], integration_override=None))["integration_override"] is None
     assert (await stored(database, row["id"]))["integration_override_secrets"] is None

@@ -18,7 +18,7 @@ from isthmus.accounts.egress import Gate
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.epochs import increment_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult
@@ -69,7 +69,7 @@ async def gated(desk: Desk, database: Database, gate: Tollgate) -> tuple[str, st
         row = await StaticGates(conn, desk.scope).create(values)
         chosen = update(integrated_account).where(integrated_account.c.id == account["id"])
         await conn.execute(chosen.values(truto_static_gate_id=row["id"]))
-        await raise_epoch(conn, desk.scope.environment_id)
+        await increment_epoch(conn, desk.scope.environment_id)
     return account["id"], row["id"]
 
 

@@ -196,7 +196,7 @@ async def test_a_token_of_oauth_1_that_is_not_the_one_asked_for_is_refused(desk:
 async def _arrive_oauth1(desk: Desk, session: Any, binding: str, query: dict[str, str]) -> Any:
     async with desk.database.read() as conn:
         row = (await conn.execute(select(connect_trip))).mappings().one()
-        state = _PAYLOAD.open(desk.database.keys, row["id"], row["payload"])["state"]
+        state = _PAYLOAD.decrypt(desk.database.keys, row["id"], row["payload"])["state"]
     return await desk.flow.complete_authorization({**query, "state": state}, binding)
 
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.db.encryption import (
+    DecryptionFailed,
     EncryptedJSON,
     KeyMissing,
     KeyRing,
-    SealBroken,
     compute_key_id,
-    read_sealing_key_id,
+    read_encryption_key_id,
 )
 from isthmus.db.key_file import create_key_file, generate_key, prepend_key, read_key_file
 from isthmus.db.tables import integrated_account, integration
@@ -39,18 +39,18 @@ JSON = st.recursive(
 @given(value=JSON.filter(lambda value: value is not None))
 def test_any_json_comes_back_as_it_was(value: object) -> None:
     keys = KeyRing([OLD])
-    assert CONTEXT.open(keys, "row", CONTEXT.seal(keys, "row", value)) == value
+    assert CONTEXT.decrypt(keys, "row", CONTEXT.encrypt(keys, "row", value)) == value
 
 
 def test_nothing_stays_nothing() -> None:
     keys = KeyRing([OLD])
-    assert CONTEXT.seal(keys, "row", None) is None
-    assert CONTEXT.open(keys, "row", None) is None
+    assert CONTEXT.encrypt(keys, "row", None) is None
+    assert CONTEXT.decrypt(keys, "row", None) is None
 
 
 def test_a_sealed_value_shows_nothing_and_differs_each_time() -> None:
     keys = KeyRing([OLD])
-    first, second = CONTEXT.seal(keys, "row", "hunter2"), CONTEXT.seal(keys, "row", "hunter2")
+    first, second = CONTEXT.encrypt(keys, "row", "hunter2"), CONTEXT.encrypt(keys, "row", "hunter2")
     assert first is not None
     assert b"hunter2" not in first
     assert first != second
@@ -58,41 +58,41 @@ def test_a_sealed_value_shows_nothing_and_differs_each_time() -> None:
 
 def test_a_value_moved_to_another_row_or_column_does_not_open() -> None:
     keys = KeyRing([OLD])
-    sealed = CONTEXT.seal(keys, "row", {"api_key": "k"})
-    with pytest.raises(SealBroken):
-        CONTEXT.open(keys, "another row", sealed)
-    with pytest.raises(SealBroken):
+    sealed = CONTEXT.encrypt(keys, "row", {"api_key": "k"})
+    with pytest.raises(DecryptionFailed):
+        CONTEXT.decrypt(keys, "another row", sealed)
+    with pytest.raises(DecryptionFailed):
         EncryptedJSON(integration.c.secrets).open(keys, "row", sealed)
 
 
 @pytest.mark.parametrize("position", [0, 5, 16, 17, -1])
 def test_an_altered_value_does_not_open(position: int) -> None:
     keys = KeyRing([OLD])
-    sealed = bytearray(CONTEXT.seal(keys, "row", "x") or b"")
+    sealed = bytearray(CONTEXT.encrypt(keys, "row", "x") or b"")
     sealed[position] ^= 1
-    with pytest.raises(SealBroken):
-        CONTEXT.open(keys, "row", bytes(sealed))
+    with pytest.raises(DecryptionFailed):
+        CONTEXT.decrypt(keys, "row", bytes(sealed))
 
 
 @pytest.mark.parametrize("sealed", [b"", b"\x01", b"\x01abcd", b"\x02" + b"a" * 40])
 def test_what_was_never_sealed_does_not_open(sealed: bytes) -> None:
-    with pytest.raises(SealBroken):
-        CONTEXT.open(KeyRing([OLD]), "row", sealed)
+    with pytest.raises(DecryptionFailed):
+        CONTEXT.decrypt(KeyRing([OLD]), "row", sealed)
 
 
 def test_the_first_key_seals_and_every_key_opens() -> None:
-    before = CONTEXT.seal(KeyRing([OLD]), "row", 1)
+    before = CONTEXT.encrypt(KeyRing([OLD]), "row", 1)
     ring = KeyRing([NEW, OLD])
-    after = CONTEXT.seal(ring, "row", 2)
+    after = CONTEXT.encrypt(ring, "row", 2)
     assert after is not None
-    assert CONTEXT.open(ring, "row", before) == 1
-    assert read_sealing_key_id(after) == compute_key_id(NEW) == ring.primary_id
+    assert CONTEXT.decrypt(ring, "row", before) == 1
+    assert read_encryption_key_id(after) == compute_key_id(NEW) == ring.primary_id
 
 
 def test_a_missing_key_is_named_by_its_id_and_the_way_out() -> None:
-    sealed = CONTEXT.seal(KeyRing([OTHER]), "row", 1)
+    sealed = CONTEXT.encrypt(KeyRing([OTHER]), "row", 1)
     with pytest.raises(KeyMissing, match=rf"{compute_key_id(OTHER)}.*ISTHMUS_SECRET_KEY") as caught:
-        CONTEXT.open(KeyRing([NEW, OLD]), "row", sealed)
+        CONTEXT.decrypt(KeyRing([NEW, OLD]), "row", sealed)
     assert OTHER not in str(caught.value)
     assert OLD not in str(caught.value)
 
@@ -120,13 +120,13 @@ def test_a_key_put_first_in_the_file_seals_in_a_ring_that_is_in_use(tmp_path: Pa
     path = tmp_path / "secret.key"
     create_key_file(path)
     ring = KeyRing(read_key_file(path), file=path)
-    before = CONTEXT.seal(ring, "row", "before")
+    before = CONTEXT.encrypt(ring, "row", "before")
     key = generate_key()
     prepend_key(path, key)
-    after = CONTEXT.seal(ring, "row", "after")
+    after = CONTEXT.encrypt(ring, "row", "after")
     assert after is not None
-    assert read_sealing_key_id(after) == compute_key_id(key)
-    assert CONTEXT.open(ring, "row", before) == "before"
+    assert read_encryption_key_id(after) == compute_key_id(key)
+    assert CONTEXT.decrypt(ring, "row", before) == "before"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -135,8 +135,8 @@ def test_an_unknown_key_is_looked_for_in_the_file(tmp_path: Path) -> None:
     create_key_file(path)
     running = KeyRing(read_key_file(path), file=path)
     prepend_key(path, generate_key())
-    sealed = CONTEXT.seal(KeyRing(read_key_file(path)), "row", "by another process")
-    assert CONTEXT.open(running, "row", sealed) == "by another process"
+    sealed = CONTEXT.encrypt(KeyRing(read_key_file(path)), "row", "by another process")
+    assert CONTEXT.decrypt(running, "row", sealed) == "by another process"
 
 
 def test_a_ring_survives_its_file_being_away(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_ring_survives_its_file_being_away(tmp_path: Path) -> None:
     create_key_file(path)
     ring = KeyRing(read_key_file(path), file=path)
     path.unlink()
-    assert CONTEXT.open(ring, "row", CONTEXT.seal(ring, "row", 1)) == 1
+    assert CONTEXT.decrypt(ring, "row", CONTEXT.encrypt(ring, "row", 1)) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"short\n", "kéy-0123456789-abcdefghijklmnopqrst".encode()])

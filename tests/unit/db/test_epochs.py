@@ -12,7 +12,7 @@ from sqlalchemy import event, insert, text, update
 from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
-from isthmus.db import Database, EpochWatcher, open_database, raise_epoch, raise_epochs
+from isthmus.db import Database, EpochWatcher, increment_epoch, increment_epochs, open_database
 from isthmus.db.epochs import GROUPS, KEYS, POLL_SECONDS, get_epoch_group
 from isthmus.db.keys import grant_key
 from isthmus.db.tables import epoch, key_grant
@@ -44,7 +44,7 @@ async def elsewhere(settings: Settings) -> AsyncIterator[Database]:
 
 async def raised(database: Database, *environment_ids: str) -> None:
     async with database.write() as conn:
-        await raise_epochs(conn, environment_ids)
+        await increment_epochs(conn, environment_ids)
 
 
 async def test_an_epoch_that_was_never_raised_is_zero(watcher: EpochWatcher) -> None:
@@ -55,7 +55,7 @@ async def test_the_writer_knows_once_its_transaction_has_committed(
     database: Database, watcher: EpochWatcher
 ) -> None:
     async with database.write() as conn:
-        assert await raise_epoch(conn, "e") == 1
+        assert await increment_epoch(conn, "e") == 1
         assert watcher.get_epoch("e") == 0
     assert watcher.get_epoch("e") == 1
 
@@ -63,7 +63,7 @@ async def test_the_writer_knows_once_its_transaction_has_committed(
 async def test_a_write_that_is_rolled_back_raises_nothing(database: Database, watcher: EpochWatcher) -> None:
     async def fail() -> None:
         async with database.write() as conn:
-            await raise_epoch(conn, "e")
+            await increment_epoch(conn, "e")
             raise LookupError
 
     with pytest.raises(LookupError):
@@ -196,9 +196,9 @@ async def test_a_grant_that_was_altered_holds_no_epoch_back(
     elsewhere: Database, watcher: EpochWatcher
 ) -> None:
     async with elsewhere.write() as conn:
-        await grant_key(conn, "k" * 40, under=elsewhere.keys.primary_id)
+        await grant_key(conn, "k" * 40, encryption_key_id=elsewhere.keys.primary_id)
         await conn.execute(update(key_grant).values(id=new_id()))
-        await raise_epochs(conn, [KEYS, "e"])
+        await increment_epochs(conn, [KEYS, "e"])
     await watcher.poll()
     assert watcher.get_epoch("e") == 1
 

@@ -14,11 +14,11 @@ from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
 from isthmus.db import Database, EncryptedJSON, EpochWatcher, get_server_secret, open_database
-from isthmus.db.encryption import KeyMissing, compute_key_id, read_sealing_key_id
+from isthmus.db.encryption import KeyMissing, compute_key_id, read_encryption_key_id
 from isthmus.db.key_file import read_key_file
 from isthmus.db.key_rotation import (
-    _reseal_rows,
-    _select_under_other_keys,
+    _reencrypt_rows,
+    _select_encrypted_with_other_keys,
     choose_key,
     find_encrypted_columns,
     rotate_key,
@@ -63,13 +63,13 @@ class Server:
                     updated_at=NOW,
                     name=identity,
                     config={},
-                    secrets=SECRETS.seal(self.database.keys, identity, value),
+                    secrets=SECRETS.encrypt(self.database.keys, identity, value),
                 )
             )
         return identity
 
     async def change(self, identity: str, value: object) -> None:
-        sealed = SECRETS.seal(self.database.keys, identity, value)
+        sealed = SECRETS.encrypt(self.database.keys, identity, value)
         async with self.database.write() as conn:
             await conn.execute(update(integration).where(integration.c.id == identity).values(secrets=sealed))
 
@@ -81,7 +81,7 @@ class Server:
         return bytes(sealed)
 
     async def read(self, identity: str) -> object:
-        return SECRETS.open(self.database.keys, identity, await self.sealed(identity))
+        return SECRETS.decrypt(self.database.keys, identity, await self.sealed(identity))
 
 
 @pytest.fixture
@@ -107,11 +107,11 @@ async def test_rows_are_readable_before_during_and_after(server: Server, setting
     local = await open_database(settings, clock=Waits(meanwhile))
     secret = await get_server_secret(local, "cursors")
     rotated = await rotate_key(local, choose_key(local, NEW))
-    assert rotated.sealed >= 230
+    assert rotated.encrypted >= 230
     assert rotated.unreadable == 0
     assert len(seen) >= 2
     for identity, value in rows.items():
-        assert read_sealing_key_id(await server.sealed(identity)) == compute_key_id(NEW) == rotated.key_id
+        assert read_encryption_key_id(await server.sealed(identity)) == compute_key_id(NEW) == rotated.key_id
         assert await server.read(identity) == value
     assert await get_server_secret(server.database, "cursors") == secret
     await local.close()
@@ -122,9 +122,9 @@ async def test_a_row_changed_during_the_rotation_keeps_its_change(server: Server
     local = await open_database(settings)
     local.keys.add_primary(NEW)
     column, wanted = integration.c.secrets, bytes.fromhex(compute_key_id(NEW))
-    rows = await _select_under_other_keys(local, column, wanted, "")
+    rows = await _select_encrypted_with_other_keys(local, column, wanted, "")
     await server.change(identity, "second")
-    await _reseal_rows(local, column, rows)
+    await _reencrypt_rows(local, column, rows)
     assert await server.read(identity) == "second"
     await local.close()
 
@@ -152,7 +152,7 @@ async def test_the_rotation_is_finished_once_the_setting_has_the_new_key(
     local = await open_database(both, clock=VirtualClock(auto_advance=True))
     chosen = choose_key(local, None)
     assert (chosen.key.reveal(), chosen.is_generated, chosen.is_granted) == (NEW, False, False)
-    assert (await rotate_key(local, chosen)).sealed == 0
+    assert (await rotate_key(local, chosen)).encrypted == 0
     async with local.read() as conn:
         assert (await conn.execute(select(key_grant))).all() == []
     await local.close()
@@ -176,7 +176,7 @@ async def test_a_rotation_broken_off_can_be_repeated(server: Server, settings: S
     local = await open_database(settings, clock=Waits(server.watcher.poll))
     await rotate_key(local, choose_key(local, NEW))
     await local.close()
-    assert read_sealing_key_id(await server.sealed(identity)) == compute_key_id(NEW)
+    assert read_encryption_key_id(await server.sealed(identity)) == compute_key_id(NEW)
     assert await server.read(identity) == "kept"
 
 
@@ -204,7 +204,7 @@ async def test_a_key_file_gets_the_new_key_first_and_keeps_the_old(tmp_path: Pat
     assert read_key_file(settings.key_file) == (chosen.key.reveal(), old)
     assert await server.read(identity) == "kept"
     await server.change(identity, "changed")
-    assert read_sealing_key_id(await server.sealed(identity)) == compute_key_id(chosen.key.reveal())
+    assert read_encryption_key_id(await server.sealed(identity)) == compute_key_id(chosen.key.reveal())
     await server.database.close()
     again = Server(await open_database(settings, serving=True))
     assert await again.read(identity) == "changed"

@@ -15,7 +15,7 @@ from tests.conftest import SECRET_KEY
 from tests.unit.db.processes import process
 
 from isthmus.config import Settings
-from isthmus.db import check_workers, open_database
+from isthmus.db import check_process_count, open_database
 from isthmus.db.encryption import KeyMissing, compute_key_id
 from isthmus.db.migrations import VERSION_TABLE
 from isthmus.db.tables import environment, team
@@ -155,10 +155,10 @@ async def test_administration_does_not_change_the_schema_under_a_running_server(
 
 
 async def test_several_workers_are_refused_on_sqlite_only(settings: Settings, embedded: Settings) -> None:
-    check_workers(embedded, 1)
+    check_process_count(embedded, 1)
     with pytest.raises(SetupError, match="--workers 2 needs PostgreSQL"):
-        check_workers(embedded, 2)
-    check_workers(replace(embedded, database_url=Secret("postgresql://host/name")), 8)
+        check_process_count(embedded, 2)
+    check_process_count(replace(embedded, database_url=Secret("postgresql://host/name")), 8)
 
 
 @pytest.mark.parametrize(

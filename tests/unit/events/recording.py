@@ -49,5 +49,5 @@ class Recorder:
 def relay_to(database: Database, *recorders: Recorder, name: str = "*") -> Relay:
     subscribers = Subscribers()
     for number, each in enumerate(recorders):
-        subscribers.subscribe(name, each, known_as=f"recorder {number}")
+        subscribers.subscribe(name, each, stable_name=f"recorder {number}")
     return Relay(database, subscribers)

@@ -15,8 +15,8 @@ from tests.fakes.clock import VirtualClock
 from tests.unit.events.recording import HERE, THERE, Recorder, happen, relay_to
 
 from isthmus.db import Database
-from isthmus.db.database import announce
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.database import notify_after_commit
+from isthmus.db.epochs import increment_epoch
 from isthmus.db.tables import epoch, event
 from isthmus.events import (
     Events,
@@ -65,16 +65,16 @@ async def test_what_a_subscriber_told_before_it_failed_is_not_told(
     told: list[object] = []
     database.add_epoch_listener(lambda raised: told.append(dict(raised)))
     for topic in ("before", "within"):
-        database.add_announcement_listener(topic, partial(told.append, topic))
+        database.add_topic_listener(topic, partial(told.append, topic))
 
     async def willing(conn: AsyncConnection, occurrence: Occurrence) -> None:
-        await raise_epoch(conn, HERE)
-        announce(conn, "before")
+        await increment_epoch(conn, HERE)
+        notify_after_commit(conn, "before")
 
     async def unwilling(conn: AsyncConnection, occurrence: Occurrence) -> None:
-        await raise_epoch(conn, HERE)
-        await raise_epoch(conn, THERE)
-        announce(conn, "within")
+        await increment_epoch(conn, HERE)
+        await increment_epoch(conn, THERE)
+        notify_after_commit(conn, "within")
         raise ValueError("not now")
 
     subscribers = Subscribers()
@@ -175,7 +175,7 @@ async def test_a_subscriber_hears_what_it_subscribed_to(
 
 def test_a_subscription_to_no_event_is_refused() -> None:
     with pytest.raises(ValueError, match="no event of the catalogue"):
-        Subscribers().subscribe("integrated_account:vanished", Recorder(), known_as="x")
+        Subscribers().subscribe("integrated_account:vanished", Recorder(), stable_name="x")
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)  # SQLite has one process
@@ -223,9 +223,9 @@ async def test_what_somebody_holds_holds_back_the_events_of_its_own_resource_onl
 ) -> None:
     before, after = Recorder(), Recorder()
     subscribers = Subscribers()
-    subscribers.subscribe("*", before, known_as="before")
+    subscribers.subscribe("*", before, stable_name="before")
     subscribers.subscribe("*", ask_for_work)
-    subscribers.subscribe("*", after, known_as="after")
+    subscribers.subscribe("*", after, stable_name="after")
     relay = Relay(database, subscribers)
     first, b, second, c = await happen(database, "a", "b", "a", "c")
     async with database.write() as conn:
@@ -322,11 +322,11 @@ async def test_some_dozens_are_handed_on_at_once(database: Database) -> None:
 
 def test_one_subscriber_hears_several_events_under_one_name_and_none_twice() -> None:
     subscribers, recorder = Subscribers(), Recorder()
-    subscribers.subscribe("integrated_account:created", recorder, known_as="mine")
-    subscribers.subscribe("integrated_account:*", recorder, known_as="mine")
-    subscribers.subscribe("integrated_account:created", Recorder(), known_as="other")
+    subscribers.subscribe("integrated_account:created", recorder, stable_name="mine")
+    subscribers.subscribe("integrated_account:*", recorder, stable_name="mine")
+    subscribers.subscribe("integrated_account:created", Recorder(), stable_name="other")
     with pytest.raises(ValueError, match="has subscribed to integrated_account:created already"):
-        subscribers.subscribe("integrated_account:created", recorder, known_as="mine")
+        subscribers.subscribe("integrated_account:created", recorder, stable_name="mine")
     assert [own for own, _ in subscribers.find("integrated_account:created")] == ["mine", "other"]
     assert subscribers.names == {
         "mine integrated_account:created",

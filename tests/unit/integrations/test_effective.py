@@ -12,7 +12,7 @@ from tests.unit.integrations.world import World
 
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.database import current_time
-from isthmus.db.epochs import EpochCache, raise_epoch
+from isthmus.db.epochs import EpochCache, increment_epoch
 from isthmus.db.tables import environment_unified_model_resource_method
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
@@ -65,7 +65,7 @@ async def lay_over(database: Database, world: World, install_id: str, config: di
                 updated_at=current_time(conn),
             )
         )
-        await raise_epoch(conn, world.mine.environment_id)
+        await increment_epoch(conn, world.mine.environment_id)
 
 
 async def test_three_layers_make_one_mapping(
@@ -92,7 +92,7 @@ async def test_a_mapping_is_parsed_once_until_its_row_changes(
     effective = EffectiveDefinitions(database, epochs)
     _, first = await resolve(effective, world, "desk", "tickets", "list")
     async with database.write() as conn:
-        await raise_epoch(conn, world.mine.environment_id)
+        await increment_epoch(conn, world.mine.environment_id)
     _, after_other_write = await resolve(effective, world, "desk", "tickets", "list")
     assert after_other_write is first
     write_catalog(catalog.path, mapping=MAPPING.replace("$string(response.no), 'title'", "'x', 'title'"))

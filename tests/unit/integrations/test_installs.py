@@ -43,7 +43,7 @@ async def secrets(database: Database, id: str) -> Any:
     statement = select(environment_integration.c.override_secrets).where(environment_integration.c.id == id)
     async with database.read() as conn:
         sealed = (await conn.execute(statement)).scalar_one()
-    return OVERRIDE_SECRETS.open(database.keys, id, sealed)
+    return OVERRIDE_SECRETS.decrypt(database.keys, id, sealed)
 
 
 async def test_installing_twice_is_one_install(database: Database, world: World) -> None:

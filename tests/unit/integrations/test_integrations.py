@@ -103,7 +103,7 @@ async def test_a_secret_that_a_patch_leaves_out_survives_it(database: Database, 
     async with database.read() as conn:
         statement = select(integration.c.secrets).where(integration.c.id == row["id"])
         sealed = (await conn.execute(statement)).scalar_one()
-    whole = INTEGRATION_SECRETS.open(database.keys, row["id"], sealed)
+    whole = INTEGRATION_SECRETS.decrypt(database.keys, row["id"], sealed)
     assert whole["credentials"]["oauth2"]["config"]["client"]["secret"] == "s3cret"
 
 

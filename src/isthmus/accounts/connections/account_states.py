@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.db.database import Database
-from isthmus.db.epochs import get_epoch_group, raise_epoch
+from isthmus.db.epochs import get_epoch_group, increment_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import IsthmusError
@@ -55,8 +55,8 @@ def make_action_result(name: str, failed: IsthmusError | None, now: datetime) ->
 
 
 class AccountStates:
-    """Updates single columns of an account, and raises the epoch of its group, so that other processes see
-    the change within a second."""
+    """Updates single columns of an account, and increments the epoch of its group, so that other processes
+    see the change within a second."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -113,7 +113,7 @@ class AccountStates:
             async with self._database.write() as conn:
                 done = await conn.execute(statement)
                 if done.rowcount:
-                    await raise_epoch(conn, get_epoch_group(account.id))
+                    await increment_epoch(conn, get_epoch_group(account.id))
                     if emitted is not None:
                         await emit_account_events(conn, account.environment_id, account.id, emitted)
         except (SQLAlchemyError, OSError):

@@ -286,8 +286,8 @@ class Connections:
                 raise account_not_found_error(account_id)
             row = dict(found)
             keys = get_key_ring(conn)
-            override = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])
-            installed = INSTALL_SECRETS.open(keys, row["install_id"], row["install_secrets"])
+            override = OVERRIDE_SECRETS.decrypt(keys, row["id"], row["integration_override_secrets"])
+            installed = INSTALL_SECRETS.decrypt(keys, row["install_id"], row["install_secrets"])
             definition = await self.effective.get_definition(
                 conn,
                 row["integration_id"],

@@ -19,7 +19,7 @@ from isthmus.accounts.rows.context import (
     split_context,
 )
 from isthmus.db.database import Database, current_time, get_key_ring
-from isthmus.db.epochs import get_epoch_group, raise_epoch
+from isthmus.db.epochs import get_epoch_group, increment_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.upstream import AccountFacts
@@ -65,10 +65,10 @@ async def merge_context(
         .where(*mine)
         .values(
             context=plain,
-            context_secrets=CONTEXT_SECRETS.seal(keys, account.id, secrets or None),
+            context_secrets=CONTEXT_SECRETS.encrypt(keys, account.id, secrets or None),
             revision=integrated_account.c.revision + 1,
             updated_at=current_time(conn),
         )
     )
-    await raise_epoch(conn, get_epoch_group(account.id))
+    await increment_epoch(conn, get_epoch_group(account.id))
     return whole

@@ -75,8 +75,8 @@ async def read_explained_account(conn: AsyncConnection, environment_id: str, id:
     if row is None:
         raise account_not_found_error(id)
     keys = get_key_ring(conn)
-    override = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])
-    secrets = CONTEXT_SECRETS.open(keys, row["id"], row["context_secrets"])
+    override = OVERRIDE_SECRETS.decrypt(keys, row["id"], row["integration_override_secrets"])
+    secrets = CONTEXT_SECRETS.decrypt(keys, row["id"], row["context_secrets"])
     return ExplainedAccount(
         id=row["id"],
         install=await read_install(conn, environment_id, row["environment_integration_id"]),

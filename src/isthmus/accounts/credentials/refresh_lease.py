@@ -22,9 +22,9 @@ __all__ = [
     "LEASE_DURATION",
     "LEASE_EXTENSION_SECONDS",
     "RefreshLease",
+    "end_all_leases",
     "end_lease",
     "extend_lease",
-    "release_all_leases",
     "take_lease",
 ]
 
@@ -94,7 +94,7 @@ async def end_lease(conn: AsyncConnection, lease: RefreshLease, outcome: Outcome
     return await _update_lease(conn, lease, lease_until=None, owner=None, state=outcome)
 
 
-async def release_all_leases(conn: AsyncConnection) -> None:
+async def end_all_leases(conn: AsyncConnection) -> None:
     """End the leases of all processes. Only for a process that is the only one on this database."""
     held = credential_refresh.c.lease_until.is_not(None)
     await conn.execute(update(credential_refresh).where(held).values(lease_until=None, owner=None))

@@ -36,7 +36,7 @@ from isthmus.accounts.rows.context import (
     split_context,
 )
 from isthmus.db.database import Database, current_time, get_key_ring
-from isthmus.db.epochs import get_epoch_group, raise_epoch
+from isthmus.db.epochs import get_epoch_group, increment_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.grants import make_oauth_context
@@ -267,13 +267,13 @@ class RefreshStore:
             .where(integrated_account.c.id == identity)
             .values(
                 context=plain,
-                context_secrets=CONTEXT_SECRETS.seal(keys, identity, secrets or None),
+                context_secrets=CONTEXT_SECRETS.encrypt(keys, identity, secrets or None),
                 revision=row["revision"] + 1,
                 updated_at=current_time(conn),
                 **({"status": "active", "last_error": None} if is_back else {}),
             )
         )
-        await raise_epoch(conn, get_epoch_group(identity))
+        await increment_epoch(conn, get_epoch_group(identity))
         if is_back:
             await emit_account_events(
                 conn, account.facts.environment_id, identity, IntegratedAccountReactivated
@@ -288,7 +288,7 @@ class RefreshStore:
             .where(integrated_account.c.id == facts.id)
             .values(status="needs_reauth", last_error=message, updated_at=current_time(conn))
         )
-        await raise_epoch(conn, get_epoch_group(facts.id))
+        await increment_epoch(conn, get_epoch_group(facts.id))
         await emit_account_events(conn, facts.environment_id, facts.id, IntegratedAccountAuthenticationError)
 
 

@@ -125,7 +125,7 @@ def _build_account_request(
     conn: AsyncConnection, row: Mapping[str, Any], merged: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     keys = get_key_ring(conn)
-    secrets = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])
+    secrets = OVERRIDE_SECRETS.decrypt(keys, row["id"], row["integration_override_secrets"])
     override = join_secrets(row["integration_override"] or {}, secrets or {})
     whole = merge_integration(merged, override) if override else merged
     names = ("credentials", "environment_variables", "secret_environment_variables")
@@ -181,7 +181,7 @@ async def _queue_request(conn: AsyncConnection, environment_id: str, request: Ma
         insert(credential_revocation).values(
             id=identity,
             environment_id=environment_id,
-            request=_REQUEST.seal(get_key_ring(conn), identity, request),
+            request=_REQUEST.encrypt(get_key_ring(conn), identity, request),
             created_at=now,
             updated_at=now,
         )
@@ -208,7 +208,7 @@ class Revocations:
             row = (await conn.execute(mine)).mappings().one_or_none()
             if row is None:
                 return
-            noted = _REQUEST.open(get_key_ring(conn), row["id"], row["request"])
+            noted = _REQUEST.decrypt(get_key_ring(conn), row["id"], row["request"])
             http = await select_sender(conn, self.http, row["environment_id"], noted["gate"])
         response = await http.send(
             HttpRequest(

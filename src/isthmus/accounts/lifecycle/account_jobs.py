@@ -14,7 +14,7 @@ from isthmus.accounts.credentials.token_refresh import REFRESH_JOB
 from isthmus.accounts.rows.account_checks import FAILED_STATUSES
 from isthmus.accounts.rows.connected_definition import Stage
 from isthmus.db.database import current_time
-from isthmus.db.epochs import get_epoch_group, raise_epoch
+from isthmus.db.epochs import get_epoch_group, increment_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
 from isthmus.db.upsert import insert_into
 from isthmus.jobs import CronError, Finder, cancel_all, defer, drop_schedules, has_no_job, put_schedule
@@ -57,7 +57,7 @@ async def start_lifecycle(
         await conn.execute(
             update(integrated_account).where(*mine).values(status="connecting", updated_at=current_time(conn))
         )
-        await raise_epoch(conn, get_epoch_group(account_id))
+        await increment_epoch(conn, get_epoch_group(account_id))
     now = current_time(conn)
     fresh = {
         "stage": stage,

@@ -39,7 +39,7 @@ from isthmus.accounts.lifecycle.state import (
 from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.accounts.rows.connected_definition import Stage, list_action_schedules
 from isthmus.db.database import Database, current_time
-from isthmus.db.epochs import get_epoch_group, raise_epoch
+from isthmus.db.epochs import get_epoch_group, increment_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
 from isthmus.definitions.actions import Action, Step
 from isthmus.engine.steps import StepRunner, make_action_runner
@@ -325,7 +325,7 @@ class Lifecycle:
             )
             .values(**values, updated_at=current_time(conn))
         )
-        await raise_epoch(conn, get_epoch_group(state.account_id))
+        await increment_epoch(conn, get_epoch_group(state.account_id))
         if events:
             await emit_account_events(conn, state.environment_id, state.account_id, *events)
 

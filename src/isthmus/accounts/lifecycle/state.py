@@ -62,7 +62,7 @@ class LifecycleState:
 
 def parse_row(conn: AsyncConnection, row: Mapping[str, Any]) -> LifecycleState:
     """Return the state that a row holds, with its progress decrypted."""
-    kept = _PROGRESS.open(get_key_ring(conn), row["id"], row["progress"]) or {}
+    kept = _PROGRESS.decrypt(get_key_ring(conn), row["id"], row["progress"]) or {}
     progress = Progress(dict(kept.get("named", {})), kept.get("last", UNDEFINED))
     return LifecycleState(
         account_id=row["id"],
@@ -86,7 +86,7 @@ def encrypt_progress(conn: AsyncConnection, state: LifecycleState) -> bytes | No
     if progress.last is not UNDEFINED:
         kept["last"] = progress.last
     try:
-        return _PROGRESS.seal(get_key_ring(conn), state.account_id, kept)
+        return _PROGRESS.encrypt(get_key_ring(conn), state.account_id, kept)
     except TypeError:  # bytes, a function, a number beyond 64 bits
         raise StageFailed(
             f"{state.stage}: what step {state.step - 1} gave cannot be kept, since it is no JSON. Take "

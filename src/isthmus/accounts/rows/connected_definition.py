@@ -71,7 +71,7 @@ class ConnectedDefinition:
         keys = get_key_ring(conn)
         stored = {"id": row.integration_id, "config": row.config, "secrets": row.secrets}
         base = build_usable_config(keys, stored, is_owner=bool(row.is_owner))
-        over = join_secrets(row.override, OVERRIDE_SECRETS.open(keys, row.id, row.override_secrets) or {})
+        over = join_secrets(row.override, OVERRIDE_SECRETS.decrypt(keys, row.id, row.override_secrets) or {})
         merged = merge_integration(base, over)
         # The forms are all that is needed of it here; the rest is not parsed.
         definition: IntegrationConfig = load_integration({"credentials": merged.get("credentials")})

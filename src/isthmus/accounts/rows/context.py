@@ -116,7 +116,7 @@ def get_path(value: Any, path: tuple[str, ...]) -> Any:
 
 def decrypt_context(keys: KeyRing, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the whole context of an account's row: the plain part joined with the decrypted one."""
-    secrets = CONTEXT_SECRETS.open(keys, row["id"], row["context_secrets"])
+    secrets = CONTEXT_SECRETS.decrypt(keys, row["id"], row["context_secrets"])
     return join_secrets(row["context"], secrets or {})
 
 
@@ -130,5 +130,5 @@ def get_oauth_token(context: Mapping[str, Any]) -> Mapping[str, Any]:
 def list_encrypted_fields(keys: KeyRing, row: Mapping[str, Any]) -> frozenset[str]:
     """Return the top-level keys of the context that are stored encrypted. They stay encrypted even if a
     changed definition no longer has them as passwords: it must not reveal what was entered as a secret."""
-    secrets = CONTEXT_SECRETS.open(keys, row["id"], row["context_secrets"])
+    secrets = CONTEXT_SECRETS.decrypt(keys, row["id"], row["context_secrets"])
     return frozenset(secrets or ()) - {"oauth"}

@@ -78,7 +78,7 @@ async def create_sandbox_account(
     config: Mapping[str, Any],
 ) -> str:
     """Create the sandbox account of an install unless it exists, and return its id. `config`: of the
-    integration. The caller raises the epoch."""
+    integration. The caller increments the epoch."""
     definition = load_integration({"credentials": config.get("credentials")}, source="credentials")
     plain, secrets = split_context(build_example_context(definition), list_secret_fields(definition))
     identity, now = derive_sandbox_account_id(environment_id, integration_id), current_time(conn)
@@ -92,7 +92,7 @@ async def create_sandbox_account(
         region=REGIONS[0],
         is_sandbox=True,
         context=plain,
-        context_secrets=CONTEXT_SECRETS.seal(get_key_ring(conn), identity, secrets or None),
+        context_secrets=CONTEXT_SECRETS.encrypt(get_key_ring(conn), identity, secrets or None),
         revision=1,
         created_at=now,
         updated_at=now,

@@ -111,7 +111,7 @@ def rotate_key(new_key: str | None) -> None:
         return await rotate(database, new)
 
     done = run_with_database(work)
-    typer.echo(f"Encrypted {done.sealed} values with the key {done.key_id}.", err=True)
+    typer.echo(f"Encrypted {done.encrypted} values with the key {done.key_id}.", err=True)
     if done.unreadable:
         typer.echo(
             f"{done.unreadable} values are encrypted with a key that is not configured; add that key to "

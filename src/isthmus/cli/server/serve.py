@@ -18,7 +18,7 @@ from isthmus.api.outgoing_response import Receive, Scope, Send
 from isthmus.app import Application, Asgi
 from isthmus.cli.server.http_protocol import BoundedHttpProtocol
 from isthmus.config import Settings
-from isthmus.db.startup import check_workers
+from isthmus.db.startup import check_process_count
 from isthmus.errors import IsthmusError, SetupError
 from isthmus.tenancy.bootstrap import FIRST_ENVIRONMENT
 
@@ -33,7 +33,7 @@ _FIRST_CALL = (
 def serve(host: str, port: int, workers: int) -> None:
     """Serves until it is stopped. Raises SetupError for settings that must be corrected first."""
     settings = Settings.from_environment()
-    check_workers(settings, workers)
+    check_process_count(settings, workers)
     _configure_logging()
     listener = _open_listener(host, port)
     url = settings.public_api_url or f"http://{_display_host(host)}:{listener.getsockname()[1]}"

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Table, delete, insert, select, text, true,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, current_time
-from isthmus.db.epochs import raise_epochs
+from isthmus.db.epochs import increment_epochs
 from isthmus.db.tables import (
     catalog_state,
     category,
@@ -62,7 +62,7 @@ async def sync_catalog(database: Database, catalog: Catalog) -> bool:
         await _replace_rows(conn, category, true(), categories)
         await _store_digest(conn, digest)
         if changed:
-            await raise_epochs(conn, (await conn.execute(select(environment.c.id))).scalars().all())
+            await increment_epochs(conn, (await conn.execute(select(environment.c.id))).scalars().all())
     return True
 
 

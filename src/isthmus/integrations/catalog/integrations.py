@@ -43,7 +43,7 @@ def build_usable_config(keys: KeyRing, row: Mapping[str, Any], *, is_owner: bool
     """
     if not is_owner:
         return dict(row["config"])
-    return join_secrets(row["config"], INTEGRATION_SECRETS.open(keys, row["id"], row["secrets"]) or {})
+    return join_secrets(row["config"], INTEGRATION_SECRETS.decrypt(keys, row["id"], row["secrets"]) or {})
 
 
 class Integrations(OwnedDefinitions):
@@ -110,7 +110,7 @@ class Integrations(OwnedDefinitions):
 
     def _encrypt_secrets(self, id: str, secrets: dict[str, Any]) -> bytes | None:
         """Returns the secrets of an integration, encrypted for its row; None if there are none."""
-        return INTEGRATION_SECRETS.seal(get_key_ring(self._conn), id, secrets or None)
+        return INTEGRATION_SECRETS.encrypt(get_key_ring(self._conn), id, secrets or None)
 
 
 def _check_body(values: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
-from isthmus.db.epochs import raise_epochs
+from isthmus.db.epochs import increment_epochs
 from isthmus.db.listing import Filter, ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, integration, team, unified_model
 from isthmus.errors import Conflict, Forbidden, NotFound
@@ -164,11 +164,11 @@ class OwnedDefinitions(ABC):
         await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == row["id"]))
         return str(row["id"])
 
-    async def raise_epochs(self, id: str) -> None:
-        """Raises the epoch of every environment that has the row installed, so that caches drop it."""
+    async def increment_epochs(self, id: str) -> None:
+        """Increments the epoch of every environment that has the row installed, so that caches drop it."""
         installs = self._INSTALLS
         statement = select(installs.c.environment_id).where(installs.c[self._INSTALLS_COLUMN] == id)
-        await raise_epochs(self._conn, (await self._conn.execute(statement)).scalars().all())
+        await increment_epochs(self._conn, (await self._conn.execute(statement)).scalars().all())
 
     @abstractmethod
     def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
@@ -225,7 +225,7 @@ class OwnedDefinitions(ABC):
         """
         statement = build_version_update(self._conn, self._TABLE, row, values)
         await self._execute_write(statement, str(values.get("name", row["name"])))
-        await self.raise_epochs(row["id"])
+        await self.increment_epochs(row["id"])
         return await self.get(row["id"])
 
     async def _execute_write(self, statement: Executable, name: str) -> None:

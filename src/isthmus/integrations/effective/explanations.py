@@ -109,12 +109,12 @@ async def read_install(conn: AsyncConnection, environment_id: str, id: str) -> E
     config: Mapping[str, Any] = row["config"]
     shown = config
     if row["team_id"] == row["own_team_id"]:
-        secrets = INTEGRATION_SECRETS.open(keys, row["integration_id"], row["secrets"])
+        secrets = INTEGRATION_SECRETS.decrypt(keys, row["integration_id"], row["secrets"])
         config = shown = join_masked(config, secrets or {})
     elif row["team_id"] is not None:
         shown = select_public_config(config)
     override = join_masked(
-        row["override"], OVERRIDE_SECRETS.open(keys, row["id"], row["override_secrets"]) or {}
+        row["override"], OVERRIDE_SECRETS.decrypt(keys, row["id"], row["override_secrets"]) or {}
     )
     return ExplainedInstall(
         id=row["id"],

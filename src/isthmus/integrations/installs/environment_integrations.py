@@ -113,7 +113,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
                 "show_in_catalog": given["show_in_catalog"],
                 "callback_url": given["callback_url"],
                 "override": plain,
-                "override_secrets": OVERRIDE_SECRETS.seal(
+                "override_secrets": OVERRIDE_SECRETS.encrypt(
                     get_key_ring(self._conn), identity, secrets or None
                 ),
             },
@@ -131,12 +131,12 @@ class EnvironmentIntegrations(InstalledDefinitions):
         if "override" in values:
             target = await self._read_integration(row["integration_id"])
             secrets = (
-                OVERRIDE_SECRETS.open(get_key_ring(self._conn), row["id"], row["override_secrets"]) or {}
+                OVERRIDE_SECRETS.decrypt(get_key_ring(self._conn), row["id"], row["override_secrets"]) or {}
             )
             plain, secrets = split_secrets(replace_config(row["override"], secrets, values["override"]))
             self._check_override(target, plain, secrets)
             values["override"] = plain
-            values["override_secrets"] = OVERRIDE_SECRETS.seal(
+            values["override_secrets"] = OVERRIDE_SECRETS.encrypt(
                 get_key_ring(self._conn), row["id"], secrets or None
             )
         changed = await self._update_row(row["id"], values)

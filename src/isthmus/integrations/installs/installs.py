@@ -11,7 +11,7 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.epochs import increment_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.upsert import insert_into
 from isthmus.errors import NotFound
@@ -24,7 +24,7 @@ __all__ = ["InstalledDefinitions"]
 
 
 class InstalledDefinitions(ABC):
-    """The installs of one environment. A write raises the environment's epoch.
+    """The installs of one environment. A write increments the environment's epoch.
 
     An install is found by its own id or by the id of its definition, which some clients send.
     """
@@ -95,7 +95,7 @@ class InstalledDefinitions(ABC):
         }
         statement: Any = insert_into(self._conn, self._TABLE).values(**row)
         done = await self._conn.execute(statement.on_conflict_do_nothing())
-        await raise_epoch(self._conn, self._scope.environment_id)
+        await increment_epoch(self._conn, self._scope.environment_id)
         return await self._read_row(definition_id), bool(done.rowcount)
 
     async def _update_row(self, id: str, values: Mapping[str, Any]) -> Row:
@@ -106,14 +106,14 @@ class InstalledDefinitions(ABC):
             .where(table.c.id == id)
             .values(**values, revision=table.c.revision + 1, updated_at=current_time(self._conn))
         )
-        await raise_epoch(self._conn, self._scope.environment_id)
+        await increment_epoch(self._conn, self._scope.environment_id)
         return await self._read_row(id)
 
     async def _delete_row(self, id: str) -> str:
         """Deletes an install and returns its own id. Raises NotFound."""
         identity = await self.lock(id)
         await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == identity))
-        await raise_epoch(self._conn, self._scope.environment_id)
+        await increment_epoch(self._conn, self._scope.environment_id)
         return identity
 
     async def _find_row(self, column: str, wanted: str, *, lock: bool = False) -> Row | None:

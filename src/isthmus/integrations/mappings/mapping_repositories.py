@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.epochs import increment_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import (
     environment_unified_model,
@@ -92,7 +92,7 @@ class _MappingRepository(ABC):
         await self._execute_write(
             insert(self._TABLE).values(**row, version=1, revision=1), model["name"], cell
         )
-        await self._raise_epochs(parent)
+        await self._increment_epochs(parent)
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
@@ -107,7 +107,7 @@ class _MappingRepository(ABC):
         self._check_mapping({**row, **values}, model)
         statement = build_version_update(self._conn, self._TABLE, row, values)
         await self._execute_write(statement, model["name"], {**row, **values})
-        await self._raise_epochs(parent)
+        await self._increment_epochs(parent)
         return await self.get(id)
 
     async def delete(self, id: str) -> str:
@@ -115,7 +115,7 @@ class _MappingRepository(ABC):
         row = await self._read_row(id)
         parent, _ = await self._lock_parent(row[self._PARENT])
         await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == row["id"]))
-        await self._raise_epochs(parent)
+        await self._increment_epochs(parent)
         return str(row["id"])
 
     @abstractmethod
@@ -134,8 +134,8 @@ class _MappingRepository(ABC):
         """Raises BadRequest or DefinitionInvalid. `cell`: the columns of the mapping."""
 
     @abstractmethod
-    async def _raise_epochs(self, parent: str) -> None:
-        """Raises the epochs of the environments whose mappings change with the parent's."""
+    async def _increment_epochs(self, parent: str) -> None:
+        """Increments the epochs of the environments whose mappings change with the parent's."""
 
     async def _read_row(self, identity: str) -> Row:
         """Returns a mapping that the caller may read. Raises NotFound."""
@@ -182,8 +182,8 @@ class ModelMappings(_MappingRepository):
         _check_columns(cell, model)
         check_mapping(cell["config"], source=_describe_mapping(cell, model))
 
-    async def _raise_epochs(self, parent: str) -> None:
-        await self._models.raise_epochs(parent)
+    async def _increment_epochs(self, parent: str) -> None:
+        await self._models.increment_epochs(parent)
 
 
 class EnvironmentMappings(_MappingRepository):
@@ -218,8 +218,8 @@ class EnvironmentMappings(_MappingRepository):
         _check_columns(cell, model)
         check_mapping_override(cell["config"], source=_describe_mapping(cell, model), field="config")
 
-    async def _raise_epochs(self, parent: str) -> None:
-        await raise_epoch(self._conn, self._scope.environment_id)
+    async def _increment_epochs(self, parent: str) -> None:
+        await increment_epoch(self._conn, self._scope.environment_id)
 
 
 def _describe_mapping(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:

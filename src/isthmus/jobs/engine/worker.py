@@ -80,8 +80,8 @@ class EngineWorker(Worker):
         manager.on_pruned = self._on_pruned
         manager.is_interrupted = lambda id: self._job_ids_to_abort.get(id) is not AbortReason.USER_REQUEST
         self._remove_listeners = (
-            database.add_announcement_listener(JOBS_READY, manager.wake.set),
-            database.add_announcement_listener(ABORT_REQUESTED, self._on_abort),
+            database.add_topic_listener(JOBS_READY, manager.wake.set),
+            database.add_topic_listener(ABORT_REQUESTED, self._on_abort),
         )
         self._abort_checks: set[asyncio.Task[None]] = set()
 

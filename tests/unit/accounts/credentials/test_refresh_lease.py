@@ -12,9 +12,9 @@ from isthmus.accounts.credentials.refresh_lease import (
     LEASE_DURATION,
     Outcome,
     RefreshLease,
+    end_all_leases,
     end_lease,
     extend_lease,
-    release_all_leases,
     take_lease,
 )
 from isthmus.db import Database
@@ -122,7 +122,7 @@ async def test_only_the_same_credential_without_a_known_end_may_have_been_used_u
 async def test_releasing_all_leases_keeps_how_their_attempts_stand(database: Database, account: str) -> None:
     await take(database, account, "one")
     async with database.write() as conn:
-        await release_all_leases(conn)
+        await end_all_leases(conn)
     second = await take(database, account, "two")
     assert second is not None
     assert second.follows_unfinished_attempt

@@ -9,7 +9,7 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import ACTION, DEFINITION, Authority, call, connect
 
 from isthmus.accounts import Connections
-from isthmus.accounts.credentials.refresh_lease import release_all_leases
+from isthmus.accounts.credentials.refresh_lease import end_all_leases
 from isthmus.db import Database
 from isthmus.errors import AccountNeedsReauth, RemoteError, TokenEndpointFailed
 
@@ -98,7 +98,7 @@ async def test_an_answer_that_was_lost_in_a_crash_is_told_as_what_it_is(
     authority.issue()  # the provider has answered all the same
     authority.gate.set()
     async with database.write() as conn:  # as the start of the one process on its file does
-        await release_all_leases(conn)
+        await end_all_leases(conn)
     with pytest.raises(AccountNeedsReauth, match="interrupted before its reply was stored"):
         await call(connections, desk, id)
     assert "interrupted before its reply was stored" in (await desk.get(id))["last_error"]
