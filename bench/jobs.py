@@ -24,7 +24,7 @@ from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.db.tables import job_timer
 from isthmus.jobs import Handlers, Run, WorkerOptions, defer
-from isthmus.jobs.engine.worker import engine_worker
+from isthmus.jobs.procrastinate_adapter.worker import engine_worker
 from isthmus.kit.secret import Secret
 
 JOBS = 400

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from isthmus.db import Database
 from isthmus.jobs import Handlers, Worker, WorkerOptions, read_queue_state
-from isthmus.jobs.engine.worker import EngineWorker, engine_worker
+from isthmus.jobs.procrastinate_adapter.worker import EngineWorker, engine_worker
 
 __all__ = ["QUICK", "drain", "engine_running", "tick", "until", "worker_running"]
 

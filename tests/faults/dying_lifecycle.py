@@ -35,7 +35,7 @@ BEFORE_END = "before the end is written"
 AFTER_END = "after the end is written"
 
 multiprocessing.get_context("forkserver").set_forkserver_preload(
-    ["tests.faults.dying_lifecycle", "tests.faults.processes", "isthmus.jobs.engine.worker"]
+    ["tests.faults.dying_lifecycle", "tests.faults.processes", "isthmus.jobs.procrastinate_adapter.worker"]
 )
 
 

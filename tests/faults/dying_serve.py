@@ -34,7 +34,7 @@ _forkserver.set_forkserver_preload(
         "tests.faults.dying_lifecycle",
         "tests.faults.processes",
         "isthmus.app",
-        "isthmus.jobs.engine.worker",
+        "isthmus.jobs.procrastinate_adapter.worker",
     ]
 )
 

@@ -47,7 +47,7 @@ CREATE = (
 )
 
 _forkserver = multiprocessing.get_context("forkserver")
-_forkserver.set_forkserver_preload(["tests.faults.processes", "isthmus.jobs.engine.worker"])
+_forkserver.set_forkserver_preload(["tests.faults.processes", "isthmus.jobs.procrastinate_adapter.worker"])
 
 
 @dataclass(frozen=True)

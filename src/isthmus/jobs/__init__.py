@@ -8,6 +8,7 @@ carries no state: how far a thing is, how often it failed and when it goes on ar
 from isthmus.jobs.handlers import Finder, Handlers, Run, Superseded
 from isthmus.jobs.peer_processes import PeerProcesses
 from isthmus.jobs.queue import (
+    JobKey,
     JobStatus,
     cancel,
     cancel_all,
@@ -27,6 +28,7 @@ __all__ = [
     "CronError",
     "Finder",
     "Handlers",
+    "JobKey",
     "JobStatus",
     "PeerProcesses",
     "QueueState",

@@ -76,14 +76,14 @@ class OutageReporter:
         self.last = last
         self._logged_at: float | None = None
 
-    def report(self, what: str, error: Exception) -> None:
-        """Notes an outage; logs it if it is new or was logged a minute ago. `what`: what waits for the
+    def report(self, message: str, error: Exception) -> None:
+        """Notes an outage; logs it if it is new or was logged a minute ago. `message`: what waits for the
         database, as a sentence."""
         now = time.monotonic()
         is_new = self._logged_at is None or self.last is None or now - self.last > _OUTAGE_ENDED_SECONDS
         if is_new or now - (self._logged_at or 0.0) >= _LOG_AGAIN_SECONDS:
             # Never the text of an error of SQLAlchemy: it holds a statement.
             cause = error if isinstance(error, DatabaseUnavailable) else type(error).__name__
-            _log.warning("the database is away: %s: %s", what, cause)
+            _log.warning("the database is away: %s: %s", message, cause)
             self._logged_at = now
         self.last = now

@@ -1,4 +1,4 @@
-"""The handlers of jobs by kind, and `Run`, which a handler gets: one run of a job, with its lock on that
+"""The handlers of jobs by job name, and `Run`, which a handler gets: one run of a job, with its lock on that
 job."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from isthmus.db.database import Database
 from isthmus.db.tables import job
 from isthmus.kit.cron import check_cron
 
-__all__ = ["FailureRecorder", "Finder", "Handler", "Handlers", "JobKind", "Run", "Superseded"]
+__all__ = ["FailureRecorder", "Finder", "Handler", "HandlerRegistration", "Handlers", "Run", "Superseded"]
 
 
 class Superseded(Exception):
@@ -25,13 +25,13 @@ class Superseded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the job that continues thing `key` of kind `what`.
+    """One run of the job `job_name` that continues the thing `key`.
 
-    `failures`: how often in a row the thing failed before this run. The same run may come again if the
-    process dies, so what it has written must tell how far it got.
+    `failures`: how often in a row the thing failed before this run. `attempts`: how often the job was taken
+    before. The same run may come again if the process dies, so what it has written must tell how far it got.
     """
 
-    what: str
+    job_name: str
     key: str
     failures: int
     database: Database
@@ -42,7 +42,7 @@ class Run:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction in which no other worker can take over the job. Raises Superseded.
+        """Opens a transaction in which no other worker can take over the job. Raises Superseded.
 
         What a run changes, and the job that continues it, belong in such a transaction.
         """
@@ -58,19 +58,24 @@ class Run:
             job.c.worker_id == self.worker_id,
             job.c.attempts == self.attempts,
         )
-        found = await conn.execute(own_job.with_for_update(key_share=True))
-        if found.scalar_one_or_none() is None:
-            raise Superseded(f"{self.what} {self.key} is continued by another worker")
+        result = await conn.execute(own_job.with_for_update(key_share=True))
+        if result.scalar_one_or_none() is None:
+            raise Superseded(f"{self.job_name} {self.key} is continued by another worker")
 
 
 Handler = Callable[[Run], Awaitable[None]]
+"""Continues the thing of the run."""
+
 FailureRecorder = Callable[[AsyncConnection, Run, Exception], Awaitable[datetime | None]]
+"""Records a failure in the transaction that defers the retry. Returns when to retry, None to give up."""
+
 Finder = Callable[[AsyncConnection], Awaitable[Iterable[tuple[str, str]]]]
+"""Returns the (job name, key) of things that are due and have no job."""
 
 
 @dataclass(frozen=True, slots=True)
-class JobKind:
-    """How jobs of one kind run, and how their failures are recorded (None: as the engine does it)."""
+class HandlerRegistration:
+    """What was registered for jobs of one name. `on_failure`: None if failures are recorded as by default."""
 
     handler: Handler
     on_failure: FailureRecorder | None
@@ -81,46 +86,50 @@ class Handlers:
     root registers them before the worker starts."""
 
     def __init__(self) -> None:
-        self._kinds: dict[str, JobKind] = {}
+        self._registrations: dict[str, HandlerRegistration] = {}
         self._finders: list[Finder] = []
         self._schedules: dict[str, tuple[str, str]] = {}
 
-    def register(self, what: str, handler: Handler, *, on_failure: FailureRecorder | None = None) -> None:
-        """`handler` continues things of kind `what`. It may run again after any step: see `Run`.
+    def register(self, job_name: str, handler: Handler, *, on_failure: FailureRecorder | None = None) -> None:
+        """Registers the handler of the jobs named `job_name`. It may run again after any step: see `Run`.
 
         `on_failure(conn, run, error)` writes into the thing's own row in the transaction that defers the
         retry, and returns when that is; None gives up. Without it the engine retries after 2, 4, 8 … seconds,
-        at most 5 minutes, without end. Raises ValueError if the kind has a handler already or is no valid
-        name.
+        at most 5 minutes, without end. Raises ValueError if the name has a handler already or is not valid.
         """
-        if not what or ":" in what:
-            raise ValueError(f"{what!r} is no name of a kind: use one without a colon (a lock is kind:key)")
-        if what in self._kinds:
-            raise ValueError(f"{what} has a handler already")
-        self._kinds[what] = JobKind(handler, on_failure)
+        if not job_name or ":" in job_name:
+            raise ValueError(
+                f"{job_name!r} is no name of a kind: use one without a colon (a lock is kind:key)"
+            )
+        if job_name in self._registrations:
+            raise ValueError(f"{job_name} has a handler already")
+        self._registrations[job_name] = HandlerRegistration(handler, on_failure)
 
-    def register_scheduled(self, what: str, cron: str, handler: Handler, *, timezone: str = "UTC") -> None:
-        """`handler` runs at each firing of the cron expression, in one of the processes. Raises CronError,
-        and ValueError as `register`."""
+    def register_scheduled(
+        self, job_name: str, cron: str, handler: Handler, *, timezone: str = "UTC"
+    ) -> None:
+        """Registers a handler that runs at each firing of the cron expression, in one of the processes.
+        Raises CronError, and ValueError as `register`."""
         check_cron(cron, timezone)
-        self.register(what, handler)
-        self._schedules[what] = (cron, timezone)
+        self.register(job_name, handler)
+        self._schedules[job_name] = (cron, timezone)
 
     def add_finder(self, finder: Finder) -> None:
-        """`finder(conn)` returns the (what, key) of rows that are due. It is called twice a minute, and a
-        thing without a job gets one. Keep its result short (`has_no_job` and a LIMIT), and its query on an
-        index."""
+        """Adds a finder of lost jobs: `finder(conn)` returns the (job name, key) of rows that are due. It is
+        called twice a minute, and a thing without a job gets one. Keep its result short (`has_no_job` and a
+        LIMIT), and its query on an index."""
         self._finders.append(finder)
 
-    def get_kind(self, what: str) -> JobKind | None:
-        """None for a kind without a handler in this version."""
-        return self._kinds.get(what)
+    def find_registration(self, job_name: str) -> HandlerRegistration | None:
+        """Returns the handler of a job name; None if this version has none."""
+        return self._registrations.get(job_name)
 
     @property
     def finders(self) -> tuple[Finder, ...]:
+        """All finders, in the order in which they were added."""
         return tuple(self._finders)
 
     @property
     def schedules(self) -> dict[str, tuple[str, str]]:
-        """Kind -> (cron expression, time zone)."""
+        """Job name -> (cron expression, time zone)."""
         return dict(self._schedules)

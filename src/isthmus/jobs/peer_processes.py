@@ -29,12 +29,12 @@ _DELETED_SINCE: Final = func.now() - text("interval '1 day'")
 
 
 class PeerProcesses:
-    """The names that this process knows of one `matter` (`schedules`, `subscribers`), and those of the other
-    processes."""
+    """The names of one category (`schedules`, `subscribers`) that this process knows, and those that the
+    other running processes know."""
 
-    def __init__(self, database: Database, matter: str, names: Iterable[str]) -> None:
+    def __init__(self, database: Database, category: str, names: Iterable[str]) -> None:
         self._database = database
-        self._matter = matter
+        self._category = category
         self._id = new_id()
         self.names = frozenset(names)
 
@@ -43,14 +43,14 @@ class PeerProcesses:
         if self._database.is_sqlite:
             return
         async with self._database.write() as conn:
-            row = {"id": self._id, "matter": self._matter, "knows": sorted(self.names)}
+            row = {"id": self._id, "matter": self._category, "knows": sorted(self.names)}
             insert = insert_into(conn, peer).values(**row, started_at=func.now(), seen_at=func.now())
             upsert = insert.on_conflict_do_update(index_elements=["id"], set_={"seen_at": func.now()})
             await conn.execute(upsert)
             await conn.execute(delete(peer).where(peer.c.seen_at < _DELETED_SINCE))
 
     async def unregister(self) -> None:
-        """Removes this process: what only it knew counts no more."""
+        """Removes the row of this process: the names that only it knew count no more."""
         if not self._database.is_sqlite:
             async with self._database.write() as conn:
                 await conn.execute(delete(peer).where(peer.c.id == self._id))
@@ -60,7 +60,7 @@ class PeerProcesses:
         return await self._read_names(conn, peer.c.id != self._id)
 
     async def read_names_of_newer(self, conn: AsyncConnection) -> frozenset[str]:
-        """Returns the names that the processes know which started after this one."""
+        """Returns the names that running processes know which started after this one."""
         own_start = select(peer.c.started_at).where(peer.c.id == self._id).scalar_subquery()
         return await self._read_names(conn, peer.c.started_at > own_start)
 
@@ -69,5 +69,5 @@ class PeerProcesses:
         if self._database.is_sqlite:
             return frozenset()
         is_running = peer.c.seen_at > _GONE_SINCE
-        query = select(peer.c.knows).where(peer.c.matter == self._matter, is_running, condition)
+        query = select(peer.c.knows).where(peer.c.matter == self._category, is_running, condition)
         return frozenset(name for names in (await conn.execute(query)).scalars() for name in names)

@@ -49,11 +49,11 @@ _ID_LENGTH: Final = 36
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`next_at`: the next firing, None if there is none. `last_at`: when the last firing was due, if there
-    was one."""
+    """A schedule: when it fires, it defers the job `job_name` with `key`. `next_at`: the next firing, None if
+    there is none. `last_at`: when the last firing was due, if there was one."""
 
     name: str
-    what: str
+    job_name: str
     key: str
     cron: str
     timezone: str
@@ -66,15 +66,15 @@ async def put_schedule(
     conn: AsyncConnection,
     name: str,
     *,
-    what: str,
+    job_name: str,
     cron: str,
     key: str = "",
     timezone: str = "UTC",
     priority: int = 0,
     is_built_in: bool = False,
 ) -> Schedule:
-    """Creates or changes the schedule `name`. The next firing is computed from now on with a new expression,
-    and stays the same with the same expression. Raises CronError."""
+    """Creates or changes the schedule `name` and returns it. The next firing is computed from now on with a
+    new expression, and stays the same with the same expression. Raises CronError."""
     now = current_time(conn)
     stored = await get_schedule(conn, name, lock=True)
     last_at = None if stored is None else stored.last_at
@@ -83,7 +83,7 @@ async def put_schedule(
     else:  # never one that has fired already, as a clock that is behind would have it
         next_at = find_next_firing(cron, timezone, max(now, last_at or now))
     values: dict[str, Any] = {
-        "what": what,
+        "what": job_name,
         "key": key,
         "cron": cron,
         "timezone": timezone,
@@ -96,20 +96,20 @@ async def put_schedule(
     statement: Any = insert_into(conn, job_schedule).values(**row, **values)
     await conn.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
     notify_after_commit(conn, JOBS_READY)
-    return Schedule(name, what, key, cron, timezone, priority, next_at, last_at)
+    return Schedule(name, job_name, key, cron, timezone, priority, next_at, last_at)
 
 
 async def drop_schedule(conn: AsyncConnection, name: str) -> bool:
-    """Deletes the schedule; True if it existed. Jobs that it has deferred stay."""
-    done = await conn.execute(delete(job_schedule).where(job_schedule.c.name == name))
-    return done.rowcount > 0
+    """Deletes the schedule. Returns True if it existed. Jobs that it has deferred stay."""
+    result = await conn.execute(delete(job_schedule).where(job_schedule.c.name == name))
+    return result.rowcount > 0
 
 
-async def drop_schedules(conn: AsyncConnection, what: str, owners: Select[Any]) -> None:
-    """Deletes the schedules of kind `what` whose key is `<owner>:<anything>`. `owners`: a query of owner
-    ids."""
+async def drop_schedules(conn: AsyncConnection, job_name: str, owners: Select[Any]) -> None:
+    """Deletes the schedules of the job `job_name` whose key is `<owner>:<anything>`. `owners`: a query of
+    owner ids."""
     owner = func.substr(job_schedule.c.key, 1, _ID_LENGTH)
-    await conn.execute(delete(job_schedule).where(job_schedule.c.what == what, owner.in_(owners)))
+    await conn.execute(delete(job_schedule).where(job_schedule.c.what == job_name, owner.in_(owners)))
 
 
 async def get_schedule(conn: AsyncConnection, name: str, *, lock: bool = False) -> Schedule | None:
@@ -123,9 +123,9 @@ async def get_schedule(conn: AsyncConnection, name: str, *, lock: bool = False) 
     )
 
 
-def make_built_in_name(what: str) -> str:
-    """Returns the name of the schedule that the program itself declares for jobs of kind `what`."""
-    return f"every:{what}"
+def make_built_in_name(job_name: str) -> str:
+    """Returns the name of the schedule that the program itself declares for the job `job_name`."""
+    return f"every:{job_name}"
 
 
 async def sync_built_in_schedules(
@@ -134,20 +134,20 @@ async def sync_built_in_schedules(
     """Stores the schedules that the program declares, and deletes built-in ones that no running process
     declares.
 
-    `declared`: kind -> (cron expression, time zone). Of processes that declare the same schedule differently
-    the newest decides.
+    `declared`: job name -> (cron expression, time zone). Of processes that declare the same schedule
+    differently the newest decides.
     """
     newer, others = await peers.read_names_of_newer(conn), await peers.read_names_of_others(conn)
-    for what, (cron, timezone) in sorted(declared.items()):
-        name = make_built_in_name(what)
+    for job_name, (cron, timezone) in sorted(declared.items()):
+        name = make_built_in_name(job_name)
         if name in newer:
             continue
         stored = await get_schedule(conn, name)
         if stored is None or (stored.cron, stored.timezone) != (cron, timezone):
-            await put_schedule(conn, name, what=what, cron=cron, timezone=timezone, is_built_in=True)
-    known = peers.names | others
+            await put_schedule(conn, name, job_name=job_name, cron=cron, timezone=timezone, is_built_in=True)
+    declared_names = peers.names | others
     await conn.execute(
-        delete(job_schedule).where(job_schedule.c.is_built_in, job_schedule.c.name.not_in(known))
+        delete(job_schedule).where(job_schedule.c.is_built_in, job_schedule.c.name.not_in(declared_names))
     )
 
 
@@ -159,13 +159,13 @@ async def fire_due_schedules(conn: AsyncConnection, *, only: str | None = None) 
     if only is not None:
         due = due.where(job_schedule.c.name == only)
     rows = (await conn.execute(due)).all()
-    for row in sorted(rows, key=lambda each: (each.what, each.key)):
+    for row in sorted(rows, key=lambda row: (row.what, row.key)):
         try:
-            newest, following = _find_firings(row.cron, row.timezone, row.next_at, now)
+            newest, next_at = _find_firings(row.cron, row.timezone, row.next_at, now)
         except CronError:
             _log.exception("the schedule %s does not fire any more", row.name)
-            newest, following = None, None
-        changes: dict[str, Any] = {"next_at": following}
+            newest, next_at = None, None
+        changes: dict[str, Any] = {"next_at": next_at}
         if newest is not None:
             await defer(conn, row.what, row.key, priority=row.priority)
             changes["last_at"] = newest
@@ -190,8 +190,8 @@ def _select_due(query: Select[Any], now: datetime) -> Select[Any]:
 def _find_firings(
     cron: str, timezone: str, due: datetime, now: datetime
 ) -> tuple[datetime | None, datetime | None]:
-    """Returns the latest firing from `due` to `now` that is not too old to be made up for, and the first one
-    after `now`; None where there is none."""
+    """Returns (missed firing, next firing): the latest one from `due` to `now` that is at most CATCH_UP_LIMIT
+    old, and the first one after `now`; each None if there is none."""
     oldest = now - CATCH_UP_LIMIT
     newest = due if due > oldest else None
     for instant in iterate_firings(cron, timezone, max(due, oldest)):

@@ -33,7 +33,7 @@ from isthmus.jobs.worker_options import WorkerOptions
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
 if TYPE_CHECKING:
-    from isthmus.jobs.engine.worker import EngineWorker
+    from isthmus.jobs.procrastinate_adapter.worker import EngineWorker
 
 __all__ = ["Worker"]
 
@@ -163,7 +163,9 @@ class Worker:
             async with asyncio.timeout(_START_DELAY_SECONDS):
                 await self._stop.wait()
                 return
-        engine: Any = await asyncio.to_thread(importlib.import_module, "isthmus.jobs.engine.worker")
+        engine: Any = await asyncio.to_thread(
+            importlib.import_module, "isthmus.jobs.procrastinate_adapter.worker"
+        )
         while not self._stop.is_set():
             try:
                 with convert_unexpected_cancellation():
@@ -238,12 +240,13 @@ class Worker:
         level = logging.WARNING if is_behind or state.failing else logging.INFO
         _log.log(level, "queue: %s", state.as_dict())
 
-    def _log_failure(self, what: str, error: Exception) -> None:
-        """Logs an error of a background task; an outage of the database only once."""
+    def _log_failure(self, message: str, error: Exception) -> None:
+        """Logs an error of a background task as `message`. Repeated outages of the database are logged
+        once."""
         if is_database_unavailable(error):
-            self._outages.report(what, error)
+            self._outages.report(message, error)
         else:
-            _log.error(what, exc_info=error)
+            _log.error(message, exc_info=error)
 
 
 def _start_background_task(work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:

@@ -26,7 +26,7 @@ from isthmus.jobs import (
     defer,
 )
 from isthmus.jobs.database_outages import DatabaseUnavailable, is_database_unavailable
-from isthmus.jobs.engine.worker import EngineWorker, engine_worker
+from isthmus.jobs.procrastinate_adapter.worker import EngineWorker, engine_worker
 from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, engine_running, until
 from tests.contract.jobs.recorder import Recorder, counted, put
@@ -72,12 +72,12 @@ async def test_finishing_a_job_that_was_given_to_another_leaves_it_alone(databas
         mine, other = [await worker.manager.register_worker() for _ in range(2)]
         taken = await worker.manager.fetch_job(None, mine)
         assert taken is not None
-        await worker.manager.requeue_job(taken)
+        await worker.manager.query_requeue_own_job(taken)
         again = await worker.manager.fetch_job(None, other)
         assert again is not None
         assert (again.id, again.attempts) == (taken.id, 1)
-        assert not await worker.manager.delete_job(taken)
-        await worker.manager.requeue_job(taken)
+        assert not await worker.manager.query_delete_own_job(taken)
+        await worker.manager.query_requeue_own_job(taken)
         async with database.read() as conn:
             row = (await conn.execute(select(job.c.status, job.c.worker_id, job.c.attempts))).one()
         assert tuple(row) == ("doing", other, 1)
@@ -100,7 +100,7 @@ async def test_a_run_whose_job_differs_in_anything_is_superseded(
         taken = [await take_job(worker), await take_job(worker)]
     runs = [
         Run(
-            what="work",
+            job_name="work",
             key="ab"[number],
             failures=0,
             database=database,
@@ -129,8 +129,8 @@ async def test_a_job_that_differs_in_anything_is_not_ended(
         taken, other = await take_job(worker), await take_job(worker)
         async with database.write() as conn:
             await conn.execute(update(job).where(job.c.id == taken.id).values(change))
-        await worker.manager.requeue_job(taken)
-        assert not await worker.manager.delete_job(taken)
+        await worker.manager.query_requeue_own_job(taken)
+        assert not await worker.manager.query_delete_own_job(taken)
         async with database.read() as conn:
             left = (await conn.execute(select(job).order_by(job.c.id))).mappings().all()
     was = {"status": "doing", "worker_id": taken.worker_id, "attempts": taken.attempts}
@@ -146,7 +146,7 @@ async def test_what_a_worker_left_behind_is_queued_again_and_nothing_else(databa
         mine, other = [await worker.manager.register_worker() for _ in range(2)]
         jobs = [await worker.manager.fetch_job(None, each) for each in (mine, mine, other)]
         kept, left, others = [each.id for each in jobs if each is not None]
-        await worker.manager.requeue_all_except(mine, [kept or 0])
+        await worker.manager.query_requeue_all_except(mine, [kept or 0])
         async with database.read() as conn:
             rows = (await conn.execute(select(job.c.id, job.c.status, job.c.attempts))).all()
     found = {row.id: (row.status, row.attempts) for row in rows}
@@ -171,7 +171,7 @@ async def test_a_job_that_is_given_back_beside_its_waiting_twin_is_dropped(datab
     async with engine_worker(database, handlers, QUICK) as worker:
         taken = await take_job(worker)
         await put(database, "a")  # the twin
-        await worker.manager.requeue_job(taken)
+        await worker.manager.query_requeue_own_job(taken)
     assert await counted(database) == 1
     await drain(database, handlers)
     assert handlers.ran == ["a"]
@@ -184,7 +184,7 @@ async def test_a_job_that_is_given_back_while_its_twin_is_deferred_does_not_stay
     await put(database, "a")
     async with engine_worker(database, handlers, QUICK) as worker:
         taken = await take_job(worker)
-        await asyncio.gather(worker.manager.requeue_job(taken), put(database, "a"))
+        await asyncio.gather(worker.manager.query_requeue_own_job(taken), put(database, "a"))
         async with database.read() as conn:
             assert (await conn.execute(select(job.c.status))).scalars().all() == ["todo"]
     await drain(database, handlers)
@@ -215,7 +215,7 @@ async def test_a_job_that_is_given_back_after_its_end_was_asked_for_is_gone(data
         taken = await take_job(worker)
         async with database.write() as conn:
             assert await cancel(conn, "work", "a", abort=True)
-        await worker.manager.requeue_job(taken)
+        await worker.manager.query_requeue_own_job(taken)
     await drain(database, handlers)
     assert handlers.ran == []
     assert await counted(database) == 0
@@ -224,17 +224,17 @@ async def test_a_job_that_is_given_back_after_its_end_was_asked_for_is_gone(data
 async def test_a_job_whose_end_the_database_refused_goes_back_to_the_queue(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("isthmus.jobs.engine.manager._MAX_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("isthmus.jobs.procrastinate_adapter.manager._MAX_PAUSE_SECONDS", 0.01)
     handlers = Recorder()
     async with engine_running(database, handlers) as worker:
-        drop, refusals = worker.manager.delete_job, ["a fault of the database"]
+        drop, refusals = worker.manager.query_delete_own_job, ["a fault of the database"]
 
         async def refuse_once(ended: Job) -> bool:
             if refusals:
                 raise ConnectorException(refusals.pop())
             return await drop(ended)
 
-        monkeypatch.setattr(worker.manager, "delete_job", refuse_once)
+        monkeypatch.setattr(worker.manager, "query_delete_own_job", refuse_once)
         await put(database, "a")
         await until(lambda: handlers.ran == ["a", "a"])
 
@@ -251,7 +251,7 @@ async def test_a_job_whose_end_the_database_refused_goes_back_to_the_queue(
 async def test_a_job_that_ends_while_the_disk_is_full_or_fails_does_not_run_again(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
 ) -> None:
-    monkeypatch.setattr("isthmus.jobs.engine.manager._MAX_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("isthmus.jobs.procrastinate_adapter.manager._MAX_PAUSE_SECONDS", 0.01)
     handlers, refusals = Recorder(), [code, code]
     execute_write = database.execute_write
 
@@ -296,7 +296,7 @@ async def test_a_job_beside_which_twins_come_and_go_is_left_to_the_sweep(
             return await ask(statement, **arguments)
 
         manager._execute = raced  # type: ignore[attr-defined]  # of this database
-        await manager.requeue_job(taken)
+        await manager.query_requeue_own_job(taken)
     assert "the sweep does it" in caplog.text
     async with database.write() as conn:
         await cancel(conn, "work", "a")
@@ -368,7 +368,7 @@ async def test_an_outage_while_looking_for_jobs_to_end_is_told_once_and_not_as_a
         async def away() -> list[int]:
             raise DatabaseUnavailable("no answer")
 
-        monkeypatch.setattr(worker.manager, "list_abort_requests", away)
+        monkeypatch.setattr(worker.manager, "query_abort_requests", away)
         for _ in range(5):
             assert list(await worker.manager.list_jobs_to_abort_async()) == []
     assert [record.levelname for record in caplog.records if record.name == "isthmus.jobs"] == ["WARNING"]

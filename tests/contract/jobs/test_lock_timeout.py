@@ -87,7 +87,7 @@ async def test_a_schedule_whose_job_somebody_holds_does_not_hold_up_the_others(
     handlers = Recorder()
     async with database.write() as conn:
         for key in "abc":
-            await put_schedule(conn, key, what="work", key=key, cron="* * * * *")
+            await put_schedule(conn, key, job_name="work", key=key, cron="* * * * *")
     await put(database, "d", run_at=clock.now() + timedelta(seconds=1))
     await clock.advance(60)
     async with database.write() as conn:

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.both_databases
 async def test_a_schedule_fires_at_each_instant_once(database: Database, clock: VirtualClock) -> None:
     handlers = Recorder()
     async with database.write() as conn:
-        await put_schedule(conn, "mine", what="work", key="k", cron="*/15 * * * *")
+        await put_schedule(conn, "mine", job_name="work", key="k", cron="*/15 * * * *")
     for _ in range(61):
         await clock.advance(60)
         for _ in range(2):
@@ -65,7 +65,7 @@ async def test_a_schedule_keeps_to_its_zone_when_clocks_are_changed(
     database = await open_database(settings, clock=clock)
     cron = "30 2 * * *" if day.month == 3 else "30 1 * * *"
     async with database.write() as conn:
-        await put_schedule(conn, "mine", what="work", cron=cron, timezone="America/New_York")
+        await put_schedule(conn, "mine", job_name="work", cron=cron, timezone="America/New_York")
     for _ in range(36):
         await clock.advance(1800)
         await tick(database, handlers)
@@ -76,10 +76,10 @@ async def test_a_schedule_keeps_to_its_zone_when_clocks_are_changed(
 async def test_a_changed_schedule_counts_from_now(database: Database, clock: VirtualClock) -> None:
     handlers = Recorder()
     async with database.write() as conn:
-        await put_schedule(conn, "mine", what="work", cron="0 13 * * *")
+        await put_schedule(conn, "mine", job_name="work", cron="0 13 * * *")
     await clock.advance(1800)
     async with database.write() as conn:
-        changed = await put_schedule(conn, "mine", what="work", cron="0 14 * * *")
+        changed = await put_schedule(conn, "mine", job_name="work", cron="0 14 * * *")
         assert await get_schedule(conn, "mine") == changed
     assert changed.next_at == datetime(2030, 1, 1, 14, tzinfo=UTC)
     await clock.advance(5400)
@@ -89,10 +89,10 @@ async def test_a_changed_schedule_counts_from_now(database: Database, clock: Vir
 
 async def test_a_schedule_that_is_put_again_keeps_its_place(database: Database, clock: VirtualClock) -> None:
     async with database.write() as conn:
-        first = await put_schedule(conn, "mine", what="work", cron="0 * * * *")
+        first = await put_schedule(conn, "mine", job_name="work", cron="0 * * * *")
     await clock.advance(3600)
     async with database.write() as conn:
-        again = await put_schedule(conn, "mine", what="work", cron="0 * * * *", key="other")
+        again = await put_schedule(conn, "mine", job_name="work", cron="0 * * * *", key="other")
     assert (again.next_at, again.key) == (first.next_at, "other")
 
 
@@ -107,7 +107,7 @@ async def test_a_schedule_that_fails_leaves_one_next_try_however_often_it_fires(
 
     handlers.register("work", work)
     async with database.write() as conn:
-        await put_schedule(conn, "mine", what="work", key="k", cron="* * * * *")
+        await put_schedule(conn, "mine", job_name="work", key="k", cron="* * * * *")
     for _ in range(10):
         await clock.advance(60)
         await tick(database, handlers)
@@ -129,8 +129,8 @@ async def test_firings_of_one_schedule_do_not_run_beside_each_other(
 
     handlers.register("work", work)
     async with database.write() as conn:
-        await put_schedule(conn, "mine", what="work", key="k", cron="* * * * *")
-        await put_schedule(conn, "other", what="work", key="l", cron="5 12 * * *")
+        await put_schedule(conn, "mine", job_name="work", key="k", cron="* * * * *")
+        await put_schedule(conn, "other", job_name="work", key="l", cron="5 12 * * *")
     mover = Worker(database, handlers, QUICK)
     async with engine_running(database, handlers):
         for _ in range(5):
@@ -148,7 +148,7 @@ async def test_firings_of_one_schedule_do_not_run_beside_each_other(
 async def test_a_dropped_schedule_fires_no_more(database: Database, clock: VirtualClock) -> None:
     handlers = Recorder()
     async with database.write() as conn:
-        await put_schedule(conn, "mine", what="work", cron="0 * * * *")
+        await put_schedule(conn, "mine", job_name="work", cron="0 * * * *")
         assert await drop_schedule(conn, "mine")
         assert not await drop_schedule(conn, "mine")
     await clock.advance(7200)
@@ -169,7 +169,7 @@ async def test_only_the_newest_missed_firing_is_made_up_for(
 ) -> None:
     handlers = Recorder()
     async with database.write() as conn:
-        await put_schedule(conn, "mine", what="work", cron=cron)
+        await put_schedule(conn, "mine", job_name="work", cron=cron)
     await clock.advance(away)
     await tick(database, handlers)
     assert len(handlers.ran) == fires
@@ -186,7 +186,7 @@ async def test_an_expression_that_is_none_is_refused_before_anything_is_written(
 ) -> None:
     async with database.write() as conn:
         with pytest.raises(CronError, match="is no cron expression"):
-            await put_schedule(conn, "mine", what="work", cron=cron)
+            await put_schedule(conn, "mine", job_name="work", cron=cron)
         assert await get_schedule(conn, "mine") is None
     with pytest.raises(CronError):
         declaring(cron, "tidy")
@@ -198,7 +198,7 @@ async def test_an_hour_that_is_caught_up_is_caught_up_in_short_transactions(
     handlers = Recorder()
     async with database.write() as conn:
         for number in range(2 * MAX_FIRED_AT_ONCE + 1):
-            await put_schedule(conn, str(number), what="work", key=str(number), cron="* * * * *")
+            await put_schedule(conn, str(number), job_name="work", key=str(number), cron="* * * * *")
     await clock.advance(7200)
     async with database.write() as conn:
         assert await fire_due_schedules(conn) == MAX_FIRED_AT_ONCE
@@ -224,7 +224,7 @@ async def test_a_clock_that_jumps_back_fires_nothing_twice(settings: Settings) -
     handlers = Recorder()
     database = await open_database(settings, clock=VirtualClock(datetime(2030, 1, 1, 12, 59, tzinfo=UTC)))
     async with database.write() as conn:
-        await put_schedule(conn, "mine", what="work", cron="0 * * * *")
+        await put_schedule(conn, "mine", job_name="work", cron="0 * * * *")
     for at in ((13, 0), (12, 0), (12, 30), (13, 0), (14, 0)):
         database.clock = VirtualClock(datetime(2030, 1, 1, *at, tzinfo=UTC))
         await tick(database, handlers)
@@ -240,7 +240,7 @@ async def test_a_schedule_that_is_changed_by_a_clock_that_is_behind_fires_nothin
     for hour, minute, cron in ((12, 59, "0 * * * *"), (13, 0, "0 * * * *"), (12, 59, "0 */1 * * *")):
         database.clock = VirtualClock(datetime(2030, 1, 1, hour, minute, tzinfo=UTC))
         async with database.write() as conn:
-            await put_schedule(conn, "mine", what="work", cron=cron)
+            await put_schedule(conn, "mine", job_name="work", cron=cron)
         await tick(database, handlers)
     for hour in (13, 14):
         database.clock = VirtualClock(datetime(2030, 1, 1, hour, tzinfo=UTC))
@@ -253,7 +253,7 @@ async def test_two_schedulers_fire_an_instant_once(database: Database, clock: Vi
     handlers = Recorder()
     async with database.write() as conn:
         for number in range(20):
-            await put_schedule(conn, f"mine {number}", what="work", key=str(number), cron="0 * * * *")
+            await put_schedule(conn, f"mine {number}", job_name="work", key=str(number), cron="0 * * * *")
     await clock.advance(3600)
 
     async def move() -> None:
@@ -269,11 +269,11 @@ async def test_schedules_of_the_program_follow_its_code(database: Database, cloc
     handlers, ran = Handlers(), list[str]()
 
     async def tidy(run: Run) -> None:
-        ran.append(run.what)
+        ran.append(run.job_name)
 
     handlers.register_scheduled("tidy", "0 * * * *", tidy)
     async with database.write() as conn:
-        await put_schedule(conn, "a user's", what="work", cron="0 0 1 1 *")
+        await put_schedule(conn, "a user's", job_name="work", cron="0 0 1 1 *")
     async with worker_running(database, handlers):
         await clock.advance(3600)
         await until(lambda: ran == ["tidy"])

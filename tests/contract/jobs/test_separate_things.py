@@ -224,7 +224,7 @@ async def test_a_search_finds_the_things_without_a_job_of_their_own(
         await run_jobs(database, *THINGS)
     async with database.write() as conn:
         for key in "abc":
-            await put_schedule(conn, key, what="owner", cron="0 0 1 1 *")
+            await put_schedule(conn, key, job_name="owner", cron="0 0 1 1 *")
         await cancel(conn, "one", "b")
         key_column = job_schedule.c.name
         lost = select(key_column).where(has_no_job("one", key_column)).order_by(key_column)
@@ -268,7 +268,7 @@ async def test_this_moment_is_now_and_needs_no_timer(database: Database, clock: 
 async def test_a_schedule_is_dropped_by_its_name_alone(database: Database) -> None:
     async with database.write() as conn:
         for name in ("mine", "other"):
-            await put_schedule(conn, name, what="work", key=name, cron="* * * * *")
+            await put_schedule(conn, name, job_name="work", key=name, cron="* * * * *")
         assert await drop_schedule(conn, "mine")
         assert not await drop_schedule(conn, "mine")
         assert await get_schedule(conn, "mine") is None
@@ -282,7 +282,7 @@ async def test_schedules_are_dropped_by_kind_and_owner(database: Database) -> No
             for owner in owners:
                 for part in "xy":
                     key = f"{owner}:{part}"
-                    await put_schedule(conn, f"{what} {key}", what=what, key=key, cron="* * * * *")
+                    await put_schedule(conn, f"{what} {key}", job_name=what, key=key, cron="* * * * *")
         await drop_schedules(conn, "one", select(literal(owners[0])))
         left = (await conn.execute(select(job_schedule.c.what, job_schedule.c.key))).all()
     assert sorted((row.what, row.key) for row in left) == [
@@ -295,7 +295,7 @@ async def test_schedules_are_dropped_by_kind_and_owner(database: Database) -> No
 async def test_one_schedule_can_be_fired_by_itself(database: Database, clock: VirtualClock) -> None:
     async with database.write() as conn:
         for name in "ab":
-            await put_schedule(conn, name, what="work", key=name, cron="* * * * *")
+            await put_schedule(conn, name, job_name="work", key=name, cron="* * * * *")
     await clock.advance(60)
     async with database.write() as conn:
         assert await fire_due_schedules(conn, only="a") == 1

@@ -16,7 +16,7 @@ from isthmus.jobs import (
     WorkerOptions,
     cancel,
 )
-from isthmus.jobs.engine.worker import engine_worker
+from isthmus.jobs.procrastinate_adapter.worker import engine_worker
 from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, engine_running, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted, put

@@ -101,6 +101,6 @@ async def test_the_oldest_that_is_due_is_told_whoever_was_to_move_it(
     await drain(database, Recorder())
     assert await oldest() is None
     async with database.write() as conn:
-        await put_schedule(conn, "mine", what="work", cron="* * * * *")
+        await put_schedule(conn, "mine", job_name="work", cron="* * * * *")
     await clock.advance(120)
     assert await oldest() == 60.5

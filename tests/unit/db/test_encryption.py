@@ -62,7 +62,7 @@ def test_a_value_moved_to_another_row_or_column_does_not_open() -> None:
     with pytest.raises(DecryptionFailed):
         CONTEXT.decrypt(keys, "another row", sealed)
     with pytest.raises(DecryptionFailed):
-        EncryptedJSON(integration.c.secrets).open(keys, "row", sealed)
+        EncryptedJSON(integration.c.secrets).decrypt(keys, "row", sealed)
 
 
 @pytest.mark.parametrize("position", [0, 5, 16, 17, -1])

@@ -38,7 +38,7 @@ from isthmus.engine.evaluation import make_template_scope
 from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import BadRequest, NotFound, TokenEndpointFailed
 from isthmus.http.messages import HttpRequest
-from isthmus.jobs import Finder, Handlers, Run, defer, has_no_job
+from isthmus.jobs import Handlers, JobKey, Run, defer, has_no_job
 from isthmus.kit.ids import new_id
 
 __all__ = ["REVOCATION_JOB", "Revocations", "queue_orphan_revocation", "queue_revocations"]
@@ -198,24 +198,25 @@ class Revocations:
     http: Sender
 
     def register(self, handlers: Handlers) -> None:
+        """Register the job that sends revocations, and the finder of those that lost it."""
         handlers.register(REVOCATION_JOB, self.run, on_failure=self.retry_or_give_up)
-        handlers.add_finder(make_overdue_finder(REVOCATION_JOB))
+        handlers.add_finder(find_overdue_revocations)
 
     async def run(self, run: Run) -> None:
         """Send one revocation, and delete it. Raises TokenEndpointFailed to be run again."""
         async with self.database.read() as conn:
-            mine = select(credential_revocation).where(credential_revocation.c.id == run.key)
-            row = (await conn.execute(mine)).mappings().one_or_none()
+            query = select(credential_revocation).where(credential_revocation.c.id == run.key)
+            row = (await conn.execute(query)).mappings().one_or_none()
             if row is None:
                 return
-            noted = _REQUEST.decrypt(get_key_ring(conn), row["id"], row["request"])
-            http = await select_sender(conn, self.http, row["environment_id"], noted["gate"])
+            request = _REQUEST.decrypt(get_key_ring(conn), row["id"], row["request"])
+            http = await select_sender(conn, self.http, row["environment_id"], request["gate"])
         response = await http.send(
             HttpRequest(
-                method=noted["method"],
-                url=noted["url"],
-                headers=noted["headers"],
-                body=noted["body"].encode(),
+                method=request["method"],
+                url=request["url"],
+                headers=request["headers"],
+                body=request["body"].encode(),
                 timeout_seconds=_TIMEOUT_SECONDS,
                 max_redirects=0,
             )
@@ -236,17 +237,15 @@ class Revocations:
 
 
 async def _delete_request(conn: AsyncConnection, id: str) -> None:
+    """Delete a revocation that is sent or given up."""
     await conn.execute(delete(credential_revocation).where(credential_revocation.c.id == id))
 
 
-def make_overdue_finder(what: str) -> Finder:
-    """Return a finder of revocations that should have been sent a while ago and have no job. `what`: the name
-    of the job."""
+async def find_overdue_revocations(conn: AsyncConnection) -> list[JobKey]:
+    """Return the jobs to queue for revocations that are older than a minute and have none, the oldest first.
+    A finder of `Handlers.add_finder`."""
     row = credential_revocation.c
-
-    async def find(conn: AsyncConnection) -> list[tuple[str, str]]:
-        is_late = row.created_at < current_time(conn) - _OVERDUE_AFTER
-        statement = select(row.id).where(is_late, has_no_job(what, row.id)).order_by(row.created_at)
-        return [(what, each) for each in (await conn.execute(statement.limit(_MAX_FOUND))).scalars()]
-
-    return find
+    is_overdue = row.created_at < current_time(conn) - _OVERDUE_AFTER
+    query = select(row.id).where(is_overdue, has_no_job(REVOCATION_JOB, row.id)).order_by(row.created_at)
+    ids = (await conn.execute(query.limit(_MAX_FOUND))).scalars()
+    return [JobKey(REVOCATION_JOB, revocation_id) for revocation_id in ids]

@@ -17,15 +17,15 @@ from isthmus.db.database import current_time
 from isthmus.db.epochs import get_epoch_group, increment_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
 from isthmus.db.upsert import insert_into
-from isthmus.jobs import CronError, Finder, cancel_all, defer, drop_schedules, has_no_job, put_schedule
+from isthmus.jobs import CronError, JobKey, cancel_all, defer, drop_schedules, has_no_job, put_schedule
 
 __all__ = [
     "ACTION_JOB",
     "LIFECYCLE_JOB",
     "drop_action_schedules",
+    "find_due_validations",
+    "find_lost_lifecycles",
     "format_schedule_name",
-    "make_due_finder",
-    "make_running_finder",
     "prepare_deletion",
     "schedule_actions",
     "start_lifecycle",
@@ -48,14 +48,16 @@ async def start_lifecycle(
 ) -> None:
     """Start the lifecycle of an account at `stage`, also if one is running. Its status is `connecting` until
     the end. `is_reconnect`: the account had been connected before."""
-    mine = (
+    own_row = (
         integrated_account.c.id == account_id,
         integrated_account.c.environment_id == environment_id,
     )
-    status = (await conn.execute(select(integrated_account.c.status).where(*mine))).scalar_one()
+    status = (await conn.execute(select(integrated_account.c.status).where(*own_row))).scalar_one()
     if status != "connecting":
         await conn.execute(
-            update(integrated_account).where(*mine).values(status="connecting", updated_at=current_time(conn))
+            update(integrated_account)
+            .where(*own_row)
+            .values(status="connecting", updated_at=current_time(conn))
         )
         await increment_epoch(conn, get_epoch_group(account_id))
     now = current_time(conn)
@@ -89,24 +91,24 @@ async def start_lifecycle(
 
 
 async def schedule_actions(conn: AsyncConnection, account_id: str, crons: Mapping[str, str]) -> None:
-    """Schedule an account's actions. `crons`: the cron expression of each. An invalid one is logged and left
-    out."""
+    """Schedule an account's actions. `crons`: the cron expression of each, by action name. An invalid one is
+    logged and left out."""
     for name, cron in sorted(crons.items()):
         key = f"{account_id}:{name}"
         try:
-            await put_schedule(conn, format_schedule_name(key), what=ACTION_JOB, cron=cron, key=key)
-        except CronError as wrong:
-            log.warning("the action %s of account %s is not scheduled: %s", name, account_id, wrong)
+            await put_schedule(conn, format_schedule_name(key), job_name=ACTION_JOB, cron=cron, key=key)
+        except CronError as error:
+            log.warning("the action %s of account %s is not scheduled: %s", name, account_id, error)
 
 
 async def drop_action_schedules(
     conn: AsyncConnection, environment_id: str, chosen: ColumnElement[bool]
 ) -> None:
-    """Remove the schedules of all actions of the chosen accounts."""
-    mine = select(integrated_account.c.id).where(
+    """Remove the schedules of all actions of some accounts. `chosen`: the condition that selects them."""
+    account_ids = select(integrated_account.c.id).where(
         integrated_account.c.environment_id == environment_id, chosen
     )
-    await drop_schedules(conn, ACTION_JOB, mine)
+    await drop_schedules(conn, ACTION_JOB, account_ids)
 
 
 def format_schedule_name(key: str) -> str:
@@ -116,7 +118,7 @@ def format_schedule_name(key: str) -> str:
 
 async def prepare_deletion(conn: AsyncConnection, environment_id: str, chosen: ColumnElement[bool]) -> None:
     """Queue the revocation of the chosen accounts' tokens, and cancel their scheduled actions and jobs, in
-    the transaction that deletes the accounts."""
+    the transaction that deletes the accounts. `chosen`: the condition that selects them."""
     chosen_ids = select(integrated_account.c.id).where(
         integrated_account.c.environment_id == environment_id, chosen
     )
@@ -128,34 +130,24 @@ async def prepare_deletion(conn: AsyncConnection, environment_id: str, chosen: C
         await cancel_all(conn, job, chosen_ids)
 
 
-def make_running_finder(what: str) -> Finder:
-    """Return a finder of accounts in the middle of a stage whose job is lost. `what`: the name of the job."""
+async def find_lost_lifecycles(conn: AsyncConnection) -> list[JobKey]:
+    """Return the lifecycle jobs to queue for accounts in the middle of a stage whose job is lost. A finder of
+    `Handlers.add_finder`."""
     row = account_lifecycle.c
-
-    async def find(conn: AsyncConnection) -> list[tuple[str, str]]:
-        return await _find_without_job(conn, what, row.id, row.stage.is_not(None), by=row.id)
-
-    return find
+    return await _find_lifecycles_without_job(conn, row.stage.is_not(None), order_by=row.id)
 
 
-def make_due_finder(what: str) -> Finder:
-    """Return a finder of accounts whose periodic validation is due and whose job is lost. `what`: the name of
-    the job."""
+async def find_due_validations(conn: AsyncConnection) -> list[JobKey]:
+    """Return the lifecycle jobs to queue for accounts whose periodic validation is due and whose job is lost.
+    A finder of `Handlers.add_finder`."""
     row = account_lifecycle.c
-
-    async def find(conn: AsyncConnection) -> list[tuple[str, str]]:
-        return await _find_without_job(conn, what, row.id, row.due_at <= current_time(conn), by=row.due_at)
-
-    return find
+    return await _find_lifecycles_without_job(conn, row.due_at <= current_time(conn), order_by=row.due_at)
 
 
-async def _find_without_job(
-    conn: AsyncConnection,
-    what: str,
-    key: ColumnElement[Any],
-    is_due: ColumnElement[bool],
-    *,
-    by: ColumnElement[Any],
-) -> list[tuple[str, str]]:
-    due = select(key).where(is_due, has_no_job(what, key)).order_by(by).limit(_MAX_FOUND)
-    return [(what, each) for each in (await conn.execute(due)).scalars()]
+async def _find_lifecycles_without_job(
+    conn: AsyncConnection, condition: ColumnElement[bool], *, order_by: ColumnElement[Any]
+) -> list[JobKey]:
+    """Return the job keys of lifecycles that meet `condition` and have no job, at most _MAX_FOUND."""
+    id = account_lifecycle.c.id
+    query = select(id).where(condition, has_no_job(LIFECYCLE_JOB, id)).order_by(order_by).limit(_MAX_FOUND)
+    return [JobKey(LIFECYCLE_JOB, account_id) for account_id in (await conn.execute(query)).scalars()]

@@ -23,8 +23,8 @@ from isthmus.accounts.connections.account_states import make_action_result
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.lifecycle.account_jobs import (
     LIFECYCLE_JOB,
-    make_due_finder,
-    make_running_finder,
+    find_due_validations,
+    find_lost_lifecycles,
     schedule_actions,
 )
 from isthmus.accounts.lifecycle.outages import StageTooLong, find_next_retry, is_outage, retry_outages
@@ -79,8 +79,8 @@ class Lifecycle:
 
     def register(self, handlers: Handlers) -> None:
         handlers.register(LIFECYCLE_JOB, self.run)
-        handlers.add_finder(make_running_finder(LIFECYCLE_JOB))
-        handlers.add_finder(make_due_finder(LIFECYCLE_JOB))
+        handlers.add_finder(find_lost_lifecycles)
+        handlers.add_finder(find_due_validations)
 
     async def find_stage(self, conn: AsyncConnection, account_id: str) -> Stage:
         """Return the stage that runs for an account whose status is `connecting`."""

@@ -50,9 +50,9 @@ job_worker = Table("procrastinate_workers", engine_metadata, WorkerColumns, sqli
 
 
 class JobColumns(TypedColumns):
-    """A job that waits or runs; finished ones are deleted. `lock`, `queueing_lock`: `<kind>:<key>`.
+    """A job that waits or runs; finished ones are deleted. `lock`, `queueing_lock`: `<job name>:<key>`.
 
-    `task_name`: the kind; `args`: `{"key", "due", "failures"?}`. `attempts` grows with each takeover:
+    `task_name`: the job name; `args`: `{"key", "due", "failures"?}`. `attempts` grows with each takeover:
     together with `worker_id` it tells whether a worker still has the job.
     """
 

@@ -22,7 +22,7 @@ from tests.unit.accounts.credentials.authority import (
 from tests.unit.integrations.world import World
 
 from isthmus.accounts import Accounts, Connections, Installs
-from isthmus.accounts.credentials.revocations import REVOCATION_JOB, Revocations, make_overdue_finder
+from isthmus.accounts.credentials.revocations import REVOCATION_JOB, Revocations, find_overdue_revocations
 from isthmus.accounts.credentials.token_refresh import REFRESH_JOB
 from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB
 from isthmus.db import Database
@@ -234,11 +234,10 @@ async def test_only_revocations_that_lost_their_job_are_found(
         left = (await conn.execute(select(job.c.id, job.c.args).where(job.c.status == "todo"))).all()
         (gone,) = [row.id for row in left if lost in str(row.args)]
         await conn.execute(delete(job).where(job.c.id == gone))
-    find = make_overdue_finder(REVOCATION_JOB)
     for seconds, found in ((60, []), (0.001, [(REVOCATION_JOB, lost)])):
         await clock.advance(seconds)
         async with database.read() as conn:
-            assert list(await find(conn)) == found
+            assert list(await find_overdue_revocations(conn)) == found
 
 
 async def test_a_revocation_that_lost_its_job_is_sent_all_the_same(

@@ -1,5 +1,5 @@
-"""The job manager on PostgreSQL: procrastinate's own connector and statements, but a job is ended only by the
-worker that has it."""
+"""The job manager on PostgreSQL: procrastinate's own connector and statements, but only the worker
+that holds a job ends it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from psycopg_pool import AsyncConnectionPool
 from isthmus.db.database import Database
 from isthmus.db.engines import LIVENESS_OPTIONS
 from isthmus.jobs.database_outages import OutageReporter
-from isthmus.jobs.engine.manager import DatabaseUnavailable, Manager, WorkerPruned
-from isthmus.jobs.queue import ANNOUNCEMENT_CHANNEL, CHANNEL
+from isthmus.jobs.procrastinate_adapter.manager import (
+    DatabaseUnavailable,
+    OutageTolerantJobManager,
+    WorkerPruned,
+)
+from isthmus.jobs.queue import CHANNEL, TOPIC_CHANNEL
 
-__all__ = ["PostgresqlManager"]
+__all__ = ["PostgresqlJobManager"]
 
 T = TypeVar("T")
 
@@ -36,23 +40,23 @@ _OPTIONS: Final[dict[str, Any]] = LIVENESS_OPTIONS | {
 }
 
 _IS_OWN_JOB = "id = %(id)s AND status = 'doing' AND worker_id = %(worker_id)s AND attempts = %(attempts)s"
-_SELECT_WAITING_TWIN = (
-    "SELECT 1 FROM procrastinate_jobs twin WHERE twin.status = 'todo' "
-    "AND twin.queueing_lock = mine.queueing_lock"
+_SELECT_QUEUED_DUPLICATE = (
+    "SELECT 1 FROM procrastinate_jobs duplicate WHERE duplicate.status = 'todo' "
+    "AND duplicate.queueing_lock = mine.queueing_lock"
 )
 _DELETE_JOB = (
     f"DELETE FROM procrastinate_jobs mine WHERE {_IS_OWN_JOB} "  # noqa: S608 - constants
-    f"RETURNING EXISTS ({_SELECT_WAITING_TWIN}) AS waits"
+    f"RETURNING EXISTS ({_SELECT_QUEUED_DUPLICATE}) AS waits"
 )
 _REQUEUE = (
     "UPDATE procrastinate_jobs mine SET status = 'todo', worker_id = NULL, abort_requested = false, "
     "attempts = attempts + 1 WHERE {condition} RETURNING id"
 )
-_DELETE_NEEDLESS = (
+_DELETE_UNNEEDED = (
     "DELETE FROM procrastinate_jobs mine WHERE {condition} "  # noqa: S608 - constants
-    "AND (abort_requested OR EXISTS (" + _SELECT_WAITING_TWIN + ")) RETURNING id"
+    "AND (abort_requested OR EXISTS (" + _SELECT_QUEUED_DUPLICATE + ")) RETURNING id"
 )
-_DISOWN = "UPDATE procrastinate_jobs mine SET worker_id = NULL WHERE {condition} RETURNING id"
+_CLEAR_WORKER = "UPDATE procrastinate_jobs mine SET worker_id = NULL WHERE {condition} RETURNING id"
 """A running job without a worker counts as stalled at once."""
 _IS_LEFT_BEHIND = "status = 'doing' AND worker_id = %(worker_id)s AND NOT id = ANY(%(ids)s::bigint[])"
 _NOTIFY = f"""SELECT pg_notify('{CHANNEL}', '{{"type": "job_inserted", "job_id": 0}}')"""
@@ -62,8 +66,8 @@ _UPDATE_HEARTBEAT = (
 )
 
 
-class PostgresqlManager(Manager):
-    """Uses a few connections of its own, inside `open_connections()`."""
+class PostgresqlJobManager(OutageTolerantJobManager):
+    """The job manager on PostgreSQL. Uses a few connections of its own, inside `open_connections()`."""
 
     def __init__(self, database: Database, outages: OutageReporter) -> None:
         self._database = database
@@ -91,10 +95,11 @@ class PostgresqlManager(Manager):
             await pool.close()
 
     async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
-        """Nothing: after an outage all heartbeats are old. `requeue_stalled_jobs` does it later."""
+        """Does nothing and returns no ids: after an outage all heartbeats are old. `requeue_stalled_jobs`
+        does it later."""
         return []
 
-    async def take_job(self, worker_id: int) -> jobs.Job | None:
+    async def query_next_job(self, worker_id: int) -> jobs.Job | None:
         try:
             row = await _convert_errors(
                 self._connector.execute_query_one_async(
@@ -105,23 +110,23 @@ class PostgresqlManager(Manager):
             return None  # another worker took a job of the same thing at this moment
         return None if row["id"] is None else jobs.Job.from_row(row)
 
-    async def delete_job(self, job: jobs.Job) -> bool:
+    async def query_delete_own_job(self, job: jobs.Job) -> bool:
         rows = await self._execute(_DELETE_JOB, **_make_own_job_parameters(job))
         return bool(rows and rows[0]["waits"])
 
-    async def requeue_job(self, job: jobs.Job) -> None:
+    async def query_requeue_own_job(self, job: jobs.Job) -> None:
         await self._requeue(_IS_OWN_JOB, _make_own_job_parameters(job))
 
-    async def requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
+    async def query_requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
         await self._requeue(_IS_LEFT_BEHIND, {"worker_id": worker_id, "ids": list(ids)})
 
-    async def list_abort_requests(self) -> Iterable[int]:
+    async def query_abort_requests(self) -> Iterable[int]:
         return [row["id"] for row in await self._execute(_SELECT_ABORT_REQUESTS)]
 
-    async def send_heartbeat(self, worker_id: int) -> bool:
+    async def query_heartbeat(self, worker_id: int) -> bool:
         return bool(await self._execute(_UPDATE_HEARTBEAT, worker_id=worker_id))
 
-    async def delete_worker(self, worker_id: int) -> None:
+    async def query_delete_worker(self, worker_id: int) -> None:
         await self._execute(
             "DELETE FROM procrastinate_workers WHERE id = %(worker_id)s RETURNING id", worker_id=worker_id
         )
@@ -130,7 +135,7 @@ class PostgresqlManager(Manager):
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
     ) -> None:
-        """Reconnects whenever the connection is lost."""
+        """Receives notifications of new jobs, and reconnects whenever the connection is lost."""
         while True:
             try:
                 await self._listen(on_notification)
@@ -143,30 +148,30 @@ class PostgresqlManager(Manager):
         connection = await psycopg.AsyncConnection.connect(self._conninfo, **_OPTIONS)
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
-            await connection.execute(f"LISTEN {ANNOUNCEMENT_CHANNEL}")
+            await connection.execute(f"LISTEN {TOPIC_CHANNEL}")
             self.wake.set()
             async for notice in connection.notifies():
-                if notice.channel == ANNOUNCEMENT_CHANNEL:
+                if notice.channel == TOPIC_CHANNEL:
                     self._database.notify_listeners(notice.payload)
                 else:
                     await on_notification(channel=CHANNEL, notification=json.loads(notice.payload))
 
     async def _requeue(self, condition: str, arguments: dict[str, Any]) -> None:
-        """Deletes or requeues the jobs that meet `condition`. If twins keep coming in between, they are left
-        as stalled."""
+        """Deletes or requeues the jobs that meet `condition`. If duplicates keep coming in between, they are
+        left as stalled."""
         for _ in range(_REQUEUE_ATTEMPTS):
-            await self._execute(_DELETE_NEEDLESS.format(condition=condition), **arguments)
+            await self._execute(_DELETE_UNNEEDED.format(condition=condition), **arguments)
             try:
                 if await self._execute(_REQUEUE.format(condition=condition), **arguments):
                     await self._execute(_NOTIFY)
                 return
-            except exceptions.UniqueViolation:  # a twin came between the two statements
+            except exceptions.UniqueViolation:  # a duplicate came between the two statements
                 continue
         _log.warning("a job could not be given back beside its twins, which came and went; the sweep does it")
-        await self._execute(_DISOWN.format(condition=condition), **arguments)
+        await self._execute(_CLEAR_WORKER.format(condition=condition), **arguments)
 
     async def _execute(self, statement: str, **arguments: Any) -> list[dict[str, Any]]:
-        """Returns the rows of a statement, by column name. Raises as `_convert_errors`."""
+        """Executes a statement and returns its rows, each by column name. Raises as `_convert_errors`."""
         return await _convert_errors(self._connector.execute_query_all_async(statement, **arguments))
 
 
@@ -176,7 +181,7 @@ def _make_own_job_parameters(job: jobs.Job) -> dict[str, Any]:
 
 
 async def _convert_errors(query: Awaitable[T]) -> T:
-    """Returns the result of the query. Raises WorkerPruned if the worker is no longer registered,
+    """Awaits the query and returns its result. Raises WorkerPruned if the worker is no longer registered,
     DatabaseUnavailable if the database is."""
     try:
         return await query

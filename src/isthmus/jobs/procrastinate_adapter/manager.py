@@ -1,5 +1,7 @@
-"""How the engine's worker uses the database: only the worker that has a job may end it, and outages are
-waited out. Abstract; each database has a subclass."""
+"""Job manager for procrastinate that retries while the database is unavailable.
+
+Only the worker that holds a job may end it. The class is abstract; each database has a subclass.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from procrastinate.manager import JobManager, NotificationCallback
 
 from isthmus.jobs.database_outages import DatabaseUnavailable, OutageReporter
 
-__all__ = ["DatabaseUnavailable", "Manager", "WakeEvent", "WorkerPruned"]
+__all__ = ["DatabaseUnavailable", "OutageTolerantJobManager", "WakeEvent", "WorkerPruned"]
 
 T = TypeVar("T")
 
@@ -25,7 +27,7 @@ _MAX_PAUSE_SECONDS: Final = 2.0
 
 
 class WorkerPruned(Exception):
-    """This worker counted as dead: it is no longer registered, and its jobs were given to others."""
+    """This worker was taken for dead: it is no longer registered, and its jobs were given to others."""
 
 
 class WakeEvent(asyncio.Event):
@@ -54,12 +56,13 @@ class WakeEvent(asyncio.Event):
             super().clear()
 
 
-class Manager(JobManager):
-    """The job manager of one worker, which sets the callables.
+class OutageTolerantJobManager(JobManager):
+    """The job manager of one worker. The `query_…` methods, which subclasses implement, ask the database once
+    and raise DatabaseUnavailable and WorkerPruned; procrastinate's worker calls the others.
 
-    `running()`: the ids of the jobs that the worker runs. `on_pruned()`: called when the worker counted as
-    dead. `is_interrupted(id)`: True if the job was cancelled without anybody requesting its end.
-    `is_stopping()`: True once the worker was told to stop.
+    The worker sets these callables: `running()`: the ids of the jobs that the worker runs. `on_pruned()`:
+    called when the worker was taken for dead. `is_interrupted(id)`: True if the job was cancelled, but not
+    because anybody requested to abort it. `is_stopping()`: True once the worker was told to stop.
     """
 
     def __init__(self, connector: BaseAsyncConnector, outages: OutageReporter) -> None:
@@ -77,48 +80,45 @@ class Manager(JobManager):
         """Ids of jobs that have ended here while the database could not be told."""
         self._is_unregistering = False
 
-    # Implemented for each database. These raise DatabaseUnavailable and WorkerPruned.
-
     @abstractmethod
-    async def take_job(self, worker_id: int) -> jobs.Job | None:
+    async def query_next_job(self, worker_id: int) -> jobs.Job | None:
         """Marks the next job as `doing` by this worker and returns it; None if there is none."""
 
     @abstractmethod
-    async def delete_job(self, job: jobs.Job) -> bool:
-        """Deletes the job if this worker still has it; True if another job of the same thing may be
-        waiting."""
+    async def query_delete_own_job(self, job: jobs.Job) -> bool:
+        """Deletes the job if this worker still holds it. Returns True if it was deleted and a waiting job
+        with the same lock may start now."""
 
     @abstractmethod
-    async def requeue_job(self, job: jobs.Job) -> None:
-        """Queues the job again as another attempt, if this worker still has it. Deletes it instead if another
-        job of the same thing waits, or if its end was requested."""
+    async def query_requeue_own_job(self, job: jobs.Job) -> None:
+        """Queues the job again as another attempt, if this worker still holds it. Deletes it instead if
+        another job with the same lock waits, or if it was requested to abort."""
 
     @abstractmethod
-    async def requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
-        """As `requeue_job`, for all jobs marked as run by `worker_id` whose id is not in `ids`."""
+    async def query_requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
+        """Queues jobs again, as `query_requeue_own_job`: all marked as run by `worker_id` whose id is not in
+        `ids`."""
 
     @abstractmethod
-    async def list_abort_requests(self) -> Iterable[int]:
-        """Returns the ids of running jobs, of any worker, whose end was requested."""
+    async def query_abort_requests(self) -> Iterable[int]:
+        """Returns the ids of running jobs, of any worker, that were requested to abort."""
 
     @abstractmethod
-    async def send_heartbeat(self, worker_id: int) -> bool:
-        """Records that the worker is alive; False if it is no longer registered."""
-
-    # Called by the engine's worker.
+    async def query_heartbeat(self, worker_id: int) -> bool:
+        """Records that the worker is alive. Returns False if it is no longer registered."""
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
         """Returns the next job, now `doing`; None if there is none, or if the database is unavailable during
         a stop."""
         self.wake.begin_fetch()
         try:
-            return await self._retry_while_unavailable(lambda: self._fetch(worker_id), self.is_stopping)
+            return await self._retry_during_outage(lambda: self._fetch(worker_id), self.is_stopping)
         except DatabaseUnavailable:
             return None
 
     async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
-        """Deletes a job that has ended. One that was interrupted, or whose failure could not be written, is
-        queued again. A job that another worker has by now is left alone.
+        """Deletes a job that has ended, or queues it again. One that was interrupted, or whose failure could
+        not be written, is queued again. A job that another worker has by now is left alone.
 
         Never raises. If the database cannot be told, the job is queued again before the next one is fetched.
         """
@@ -134,18 +134,19 @@ class Manager(JobManager):
             self.wake.set()
 
     async def list_jobs_to_abort_async(self, queue: str | None = None) -> Iterable[int]:
-        """As `list_abort_requests`; empty while the database is unavailable."""
+        """Returns the ids of running jobs that were requested to abort; empty while the database is
+        unavailable."""
         try:
-            return await self.list_abort_requests()
+            return await self.query_abort_requests()
         except DatabaseUnavailable as error:
             self.report_outage(error)
             return ()
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Sends a heartbeat. Never raises: a worker that cannot send one goes on, and finds out later whether
-        it counts as dead."""
+        it was taken for dead."""
         try:
-            alive = await self.send_heartbeat(worker_id)
+            alive = await self.query_heartbeat(worker_id)
         except DatabaseUnavailable as error:
             self.report_outage(error)
         except Exception:
@@ -155,16 +156,16 @@ class Manager(JobManager):
                 self.on_pruned()
 
     async def unregister_worker(self, worker_id: int) -> None:
-        """Queues jobs again that were left, then removes the worker."""
+        """Queues the jobs of the worker again, then removes its registration."""
         self.gives_up = self._is_unregistering = True
         try:
-            await self.requeue_all_except(worker_id, ())
-            await self.delete_worker(worker_id)
+            await self.query_requeue_all_except(worker_id, ())
+            await self.query_delete_worker(worker_id)
         except DatabaseUnavailable as error:
             self.report_outage(error)
 
     @abstractmethod
-    async def delete_worker(self, worker_id: int) -> None:
+    async def query_delete_worker(self, worker_id: int) -> None:
         """Removes the worker's registration."""
 
     @abstractmethod
@@ -178,26 +179,27 @@ class Manager(JobManager):
         self.outages.report("jobs wait", error)
 
     async def _finish(self, job: jobs.Job, status: jobs.Status) -> None:
-        """Deletes or requeues the job. Raises DatabaseUnavailable."""
+        """Deletes the job if it succeeded or was requested to abort, else queues it again. Raises
+        DatabaseUnavailable."""
         was_abort_requested = status is jobs.Status.ABORTED and not self.is_interrupted(job.id or 0)
         if status is jobs.Status.SUCCEEDED or was_abort_requested:
-            if await self._retry_while_unavailable(lambda: self.delete_job(job)):
+            if await self._retry_during_outage(lambda: self.query_delete_own_job(job)):
                 self.wake.set()
         else:
             if status is jobs.Status.FAILED:  # a bug of ours: no busy loop
                 await asyncio.sleep(_MAX_PAUSE_SECONDS)
-            await self._retry_while_unavailable(lambda: self.requeue_job(job))
+            await self._retry_during_outage(lambda: self.query_requeue_own_job(job))
 
     async def _fetch(self, worker_id: int) -> jobs.Job | None:
-        """Takes the next job, after queueing again what an outage may have left behind. Raises
-        DatabaseUnavailable."""
+        """Returns the next job, now `doing`, or None, after queueing again what an outage may have left
+        behind. Raises DatabaseUnavailable."""
         if self._answer_was_lost:  # it may have been a job
             unfinished = frozenset(self._unfinished)
-            await self.requeue_all_except(worker_id, set(self.running()) - unfinished)
+            await self.query_requeue_all_except(worker_id, set(self.running()) - unfinished)
             self._unfinished -= unfinished
             self._answer_was_lost = bool(self._unfinished)
         try:
-            return await self.take_job(worker_id)
+            return await self.query_next_job(worker_id)
         except WorkerPruned:
             self.on_pruned()
             return None
@@ -205,7 +207,7 @@ class Manager(JobManager):
             self._answer_was_lost = True
             raise
 
-    async def _retry_while_unavailable(
+    async def _retry_during_outage(
         self, query: Callable[[], Awaitable[T]], is_hurried: Callable[[], bool] = lambda: False
     ) -> T:
         """Repeats the query until the database answers. Raises DatabaseUnavailable only if `is_hurried()` or

@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.db.database import Database, current_time
 from isthmus.errors import IsthmusError
 from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
-from isthmus.jobs.engine.manager import Manager
-from isthmus.jobs.engine.postgresql import PostgresqlManager
-from isthmus.jobs.engine.sqlite import SqliteManager
-from isthmus.jobs.handlers import Handlers, JobKind, Run, Superseded
+from isthmus.jobs.handlers import HandlerRegistration, Handlers, Run, Superseded
+from isthmus.jobs.procrastinate_adapter.manager import OutageTolerantJobManager
+from isthmus.jobs.procrastinate_adapter.postgresql import PostgresqlJobManager
+from isthmus.jobs.procrastinate_adapter.sqlite import SqliteJobManager
 from isthmus.jobs.queue import ABORT_REQUESTED, JOBS_READY, defer_retry
 from isthmus.jobs.worker_options import WorkerOptions
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
@@ -30,16 +30,17 @@ __all__ = ["EngineWorker", "engine_worker"]
 
 _log = logging.getLogger("isthmus.jobs")
 _MAX_BACKOFF_SECONDS: Final = 300.0
-_UNKNOWN_KIND_SECONDS: Final = 60.0
+_NO_HANDLER_SECONDS: Final = 60.0
 _MAX_CANCEL_SECONDS: Final = 5.0
 _MAX_ERROR_CHARACTERS: Final = 500
 _TASK: Final = "continue"
 
 
-class _EveryKind(dict[str, Any]):
-    """The engine's table of tasks. Every kind of job is run by the same task, which finds the handler."""
+class _SingleTaskTable(dict[str, Any]):
+    """procrastinate's table of tasks by job name. The same task runs all jobs, and finds the handler."""
 
     def get(self, key: str, default: Any = None) -> Any:
+        """Returns the one task for any job name."""
         return super().get(key) or self[_TASK]
 
 
@@ -50,7 +51,7 @@ class EngineWorker(Worker):
         self,
         database: Database,
         handlers: Handlers,
-        manager: Manager,
+        manager: OutageTolerantJobManager,
         options: WorkerOptions,
         *,
         wait: bool = True,
@@ -68,14 +69,14 @@ class EngineWorker(Worker):
             install_signal_handlers=False,
         )
         app.task(name=_TASK, pass_context=True)(self._run_job)
-        app.tasks = _EveryKind(app.tasks)
+        app.tasks = _SingleTaskTable(app.tasks)
         self._database = database
         self._handlers = handlers
         self._new_job_event = manager.wake
         self._graceful = options.graceful_seconds
         self._is_stopping = False
         self.manager = manager
-        manager.running = lambda: {each.job.id or 0 for each in self._running_jobs.values()}
+        manager.running = lambda: {context.job.id or 0 for context in self._running_jobs.values()}
         manager.is_stopping = lambda: self._is_stopping
         manager.on_pruned = self._on_pruned
         manager.is_interrupted = lambda id: self._job_ids_to_abort.get(id) is not AbortReason.USER_REQUEST
@@ -86,7 +87,7 @@ class EngineWorker(Worker):
         self._abort_checks: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
-        """Stops listening to announcements."""
+        """Removes the listeners for new jobs and abort requests."""
         for remove_listener in self._remove_listeners:
             remove_listener()
 
@@ -108,7 +109,8 @@ class EngineWorker(Worker):
                 await heartbeats
 
     async def _send_heartbeats(self) -> None:
-        """In place of the engine's own heartbeats, which end when a stop begins, while jobs still run."""
+        """Sends heartbeats for ever, in place of procrastinate's own, which end when a stop begins, while
+        jobs still run."""
         while True:
             await asyncio.sleep(self.update_heartbeat_interval)
             if self.worker_id is not None:
@@ -130,7 +132,7 @@ class EngineWorker(Worker):
                 _log.error("%s does not end, and is left behind", interrupted[task].job.lock)
 
     def _give_up(self) -> None:
-        """Outages of the database are not waited out any more."""
+        """Ends the retries during outages of the database."""
         self.manager.gives_up = True
 
     async def _periodic_deferrer(self) -> None:
@@ -139,10 +141,10 @@ class EngineWorker(Worker):
         await asyncio.Event().wait()
 
     async def _run_job(self, context: JobContext, /, **_: object) -> None:
-        """Runs one job: calls the handler of its kind, or lets it wait if there is none."""
+        """Runs one job: calls the handler of its name, or lets it wait if there is none."""
         job = context.job
         run = Run(
-            what=job.task_name,
+            job_name=job.task_name,
             key=str(job.task_kwargs.get("key", "")),
             failures=_as_count(job.task_kwargs.get("failures")),
             database=self._database,
@@ -151,22 +153,22 @@ class EngineWorker(Worker):
             attempts=job.attempts,
             priority=job.priority,
         )
-        kind = self._handlers.get_kind(run.what)
+        registration = self._handlers.find_registration(run.job_name)
         try:
-            if kind is None:
-                await self._defer_unknown_kind(run)
+            if registration is None:
+                await self._postpone_job_without_handler(run)
             else:
-                await self._call_handler(kind, run)
+                await self._call_handler(registration, run)
         except Superseded as error:
             _log.info("%s", error)
 
-    async def _call_handler(self, kind: JobKind, run: Run) -> None:
+    async def _call_handler(self, registration: HandlerRegistration, run: Run) -> None:
         """Calls the handler. If it fails, logs and records the failure. Raises Superseded."""
         try:
             with (
                 convert_unexpected_cancellation()
             ):  # one that ended the run would bring it again at once, for ever
-                await kind.handler(run)
+                await registration.handler(run)
         except Superseded:
             raise
         except Exception as error:
@@ -175,42 +177,42 @@ class EngineWorker(Worker):
             _log.log(
                 logging.WARNING if is_outage else logging.ERROR,
                 "%s %s failed (%d before): %s",
-                run.what,
+                run.job_name,
                 run.key,
                 run.failures,
                 describe_error(error),
                 exc_info=None if is_outage else error,
             )
-            await self._record_failure(kind, run, error)
+            await self._record_failure(registration, run, error)
 
-    async def _record_failure(self, kind: JobKind, run: Run, error: Exception) -> None:
+    async def _record_failure(self, registration: HandlerRegistration, run: Run, error: Exception) -> None:
         """Writes the failure and the retry in one transaction, unless another worker has the job by now."""
-        if kind.on_failure is not None:
+        if registration.on_failure is not None:
             try:
                 async with run.write() as conn:
-                    next_at = await kind.on_failure(conn, run, error)
+                    next_at = await registration.on_failure(conn, run, error)
                     if next_at is not None:
                         await _defer_retry(conn, run, next_at, describe_error(error))
                 return
             except Superseded:
                 raise
             except Exception:
-                _log.exception("the failure of %s %s was not recorded", run.what, run.key)
+                _log.exception("the failure of %s %s was not recorded", run.job_name, run.key)
         async with run.write() as conn:
             pause = min(2.0 ** min(run.failures + 1, 30), _MAX_BACKOFF_SECONDS)
             await _defer_retry(
                 conn, run, current_time(conn) + timedelta(seconds=pause), describe_error(error)
             )
 
-    async def _defer_unknown_kind(self, run: Run) -> None:
-        """Lets the job wait for a process of a newer version that has a handler for it."""
-        _log.warning("no handler of this version continues %s %s; it waits for one", run.what, run.key)
+    async def _postpone_job_without_handler(self, run: Run) -> None:
+        """Postpones the job, to wait for a process of a newer version that has a handler for it."""
+        _log.warning("no handler of this version continues %s %s; it waits for one", run.job_name, run.key)
         async with run.write() as conn:
-            next_at = current_time(conn) + timedelta(seconds=_UNKNOWN_KIND_SECONDS)
+            next_at = current_time(conn) + timedelta(seconds=_NO_HANDLER_SECONDS)
             failures = max(1, run.failures)  # waiting for an upgrade makes no back-off longer
             await defer_retry(
                 conn,
-                run.what,
+                run.job_name,
                 run.key,
                 next_at,
                 run.priority,
@@ -226,13 +228,13 @@ class EngineWorker(Worker):
         self.stop()
 
     def _on_abort(self) -> None:
-        """Looks at once for jobs whose end was requested."""
+        """Looks at once for jobs that were requested to abort."""
         check = asyncio.get_running_loop().create_task(self._abort_requested_jobs())
         self._abort_checks.add(check)
         check.add_done_callback(self._abort_checks.discard)
 
     async def _abort_requested_jobs(self) -> None:
-        """Cancels the running jobs whose end was requested."""
+        """Cancels the running jobs that were requested to abort."""
         try:
             self._handle_abort_jobs_requested(await self.manager.list_jobs_to_abort_async())
         except Exception:
@@ -248,8 +250,9 @@ async def engine_worker(
     wait: bool = True,
     outages: OutageReporter | None = None,
 ) -> AsyncIterator[EngineWorker]:
-    """A worker with open connections, ready for `run()`. `wait=False`: it ends when no job is left."""
-    make_manager = SqliteManager if database.is_sqlite else PostgresqlManager
+    """Opens the connections of a worker and yields it, ready for `run()`. `wait=False`: it ends when no job
+    is left. `outages`: the reporter to share with others."""
+    make_manager = SqliteJobManager if database.is_sqlite else PostgresqlJobManager
     manager = make_manager(database, outages or OutageReporter())
     async with manager.open_connections():
         worker = EngineWorker(database, handlers, manager, options, wait=wait)
@@ -261,7 +264,7 @@ async def engine_worker(
 
 async def _defer_retry(conn: AsyncConnection, run: Run, at: datetime, error: str) -> None:
     """Retries the job of this run at `at`, with one more failure."""
-    await defer_retry(conn, run.what, run.key, at, run.priority, failures=run.failures + 1, error=error)
+    await defer_retry(conn, run.job_name, run.key, at, run.priority, failures=run.failures + 1, error=error)
 
 
 def describe_error(error: Exception) -> str:
@@ -274,5 +277,5 @@ def describe_error(error: Exception) -> str:
 
 
 def _as_count(value: object) -> int:
-    """Returns a stored number of failures; 0 for anything else."""
+    """Returns a number of failures as it was stored; 0 if the value is no integer."""
     return value if isinstance(value, int) else 0

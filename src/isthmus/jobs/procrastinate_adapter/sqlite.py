@@ -17,9 +17,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from isthmus.db.database import Database
 from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
-from isthmus.jobs.engine.manager import DatabaseUnavailable, Manager
+from isthmus.jobs.procrastinate_adapter.manager import DatabaseUnavailable, OutageTolerantJobManager
 
-__all__ = ["SqliteManager"]
+__all__ = ["SqliteJobManager"]
 
 _TAKE_JOB: Final = """
 UPDATE procrastinate_jobs SET status = 'doing', worker_id = ? WHERE id = (
@@ -33,22 +33,23 @@ RETURNING id, task_name, priority, lock, queueing_lock, args, attempts, worker_i
 """
 _IS_OWN_JOB: Final = "id = ? AND status = 'doing' AND worker_id = ? AND attempts = ?"
 _DELETE_JOB: Final = f"DELETE FROM procrastinate_jobs WHERE {_IS_OWN_JOB} RETURNING id"  # noqa: S608 - constants
-_HAS_WAITING_TWIN: Final = (
-    "EXISTS (SELECT 1 FROM procrastinate_jobs twin WHERE twin.status = 'todo' "
-    "AND twin.queueing_lock = procrastinate_jobs.queueing_lock)"
+_HAS_QUEUED_DUPLICATE: Final = (
+    "EXISTS (SELECT 1 FROM procrastinate_jobs duplicate WHERE duplicate.status = 'todo' "
+    "AND duplicate.queueing_lock = procrastinate_jobs.queueing_lock)"
 )
-_DELETE_NEEDLESS: Final = (
+_DELETE_UNNEEDED: Final = (
     "DELETE FROM procrastinate_jobs WHERE {condition} "  # noqa: S608 - constants
-    "AND (abort_requested OR " + _HAS_WAITING_TWIN + ")"
+    "AND (abort_requested OR " + _HAS_QUEUED_DUPLICATE + ")"
 )
 _REQUEUE: Final = (
     "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, abort_requested = 0, "  # noqa: S608 - constants
-    "attempts = attempts + 1 WHERE {condition} AND NOT " + _HAS_WAITING_TWIN
+    "attempts = attempts + 1 WHERE {condition} AND NOT " + _HAS_QUEUED_DUPLICATE
 )
 
 
-class SqliteManager(Manager):
-    """Each query is a transaction of one statement, except for requeueing, which needs two."""
+class SqliteJobManager(OutageTolerantJobManager):
+    """The job manager on SQLite. Each query is a transaction of one statement, except for requeueing, which
+    needs two."""
 
     def __init__(self, database: Database, outages: OutageReporter) -> None:
         super().__init__(BaseAsyncConnector(), outages)
@@ -56,12 +57,12 @@ class SqliteManager(Manager):
 
     @asynccontextmanager
     async def open_connections(self) -> AsyncIterator[None]:
-        """Nothing to open: it uses those of the database."""
+        """Opens nothing: it uses the connections of the database."""
         yield
 
     async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
-        """Returns all workers that are registered are dead, since this is the only one: queues their jobs
-        again."""
+        """Queues the jobs of all registered workers again and returns no ids: they are dead, since this
+        worker is the only one."""
         await self._requeue("status = 'doing'", ())
         await self._execute("DELETE FROM procrastinate_workers")
         return []
@@ -70,11 +71,11 @@ class SqliteManager(Manager):
         rows = await self._execute("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
         return int(rows[0][0])
 
-    async def take_job(self, worker_id: int) -> jobs.Job | None:
+    async def query_next_job(self, worker_id: int) -> jobs.Job | None:
         rows = await self._execute(_TAKE_JOB, worker_id)
         if not rows:
             return None
-        identity, what, priority, lock, queueing_lock, args, attempts, worker, queue = rows[0]
+        identity, task_name, priority, lock, queueing_lock, args, attempts, worker, queue = rows[0]
         return jobs.Job(
             id=identity,
             status="doing",
@@ -82,46 +83,46 @@ class SqliteManager(Manager):
             priority=priority,
             lock=lock,
             queueing_lock=queueing_lock,
-            task_name=what,
+            task_name=task_name,
             task_kwargs=orjson.loads(args),
             attempts=attempts,
             worker_id=worker,
         )
 
-    async def delete_job(self, job: jobs.Job) -> bool:
+    async def query_delete_own_job(self, job: jobs.Job) -> bool:
         return bool(await self._execute(_DELETE_JOB, job.id, job.worker_id, job.attempts))
 
-    async def requeue_job(self, job: jobs.Job) -> None:
+    async def query_requeue_own_job(self, job: jobs.Job) -> None:
         await self._requeue(_IS_OWN_JOB, (job.id, job.worker_id, job.attempts))
         self.wake.set()
 
-    async def requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
+    async def query_requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
         condition = f"status = 'doing' AND worker_id = ? AND id NOT IN ({','.join('?' * len(ids))})"
         await self._requeue(condition, (worker_id, *ids))
 
-    async def send_heartbeat(self, worker_id: int) -> bool:
+    async def query_heartbeat(self, worker_id: int) -> bool:
         return True
 
-    async def delete_worker(self, worker_id: int) -> None:
+    async def query_delete_worker(self, worker_id: int) -> None:
         await self._execute("DELETE FROM procrastinate_workers WHERE id = ?", worker_id)
 
-    async def list_abort_requests(self) -> Iterable[int]:
+    async def query_abort_requests(self) -> Iterable[int]:
         statement = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND abort_requested"
         return [row[0] for row in await self._execute(statement)]
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
     ) -> None:
-        """Waits only: jobs of this process are announced by the database, those of others found by
-        polling."""
+        """Waits until it is cancelled: jobs of this process are announced by the database, those of others
+        found by polling."""
         await asyncio.Event().wait()
 
     async def _requeue(self, condition: str, arguments: Sequence[Any]) -> None:
-        """Deletes or requeues the jobs that meet `condition`, in one transaction: a twin added between the
-        two statements would keep both from doing anything."""
+        """Deletes or requeues the jobs that meet `condition`, in one transaction: a duplicate that is added
+        between the two statements would keep both from doing anything."""
         try:
             async with self._database.write() as conn:
-                for statement in (_DELETE_NEEDLESS, _REQUEUE):
+                for statement in (_DELETE_UNNEEDED, _REQUEUE):
                     await conn.exec_driver_sql(statement.format(condition=condition), tuple(arguments))
         except (DBAPIError, PoolTimeout) as error:
             if is_database_unavailable(error):
