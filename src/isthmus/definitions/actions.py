@@ -243,7 +243,7 @@ Step = Annotated[
 
 
 def _check_cron(expression: str) -> str:
-    """The expression itself. Raises PydanticCustomError where it is not valid."""
+    """Returns the expression itself. Raises PydanticCustomError where it is not valid."""
     try:
         check_cron(expression, "UTC")
     except CronError as wrong:

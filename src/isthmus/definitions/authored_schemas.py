@@ -40,13 +40,13 @@ def make_empty_schema() -> dict[str, Any]:
 
 
 def as_json_schema(written: Any) -> dict[str, Any] | None:
-    """The schema in the standard form; None where it is absent or invalid."""
+    """Returns the schema in the standard form; None where it is absent or invalid."""
     return None if written in (None, "", {}) else parse_schema(written)[0]
 
 
 def as_object_schema(written: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The schema of an object in the standard form. What only resembles JSON Schema (`type: date`) is kept.
-    None and {} give the empty schema of an object."""
+    """Returns the schema of an object in the standard form. What only resembles JSON Schema (`type: date`) is
+    kept. None and {} give the empty schema of an object."""
     if not written:
         return make_empty_schema()
     standard: dict[str, Any] = _standardize(_wrap_properties(written))
@@ -54,8 +54,8 @@ def as_object_schema(written: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def parse_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
-    """The schema in the standard form, and the problems, each `(dotted path, what would be right)`. The
-    schema is None where there are problems."""
+    """Returns the schema in the standard form, and the problems, each `(dotted path, what would be right)`.
+    The schema is None where there are problems."""
     data = written
     if isinstance(written, str):
         try:
@@ -70,8 +70,9 @@ def parse_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, s
 
 
 def check_schema_part(part: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
-    """The problems of one layer's part of a schema that calls could not work with, whatever it is merged
-    over; each as those of `parse_schema`. Anything else that is no JSON Schema (`type: date`) is accepted."""
+    """Returns the problems of one layer's part of a schema that calls could not work with, whatever it is
+    merged over; each as those of `parse_schema`. Anything else that is no JSON Schema (`type: date`) is
+    accepted."""
     if _is_schema(part) or "properties" in part or isinstance(part.get("required"), list):
         return list(_find_unusable(part, path))
     return [problem for name, value in part.items() for problem in _find_unusable(value, f"{path}.{name}")]
@@ -92,7 +93,7 @@ def _find_unusable(schema: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _find_problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
-    """The errors that `schema_checks` finds."""
+    """Returns the errors that `schema_checks` finds."""
     return [
         (each.path, each.message if each.fix is None else f"{each.message}; {each.fix}")
         for each in check_schema(schema, path, "schema")
@@ -101,17 +102,17 @@ def _find_problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]
 
 
 def _wrap_properties(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of an object: the data itself, or around it where it is a map of properties."""
+    """Returns the schema of an object: the data itself, or around it where it is a map of properties."""
     return dict(data) if _is_schema(data) or not data else {"type": "object", "properties": dict(data)}
 
 
 def _is_schema(data: Mapping[str, Any]) -> bool:
-    """True for a JSON Schema, false for a map of properties."""
+    """Returns True for a JSON Schema, false for a map of properties."""
     return any(isinstance(data.get(name), kinds) for name, kinds in _KEYWORDS.items())
 
 
 def _standardize(schema: Any) -> Any:
-    """The schema with `required` as a list beside the properties, at every depth."""
+    """Returns the schema with `required` as a list beside the properties, at every depth."""
     if not isinstance(schema, Mapping):
         return schema
     result = dict(schema)

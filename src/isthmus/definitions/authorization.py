@@ -93,6 +93,6 @@ _KEY_DEFAULT = HeaderAuthorization.model_validate(
 
 
 def choose_default_authorization(credential_format: str) -> BearerAuthorization | HeaderAuthorization:
-    """The authorization of a definition without the block: a bearer token for the OAuth formats, the API key
-    as a bearer token for `api_key`."""
+    """Returns the authorization of a definition without the block: a bearer token for the OAuth formats, the
+    API key as a bearer token for `api_key`."""
     return _KEY_DEFAULT if credential_format == "api_key" else _OAUTH_DEFAULT

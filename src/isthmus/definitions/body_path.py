@@ -18,7 +18,7 @@ _DOTTED = re.compile(r"[A-Za-z_@][A-Za-z0-9_@$-]*(?:\.[A-Za-z0-9_@$-]+)*\Z")
 
 
 def is_dotted(text: str) -> bool:
-    """True if a path is nothing but names, so that no expression is evaluated."""
+    """Returns True if a path is nothing but names, so that no expression is evaluated."""
     return _DOTTED.match(text) is not None
 
 
@@ -40,8 +40,8 @@ class BodyPath:
         return f"BodyPath({self.text!r})"
 
     def read(self, body: object, *, limits: Limits | None = None, services: Services | None = None) -> object:
-        """What stands at the path; UNDEFINED where nothing does. Raises ExpressionError for an expression
-        that fails."""
+        """Returns what stands at the path; UNDEFINED where nothing does. Raises ExpressionError for an
+        expression that fails."""
         if self._expression is not None:
             return self._expression.evaluate(body, limits=limits, services=services)
         value = body

@@ -30,7 +30,8 @@ _METHOD_ORDER: Final = ("list", "get", "create", "update", "delete")
 
 
 def render_pages(catalog: Path) -> dict[str, str]:
-    """The text of each page by its path below `docs/reference`. `catalog`: the folder of the catalogue."""
+    """Returns the text of each page by its path below `docs/reference`. `catalog`: the folder of the
+    catalogue."""
     models = {path.parent.name: path.parent for path in sorted(catalog.glob("unified/*/model.yaml"))}
     integrations = [path.parent for path in sorted(catalog.glob("integrations/*/integration.yaml"))]
     mapped = {directory: list(_read_mappings(directory)) for directory in integrations}
@@ -43,13 +44,13 @@ Mapped = dict[Path, list[MappingFile]]
 
 
 def _read_mappings(directory: Path) -> Iterator[MappingFile]:
-    """The mapping files of an integration's folder."""
+    """Yields the mapping files of an integration's folder."""
     for path in sorted(directory.glob("mappings/*.yaml")):
         yield MappingFile.model_validate(read_document(path).data)
 
 
 def _read_label(directory: Path) -> str:
-    """The display name of an integration."""
+    """Returns the display name of an integration."""
     file = IntegrationFile.model_validate(read_document(directory / "integration.yaml").data)
     return file.label or file.config.label or file.name
 
@@ -75,7 +76,8 @@ def _render_catalogue_page(models: list[str], mapped: Mapped) -> str:
 
 
 def _read_notes(directory: Path) -> list[str]:
-    """The lines of the integration's own `docs.md`, without its heading; none where it has no such file."""
+    """Returns the lines of the integration's own `docs.md`, without its heading; none where it has no such
+    file."""
     path = directory / "docs.md"
     text = path.read_text("utf-8") if path.is_file() else ""
     body = text.partition("\n")[2].strip() if text.startswith("# ") else text.strip()
@@ -83,7 +85,7 @@ def _read_notes(directory: Path) -> list[str]:
 
 
 def _render_proxy_table(directory: Path) -> list[str]:
-    """The table of an integration's proxy resources and their methods."""
+    """Returns the table of an integration's proxy resources and their methods."""
     file = IntegrationFile.model_validate(read_document(directory / "integration.yaml").data)
     lines = ["| proxy resource | methods |", "| --- | --- |"]
     for resource, methods in file.config.resources.items():
@@ -93,7 +95,7 @@ def _render_proxy_table(directory: Path) -> list[str]:
 
 
 def _render_unmapped_table(files: list[MappingFile]) -> list[str]:
-    """The table of a model's fields that the provider has nothing for; none where it has all."""
+    """Returns the table of a model's fields that the provider has nothing for; none where it has all."""
     rows = [
         f"| {file.unified_model}/{resource} | `{name}` | {reason} |"
         for file in files
@@ -122,7 +124,7 @@ def _render_model_page(directory: Path, mapped: Mapped) -> str:
 
 
 def _render_support_table(model: ModelFile, mapped: Mapped) -> list[str]:
-    """The table of the integrations that map a model, with the methods of each resource."""
+    """Returns the table of the integrations that map a model, with the methods of each resource."""
     cells: dict[str, dict[str, list[str]]] = {}
     for directory, files in mapped.items():
         for file in files:
@@ -153,7 +155,7 @@ def _render_field_row(name: str, schema: Schema) -> str:
 
 
 def _describe_field(schema: Schema) -> str:
-    """Description, usual values, reference and shape of a field, in one table cell."""
+    """Returns description, usual values, reference and shape of a field, in one table cell."""
     parts = [str(schema.get("description", ""))]
     parts += _describe_values(schema)
     if "x-ref" in schema:
@@ -165,7 +167,7 @@ def _describe_field(schema: Schema) -> str:
 
 
 def _describe_values(schema: Schema) -> list[str]:
-    """A sentence with the usual values of a field; none where it has no list."""
+    """Returns a sentence with the usual values of a field; none where it has no list."""
     values = schema.get("x-enum")
     return (
         [f"Usually {', '.join(f'`{value}`' for value in values)}; others are passed through."]
@@ -175,7 +177,8 @@ def _describe_values(schema: Schema) -> list[str]:
 
 
 def _describe_shape(schema: Schema) -> str:
-    """The names of the properties of an object, or of the items of a list, as `{id, name}`; "" for none."""
+    """Returns the names of the properties of an object, or of the items of a list, as `{id, name}`; "" for
+    none."""
     inner = schema.get("items", schema)
     properties = inner.get("properties") if isinstance(inner, Mapping) else None
     if not properties:
@@ -184,7 +187,7 @@ def _describe_shape(schema: Schema) -> str:
 
 
 def _describe_type(schema: Schema) -> str:
-    """The types of a field in words, joined by "or"."""
+    """Returns the types of a field in words, joined by "or"."""
     kinds = schema.get("type", "any JSON")
     kinds = [kinds] if isinstance(kinds, str) else kinds
     named = [_describe_kind(str(kind), schema) for kind in kinds if kind != "null"]
@@ -201,7 +204,7 @@ def _describe_kind(kind: str, schema: Schema) -> str:
 
 
 def _render_filter_rows(query: Schema) -> Iterator[str]:
-    """One row per filter of a list."""
+    """Yields one row per filter of a list."""
     for name, schema in query.get("properties", {}).items():
         operators = schema.get("x-filter-operators")
         names = [f"{name}[{operator}]" for operator in operators] if operators else [name]

@@ -43,7 +43,7 @@ _ALIASES: Final = {"basic": "api_key"}
 
 
 def resolve_credential_format(name: str) -> str:
-    """The credential format that an authentication method names: `basic` is an alias of `api_key`."""
+    """Returns the credential format that an authentication method names: `basic` is an alias of `api_key`."""
     return _ALIASES.get(name, name)
 
 
@@ -303,8 +303,9 @@ Credential = Annotated[
 
 
 def normalise_credentials(value: object) -> object:
-    """The `credentials` block as a map by format, whether one credential object or a map was written. An
-    entry without `format` gets it from its key. Anything else is returned as it is, for the model to refuse.
+    """Returns the `credentials` block as a map by format, whether one credential object or a map was written.
+    An entry without `format` gets it from its key. Anything else is returned as it is, for the model to
+    refuse.
     """
     if not isinstance(value, Mapping):
         return value
@@ -320,5 +321,5 @@ def normalise_credentials(value: object) -> object:
 
 
 def _set_format(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A copy of a credential with this format, an alias resolved."""
+    """Returns a copy of a credential with this format, an alias resolved."""
     return {**entry, "format": resolve_credential_format(name)}

@@ -49,7 +49,7 @@ JsonObject: TypeAlias = dict[str, JsonValue]
 
 
 def _allows_null(annotation: object) -> bool:
-    """True if null is one of the values of a field."""
+    """Returns True if null is one of the values of a field."""
     any_json: object = JsonValue
     return annotation is any_json or type(None) in get_args(annotation)
 
@@ -117,7 +117,7 @@ def _read_expression(value: object) -> Expression:
 
 
 def _read_optional_expression(value: object) -> Expression | None:
-    """The expression; None for null and for an empty text."""
+    """Returns the expression; None for null and for an empty text."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     return _read_expression(value)
@@ -145,7 +145,7 @@ def _read_optional_text_template(value: object) -> Template | None:
 
 
 def _read_entries(value: object) -> dict[str, Template | None]:
-    """The entries of an object as templates. Raises PydanticCustomError for anything else."""
+    """Returns the entries of an object as templates. Raises PydanticCustomError for anything else."""
     if not isinstance(value, Mapping):
         raise PydanticCustomError("dict_type", "must be an object")
     for key in value:
@@ -155,7 +155,7 @@ def _read_entries(value: object) -> dict[str, Template | None]:
 
 
 def _read_optional_entries(value: object) -> dict[str, Template | None] | Expression | None:
-    """An object as templates, or the expression that returns such an object."""
+    """Returns an object as templates, or the expression that returns such an object."""
     if value is None or isinstance(value, Expression):
         return value
     return _read_optional_expression(value) if isinstance(value, str) else _read_entries(value)
@@ -166,8 +166,8 @@ def _read_plain_entries(value: object) -> dict[str, Template | None]:
 
 
 def _read_optional_dynamic(value: object) -> Template | Expression | None:
-    """An object as a template, or a string as the expression that returns the value. A string that is a
-    single placeholder could not be an expression, and is a template."""
+    """Returns an object as a template, or a string as the expression that returns the value. A string that is
+    a single placeholder could not be an expression, and is a template."""
     if value is None or isinstance(value, Template | Expression):
         return value
     template = compile_template(value)
@@ -185,7 +185,7 @@ def _read_dynamic(value: object) -> Template | Expression:
 
 
 def _read_optional_mapping_field(value: object) -> Expression | ObjectMapping | None:
-    """An expression, or an object whose string leaves are expressions."""
+    """Returns an expression, or an object whose string leaves are expressions."""
     if isinstance(value, ObjectMapping):
         return value
     if isinstance(value, Mapping):
@@ -223,7 +223,7 @@ def _read_secret(value: object) -> Secret[str]:
 
 
 def _serialize_source(value: Any) -> Any:
-    """The source of a compiled field, as its author wrote it."""
+    """Returns the source of a compiled field, as its author wrote it."""
     if isinstance(value, Expression):
         return value.text
     if isinstance(value, Template | ObjectMapping):
@@ -240,7 +240,7 @@ _OBJECT: Final[dict[str, Any]] = {"type": "object", "additionalProperties": True
 
 
 def _make_nullable_schema(*schemas: dict[str, Any]) -> WithJsonSchema:
-    """The JSON Schema of a field that has one of these forms, or is null."""
+    """Returns the JSON Schema of a field that has one of these forms, or is null."""
     return WithJsonSchema({"anyOf": [*schemas, {"type": "null"}]})
 
 

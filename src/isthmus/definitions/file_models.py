@@ -98,7 +98,7 @@ class MappingCell(DefinitionModel):
 
 
 def _require_unique_cells(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    """The cells themselves. Raises ValueError where two have the same resource and method."""
+    """Returns the cells themselves. Raises ValueError where two have the same resource and method."""
     names = [f"{cell.resource_name}.{cell.method_name}" for cell in cells]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -37,14 +37,14 @@ class Finding:
 
 
 def find_section(path: str) -> str:
-    """The part of the definition that a dotted path belongs to: its first name, below `config`."""
+    """Returns the part of the definition that a dotted path belongs to: its first name, below `config`."""
     names = path.removeprefix("config.").split(".")
     return "mapping" if names[0] == "cells" else names[0]
 
 
 def find_unknown_keys(model: BaseModel, *, top: Severity, path: str = "") -> Iterator[Finding]:
-    """Findings for keys that no field has, which are most likely misspelt. `top`: the severity for keys of
-    the model itself; for those below it is a warning. `path`: of the model."""
+    """Yields findings for keys that no field has, which are most likely misspelt. `top`: the severity for
+    keys of the model itself; for those below it is a warning. `path`: of the model."""
     names = {field.alias or name for name, field in type(model).model_fields.items()}
     for key in model.model_extra or {}:
         close = closest(key, names)
@@ -64,7 +64,7 @@ def find_unknown_keys(model: BaseModel, *, top: Severity, path: str = "") -> Ite
 
 
 def _find_unknown_below(value: Any, path: str) -> Iterator[Finding]:
-    """Findings for unknown keys of the models in a value."""
+    """Yields findings for unknown keys of the models in a value."""
     if isinstance(value, BaseModel):
         yield from find_unknown_keys(value, top="warn", path=path)
     elif isinstance(value, dict):

@@ -35,7 +35,7 @@ _VERBS: Final = {"POST": "create", "PATCH": "update", "PUT": "update", "DELETE":
 
 
 def _wrap_single(value: Any) -> Any:
-    """A name written alone, as a tuple of one."""
+    """Returns a name written alone, as a tuple of one."""
     return (value,) if isinstance(value, str) else value
 
 
@@ -171,7 +171,8 @@ Node = Annotated[
 
 
 def find_unknown_fields(nodes: Sequence[Node], where: str) -> Iterator[dict[str, str]]:
-    """A failure for each field that no node of its type has. `where`: the field that holds the nodes."""
+    """Yields a failure for each field that no node of its type has. `where`: the field that holds the
+    nodes."""
     for index, node in enumerate(nodes):
         for path, part in _iterate_parts(node):
             for name in part.model_extra or ():
@@ -183,7 +184,7 @@ def find_unknown_fields(nodes: Sequence[Node], where: str) -> Iterator[dict[str,
 
 
 def _iterate_parts(node: Node) -> Iterator[tuple[tuple[str, ...], DefinitionModel]]:
-    """The node and the objects in it, each with its path."""
+    """Yields the node and the objects in it, each with its path."""
     yield (), node
     if isinstance(node, TransformNode):
         yield ("config",), node.config

@@ -116,37 +116,39 @@ class IntegrationConfig(DefinitionModel):
     @field_validator("resources", mode="before")
     @classmethod
     def _read_hidden_resources(cls, value: Any) -> Any:
-        """A resource that is null hides all its methods."""
+        """Returns a resource that is null hides all its methods."""
         if not isinstance(value, Mapping):
             return value
         return {name: {} if methods is None else methods for name, methods in value.items()}
 
     def find_method(self, resource: str, method: str) -> MethodDefinition | None:
-        """The method by exact names; None where there is none, or a layer hides it."""
+        """Returns the method by exact names; None where there is none, or a layer hides it."""
         return self.resources.get(resource, {}).get(method)
 
     def choose_authorization(self, method: MethodDefinition, credential_format: str) -> Authorization | None:
-        """The authorization block of a method: its own, the integration's, or the default of the credential
-        format that the account connected with. None for `no_auth`.
+        """Returns the authorization block of a method: its own, the integration's, or the default of the
+        credential format that the account connected with. None for `no_auth`.
         """
         if method.no_auth:
             return None
         return method.authorization or self.authorization or choose_default_authorization(credential_format)
 
     def choose_pagination(self, method: MethodDefinition) -> Pagination | None:
-        """The pagination block of a method: its own if it has the key at all, else the integration's."""
+        """Returns the pagination block of a method: its own if it has the key at all, else the
+        integration's."""
         return method.pagination if method.declares("pagination") else self.pagination
 
     def choose_error_expression(self, method: MethodDefinition) -> Expression | None:
-        """The error expression of a method: its own if it has the key at all, else the integration's."""
+        """Returns the error expression of a method: its own if it has the key at all, else the
+        integration's."""
         return method.error_expression if method.declares("error_expression") else self.error_expression
 
     def choose_query_array_format(self, method: MethodDefinition) -> QueryArrayFormat:
         return method.query_array_format or self.query_array_format or "repeat"
 
     def reveal_variables(self) -> dict[str, JsonValue]:
-        """Both kinds of environment variables, the secret ones in clear. For templates only, never for
-        output."""
+        """Returns both kinds of environment variables, the secret ones in clear. For templates only, never
+        for output."""
         secrets = {name: value.reveal() for name, value in self.secret_environment_variables.items()}
         return {**self.environment_variables, **secrets}
 

@@ -68,7 +68,7 @@ _RECORD_KEYWORDS: Final[Mapping[str, Any]] = {
 
 
 def make_published_schema(name: str) -> dict[str, Any]:
-    """The schema of that name in `PUBLISHED`."""
+    """Returns the schema of that name in `PUBLISHED`."""
     if name == _RECORD:
         return _make_record_schema()
     if name == "exchanges":
@@ -77,8 +77,8 @@ def make_published_schema(name: str) -> dict[str, Any]:
 
 
 def _make_record_schema() -> dict[str, Any]:
-    """The schema of record schemas: the keywords of JSON Schema, and those that have a meaning here. They are
-    written out, because editors do not follow the dynamic references of JSON Schema's own schema."""
+    """Returns the schema of record schemas: the keywords of JSON Schema, and those that have a meaning here.
+    They are written out, because editors do not follow the dynamic references of JSON Schema's own schema."""
     below, texts, flag = {"$ref": "#"}, {"type": "string"}, {"type": "boolean"}
     number, count = {"type": "number"}, {"type": "integer", "minimum": 0}
     named = {"type": "object", "additionalProperties": below}
@@ -113,7 +113,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def make_json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of a model as authors write it: with the names of keys on the wire."""
+    """Returns the JSON Schema of a model as authors write it: with the names of keys on the wire."""
     schema = model.model_json_schema(by_alias=True, schema_generator=_Generator)
     for place in (schema, *schema.get("$defs", {}).values()):
         if place.get("title") == IntegrationConfig.__name__:

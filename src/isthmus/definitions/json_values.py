@@ -9,18 +9,18 @@ __all__ = ["as_list", "as_mapping", "merge_deep"]
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
-    """The value if it is an object, else an empty one."""
+    """Returns the value if it is an object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def as_list(value: Any) -> list[Any]:
-    """The value if it is an array, else an empty one."""
+    """Returns the value if it is an array, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def merge_deep(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    """Two objects merged by key at every depth. Where both have a value, and not both an object, that of
-    `high` is kept, null included."""
+    """Returns two objects merged by key at every depth. Where both have a value, and not both an object, that
+    of `high` is kept, null included."""
     result = dict(low)
     for key, value in high.items():
         below = result.get(key)

@@ -57,9 +57,9 @@ _TAGGED: Final = frozenset({"authorization", "pagination"})
 
 
 def merge_integration(base: Mapping[str, Any], *overrides: Mapping[str, Any] | None) -> Json:
-    """The effective config of an integration. A null at the top of an override counts as absent; a null below
-    it is kept, and means "none". A block of another `format` (authorization, pagination) replaces the lower
-    one whole.
+    """Returns the effective config of an integration. A null at the top of an override counts as absent; a
+    null below it is kept, and means "none". A block of another `format` (authorization, pagination) replaces
+    the lower one whole.
 
     Raises DefinitionInvalid where an override does not tell which of several credentials it changes, and for
     what is nested too deeply.
@@ -69,7 +69,7 @@ def merge_integration(base: Mapping[str, Any], *overrides: Mapping[str, Any] | N
 
 
 def _merge_override(low: Json, high: Mapping[str, Any]) -> Json:
-    """The config with one override merged in, each slot by its own rule."""
+    """Returns the config with one override merged in, each slot by its own rule."""
     result = dict(low)
     for slot, value in high.items():
         if value is None:
@@ -89,7 +89,7 @@ def _merge_override(low: Json, high: Mapping[str, Any]) -> Json:
 
 
 def _merge_values(low: Any, high: Any) -> Any:
-    """Objects merged by key at every depth; of anything else, null included, `high`."""
+    """Returns objects merged by key at every depth; of anything else, null included, `high`."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     return merge_deep(low, high)
@@ -105,7 +105,7 @@ def _merge_with_rules(low: Any, high: Any, rules: Mapping[str, Any]) -> Any:
 
 
 def _merge_tagged(low: Any, high: Any) -> Any:
-    """Two blocks merged where they have the same `format`, or `high` has none; else `high`."""
+    """Returns two blocks merged where they have the same `format`, or `high` has none; else `high`."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     wanted = high.get("format")
@@ -113,14 +113,14 @@ def _merge_tagged(low: Any, high: Any) -> Any:
 
 
 def _merge_resources(low: Any, high: Any) -> Any:
-    """Resources merged by name, and their methods by theirs."""
+    """Returns resources merged by name, and their methods by theirs."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     return {**low, **{name: _merge_methods(low.get(name), value) for name, value in high.items()}}
 
 
 def _merge_methods(low: Any, high: Any) -> Any:
-    """The methods of a resource merged by name, and each by its fields."""
+    """Returns the methods of a resource merged by name, and each by its fields."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     rules = {"authorization": _merge_tagged, "pagination": _merge_tagged}
@@ -128,8 +128,8 @@ def _merge_methods(low: Any, high: Any) -> Any:
 
 
 def _merge_credentials(low: Any, high: Any) -> Any:
-    """Credentials merged, whether one object or a map by format is written in either layer; the result is a
-    map."""
+    """Returns credentials merged, whether one object or a map by format is written in either layer; the
+    result is a map."""
     below = normalise_credentials(low)
     if not isinstance(below, Mapping) or not isinstance(high, Mapping):
         return normalise_credentials(high)
@@ -143,8 +143,8 @@ def _merge_credentials(low: Any, high: Any) -> Any:
 
 
 def _is_single_credential(value: Any) -> bool:
-    """True for one credential object, as opposed to a map of them: it has a `format`, or a `config` and no
-    key that is a format."""
+    """Returns True for one credential object, as opposed to a map of them: it has a `format`, or a `config`
+    and no key that is a format."""
     return isinstance(value, Mapping) and (
         isinstance(value.get("format"), str)
         or (
@@ -155,7 +155,8 @@ def _is_single_credential(value: Any) -> bool:
 
 
 def _require_only_format(below: Mapping[str, Any]) -> str:
-    """The format of the only credential. Raises DefinitionInvalid where there are several, or none."""
+    """Returns the format of the only credential. Raises DefinitionInvalid where there are several, or
+    none."""
     if len(below) == 1:
         return str(next(iter(below)))
     raise DefinitionInvalid(
@@ -172,8 +173,8 @@ def _require_only_format(below: Mapping[str, Any]) -> str:
 
 
 def merge_mapping(base: Mapping[str, Any] | None, *overrides: Mapping[str, Any] | None) -> Json:
-    """The effective mapping of one unified method. A null in an override removes what is below, at any depth;
-    strings, arrays and the two forms of a field replace each other whole.
+    """Returns the effective mapping of one unified method. A null in an override removes what is below, at
+    any depth; strings, arrays and the two forms of a field replace each other whole.
 
     Without a base row the first override is the whole mapping, without any layer the result is {}. Raises
     DefinitionInvalid for what is nested too deeply.
@@ -185,7 +186,8 @@ def merge_mapping(base: Mapping[str, Any] | None, *overrides: Mapping[str, Any] 
 def find_account_mapping(
     override: Mapping[str, Any] | None, model: str, resource: str, method: str
 ) -> Mapping[str, Any] | None:
-    """The mapping an account's `unified_model_override` holds for one method; None where it holds none."""
+    """Returns the mapping an account's `unified_model_override` holds for one method; None where it holds
+    none."""
     value: Any = override
     for name in (model, resource, method):
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -193,7 +195,8 @@ def find_account_mapping(
 
 
 def apply_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
-    """What a PATCH makes of a stored object: objects are merged, arrays replaced, and null deletes the key.
+    """Returns what a PATCH makes of a stored object: objects are merged, arrays replaced, and null deletes
+    the key.
 
     Raises DefinitionInvalid for what is nested too deeply.
     """
@@ -202,7 +205,8 @@ def apply_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
 
 
 def make_patch(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
-    """The smallest PATCH that makes `wanted` of `stored`, as `apply_patch` reads it; {} where they are equal.
+    """Returns the smallest PATCH that makes `wanted` of `stored`, as `apply_patch` reads it; {} where they
+    are equal.
 
     An object with `$literal`, and what replaces one, is sent whole. A null in `wanted` cannot be stored by a
     PATCH: it removes what is there.
@@ -239,5 +243,6 @@ def _apply_patch(low: Mapping[str, Any], high: Mapping[str, Any]) -> Json:
 
 
 def _is_mergeable(value: Any) -> TypeGuard[Mapping[str, Any]]:
-    """True for an object that is merged by key. `{"$literal": …}` is a value, and is replaced whole."""
+    """Returns True for an object that is merged by key. `{"$literal": …}` is a value, and is replaced
+    whole."""
     return isinstance(value, Mapping) and LITERAL_KEY not in value

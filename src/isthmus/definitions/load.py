@@ -71,17 +71,17 @@ class DefinitionInvalid(BadRequest):
 
 
 def load_integration(data: Mapping[str, Any], *, source: str = "integration definition") -> IntegrationConfig:
-    """The model of an effective (merged) integration config. Raises DefinitionInvalid."""
+    """Returns the model of an effective (merged) integration config. Raises DefinitionInvalid."""
     return load(IntegrationConfig, data, source=source)
 
 
 def load_mapping(data: Mapping[str, Any], *, source: str = "mapping") -> MappingConfig:
-    """The model of an effective (merged) mapping. Raises DefinitionInvalid."""
+    """Returns the model of an effective (merged) mapping. Raises DefinitionInvalid."""
     return load(MappingConfig, data, source=source)
 
 
 def load_unified_model(data: Mapping[str, Any], *, source: str = "unified model") -> UnifiedModelDefinition:
-    """The model of a unified model's JSON. Raises DefinitionInvalid."""
+    """Returns the model of a unified model's JSON. Raises DefinitionInvalid."""
     return load(UnifiedModelDefinition, data, source=source)
 
 
@@ -105,8 +105,8 @@ def check_depth(data: object, *, source: str, prefix: str = "") -> None:
 
 
 def list_failures(error: ValidationError, data: object, *, prefix: str = "") -> list[dict[str, str]]:
-    """The errors of a validation as failures, with the paths that the author knows: dotted, and without
-    the names of union branches. `data`: what was validated."""
+    """Returns the errors of a validation as failures, with the paths that the author knows: dotted, and
+    without the names of union branches. `data`: what was validated."""
     found = []
     for item in error.errors(include_url=False):
         path = _make_author_path(item, data)
@@ -116,14 +116,15 @@ def list_failures(error: ValidationError, data: object, *, prefix: str = "") -> 
 
 
 def _is_consequence(item: dict[str, str], found: list[dict[str, str]]) -> bool:
-    """True if a failure only follows from others: pydantic calls an array empty whose items are invalid."""
+    """Returns True if a failure only follows from others: pydantic calls an array empty whose items are
+    invalid."""
     return item["code"] == "too_short" and any(
         other["path"].startswith(f"{item['path']}.") for other in found
     )
 
 
 def _write_message(item: ErrorDetails) -> str:
-    """The message of an error in our words, with a suggestion where a name was misspelt."""
+    """Returns the message of an error in our words, with a suggestion where a name was misspelt."""
     kind = item["type"]
     if kind in _MESSAGES:
         return _MESSAGES[kind]
@@ -133,7 +134,7 @@ def _write_message(item: ErrorDetails) -> str:
 
 
 def _suggest_value(item: ErrorDetails) -> str | None:
-    """The value of a fixed list that a misspelt one was probably meant to be; None for none."""
+    """Returns the value of a fixed list that a misspelt one was probably meant to be; None for none."""
     if item["type"] == "literal_error":
         written, allowed = item["input"], _QUOTED.findall(item["ctx"]["expected"])
     elif item["type"] == "tag":
@@ -144,8 +145,8 @@ def _suggest_value(item: ErrorDetails) -> str | None:
 
 
 def _make_author_path(item: ErrorDetails, data: object) -> str:
-    """The dotted path of an error in the data. pydantic's own path also names union branches and the long
-    form of what was written short; these are no keys of the data, and are left out, unless the key is
+    """Returns the dotted path of an error in the data. pydantic's own path also names union branches and the
+    long form of what was written short; these are no keys of the data, and are left out, unless the key is
     missing."""
     parts: list[str] = []
     value = data
@@ -163,7 +164,8 @@ def _make_author_path(item: ErrorDetails, data: object) -> str:
 
 
 def find_too_deep(value: object) -> str | None:
-    """The dotted path of a value below more than MAX_DEPTH objects and arrays; None if there is none."""
+    """Returns the dotted path of a value below more than MAX_DEPTH objects and arrays; None if there is
+    none."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [item for around in level for item in _iterate_items(around)]
@@ -173,14 +175,14 @@ def find_too_deep(value: object) -> str | None:
 
 
 def _iterate_items(around: object) -> Iterable[object]:
-    """The values of an object, the items of an array; nothing for any other value."""
+    """Returns the values of an object, the items of an array; nothing for any other value."""
     if isinstance(around, dict):
         return around.values()
     return around if isinstance(around, list) else ()
 
 
 def _find_deep_path(value: object) -> list[str]:
-    """The names that lead to one of the deepest values."""
+    """Returns the names that lead to one of the deepest values."""
     level: list[tuple[list[str], object]] = [([], value)]
     for _ in range(MAX_DEPTH + 1):
         level = [

@@ -38,7 +38,7 @@ class MethodChoice(DefinitionModel):
 
 
 def _tag_choice(value: Any) -> str | None:
-    """Whether a resource or method is named or computed; None for neither."""
+    """Returns whether a resource or method is named or computed; None for neither."""
     if isinstance(value, str):
         return "name"
     return "choice" if isinstance(value, Mapping | DefinitionModel) else None
@@ -149,7 +149,7 @@ class MappingConfig(DefinitionModel):
 
 
 def is_envelope(made: object) -> TypeGuard[dict[str, Any]]:  # its values are whatever JSON the mapping made
-    """True if what a mapping gave is an envelope around records: an object whose `result` is an array, or
-    that has none but an envelope's keys, since an expression gives a single record as itself, and none as
-    nothing."""
+    """Returns True if what a mapping gave is an envelope around records: an object whose `result` is an
+    array, or that has none but an envelope's keys, since an expression gives a single record as itself, and
+    none as nothing."""
     return isinstance(made, dict) and (isinstance(made.get("result"), list) or made.keys() <= ENVELOPE)

@@ -76,7 +76,8 @@ class MethodExamples(DefinitionModel):
 
 
 def _is_path_template(path: Template) -> bool:
-    """True if a `pagination_path` is the path of later pages, false if it is the root of cursor look-ups."""
+    """Returns True if a `pagination_path` is the path of later pages, false if it is the root of cursor
+    look-ups."""
     text = str(path.source)
     return text.startswith(("/", "http")) or "{{" in text
 
@@ -179,7 +180,7 @@ class MethodDefinition(DefinitionModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_empty_error_expression(cls, value: Any) -> Any:
-        """Empty text counts as absent, as in every expression. Null does not."""
+        """Returns empty text counts as absent, as in every expression. Null does not."""
         text = value.get("error_expression") if isinstance(value, Mapping) else None
         if not isinstance(text, str) or text.strip():
             return value
@@ -215,6 +216,6 @@ class MethodDefinition(DefinitionModel):
         return value.lower() if isinstance(value, str) else value
 
     def declares(self, field: str) -> bool:
-        """True if the definition has the field, if only with null: null is not the same as absent for
+        """Returns True if the definition has the field, if only with null: null is not the same as absent for
         `pagination` and `error_expression`."""
         return field in self.model_fields_set

@@ -70,7 +70,7 @@ read, and reported by `isthmus integrations validate`.
 
 
 def render_page() -> str:
-    """The text of the page, ending in a newline."""
+    """Returns the text of the page, ending in a newline."""
     seen: set[str] = set()
     parts = [_INTRODUCTION]
     for title, text, models in _PARTS:
@@ -82,8 +82,8 @@ def render_page() -> str:
 
 
 def _render_sections(model: type[BaseModel], seen: set[str]) -> Iterator[str]:
-    """The section of a model, and of each model that it refers to, directly or not. `seen`: names of the
-    sections rendered already, which are left out, and to which these are added."""
+    """Returns the section of a model, and of each model that it refers to, directly or not. `seen`: names of
+    the sections rendered already, which are left out, and to which these are added."""
     schema = make_json_schema(model)
     definitions: dict[str, Schema] = schema.get("$defs", {})
 
@@ -99,13 +99,13 @@ def _render_sections(model: type[BaseModel], seen: set[str]) -> Iterator[str]:
 
 
 def _find_object_form(schema: Schema) -> Schema:
-    """The schema of the object form, where a definition also has a short form."""
+    """Returns the schema of the object form, where a definition also has a short form."""
     forms = schema.get("anyOf")
     return schema if forms is None else next(form for form in forms if form.get("type") == "object")
 
 
 def _find_references(value: Any) -> Iterator[str]:
-    """The names of the definitions that a schema refers to."""
+    """Yields the names of the definitions that a schema refers to."""
     if isinstance(value, dict):
         target = value.get("$ref")
         if isinstance(target, str):
@@ -119,7 +119,7 @@ def _find_references(value: Any) -> Iterator[str]:
 
 
 def _render_section(name: str, schema: Schema) -> str:
-    """The heading, description and table of fields of one model."""
+    """Returns the heading, description and table of fields of one model."""
     lines = [f"### {_make_title(name)}", ""]
     description = " ".join(str(schema.get("description", "")).split())
     if description:
@@ -140,7 +140,7 @@ def _render_row(key: str, field: Schema, required: bool) -> str:
 
 
 def _describe_default(value: Any) -> str:
-    """The default of a field for its column; "" for none, null and empty values."""
+    """Returns the default of a field for its column; "" for none, null and empty values."""
     if value is None or value in ({}, [], ""):
         return ""
     if isinstance(value, dict | list):
@@ -149,13 +149,13 @@ def _describe_default(value: Any) -> str:
 
 
 def _make_title(name: str) -> str:
-    """The title of a section for the name of a model: `OAuth2Config` -> `OAuth2 config`."""
+    """Returns the title of a section for the name of a model: `OAuth2Config` -> `OAuth2 config`."""
     words = re.findall(r"OAuth[0-9]?|[A-Z]+(?![a-z])|[A-Z][a-z0-9]*", name)
     return " ".join([words[0], *(word if word.startswith("OAuth") else word.lower() for word in words[1:])])
 
 
 def _make_link(target: str) -> str:
-    """A link to the section of a model. `target`: its `$ref`."""
+    """Returns a link to the section of a model. `target`: its `$ref`."""
     name = target.rpartition("/")[2]
     if name == "JsonValue":
         return "any JSON"
@@ -164,7 +164,7 @@ def _make_link(target: str) -> str:
 
 
 def _describe_kind(field: Schema) -> str:
-    """What a field's value is, for the column *kind*."""
+    """Returns what a field's value is, for the column *kind*."""
     for forms in ("anyOf", "oneOf"):
         if forms in field:
             kinds = (_describe_kind(form) for form in field[forms] if form.get("type") != "null")
@@ -179,7 +179,7 @@ def _describe_kind(field: Schema) -> str:
 
 
 def _describe_plain_kind(field: Schema) -> str:
-    """What the value of a field without branches, references and fixed values is."""
+    """Returns what the value of a field without branches, references and fixed values is."""
     named = {"jsonata": "JSONata", "template": "template", "path": "path"}.get(field.get("format", ""))
     if named:
         return named
@@ -199,7 +199,7 @@ def _describe_plain_kind(field: Schema) -> str:
 
 
 def _render_unsupported() -> str:
-    """The section on what is accepted and not executed."""
+    """Returns the section on what is accepted and not executed."""
     lines = [
         "## Not carried out yet",
         "",

@@ -18,12 +18,13 @@ _NAMED: Final = ("properties", "$defs", "patternProperties")
 
 
 def is_record_schema(data: Mapping[str, Any]) -> bool:
-    """True if a document is a JSON Schema, not a definition."""
+    """Returns True if a document is a JSON Schema, not a definition."""
     return "$schema" in data or ("properties" in data and "type" in data)
 
 
 def check_schema(schema: Any, path: str, section: str) -> Iterator[Finding]:
-    """Findings on unknown types and filter operators, undeclared required names, and wrong types of keywords.
+    """Yields findings on unknown types and filter operators, undeclared required names, and wrong types of
+    keywords.
 
     `path`, `section`: of the findings.
     """
@@ -38,7 +39,7 @@ def check_schema(schema: Any, path: str, section: str) -> Iterator[Finding]:
 
 
 def _check_keywords(schema: Mapping[str, Any], path: str, section: str) -> Iterator[Finding]:
-    """The findings on the schema's own keywords, without those of subschemas."""
+    """Yields the findings on the schema's own keywords, without those of subschemas."""
     kinds = schema.get("type")
     for kind in kinds if isinstance(kinds, list) else [kinds]:
         if kind is not None and not _is_known(kind, _TYPES):
@@ -80,12 +81,12 @@ def _check_keywords(schema: Mapping[str, Any], path: str, section: str) -> Itera
 
 
 def _is_known(value: Any, names: frozenset[str]) -> bool:
-    """True if a value is one of these names."""
+    """Returns True if a value is one of these names."""
     return isinstance(value, str) and value in names
 
 
 def _iter_subschemas(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    """Path and value of each direct subschema."""
+    """Yields path and value of each direct subschema."""
     for key in _NESTED:
         if key in schema:
             yield _join_path(path, key), schema[key]
@@ -102,5 +103,5 @@ def _join_path(path: str, name: str) -> str:
 
 
 def _schema_finding(severity: Severity, path: str, section: str, message: str, fix: str | None) -> Finding:
-    """A finding of the checks of schemas."""
+    """Returns a finding of the checks of schemas."""
     return Finding(severity=severity, section=section, source="schema", path=path, message=message, fix=fix)

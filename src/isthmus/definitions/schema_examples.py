@@ -32,8 +32,8 @@ _MAX_DEPTH: Final = 8
 
 
 def make_example(schema: Any, name: str = "", depth: int = 0) -> Any:
-    """An example value that is valid by the schema, as far as that uses `type`, `properties`, `items`,
-    `enum`, `const`, `minimum` and lengths. `name`: of the property that has the value.
+    """Returns an example value that is valid by the schema, as far as that uses `type`, `properties`,
+    `items`, `enum`, `const`, `minimum` and lengths. `name`: of the property that has the value.
 
     `example`, `examples`, `x-example`, `default`, and the first of `enum` and `x-enum` are preferred to an
     invented value.
@@ -53,7 +53,7 @@ def make_example(schema: Any, name: str = "", depth: int = 0) -> Any:
 
 
 def _choose_type(schema: Mapping[str, Any]) -> Any:
-    """The first type of the schema that is not null; None where it names none."""
+    """Returns the first type of the schema that is not null; None where it names none."""
     kinds = schema.get("type")
     if isinstance(kinds, list):
         return next((kind for kind in kinds if kind != "null"), "null")
@@ -61,7 +61,7 @@ def _choose_type(schema: Mapping[str, Any]) -> Any:
 
 
 def _make_value(schema: Mapping[str, Any], kind: Any, name: str, depth: int) -> Any:
-    """An invented value of a type. `kind`: the type."""
+    """Returns an invented value of a type. `kind`: the type."""
     if kind == "object":
         parts = schema.get("properties") if depth < _MAX_DEPTH else None
         shown = parts.items() if isinstance(parts, Mapping) else ()
@@ -77,7 +77,8 @@ def _make_value(schema: Mapping[str, Any], kind: Any, name: str, depth: int) -> 
 
 
 def _make_text(schema: Mapping[str, Any], name: str) -> str:
-    """An invented text, by the format of the schema or the name of the property, within its lengths."""
+    """Returns an invented text, by the format of the schema or the name of the property, within its
+    lengths."""
     text = _BY_FORMAT.get(schema.get("format", "")) or _BY_NAME.get(name) or name.replace("_", " ") or "text"
     longest, shortest = schema.get("maxLength"), schema.get("minLength", 0)
     cut = text[:longest] if isinstance(longest, int) else text

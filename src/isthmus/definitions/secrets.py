@@ -61,7 +61,7 @@ _SECRET_NAME: Final = re.compile(
 
 
 def find_secret_paths(config: Mapping[str, Any]) -> frozenset[Path]:
-    """The paths of the secret leaves of a config.
+    """Returns the paths of the secret leaves of a config.
 
     They are client secrets, `secret_environment_variables`, and literal values without a placeholder that are
     the key of an authorization or a signature, or that stand in headers or queries under a name like
@@ -71,7 +71,7 @@ def find_secret_paths(config: Mapping[str, Any]) -> frozenset[Path]:
 
 
 def _iterate_secret_paths(config: Mapping[str, Any]) -> Iterator[Path]:
-    """The paths of `find_secret_paths`, some perhaps twice."""
+    """Yields the paths of `find_secret_paths`, some perhaps twice."""
     variables = config.get("secret_environment_variables")
     if isinstance(variables, Mapping):
         yield from (("secret_environment_variables", str(name)) for name in variables)
@@ -93,7 +93,7 @@ def _iterate_secret_paths(config: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def _iterate_secret_entries(config: Mapping[str, Any], prefix: Path) -> Iterator[Path]:
-    """The paths of secrets in the headers and query of the object at `prefix`."""
+    """Yields the paths of secrets in the headers and query of the object at `prefix`."""
     for field in _ENTRIES:
         entries = _get_at(config, (*prefix, field))
         if isinstance(entries, Mapping):
@@ -101,7 +101,7 @@ def _iterate_secret_entries(config: Mapping[str, Any], prefix: Path) -> Iterator
 
 
 def _iterate_named_secrets(entries: Mapping[str, Any], path: Path, *, is_secret: bool) -> Iterator[Path]:
-    """The paths of literal values that their own name, or one above them, makes secret."""
+    """Yields the paths of literal values that their own name, or one above them, makes secret."""
     for name, value in entries.items():
         secret = is_secret or is_secret_name(name)
         if isinstance(value, Mapping):
@@ -111,7 +111,7 @@ def _iterate_named_secrets(entries: Mapping[str, Any], path: Path, *, is_secret:
 
 
 def _is_literal(value: Any) -> bool:
-    """True for a number, and for a text without placeholders; for an array that holds one."""
+    """Returns True for a number, and for a text without placeholders; for an array that holds one."""
     if isinstance(value, list):
         return any(map(_is_literal, value))
     if isinstance(value, str):
@@ -120,7 +120,7 @@ def _is_literal(value: Any) -> bool:
 
 
 def _iterate_literals(config: Mapping[str, Any], prefix: Path, leaves: tuple[Path, ...]) -> Iterator[Path]:
-    """The paths of those leaves below `prefix` that hold literal text."""
+    """Yields the paths of those leaves below `prefix` that hold literal text."""
     for leaf in leaves:
         value = _get_at(config, (*prefix, *leaf))
         if isinstance(value, str) and value and not any(find_placeholders(value)):
@@ -128,24 +128,24 @@ def _iterate_literals(config: Mapping[str, Any], prefix: Path, leaves: tuple[Pat
 
 
 def _get_at(value: Any, path: Path) -> Any:
-    """The value at a path; None where there is none."""
+    """Returns the value at a path; None where there is none."""
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
 def split_secrets(config: Mapping[str, Any]) -> tuple[Json, Json]:
-    """A config as `(plain, secrets)`. Objects that only held secrets are left out of `plain`."""
+    """Returns a config as `(plain, secrets)`. Objects that only held secrets are left out of `plain`."""
     return split_paths(config, find_secret_paths(config))
 
 
 def mask_secrets(config: Mapping[str, Any]) -> Json:
-    """The config without its secrets, as the API shows it."""
+    """Returns the config without its secrets, as the API shows it."""
     return split_secrets(config)[0]
 
 
 def join_secrets(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
-    """The whole config, from its plain part and its secrets."""
+    """Returns the whole config, from its plain part and its secrets."""
     return merge_deep(plain, secrets)
 
 
@@ -155,26 +155,26 @@ def join_masked(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
 
 
 def _mask_all(secrets: Mapping[str, Any]) -> Json:
-    """A copy of the secrets with the mask in place of each value."""
+    """Returns a copy of the secrets with the mask in place of each value."""
     return {key: _mask_all(value) if isinstance(value, Mapping) else MASK for key, value in secrets.items()}
 
 
 def is_secret_name(name: str) -> bool:
-    """True if the value of a header or query parameter of this name is a secret."""
+    """Returns True if the value of a header or query parameter of this name is a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 def split_context(
     context: Mapping[str, Any], password_fields: frozenset[str] = frozenset()
 ) -> tuple[Json, Json]:
-    """An account's context as `(plain, secrets)`. Secret are the protected paths, and the credential
+    """Returns an account's context as `(plain, secrets)`. Secret are the protected paths, and the credential
     fields of the type `password` (`password_fields`)."""
     return split_paths(context, PROTECTED_CONTEXT_PATHS | {(name,) for name in password_fields})
 
 
 def split_paths(value: Mapping[str, Any], paths: frozenset[Path]) -> tuple[Json, Json]:
-    """An object without the values at these paths, and an object of those values. Paths that it does not
-    have are ignored."""
+    """Returns an object without the values at these paths, and an object of those values. Paths that it does
+    not have are ignored."""
     plain: Json = {}
     taken: Json = {}
     for key, item in value.items():
@@ -194,8 +194,8 @@ def split_paths(value: Mapping[str, Any], paths: frozenset[Path]) -> tuple[Json,
 
 
 def replace_config(plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
-    """The config that replaces a stored one, where `new` was written by somebody who could not see the
-    secrets.
+    """Returns the config that replaces a stored one, where `new` was written by somebody who could not see
+    the secrets.
 
     `plain` and `secrets`: what is stored. A secret that `new` leaves out is kept, as long as the visible
     object that it belongs to is still there, with the same `format`. Null removes a secret; `{}`, for the
@@ -229,5 +229,5 @@ def _replace(
 
 
 def _has_same_format(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """True if `after` does not change the `format` of an object."""
+    """Returns True if `after` does not change the `format` of an object."""
     return "format" not in before or after.get("format", before["format"]) == before["format"]

@@ -14,7 +14,7 @@ _KEYED: Final = re.compile(r"must be an object whose `(?P<key>\w+)` is one of (?
 
 
 def discriminate_by_key(key: str, allowed: tuple[str, ...], *, default: str | None = None) -> Discriminator:
-    """A discriminator by the value of `key`, or `default` where it is absent. `allowed`: the tags."""
+    """Returns a discriminator by the value of `key`, or `default` where it is absent. `allowed`: the tags."""
 
     def tag(value: Any) -> str | None:
         found = value.get(key, default) if isinstance(value, Mapping) else getattr(value, key, None)
@@ -29,9 +29,9 @@ def discriminate_by_key(key: str, allowed: tuple[str, ...], *, default: str | No
 
 
 def parse_tag_error(message: str, value: Any) -> tuple[Any, list[str]]:
-    """The tag that `value` has, and the allowed ones, out of the message of an error of
-    `discriminate_by_key`; None and [] for another message. (A `Discriminator` must be hashable, so its
-    error has no context.)"""
+    """Returns the tag that `value` has, and the allowed ones, out of the message of an error of
+    `discriminate_by_key`; None and [] for another message. (A `Discriminator` must be hashable, so its error
+    has no context.)"""
     found = _KEYED.fullmatch(message)
     if found is None or not isinstance(value, Mapping):
         return None, []
@@ -39,6 +39,6 @@ def parse_tag_error(message: str, value: Any) -> tuple[Any, list[str]]:
 
 
 def discriminate_by_shape(tag: Callable[[Any], str | None], message: str) -> Discriminator:
-    """A discriminator by the shape of the value. `tag`: gives the tag, None for a shape that is not allowed.
-    `message`: of the error for that."""
+    """Returns a discriminator by the shape of the value. `tag`: gives the tag, None for a shape that is not
+    allowed. `message`: of the error for that."""
     return Discriminator(tag, custom_error_type="shape", custom_error_message=message)

@@ -27,7 +27,7 @@ INACTIVE_BLOCKS: Final = {"webhook": "inbound webhooks are not taken yet"}
 
 
 def find_inactive_blocks(config: IntegrationConfig) -> list[Finding]:
-    """Infos for the blocks of a config that are stored and not active yet."""
+    """Returns infos for the blocks of a config that are stored and not active yet."""
     return [
         Finding(severity="info", section=field, source="execution", path=field, message=message)
         for field, message in INACTIVE_BLOCKS.items()
@@ -36,7 +36,7 @@ def find_inactive_blocks(config: IntegrationConfig) -> list[Finding]:
 
 
 def find_unsupported_steps(mapping: MappingConfig) -> list[Finding]:
-    """Errors for steps of a mapping that cannot be executed: a form needs a person to fill it in."""
+    """Returns errors for steps of a mapping that cannot be executed: a form needs a person to fill it in."""
     return [
         Finding(
             severity="error",

@@ -44,7 +44,7 @@ class Document:
     texts: Mapping[str, int] = field(default_factory=dict)
 
     def find_line(self, path: str) -> int | None:
-        """The line of a path, or of the nearest object around it that is in the document."""
+        """Returns the line of a path, or of the nearest object around it that is in the document."""
         names = path.split(".") if path else []
         while names:
             found = self.lines.get(".".join(names))
@@ -54,8 +54,8 @@ class Document:
         return self.lines.get("")
 
     def find_line_of_text(self, path: str, text: str, position: int) -> int | None:
-        """The line of a position in the text of a scalar; exact for block scalars and for plain single
-        lines."""
+        """Returns the line of a position in the text of a scalar; exact for block scalars and for plain
+        single lines."""
         start = self.texts.get(path)
         return self.find_line(path) if start is None else start + text.count("\n", 0, position)
 
@@ -126,7 +126,7 @@ class _Reader:
         self._values = 0
 
     def read_value(self, node: yaml.Node, path: str, depth: int = 0) -> Any:
-        """The JSON value of a node. Raises Unreadable for a document that is too large or nested too
+        """Returns the JSON value of a node. Raises Unreadable for a document that is too large or nested too
         deeply."""
         self._values += 1
         if depth > _MAX_DEPTH or self._values > _MAX_VALUES:
@@ -155,7 +155,7 @@ class _Reader:
         return result
 
     def _read_below(self, place: yaml.Node, node: yaml.Node, path: str, name: str, depth: int) -> Any:
-        """The value of a key or item. `place`: the node whose line is kept for it."""
+        """Returns the value of a key or item. `place`: the node whose line is kept for it."""
         below = f"{path}.{name}" if path else name
         self.lines[below] = _find_line_of_node(place)
         return self.read_value(node, below, depth + 1)
@@ -166,7 +166,7 @@ def _find_line_of_node(node: yaml.Node) -> int:
 
 
 def _parse_scalar(node: yaml.Node) -> Any:
-    """The JSON value of a scalar. Raises Unreadable for a type that JSON does not have."""
+    """Returns the JSON value of a scalar. Raises Unreadable for a type that JSON does not have."""
     text = str(node.value)
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     if kind == "null":

@@ -41,12 +41,12 @@ _METHODS_WITHOUT_BODY: Final = frozenset({"get", "delete"})
 
 
 def omits_body(method: MethodDefinition, *, later_page: bool) -> bool:
-    """True if neither the call nor its mapping puts anything into the body of this request."""
+    """Returns True if neither the call nor its mapping puts anything into the body of this request."""
     return method.ignore_body or (later_page and method.ignore_body_in_pagination)
 
 
 def choose_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *, later_page: bool) -> Any:
-    """The body of one request before it is encoded: `NO_BODY` or any JSON value.
+    """Returns the body of one request before it is encoded: `NO_BODY` or any JSON value.
 
     `body`: the caller's (proxy) or the mapped one (unified). In order: `ignore_body`, and get and delete
     without a `body` in their definition, send none; `set_body_to_null` sends null; the `body` of the
@@ -70,7 +70,7 @@ def choose_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *
 def encode_body(
     method: MethodDefinition, body: Any, array_format: ArrayFormat
 ) -> tuple[bytes | None, str | None]:
-    """The bytes of a body in the method's format, and their content type; None and None for no body.
+    """Returns the bytes of a body in the method's format, and their content type; None and None for no body.
 
     Raises BadRequest for a body that the format cannot hold.
     """
@@ -93,8 +93,8 @@ def encode_body(
 
 
 def _encode_raw(body: Any, config: BodyFormatConfig) -> tuple[bytes, str]:
-    """The bytes of a body that is sent as it is, and their content type. Raises BadRequest for anything but
-    bytes, text and files."""
+    """Returns the bytes of a body that is sent as it is, and their content type. Raises BadRequest for
+    anything but bytes, text and files."""
     file = as_file(body)
     if file is not None:
         return file.data, config.content_type or file.type or OCTET_STREAM
@@ -109,7 +109,7 @@ def _encode_raw(body: Any, config: BodyFormatConfig) -> tuple[bytes, str]:
 
 
 def _encode_form(body: Any, array_format: ArrayFormat) -> tuple[bytes, str]:
-    """The body as form fields, and its content type. Raises BadRequest for anything but an object."""
+    """Returns the body as form fields, and its content type. Raises BadRequest for anything but an object."""
     if body is None:
         body = {}
     if not isinstance(body, Mapping):
@@ -121,8 +121,8 @@ def _encode_form(body: Any, array_format: ArrayFormat) -> tuple[bytes, str]:
 
 
 def dump_json(value: Any) -> bytes:
-    """The value as JSON in UTF-8, with integers of any size. Raises BadRequest for a value that has no JSON
-    form, or is nested too deeply."""
+    """Returns the value as JSON in UTF-8, with integers of any size. Raises BadRequest for a value that has
+    no JSON form, or is nested too deeply."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -146,8 +146,8 @@ def dump_json(value: Any) -> bytes:
 
 
 def _is_deeper_than(limit: int, value: Any) -> bool:
-    """True if more than `limit` objects and lists are nested in each other. An object that occurs several
-    times at one depth is visited once."""
+    """Returns True if more than `limit` objects and lists are nested in each other. An object that occurs
+    several times at one depth is visited once."""
     level = [value]
     for _ in range(limit + 1):
         containers = {id(item): item for item in level if isinstance(item, Mapping | list)}.values()
@@ -174,8 +174,8 @@ class UnpagedRequest:
     takes_query: bool
 
     def add_page(self, page: PageRequest, *, in_body: bool) -> tuple[Mapping[str, Any], Any]:
-        """Query and body with the page's parameters. Raises BadRequest for a body that is no object, if
-        parameters go into it."""
+        """Returns query and body with the page's parameters. Raises BadRequest for a body that is no object,
+        if parameters go into it."""
         query, body, parts = self.query, self.body, page.parts
         if in_body:
             params = page.params if parts is None else {**page.params, **parts.query}
@@ -190,8 +190,8 @@ class UnpagedRequest:
 
 
 def puts_query_in_body(method: MethodDefinition, body: Any, *, later_page: bool) -> bool:
-    """True if the call's query goes into the body: where the definition asks for it and the body, before
-    encoding, is an object or absent. Else the query stays in the URL."""
+    """Returns True if the call's query goes into the body: where the definition asks for it and the body,
+    before encoding, is an object or absent. Else the query stays in the URL."""
     if not method.add_query_to_body or method.method not in _METHODS_WITH_BODY:
         return False
     is_open = body is NO_BODY and not omits_body(method, later_page=later_page)
@@ -199,7 +199,8 @@ def puts_query_in_body(method: MethodDefinition, body: Any, *, later_page: bool)
 
 
 def flatten_dotted(body: Any) -> dict[str, Any]:
-    """The values in an object by their dotted names, nulls left out; empty for anything but an object."""
+    """Returns the values in an object by their dotted names, nulls left out; empty for anything but an
+    object."""
     found: dict[str, Any] = {}
     rest = [("", body)]
     while rest:
@@ -212,7 +213,8 @@ def flatten_dotted(body: Any) -> dict[str, Any]:
 
 
 def _merge_into_body(body: Any, high: Mapping[str, Any]) -> Any:
-    """The body with the entries of `high`, which win. Raises BadRequest for a body that is no object."""
+    """Returns the body with the entries of `high`, which win. Raises BadRequest for a body that is no
+    object."""
     if not high:
         return body
     if body is NO_BODY:
@@ -223,8 +225,8 @@ def _merge_into_body(body: Any, high: Mapping[str, Any]) -> Any:
 
 
 def _place_page_params(body: Any, params: Mapping[str, Any]) -> Any:
-    """The body with `params`. A dotted name leads into nested objects (`variables.after`), which are made
-    where there are none. Raises BadRequest for a body that is no object."""
+    """Returns the body with `params`. A dotted name leads into nested objects (`variables.after`), which are
+    made where there are none. Raises BadRequest for a body that is no object."""
     if body is not NO_BODY and not isinstance(body, dict):
         raise body_not_object_error()
     placed: dict[str, Any] = dict(body) if isinstance(body, dict) else {}
@@ -239,7 +241,7 @@ def _place_page_params(body: Any, params: Mapping[str, Any]) -> Any:
 
 
 def passthrough_paging_error() -> BadRequest:
-    """The error for a cursor that would go into a body whose bytes are passed through."""
+    """Returns the error for a cursor that would go into a body whose bytes are passed through."""
     return BadRequest(
         "This list puts its cursor into the body, and bytes that are passed through cannot be paged. Send "
         "the body as JSON, without truto_body_passthrough, or send no cursor.",
@@ -248,7 +250,7 @@ def passthrough_paging_error() -> BadRequest:
 
 
 def body_not_object_error() -> BadRequest:
-    """The error for a body that page parameters cannot be put into."""
+    """Returns the error for a body that page parameters cannot be put into."""
     return BadRequest(
         "The body must be an object, because this list puts its page into it.",
         failures=[failure("body", "must be an object", "bad_body")],

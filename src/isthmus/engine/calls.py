@@ -96,7 +96,7 @@ class Call:
 
     @classmethod
     def from_values(cls, method: str, *, id: Any = None, query: Any = None, body: Any = NO_BODY) -> Call:
-        """A call that no HTTP request made: of a step, a side load or a check of a definition.
+        """Returns a call that no HTTP request made: of a step, a side load or a check of a definition.
 
         `query`: nested values, anything but an object counting as none; `limit` and `next_cursor` in it mean
         what they mean for callers. UNDEFINED as `id` or `body` is none.
@@ -135,8 +135,8 @@ class Call:
         return RawBody(b"" if self.raw_body is None else self.raw_body, self.content_type, self.raw_length)
 
     def select_headers(self, required: Iterable[str]) -> dict[str, str]:
-        """The caller's headers that go to the provider: the `required` ones, and `Accept` where bytes are
-        passed through. Raises BadRequest naming those that are missing."""
+        """Returns the caller's headers that go to the provider: the `required` ones, and `Accept` where bytes
+        are passed through. Raises BadRequest naming those that are missing."""
         missing = [name for name in required if name.lower() not in self.headers]
         if missing:
             raise BadRequest(
@@ -197,5 +197,6 @@ CallResult = ListResult | ValueResult | StreamResult
 
 
 def deleted_record(id: str | None) -> dict[str, Any]:
-    """The body that answers a delete where the provider returns nothing: the id, where the call named one."""
+    """Returns the body that answers a delete where the provider returns nothing: the id, where the call named
+    one."""
     return {} if id is None else {"id": id}

@@ -90,14 +90,14 @@ class CustomCall:
 
 
 def is_read(verb: str, method_config: Mapping[str, Any] | None) -> bool:
-    """True if neither the verb of the call nor that of its `methodConfig` may change anything."""
+    """Returns True if neither the verb of the call nor that of its `methodConfig` may change anything."""
     chosen = verb if method_config is None else str(method_config.get("method") or verb)
     return verb.upper() in _READ_VERBS and chosen.upper() in _READ_VERBS
 
 
 def check_relative_path(path: str) -> str:
-    """The path without a leading slash, and with braces encoded. Raises BadRequest for one that would not
-    lead below the base URL."""
+    """Returns the path without a leading slash, and with braces encoded. Raises BadRequest for one that would
+    not lead below the base URL."""
     plain = path.lstrip("/")
     if plain.lower().startswith(("http://", "https://", "http:%2f", "https:%2f")):
         raise BadRequest(
@@ -109,8 +109,8 @@ def check_relative_path(path: str) -> str:
 
 
 def select_forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The caller's headers that are sent to the provider: all but those of the connection, of this server and
-    of proxies. Names are lower-case."""
+    """Returns the caller's headers that are sent to the provider: all but those of the connection, of this
+    server and of proxies. Names are lower-case."""
     named = {name.strip().lower() for name in headers.get("connection", "").split(",")}
     return {
         name: value
@@ -149,7 +149,7 @@ async def call_custom(
 
 
 def _make_plan(config: IntegrationConfig, call: CustomCall) -> MethodPlan:
-    """The plan of the method that a custom call makes. Raises BadRequest for a path that may not be
+    """Returns the plan of the method that a custom call makes. Raises BadRequest for a path that may not be
     called."""
     path = check_relative_path(call.path)
     verb = call.verb.upper()
@@ -161,8 +161,8 @@ def _make_plan(config: IntegrationConfig, call: CustomCall) -> MethodPlan:
 
 
 def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) -> MethodPlan:
-    """The plan of the method that the caller wrote out. Raises BadRequest for one that is not valid, or that
-    this caller may not send."""
+    """Returns the plan of the method that the caller wrote out. Raises BadRequest for one that is not valid,
+    or that this caller may not send."""
     given = call.method_config
     assert given is not None
     verb = call.verb.lower() if call.verb.upper() not in ("HEAD", "OPTIONS") else "get"
@@ -209,7 +209,7 @@ def _refuse_credentials(definition: MethodDefinition) -> None:
 
 
 def _not_allowed_error(name: str, message: str) -> BadRequest:
-    """The error for a field of `methodConfig` that this caller may not send."""
+    """Returns the error for a field of `methodConfig` that this caller may not send."""
     path = f"{METHOD_CONFIG}.{name}"
     return BadRequest(f"{path} {message}.", failures=[failure(path, message, "not_allowed")])
 
@@ -227,7 +227,7 @@ def _require_same_origin(plan: MethodPlan, context: Mapping[str, Any]) -> None:
 
 
 def _make_inputs(plan: MethodPlan, call: CustomCall) -> tuple[MethodInputs, str | None]:
-    """What a custom call puts into the request, and the cursor of its page."""
+    """Returns what a custom call puts into the request, and the cursor of its page."""
     parameters = call.parameters
     nested = parameters.query.nested
     if call.method_config is None:
@@ -258,7 +258,7 @@ def _make_inputs(plan: MethodPlan, call: CustomCall) -> tuple[MethodInputs, str 
 
 
 def _is_not_json(status: int, headers: Mapping[str, str]) -> bool:
-    """True for a successful answer that is not JSON, and so is passed on as it arrives."""
+    """Returns True for a successful answer that is not JSON, and so is passed on as it arrives."""
     if status >= 400 or status in {204, 205} or headers.get("content-length") == "0":
         return False
     return not read_media_type(headers).endswith("json")

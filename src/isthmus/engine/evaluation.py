@@ -106,8 +106,8 @@ def current_evaluation_settings() -> EvaluationSettings:
 def make_template_scope(
     context: Mapping[str, Any], *, id: str | None, query: Any, body: Any
 ) -> dict[str, Any]:
-    """The names that the templates of an integration's config see: those of the account's context, and the
-    fixed names, which a key of the context never hides."""
+    """Returns the names that the templates of an integration's config see: those of the account's context,
+    and the fixed names, which a key of the context never hides."""
     scope = dict(context)
     scope["id"] = UNDEFINED if id is None else id
     scope["query"] = query
@@ -119,14 +119,15 @@ def make_template_scope(
 
 
 def is_truthy(value: Any) -> bool:
-    """Truthiness as expressions have it: an array is true where one of its items is; undefined is false."""
+    """Returns truthiness as expressions have it: an array is true where one of its items is; undefined is
+    false."""
     if isinstance(value, list):
         return any(is_truthy(item) for item in value)
     return bool(value)
 
 
 def drop_undefined(scope: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a scope without the names that have no value (UNDEFINED, NO_BODY): the root of an
+    """Returns a copy of a scope without the names that have no value (UNDEFINED, NO_BODY): the root of an
     expression."""
     return {name: value for name, value in scope.items() if value is not UNDEFINED and value is not NO_BODY}
 
@@ -137,8 +138,8 @@ async def evaluate_mapping(
     root: Mapping[str, Any],
     bindings: Mapping[str, object] | None = None,
 ) -> Any:
-    """The value of a mapping's expression. `field`: where it stands, for messages. Raises MappingFailed,
-    whose message contains none of the data."""
+    """Returns the value of a mapping's expression. `field`: where it stands, for messages. Raises
+    MappingFailed, whose message contains none of the data."""
     return await evaluate_mapping_on_clean_root(field, expression, drop_undefined(root), bindings)
 
 
@@ -170,7 +171,7 @@ def evaluate(field: str, expression: Expression, root: Any) -> Any:
 
 
 def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
-    """The value of an expression; UNDEFINED where it fails, which is logged without the data."""
+    """Returns the value of an expression; UNDEFINED where it fails, which is logged without the data."""
     how = EVALUATION_SETTINGS.get()
     try:
         return expression.evaluate(root, limits=how.limits, services=how.services)
@@ -180,8 +181,8 @@ def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
 
 
 def render(template: Template, scope: Mapping[str, Any], field: str) -> Any:
-    """The value of a template, as `Template.render` gives it; `field`: where it stands, for messages. Raises
-    BadRequest for a placeholder that cannot be rendered."""
+    """Returns the value of a template, as `Template.render` gives it; `field`: where it stands, for messages.
+    Raises BadRequest for a placeholder that cannot be rendered."""
     try:
         return template.render(scope)
     except PlaceholderError as error:
@@ -205,8 +206,8 @@ def render_strict(template: Template, scope: Mapping[str, Any], field: str) -> A
 
 
 def require_object(value: Any, field: str) -> dict[str, Any]:
-    """The object that an expression returned; empty for undefined and null. Raises MappingFailed for anything
-    else."""
+    """Returns the object that an expression returned; empty for undefined and null. Raises MappingFailed for
+    anything else."""
     if value is UNDEFINED or value is None:
         return {}
     if isinstance(value, dict):
@@ -215,13 +216,13 @@ def require_object(value: Any, field: str) -> dict[str, Any]:
 
 
 def find_at_path(path: BodyPath, body: Any) -> Any:
-    """What stands at a path of a body; UNDEFINED where nothing is there. Raises ExpressionError."""
+    """Returns what stands at a path of a body; UNDEFINED where nothing is there. Raises ExpressionError."""
     how = EVALUATION_SETTINGS.get()
     return path.read(body, limits=how.limits, services=how.services)
 
 
 def mapping_error(field: str, error: ExpressionError) -> MappingFailed:
-    """The error for an expression that failed. `field`: where it stands in the definition."""
+    """Returns the error for an expression that failed. `field`: where it stands in the definition."""
     where = "" if error.position is None else f" at position {error.position}"
     why = f"{error.code}: {error.message}" if error.code in _CODES_WITH_SAFE_MESSAGE else error.code
     return MappingFailed(
@@ -234,7 +235,7 @@ def mapping_error(field: str, error: ExpressionError) -> MappingFailed:
 
 
 def wrong_result_error(field: str, wanted: str) -> MappingFailed:
-    """The error for an expression whose value is not of the kind that its field takes (`wanted`)."""
+    """Returns the error for an expression whose value is not of the kind that its field takes (`wanted`)."""
     return MappingFailed(
         f"{field} must return {wanted}. Try it on a recorded call, and correct {field}.",
         field=field,
@@ -244,7 +245,8 @@ def wrong_result_error(field: str, wanted: str) -> MappingFailed:
 
 
 def unresolved_placeholder_error(field: str, error: PlaceholderError) -> BadRequest:
-    """The error for a placeholder that must have a value and has none, or that cannot be rendered at all."""
+    """Returns the error for a placeholder that must have a value and has none, or that cannot be rendered at
+    all."""
     if isinstance(error, UnresolvedPlaceholder):
         text = "{{" + error.name + "}}"
         return BadRequest(

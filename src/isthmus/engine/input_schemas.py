@@ -55,9 +55,9 @@ class InputSchema:
         }
 
     def coerce(self, query: Mapping[str, Any]) -> dict[str, Any]:
-        """The query with text converted to the types of the schema, where it can be, and with defaults for
-        what is absent. Operators (`field[gt]=1`) have the field's type, `in` and `nin` are comma lists;
-        nested objects are converted too. Unknown keys are kept."""
+        """Returns the query with text converted to the types of the schema, where it can be, and with
+        defaults for what is absent. Operators (`field[gt]=1`) have the field's type, `in` and `nin` are comma
+        lists; nested objects are converted too. Unknown keys are kept."""
         result: dict[str, Any] = dict(query)
         for name, item in self._types.items():
             if name in result:
@@ -67,8 +67,9 @@ class InputSchema:
         return result
 
     def find_missing(self, values: Any) -> list[tuple[str, ...]]:
-        """The paths of required properties that are absent or empty. Inside of a nested object they are
-        searched where the object itself is given; a value of another type in its place has none of them."""
+        """Returns the paths of required properties that are absent or empty. Inside of a nested object they
+        are searched where the object itself is given; a value of another type in its place has none of
+        them."""
         given = values if isinstance(values, Mapping) else {}
         found: list[tuple[str, ...]] = [(name,) for name in self.required if given.get(name) in (None, "")]
         for name, part in self._parts.items():
@@ -111,7 +112,7 @@ def require_inputs(
 
 
 def make_conditional_insights(query_schema: InputSchema, body_schema: InputSchema) -> dict[str, Any]:
-    """The insights that any error of a call has whose schemas hold conditional rules."""
+    """Returns the insights that any error of a call has whose schemas hold conditional rules."""
     return {
         **_make_insight(
             "conditionally_required_query_parameters",
@@ -127,12 +128,12 @@ def make_conditional_insights(query_schema: InputSchema, body_schema: InputSchem
 
 
 def _make_insight(key: str, description: str, value: Any) -> dict[str, Any]:
-    """The insight under its key; empty where it has no value."""
+    """Returns the insight under its key; empty where it has no value."""
     return {key: {"description": description, "value": value}} if value else {}
 
 
 def _find_properties(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The schemas of the properties; a schema that has neither `properties` nor `type` is such a map
+    """Returns the schemas of the properties; a schema that has neither `properties` nor `type` is such a map
     itself."""
     found = schema.get("properties")
     if not isinstance(found, Mapping):
@@ -141,7 +142,7 @@ def _find_properties(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _may_require(schema: Mapping[str, Any]) -> bool:
-    """True if a property is an object that may have required properties itself."""
+    """Returns True if a property is an object that may have required properties itself."""
     return isinstance(schema.get("properties"), Mapping) or isinstance(schema.get("required"), list)
 
 
@@ -160,7 +161,7 @@ def _find_conditional_rules(
 
 
 def _coerce_value(value: Any, schema: Mapping[str, Any]) -> Any:
-    """The value converted to the type of its schema, where that is possible; else as it is."""
+    """Returns the value converted to the type of its schema, where that is possible; else as it is."""
     kinds = schema.get("type")
     kind = next((item for item in kinds if item != "null"), None) if isinstance(kinds, list) else kinds
     if isinstance(value, Mapping) and kind not in ("object", "array"):
@@ -180,14 +181,14 @@ def _coerce_value(value: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _coerce_list(value: Any, items: Mapping[str, Any]) -> Any:
-    """The list that a value or a comma list stands for, its items converted by `items`."""
+    """Returns the list that a value or a comma list stands for, its items converted by `items`."""
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")] if value else []
     return [_coerce_value(item, items) for item in value] if isinstance(value, list) else value
 
 
 def _coerce_text(text: str, kind: Any) -> Any:
-    """The boolean or number that a text stands for, by the `type` of its schema; else the text."""
+    """Returns the boolean or number that a text stands for, by the `type` of its schema; else the text."""
     if kind == "boolean":
         return _BOOLEANS.get(text.strip().lower(), text)
     plain = text.strip()

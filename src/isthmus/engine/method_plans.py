@@ -43,7 +43,7 @@ class PlanCache(Generic[Owner, K, V]):
         self._entries: dict[int, tuple[weakref.ref[Owner], dict[K, V]]] = {}
 
     def entries_of(self, owner: Owner) -> dict[K, V]:
-        """The dictionary of an owner, empty at first."""
+        """Returns the dictionary of an owner, empty at first."""
         key = id(owner)
         found = self._entries.get(key)
         if found is not None and found[0]() is owner:
@@ -86,14 +86,14 @@ class MethodPlan:
     _authorizations: dict[str | None, Authorization | OAuth1Signature | None] = field(default_factory=dict)
 
     def authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
-        """The authorization of an account that connected by this credential format; None where nothing is
-        sent."""
+        """Returns the authorization of an account that connected by this credential format; None where
+        nothing is sent."""
         if credential_format not in self._authorizations:
             self._authorizations[credential_format] = self._choose_authorization(credential_format)
         return self._authorizations[credential_format]
 
     def _choose_authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
-        """The definition's authorization, or an OAuth 1.0a signature in place of a bearer token."""
+        """Returns the definition's authorization, or an OAuth 1.0a signature in place of a bearer token."""
         spec = self.config.choose_authorization(self.definition, credential_format or "")
         if credential_format == "oauth" and isinstance(spec, BearerAuthorization) and not spec.config.token:
             credential = self.config.credentials.get("oauth")
@@ -107,7 +107,7 @@ _AD_HOC_PLANS: Final[PlanCache[MethodDefinition, str, MethodPlan]] = PlanCache()
 
 
 def plan_method(config: IntegrationConfig, resource: str, method: str) -> MethodPlan:
-    """The plan of a method, the same object for the same `config` object.
+    """Returns the plan of a method, the same object for the same `config` object.
 
     Raises NotFound, suggesting similar names, and DefinitionError for a method that cannot be called.
     """
@@ -123,8 +123,8 @@ def plan_method(config: IntegrationConfig, resource: str, method: str) -> Method
 def plan_ad_hoc_method(
     config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition, *, where: str
 ) -> MethodPlan:
-    """The plan of a method that belongs to no resource: one written out in a step, or sent by a caller. Kept
-    as long as `definition` lives. `where`: its place, for messages."""
+    """Returns the plan of a method that belongs to no resource: one written out in a step, or sent by a
+    caller. Kept as long as `definition` lives. `where`: its place, for messages."""
     plans = _AD_HOC_PLANS.entries_of(definition)
     plan = plans.get(where)
     if plan is None or plan.config is not config:
@@ -133,7 +133,7 @@ def plan_ad_hoc_method(
 
 
 def _find_definition(config: IntegrationConfig, resource: str, method: str) -> MethodDefinition:
-    """The method by its exact names. Raises NotFound, suggesting similar names."""
+    """Returns the method by its exact names. Raises NotFound, suggesting similar names."""
     methods = {name: item for name, item in config.resources.get(resource, {}).items() if item is not None}
     definition = methods.get(method)
     if definition is not None:
@@ -155,8 +155,8 @@ def _find_definition(config: IntegrationConfig, resource: str, method: str) -> M
 
 
 def suggest_names(name: str, names: Iterable[str], label: str) -> str:
-    """A sentence for whoever mistyped a name: the similar names, or else up to ten that exist. `label`: what
-    the names are of, for example "Its methods"."""
+    """Returns a sentence for whoever mistyped a name: the similar names, or else up to ten that exist.
+    `label`: what the names are of, for example "Its methods"."""
     known = sorted(names)
     if not known:
         return f"{label}: none."
@@ -208,8 +208,8 @@ def _make_plan(
 
 
 def _may_list(name: str, definition: MethodDefinition) -> bool:
-    """True if the method may be paged: a list, a method that declares pagination, and a custom method,
-    which a unified list may call."""
+    """Returns True if the method may be paged: a list, a method that declares pagination, and a custom
+    method, which a unified list may call."""
     return (
         name == "list"
         or name not in {"get", "create", "update", "delete"}
@@ -220,8 +220,8 @@ def _may_list(name: str, definition: MethodDefinition) -> bool:
 def _merge_headers(
     low: Mapping[str, Template | None], high: Mapping[str, Template | None]
 ) -> tuple[tuple[Entry, ...], frozenset[str]]:
-    """The entries of two levels, `high` winning, and the lower-case names that null removes at any level.
-    Names are compared without case."""
+    """Returns the entries of two levels, `high` winning, and the lower-case names that null removes at any
+    level. Names are compared without case."""
     merged: dict[str, Entry] = {}
     removed = set()
     for name, template in (*low.items(), *high.items()):
@@ -236,6 +236,6 @@ def _merge_headers(
 def _merge_query(
     low: Mapping[str, Template | None], high: Mapping[str, Template | None]
 ) -> tuple[Entry, ...]:
-    """The entries of two levels, `high` winning; null drops the entry of `low`."""
+    """Returns the entries of two levels, `high` winning; null drops the entry of `low`."""
     merged = {**low, **high}
     return tuple((name, template) for name, template in merged.items() if template is not None)

@@ -24,8 +24,8 @@ _ESCAPES: Final = {ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"}
 
 
 def write_multipart(body: Any, config: BodyFormatConfig, array_format: ArrayFormat) -> tuple[bytes, str]:
-    """The bytes of the body, and its content type. Arrays repeat their part as `array_format` says, objects
-    become `a[b]`.
+    """Returns the bytes of the body, and its content type. Arrays repeat their part as `array_format` says,
+    objects become `a[b]`.
 
     Raises BadRequest for a body that is no object, and for a file or boundary that cannot be written.
     """
@@ -53,14 +53,14 @@ def write_multipart(body: Any, config: BodyFormatConfig, array_format: ArrayForm
 
 
 def _flatten_parts(body: Mapping[str, Any], array_format: ArrayFormat) -> Iterator[tuple[str, Any]]:
-    """The name and value of each part."""
+    """Yields the name and value of each part."""
     for name, value in body.items():
         yield from flatten_value(name, value, "repeat" if array_format == "comma" else array_format, as_file)
 
 
 def as_file(value: Any) -> Blob | None:
-    """The file that a value stands for: an uploaded part, or `{filename?, content_type?, data}`. None for any
-    other value."""
+    """Returns the file that a value stands for: an uploaded part, or `{filename?, content_type?, data}`. None
+    for any other value."""
     if isinstance(value, Blob):
         return value
     if not isinstance(value, Mapping) or "data" not in value or not value.keys() <= _FILE_KEYS:
@@ -72,7 +72,7 @@ def as_file(value: Any) -> Blob | None:
 
 
 def _to_bytes(data: Any) -> bytes:
-    """The content of a file: text and bytes as they are, any other value as JSON."""
+    """Returns the content of a file: text and bytes as they are, any other value as JSON."""
     if isinstance(data, Blob):
         return data.data
     if isinstance(data, (bytes, bytearray)):
@@ -83,7 +83,7 @@ def _to_bytes(data: Any) -> bytes:
 
 
 def _write_part(name: str, value: Any, *, is_file: bool) -> tuple[str, bytes]:
-    """The head of a part without its empty line, and its content."""
+    """Returns the head of a part without its empty line, and its content."""
     label = f'Content-Disposition: form-data; name="{name.translate(_ESCAPES)}"'
     file = value if isinstance(value, Blob) else Blob(str(value).encode()) if is_file else None
     if file is None:
@@ -96,5 +96,5 @@ def _write_part(name: str, value: Any, *, is_file: bool) -> tuple[str, bytes]:
 
 
 def _multipart_error(path: str, message: str) -> BadRequest:
-    """The error for a body or option that cannot be written as multipart."""
+    """Returns the error for a body or option that cannot be written as multipart."""
     return BadRequest(f"{path} {message}.", failures=[failure(path, message, "bad_body")])

@@ -52,7 +52,7 @@ class ProviderAnswer:
     stream: HttpStream | None = None
 
     def to_stream_result(self, stream: HttpStream) -> StreamResult:
-        """The result that passes `stream` on, with the headers that describe it."""
+        """Returns the result that passes `stream` on, with the headers that describe it."""
         kept = {name: self.headers[name] for name in _STREAM_HEADERS if name in self.headers}
         return StreamResult(self.status, kept, stream)
 
@@ -117,7 +117,7 @@ class _AnswerReader:
         self._last: _ReadAnswer | None = None
 
     def find_status(self, response: HttpResponse) -> int:
-        """The status that an answer means: its own, or that of the error in its body."""
+        """Returns the status that an answer means: its own, or that of the error in its body."""
         if response.stream is not None or _is_end_of_ranges(self._plan, self._inputs, response):
             return response.status
         try:
@@ -133,7 +133,7 @@ class _AnswerReader:
         return self._last
 
     def _parse(self, response: HttpResponse) -> _ReadAnswer:
-        """The answer parsed by its status and type, with the error that it means."""
+        """Returns the answer parsed by its status and type, with the error that it means."""
         plan = self._plan
         if response.status >= 400:
             body, is_opaque = parse_error_body(plan.definition, response), False
@@ -149,7 +149,7 @@ class _AnswerReader:
 
 
 def _is_end_of_ranges(plan: MethodPlan, inputs: MethodInputs, response: HttpResponse) -> bool:
-    """True if a list by `Range` headers is answered with 416: it ends here, and that is no error."""
+    """Returns True if a list by `Range` headers is answered with 416: it ends here, and that is no error."""
     return (
         response.status == _RANGE_NOT_SATISFIABLE
         and inputs.asks_for_list
@@ -160,7 +160,7 @@ def _is_end_of_ranges(plan: MethodPlan, inputs: MethodInputs, response: HttpResp
 def _make_answer(
     plan: MethodPlan, inputs: MethodInputs, response: HttpResponse, page: PageRequest, reader: _AnswerReader
 ) -> ProviderAnswer:
-    """The answer with its data and cursors. Raises ProviderFailure where it is an error."""
+    """Returns the answer with its data and cursors. Raises ProviderFailure where it is an error."""
     if _is_end_of_ranges(plan, inputs, response):
         cursors = _read_cursors(plan, response, page, None, [])
         return ProviderAnswer(response.status, response.headers, None, [], [], cursors)
@@ -181,8 +181,8 @@ def _make_answer(
 def _find_list(
     plan: MethodPlan, path: DataPath | None, response: HttpResponse, body: Any
 ) -> tuple[Any, list[Any]]:
-    """The data of a list, and the provider's records in it. Where XML has an element once, an object stands
-    in the place of an array of them, and is the one record.
+    """Returns the data of a list, and the provider's records in it. Where XML has an element once, an object
+    stands in the place of an array of them, and is the one record.
 
     Raises UpstreamInvalid for text in which the path finds nothing: a page that says "back soon" is no empty
     list.
@@ -204,7 +204,7 @@ def _find_list(
 def _read_cursors(
     plan: MethodPlan, response: HttpResponse, page: PageRequest, body: Any, raw: list[Any]
 ) -> Cursors:
-    """The cursors next to the page. `raw`: the provider's records. Raises MappingFailed."""
+    """Returns the cursors next to the page. `raw`: the provider's records. Raises MappingFailed."""
     if plan.paginator is None:
         return _NO_CURSORS
     try:
@@ -230,8 +230,8 @@ class Page:
 async def fetch_filled_page(
     fetch: Callable[[str | None], Awaitable[Page | StreamResult]], cursor: str | None
 ) -> Page | StreamResult:
-    """The page at a cursor, or the first filled one after it: clients take an empty page for the end of the
-    list. After 20 empty pages in a row the last is returned as it is."""
+    """Returns the page at a cursor, or the first filled one after it: clients take an empty page for the end
+    of the list. After 20 empty pages in a row the last is returned as it is."""
     page = await fetch(cursor)
     for _ in range(MAX_EMPTY_PAGES):
         if isinstance(page, StreamResult) or page.records or page.next_cursor is None:

@@ -56,7 +56,8 @@ class ThrottleDetector:
         self._wait: float | None = None
 
     async def find_wait(self, response: HttpResponse, clock: Clock) -> float | None:
-        """Seconds to wait, from when the answer was first looked at; None where it is not throttling."""
+        """Returns seconds to wait, from when the answer was first looked at; None where it is not
+        throttling."""
         if self._spec is None and response.status != _TOO_MANY_REQUESTS:
             return None
         if self._last is not response:
@@ -67,7 +68,7 @@ class ThrottleDetector:
 
 
 def detect_throttling(spec: RateLimit | None, response: HttpResponse, *, now: float) -> float | None:
-    """Seconds to wait from now (0 to 86,400); None where the answer is not throttling.
+    """Returns seconds to wait from now (0 to 86,400); None where the answer is not throttling.
 
     `now`: epoch seconds. Without `is_rate_limited` in `spec`, status 429 decides. Where neither expression of
     `spec` gives a number, `Retry-After` (seconds or an HTTP date) does, else the wait is 10 s.
@@ -90,8 +91,8 @@ def detect_throttling(spec: RateLimit | None, response: HttpResponse, *, now: fl
 
 
 def account_closed_error(seconds: float) -> RemoteError:
-    """The error of a call that is not sent, because the provider told an earlier call of the account to
-    wait. `seconds`: how long the account still waits."""
+    """Returns the error of a call that is not sent, because the provider told an earlier call of the account
+    to wait. `seconds`: how long the account still waits."""
     whole = max(1, math.ceil(seconds))
     return RemoteError(
         f"The provider asked to wait, and {whole} seconds of that are left. Repeat the call after them.",
@@ -102,8 +103,8 @@ def account_closed_error(seconds: float) -> RemoteError:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """The seconds from now that a `Retry-After` header asks for (RFC 9110 §10.2.3), at most a day; None where
-    it is absent or unreadable."""
+    """Returns the seconds from now that a `Retry-After` header asks for (RFC 9110 §10.2.3), at most a day;
+    None where it is absent or unreadable."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
@@ -118,13 +119,13 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _wait_from_headers(response: HttpResponse, now: float) -> float:
-    """The wait that `Retry-After` asks for, else the default."""
+    """Returns the wait that `Retry-After` asks for, else the default."""
     wait = parse_retry_after(response.headers, now)
     return DEFAULT_WAIT if wait is None else wait
 
 
 def _evaluate_number(name: str, expression: Expression | None, root: Mapping[str, Any]) -> float | None:
-    """The number that an expression of the `rate_limit` block returns; None where it returns none, or
+    """Returns the number that an expression of the `rate_limit` block returns; None where it returns none, or
     fails."""
     if expression is None:
         return None
@@ -179,14 +180,14 @@ class ProviderFailure(Exception):
         return find_error_message(next(iter(self.body.values())) if is_parsed_xml else self.body)
 
     def headers_for_caller(self) -> dict[str, str]:
-        """The headers of the answer that the caller gets."""
+        """Returns the headers of the answer that the caller gets."""
         return select_headers_for_caller(self.headers, self.now)
 
 
 def find_failure(
     expression: Expression | None, response: HttpResponse, body: Any, now: float
 ) -> ProviderFailure | None:
-    """The failure that an answer means; None for a success.
+    """Returns the failure that an answer means; None for a success.
 
     A status of 400 and above is an error. `expression`, an `error_expression`, may recognise others, and word
     any; one that fails is ignored. `body`: the parsed body. `now`: epoch seconds.
@@ -206,8 +207,9 @@ def find_failure(
 def make_throttled_failure(
     method: MethodDefinition, expression: Expression | None, response: HttpResponse, wait: float, now: float
 ) -> ProviderFailure:
-    """The failure of a throttled answer: a 429 with `Retry-After` in whole seconds, however the provider
-    put it. `expression`: an `error_expression`, which may word it, and does not change the status."""
+    """Returns the failure of a throttled answer: a 429 with `Retry-After` in whole seconds, however the
+    provider put it. `expression`: an `error_expression`, which may word it, and does not change the
+    status."""
     headers = {**response.headers, "retry-after": str(max(1, math.ceil(wait)))}
     with_wait, body = replace(response, headers=headers), parse_error_body(method, response)
     verdict = _NO_VERDICT if expression is None else _evaluate_error_expression(expression, response, body)
@@ -218,7 +220,7 @@ _NO_VERDICT: Final = ErrorVerdict()
 
 
 def _evaluate_error_expression(expression: Expression, response: HttpResponse, body: Any) -> ErrorVerdict:
-    """`_NO_VERDICT` where the result is falsy or the expression fails."""
+    """Returns `_NO_VERDICT` where the result is falsy or the expression fails."""
     headers = dict(response.headers)
     root = {
         "response": {
@@ -251,8 +253,8 @@ def _evaluate_error_expression(expression: Expression, response: HttpResponse, b
 
 
 def read_error_status(value: Mapping[str, Any]) -> int | None:
-    """`status` or `statusCode` of an expression's result, where it is one of an error (400 to 599); else
-    None."""
+    """Returns `status` or `statusCode` of an expression's result, where it is one of an error (400 to 599);
+    else None."""
     for name in ("status", "statusCode"):
         given = value.get(name)
         number = parse_whole_number(given)
@@ -262,8 +264,8 @@ def read_error_status(value: Mapping[str, Any]) -> int | None:
 
 
 def find_error_message(body: Any) -> str:
-    """The message in an error's body: the first text in the places where providers commonly put it; "" where
-    there is none."""
+    """Returns the message in an error's body: the first text in the places where providers commonly put it;
+    "" where there is none."""
     if isinstance(body, list):
         first = body[0] if body else None
         return _first_nonempty_text(first.get("message")) if isinstance(first, dict) else ""
@@ -284,12 +286,12 @@ def find_error_message(body: Any) -> str:
 
 
 def _first_nonempty_text(*candidates: Any) -> str:
-    """The first candidate that is text and not empty; "" for none."""
+    """Returns the first candidate that is text and not empty; "" for none."""
     return next((text for text in candidates if isinstance(text, str) and text), "")
 
 
 def select_headers_for_caller(headers: Mapping[str, str], now: float) -> dict[str, str]:
-    """The headers of a provider's answer that the caller gets: of rate limits, the request id, and
+    """Returns the headers of a provider's answer that the caller gets: of rate limits, the request id, and
     `Retry-After` as whole seconds >= 1, because clients understand nothing else. `now`: epoch seconds."""
     forwarded = {
         name: value
@@ -303,7 +305,7 @@ def select_headers_for_caller(headers: Mapping[str, str], now: float) -> dict[st
 
 
 def find_missing_scopes(needed: tuple[str, ...], context: Mapping[str, Any]) -> list[str]:
-    """The OAuth scopes among `needed` that the account, by its context, was not granted."""
+    """Returns the OAuth scopes among `needed` that the account, by its context, was not granted."""
     oauth = context.get("oauth")
     granted = oauth.get("scope") if isinstance(oauth, Mapping) else None
     held = granted.split() if isinstance(granted, str) else granted or ()
@@ -311,7 +313,7 @@ def find_missing_scopes(needed: tuple[str, ...], context: Mapping[str, Any]) -> 
 
 
 def make_remote_insights(status: int, scopes: tuple[str, ...], context: Mapping[str, Any]) -> dict[str, Any]:
-    """The insights of an error that proxy calls have too: `forbidden_error` on a 403."""
+    """Returns the insights of an error that proxy calls have too: `forbidden_error` on a 403."""
     if status != 403:
         return {}
     return {
@@ -325,8 +327,8 @@ def make_remote_insights(status: int, scopes: tuple[str, ...], context: Mapping[
 def to_proxy_error(
     failed: ProviderFailure, scopes: tuple[str, ...], context: Mapping[str, Any]
 ) -> RemoteError:
-    """The error that the caller of a proxy call gets: the provider's body is under both `raw_response` and
-    `details`."""
+    """Returns the error that the caller of a proxy call gets: the provider's body is under both
+    `raw_response` and `details`."""
     return RemoteError(
         failed.message,
         status=failed.status,

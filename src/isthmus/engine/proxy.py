@@ -81,7 +81,7 @@ async def fetch_proxy_answer(
 async def _fetch_list(
     upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock
 ) -> ListResult | StreamResult:
-    """The page at `cursor`, or the first filled one after it."""
+    """Returns the page at `cursor`, or the first filled one after it."""
 
     async def fetch(cursor: str | None) -> Page | StreamResult:
         answer = await fetch_proxy_answer(upstream, plan, inputs, cursor, clock)
@@ -96,7 +96,7 @@ async def _fetch_list(
 
 
 def make_inputs(plan: MethodPlan, call: Call) -> tuple[MethodInputs, str | None]:
-    """What a proxy call puts into the method's request, and the cursor of its page.
+    """Returns what a proxy call puts into the method's request, and the cursor of its page.
 
     On a list that pages, `limit` is left out of the query where the provider has a parameter for it, and
     `cursor` is an alias of `next_cursor` where that was not sent.

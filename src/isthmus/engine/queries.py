@@ -75,8 +75,8 @@ def _parse_text(text: str) -> Query:
 
 
 def nest_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The objects and arrays that pairs with bracketed names stand for. Raises BadRequest for more than 8
-    levels."""
+    """Returns the objects and arrays that pairs with bracketed names stand for. Raises BadRequest for more
+    than 8 levels."""
     tree: dict[str, Any] = {}
     for name, value in pairs:
         _insert_value(tree, _split_key(name), value)
@@ -88,8 +88,8 @@ _parse_cached: Final = lru_cache(maxsize=512)(_parse_text)
 
 
 def _split_key(key: str) -> list[str]:
-    """The steps of a bracketed name: `a[b][]` -> `["a", "b", ""]`. A key whose brackets do not balance is one
-    plain name."""
+    """Returns the steps of a bracketed name: `a[b][]` -> `["a", "b", ""]`. A key whose brackets do not
+    balance is one plain name."""
     start = key.find("[")
     if start <= 0 or not key.endswith("]"):
         return [key]
@@ -141,7 +141,7 @@ def _append_node(values: _RepeatedValues) -> _Node:
 
 
 def _to_plain_value(value: Any) -> Any:
-    """The value with lists and dictionaries in place of the nodes that it was built of."""
+    """Returns the value with lists and dictionaries in place of the nodes that it was built of."""
     if isinstance(value, _RepeatedValues):
         items: list[Any] = []
         for item in value:
@@ -156,15 +156,15 @@ def _to_plain_value(value: Any) -> Any:
 
 
 def _query_error(path: str, message: str) -> BadRequest:
-    """The error for a query string that cannot be parsed."""
+    """Returns the error for a query string that cannot be parsed."""
     return BadRequest(
         f"The query string cannot be read: {path} {message}.", failures=[failure(path, message, "bad_query")]
     )
 
 
 def serialize_query(values: Mapping[str, Any], array_format: ArrayFormat = "repeat") -> str:
-    """The encoded query string, without a `?`. None is dropped at any level. The keys of `values` are sent as
-    they are, brackets included."""
+    """Returns the encoded query string, without a `?`. None is dropped at any level. The keys of `values` are
+    sent as they are, brackets included."""
     return "&".join(
         f"{_percent_encode(name)}={_percent_encode(text)}"
         for key, value in values.items()
@@ -179,7 +179,7 @@ def _percent_encode(text: str) -> str:
 def flatten_value(
     name: str, value: Any, array_format: ArrayFormat, find_leaf: FindLeaf | None = None
 ) -> Iterator[tuple[str, Any]]:
-    """A value as pairs of bracketed name and text. `find_leaf`: what is kept whole instead of being
+    """Yields a value as pairs of bracketed name and text. `find_leaf`: what is kept whole instead of being
     flattened."""
     if value is None:
         return
@@ -201,7 +201,8 @@ def _flatten_array(
     array_format: ArrayFormat,
     find_leaf: FindLeaf | None,
 ) -> Iterator[tuple[str, Any]]:
-    """An array as pairs, by the array format; an array that holds objects or arrays always by indices."""
+    """Yields an array as pairs, by the array format; an array that holds objects or arrays always by
+    indices."""
     present = [value for value in values if value is not None]
     if any(
         isinstance(item, (Mapping, list, tuple)) and not (find_leaf and find_leaf(item)) for item in present
@@ -217,7 +218,8 @@ def _flatten_array(
 
 
 def format_scalar(value: Any) -> str:
-    """The text of a scalar in a URL, header or form: `true`, `1`, `1.5`; a whole float has no fraction."""
+    """Returns the text of a scalar in a URL, header or form: `true`, `1`, `1.5`; a whole float has no
+    fraction."""
     if isinstance(value, str):
         return value
     if value is True:
@@ -230,14 +232,15 @@ def format_scalar(value: Any) -> str:
 
 
 def format_header(value: Any) -> str:
-    """The text of a value in a header: a scalar as `format_scalar` has it, arrays and objects as JSON."""
+    """Returns the text of a value in a header: a scalar as `format_scalar` has it, arrays and objects as
+    JSON."""
     if not isinstance(value, (Mapping, list, tuple)):
         return format_scalar(value)
     return orjson.dumps(value, default=str).decode()
 
 
 def parse_whole_number(value: Any) -> int | None:
-    """The integer that a JSON number or a text of digits stands for; None for anything else."""
+    """Returns the integer that a JSON number or a text of digits stands for; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

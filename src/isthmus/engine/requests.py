@@ -91,8 +91,8 @@ def build_request(
     *,
     cursor_key: bytes = b"",
 ) -> tuple[OutgoingRequest, PageRequest]:
-    """The request of the page at `cursor`, complete but for authorization, and what of it belongs to the
-    page.
+    """Returns the request of the page at `cursor`, complete but for authorization, and what of it belongs to
+    the page.
 
     `cursor_key`: of the account, as in `AccountFacts`. Raises BadRequest where the call lacks something, and
     MappingFailed.
@@ -135,7 +135,7 @@ def _assemble_request(
     unpaged: UnpagedRequest,
     page: PageRequest,
 ) -> tuple[HttpRequest, Any]:
-    """The request with what `page` adds to it, and its body before encoding."""
+    """Returns the request with what `page` adds to it, and its body before encoding."""
     definition = plan.definition
     in_url, body = unpaged.add_page(page, in_body=definition.paginate_in_body)
     if inputs.raw is not None and body is not NO_BODY:
@@ -166,7 +166,7 @@ def _assemble_request(
 
 
 def _make_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> RequestDraft:
-    """The request as the expressions of dynamic pagination see it. `query`: the caller's."""
+    """Returns the request as the expressions of dynamic pagination see it. `query`: the caller's."""
     parts = urlsplit(http.url)
     options: dict[str, Any] = {
         "method": http.method,
@@ -179,7 +179,7 @@ def _make_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> Reque
 
 
 def add_cursor(query: Mapping[str, Any], cursor: str | None) -> Mapping[str, Any]:
-    """The query as expressions and templates see it: with the cursor under both of its names."""
+    """Returns the query as expressions and templates see it: with the cursor under both of its names."""
     return {**query, "cursor": cursor, "next_cursor": cursor} if cursor is not None else query
 
 
@@ -192,7 +192,8 @@ def _start_page(
     cursor: str | None,
     cursor_key: bytes,
 ) -> PageRequest:
-    """What the page at `cursor` adds to the request. `query`: all of it without pagination, wherever it goes.
+    """Returns what the page at `cursor` adds to the request. `query`: all of it without pagination, wherever
+    it goes.
 
     Raises BadRequest for a cursor that is not one of this list.
     """
@@ -224,14 +225,15 @@ def _start_page(
 
 
 def _find_kept_names(inputs: MethodInputs, limit_param: str | None) -> frozenset[str]:
-    """Dotted names in a mapped body that no page overwrites. Where the mapping does not read the cursor, only
-    the limit is kept: a position in the body is that of the first page, and would be sent for every page."""
+    """Returns dotted names in a mapped body that no page overwrites. Where the mapping does not read the
+    cursor, only the limit is kept: a position in the body is that of the first page, and would be sent for
+    every page."""
     names = frozenset(flatten_dotted(inputs.body)) if inputs.body_is_mapped else frozenset[str]()
     return names if inputs.body_has_cursor else names & {limit_param}
 
 
 def _render_own_query(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, Any]:
-    """The query parameters of the definition; one with a placeholder that has no value is dropped."""
+    """Returns the query parameters of the definition; one with a placeholder that has no value is dropped."""
     query: dict[str, Any] = {}
     for name, template in plan.query:
         value = render_or_undefined(template, scope, f"query.{name}")
@@ -251,7 +253,7 @@ def _place_query(
     *,
     later_page: bool,
 ) -> UnpagedRequest:
-    """Query and body without what a page adds, with the call's query in one of them."""
+    """Returns query and body without what a page adds, with the call's query in one of them."""
     query = inputs.query
     if inputs.raw is not None:
         return UnpagedRequest({**own_query, **query}, NO_BODY, takes_query=False)
@@ -268,8 +270,8 @@ def _build_url(
     page: PageRequest,
     query: Mapping[str, Any],
 ) -> str:
-    """The URL of the request: the page's own, or the base URL with the mapped or defined path, and the query.
-    Raises BadRequest for one that leads to another origin."""
+    """Returns the URL of the request: the page's own, or the base URL with the mapped or defined path, and
+    the query. Raises BadRequest for one that leads to another origin."""
     base = plan.base_url.render(scope)
     if page.url is not None:
         # The token is the caller's to send, so it must not lead anywhere but to this base's origin.
@@ -291,15 +293,15 @@ def _build_url(
 
 
 def _render_base_urls(plan: MethodPlan, base: str, scope: Mapping[str, Any]) -> Iterator[str]:
-    """The method's base URL, then the integration's where that is another one. The second is rendered only
-    when it is needed, because an account may have no values for it."""
+    """Yields the method's base URL, then the integration's where that is another one. The second is rendered
+    only when it is needed, because an account may have no values for it."""
     yield base
     if plan.definition.base_url is not None and plan.config.base_url is not None:
         yield BaseUrl(plan.config.base_url, "base_url").render(scope)
 
 
 def _resolve_path(bases: Iterator[str], path: str, field: str = "path_mapping") -> str:
-    """The URL that a path or address means: a path below the first base, an address as it is. Raises
+    """Returns the URL that a path or address means: a path below the first base, an address as it is. Raises
     BadRequest for an address that is not on the origin of any base. `field`: where it stands, for
     messages."""
     if not path.startswith(("http://", "https://")):
@@ -315,7 +317,7 @@ def _resolve_path(bases: Iterator[str], path: str, field: str = "path_mapping") 
 
 
 def render_default_headers(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, str]:
-    """The headers of the definition, without authorization and content type."""
+    """Returns the headers of the definition, without authorization and content type."""
     headers: dict[str, Any] = {}
     for name, template in plan.headers:
         value = (
@@ -338,8 +340,8 @@ def render_default_headers(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[s
 def _build_headers(
     plan: MethodPlan, inputs: MethodInputs, scope: Mapping[str, Any], content_type: str | None
 ) -> dict[str, str]:
-    """The headers of the request, without authorization. Null at any level removes a header, also the content
-    type that follows from the body."""
+    """Returns the headers of the request, without authorization. Null at any level removes a header, also the
+    content type that follows from the body."""
     removed = plan.removed_headers
     if inputs.headers is None:
         headers = render_default_headers(plan, scope)

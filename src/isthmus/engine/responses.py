@@ -57,7 +57,8 @@ class ParsedBody:
 
 
 def should_stream(form: ResponseFormat | None, status: int, headers: Mapping[str, str]) -> bool:
-    """True if an answer is passed to the caller as it arrives: a success that is no JSON, XML or text.
+    """Returns True if an answer is passed to the caller as it arrives: a success that is no JSON, XML or
+    text.
 
     `form`: the format that the definition forces, None for none.
     """
@@ -72,7 +73,7 @@ def should_stream(form: ResponseFormat | None, status: int, headers: Mapping[str
 
 
 def read_media_type(headers: Mapping[str, str]) -> str:
-    """The media type without its parameters, in lower case; "" where there is none."""
+    """Returns the media type without its parameters, in lower case; "" where there is none."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -97,24 +98,25 @@ def parse_body(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
 
 
 def _choose_format(method: MethodDefinition, response: HttpResponse) -> str:
-    """The format to parse an answer as: that of the definition, else by its media type."""
+    """Returns the format to parse an answer as: that of the definition, else by its media type."""
     return method.api_response_format or _format_of_media_type(read_media_type(response.headers))
 
 
 def _format_of_media_type(kind: str) -> str:
-    """The format to parse a media type as: "json", "xml" or "text"; "" where there is no media type."""
+    """Returns the format to parse a media type as: "json", "xml" or "text"; "" where there is no media
+    type."""
     if kind.endswith("json"):
         return "json"
     return "xml" if kind.endswith("xml") and kind != _XHTML else kind and "text"
 
 
 def is_xml_answer(response: HttpResponse) -> bool:
-    """True if the content type of an answer is XML."""
+    """Returns True if the content type of an answer is XML."""
     return _format_of_media_type(read_media_type(response.headers)) == "xml"
 
 
 def is_parsed_as_xml(method: MethodDefinition, response: HttpResponse) -> bool:
-    """True if an answer is XML, or the definition has it parsed as XML."""
+    """Returns True if an answer is XML, or the definition has it parsed as XML."""
     return _choose_format(method, response) == "xml"
 
 
@@ -135,7 +137,8 @@ def parse_error_body(method: MethodDefinition, response: HttpResponse) -> Any:
 def _parse_or_report(
     method: MethodDefinition, response: HttpResponse, name: str, read: Callable[[], Any]
 ) -> ParsedBody:
-    """The result of `read`, or the unparsed body where it fails. `name`: of the format, for messages."""
+    """Returns the result of `read`, or the unparsed body where it fails. `name`: of the format, for
+    messages."""
     try:
         return ParsedBody(read())
     except (XmlUnreadable, csv.Error) as error:
@@ -143,8 +146,8 @@ def _parse_or_report(
 
 
 def _unparsed_body(method: MethodDefinition, response: HttpResponse, name: str, reason: str) -> ParsedBody:
-    """The body of an answer that cannot be parsed. Raises UpstreamInvalid where the definition makes that an
-    error."""
+    """Returns the body of an answer that cannot be parsed. Raises UpstreamInvalid where the definition makes
+    that an error."""
     if method.throw_error_on_parse_error:
         raise UpstreamInvalid(f"The provider's answer is not valid {name}: {reason}.")
     return ParsedBody({"raw": decode_text(response), "parse_error": reason}, is_unparsed=True)
@@ -157,8 +160,8 @@ def _parse_xml(method: MethodDefinition, response: HttpResponse) -> Any:
 
 
 def _parse_csv(text: str) -> list[dict[str, str]]:
-    """One object per row, keyed by the names in the first row. A missing cell is "", a cell too many has the
-    key `column_<n>`. Raises csv.Error for too many cells."""
+    """Returns one object per row, keyed by the names in the first row. A missing cell is "", a cell too many
+    has the key `column_<n>`. Raises csv.Error for too many cells."""
     rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     names = next(rows, [])
     records = []
@@ -175,7 +178,7 @@ def _parse_csv(text: str) -> list[dict[str, str]]:
 
 
 def _parse_json(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
-    """The body as JSON, in the charset of its content type."""
+    """Returns the body as JSON, in the charset of its content type."""
     body = response.body
     charset = _CHARSET.search(response.headers.get("content-type", ""))
     if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
@@ -189,7 +192,7 @@ def _parse_json(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
 
 
 def _loads_or_undefined(body: bytes) -> Any:
-    """The JSON value of a body; UNDEFINED where it is not JSON."""
+    """Returns the JSON value of a body; UNDEFINED where it is not JSON."""
     try:
         return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
@@ -197,14 +200,14 @@ def _loads_or_undefined(body: bytes) -> Any:
 
 
 def decode_text(response: HttpResponse) -> str:
-    """The body as text, in the charset that its content type names, else UTF-8."""
+    """Returns the body as text, in the charset that its content type names, else UTF-8."""
     charset = _CHARSET.search(response.headers.get("content-type", ""))
     return response.body.decode(_find_codec(charset[1]) if charset else "utf-8", "replace")
 
 
 def _find_codec(charset: str) -> str:
-    """The name of Python's codec for a charset; UTF-8 for an unknown one, and for codecs that are no charset.
-    Some of those take a minute for a megabyte, or return text that is no Unicode."""
+    """Returns the name of Python's codec for a charset; UTF-8 for an unknown one, and for codecs that are no
+    charset. Some of those take a minute for a megabyte, or return text that is no Unicode."""
     try:
         name = codecs.lookup(charset).name
     except LookupError:
@@ -223,15 +226,15 @@ class DataPath:
         self._expression: Final = expression
 
     def read(self, body: Any) -> Any:
-        """What stands at the path; UNDEFINED where nothing does. An array of one gives its item."""
+        """Returns what stands at the path; UNDEFINED where nothing does. An array of one gives its item."""
         value = self._walk(body)
         if value is None or isinstance(value, list):
             return evaluate("response_path", self._expression, body)
         return value
 
     def read_list(self, body: Any) -> tuple[Any, bool]:
-        """What stands at the path, an array of one staying an array; and whether an object that was found is
-        one record rather than an envelope around records.
+        """Returns what stands at the path, an array of one staying an array; and whether an object that was
+        found is one record rather than an envelope around records.
 
         An expression returns a list of one record as the record itself. An object is such a record where
         names led to it through an array, and where it holds no array that might be the records.
@@ -245,7 +248,7 @@ class DataPath:
         )
 
     def _walk(self, body: Any) -> Any:
-        """What the names of the path lead to; None where the expression has to be evaluated."""
+        """Returns what the names of the path lead to; None where the expression has to be evaluated."""
         if self._names is None:
             return None
         value = body
@@ -257,15 +260,15 @@ class DataPath:
 
 
 def as_records(data: Any) -> list[Any]:
-    """The data of a list as an array: itself, [] for None, else an array of the one value."""
+    """Returns the data of a list as an array: itself, [] for None, else an array of the one value."""
     if isinstance(data, list):
         return data
     return [] if data is None else [data]
 
 
 def find_raw_records(data: Any) -> list[Any]:
-    """The provider's records in the data of a list: of an object the one array of objects in it, where there
-    is exactly one; of anything else the data itself."""
+    """Returns the provider's records in the data of a list: of an object the one array of objects in it,
+    where there is exactly one; of anything else the data itself."""
     if isinstance(data, dict):
         arrays = [value for value in data.values() if isinstance(value, list)]
         filled = [value for value in arrays if value and all(isinstance(item, dict) for item in value)]

@@ -59,11 +59,11 @@ class StepScope(Protocol):
     """The names and variables that the steps of one place see."""
 
     def names(self, progress: Progress, context: Mapping[str, Any]) -> dict[str, Any]:
-        """The names that expressions see. Templates see them too, over those of every template."""
+        """Returns the names that expressions see. Templates see them too, over those of every template."""
         ...
 
     def bindings(self, progress: Progress) -> Mapping[str, object] | None:
-        """The variables of expressions by name, without their `$`."""
+        """Returns the variables of expressions by name, without their `$`."""
         ...
 
 
@@ -121,17 +121,17 @@ class StepRunner:
         return True
 
     async def should_run(self, step: Step, index: int, progress: Progress) -> bool:
-        """True if the step has no `run_if`, or a truthy one. Raises MappingFailed."""
+        """Returns True if the step has no `run_if`, or a truthy one. Raises MappingFailed."""
         return await self._evaluate_run_if(step, index, *self._make_names(progress))
 
     def _make_names(self, progress: Progress) -> tuple[dict[str, Any], Mapping[str, object] | None]:
-        """The names and variables that the expressions of the next step see."""
+        """Returns the names and variables that the expressions of the next step see."""
         return self.scope.names(progress, self.upstream.context), self.scope.bindings(progress)
 
     async def _evaluate_run_if(
         self, step: Step, index: int, names: dict[str, Any], bindings: Mapping[str, object] | None
     ) -> bool:
-        """True if the step has no `run_if`, or a truthy one."""
+        """Returns True if the step has no `run_if`, or a truthy one."""
         if step.run_if is None:
             return True
         return is_truthy(await evaluate_mapping(f"{self.where}.{index}.run_if", step.run_if, names, bindings))
@@ -186,13 +186,13 @@ class StepRunner:
         return value
 
     def _make_template_names(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        """The names that the templates of a step see."""
+        """Returns the names that the templates of a step see."""
         return {**make_template_scope(self.upstream.context, id=None, query={}, body=NO_BODY), **names}
 
 
 def _find_in_context(context: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path of the context; UNDEFINED where nothing does, the whole context for an
-    empty path."""
+    """Returns what stands at a dotted path of the context; UNDEFINED where nothing does, the whole context
+    for an empty path."""
     value: Any = dict(context)
     for name in path.split(".") if path else ():
         value = value.get(name, UNDEFINED) if isinstance(value, Mapping) else UNDEFINED
@@ -227,7 +227,8 @@ def make_action_runner(
     body: Any = NO_BODY,
     clock: Clock = _CLOCK,
 ) -> StepRunner:
-    """The runner of the steps of an action. `id`, `query`, `body`: of the caller, for the steps to see."""
+    """Returns the runner of the steps of an action. `id`, `query`, `body`: of the caller, for the steps to
+    see."""
     facts = upstream.account
     account = {"id": facts.id, "tenant_id": facts.tenant_id, "is_sandbox": facts.is_sandbox}
     scope = ActionScope(account, id, query or {}, body)

@@ -61,8 +61,8 @@ class BaseUrl:
         self._rest: Final = compile_template(parts[3]) if parts else None
 
     def render(self, scope: Mapping[str, Any]) -> str:
-        """Scheme, host and path prefix, without a trailing slash. Raises BadRequest for a placeholder without
-        a value, and for a value that would lead to another host."""
+        """Returns scheme, host and path prefix, without a trailing slash. Raises BadRequest for a placeholder
+        without a value, and for a value that would lead to another host."""
         if self._fixed is not None:
             text = self._fixed
         else:
@@ -78,7 +78,8 @@ class BaseUrl:
         return known
 
     def _check(self, text: str) -> str:
-        """The address in the form that is sent. Raises BadRequest where it is no plain http(s) address."""
+        """Returns the address in the form that is sent. Raises BadRequest where it is no plain http(s)
+        address."""
         if not _BASE_URL.match(text) or _has_dot_segment(text):
             raise BadRequest(
                 f"{self.field} does not give a plain http(s) address with this account's context. A value in "
@@ -88,15 +89,15 @@ class BaseUrl:
         return _encode_host(text.rstrip("/"), self.field)
 
     def _render_parts(self, scope: Mapping[str, Any]) -> str:
-        """The rendered address, its host checked. Raises PlaceholderError."""
+        """Returns the rendered address, its host checked. Raises PlaceholderError."""
         if self._host is None or self._rest is None:
             return str(self._whole.render_strict(scope)).strip()
         host = self._host.render_strict(scope, encode=self._check_host_value)
         return f"{host}{self._rest.render_strict(scope)}"
 
     def _check_host_value(self, path: tuple[str, ...], value: object, text: str) -> str:
-        """`text`, the value of the placeholder `path`. Raises BadRequest where it is no part of a host
-        name."""
+        """Returns `text`, the value of the placeholder `path`. Raises BadRequest where it is no part of a
+        host name."""
         if _FORBIDDEN_IN_HOST.search(text) or not text:
             name = ".".join(path)
             raise BadRequest(
@@ -108,8 +109,8 @@ class BaseUrl:
 
 
 def _encode_host(url: str, field: str) -> str:
-    """The URL with an internationalised host name in its ASCII form (RFC 5890). Raises BadRequest for a name
-    that has none."""
+    """Returns the URL with an internationalised host name in its ASCII form (RFC 5890). Raises BadRequest for
+    a name that has none."""
     if url.isascii():
         return url
     try:
@@ -140,8 +141,8 @@ class PathTemplate:
         self._own_query: Final = compile_template(own_query)
 
     def render(self, scope: Mapping[str, Any]) -> str:
-        """The path with the values of `scope`. Those from `id`, `query` and `body` are percent-encoded but
-        for unreserved characters and `/`.
+        """Returns the path with the values of `scope`. Those from `id`, `query` and `body` are
+        percent-encoded but for unreserved characters and `/`.
 
         Raises BadRequest for a placeholder without a value, for one whose value is an object, and for `..`
         segments. In the segments an empty value or null from a caller counts as none, because a path with a
@@ -160,7 +161,8 @@ class PathTemplate:
         return self._check(path)
 
     def _encode_value(self, path: tuple[str, ...], value: object, text: str) -> str:
-        """`text`, the value of the placeholder `path`, percent-encoded. Raises BadRequest for an object."""
+        """Returns `text`, the value of the placeholder `path`, percent-encoded. Raises BadRequest for an
+        object."""
         if not isinstance(value, str) and _OBJECT_TEXT in text:
             name = ".".join(path)
             raise BadRequest(
@@ -171,12 +173,12 @@ class PathTemplate:
         return quote(text, safe="/" if path[0] in _CALLER_ROOTS else "/:@!$&'()*+,;=%", errors="replace")
 
     def _check(self, path: str) -> str:
-        """The path in the form that is sent. Raises BadRequest for `..` segments."""
+        """Returns the path in the form that is sent. Raises BadRequest for `..` segments."""
         return encode_illegal_characters(check_path(path, self.field))
 
 
 def check_path(path: str, field: str) -> str:
-    """The path itself. Raises BadRequest where it holds a `.` or `..` segment."""
+    """Returns the path itself. Raises BadRequest where it holds a `.` or `..` segment."""
     if _has_dot_segment(path):
         raise BadRequest(
             f"{field} would hold a '..' segment with the values of this call, so it was not sent.",
@@ -186,15 +188,15 @@ def check_path(path: str, field: str) -> str:
 
 
 def _is_empty_caller_value(alternative: Alternative, value: object) -> bool:
-    """True if the placeholder reads what the caller sent, and the value is null or makes no text: "", an
-    empty list, or a list of empty texts."""
+    """Returns True if the placeholder reads what the caller sent, and the value is null or makes no text: "",
+    an empty list, or a list of empty texts."""
     if alternative.path[0] not in _CALLER_ROOTS:
         return False
     return value is None or not to_text_form(cast(value, alternative.cast, whole=False))
 
 
 def _split_own_query(path: str) -> tuple[str, str]:
-    """The segments of a path template, and its own query from the first `?` on that stands outside of
+    """Returns the segments of a path template, and its own query from the first `?` on that stands outside of
     placeholders."""
     at = 0
     for piece in split_placeholders(path):
@@ -206,7 +208,7 @@ def _split_own_query(path: str) -> tuple[str, str]:
 
 
 def _has_dot_segment(path: str) -> bool:
-    """True if a segment of the path is `.` or `..`, also percent-encoded or behind a backslash."""
+    """Returns True if a segment of the path is `.` or `..`, also percent-encoded or behind a backslash."""
     if "." not in path and "%2e" not in path.lower():
         return False
     plain = unquote(path.partition("?")[0].partition("#")[0]).replace("\\", "/")
@@ -214,28 +216,30 @@ def _has_dot_segment(path: str) -> bool:
 
 
 def encode_illegal_characters(text: str) -> str:
-    """The text with what may not stand in a URL percent-encoded: blanks, control and non-ASCII characters."""
+    """Returns the text with what may not stand in a URL percent-encoded: blanks, control and non-ASCII
+    characters."""
     if text.isascii() and text.isprintable() and " " not in text:
         return text
     return quote(text, safe=_PRINTABLE, errors="replace")
 
 
 def join_path(base: str, path: str) -> str:
-    """`base` and `path` with exactly one slash between; an empty path is the base itself."""
+    """Returns `base` and `path` with exactly one slash between; an empty path is the base itself."""
     if not path or path[0] == "?":
         return base + path
     return f"{base}/{path.lstrip('/')}"
 
 
 def append_query(url: str, query: str) -> str:
-    """The URL with a serialized query behind the one it has."""
+    """Returns the URL with a serialized query behind the one it has."""
     if not query:
         return url
     return f"{url}{'&' if '?' in url else '?'}{query}"
 
 
 def parse_origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of an absolute http(s) address (RFC 6454). Raises ValueError for any other."""
+    """Returns scheme, host and port of an absolute http(s) address (RFC 6454). Raises ValueError for any
+    other."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("no absolute http(s) address")
@@ -243,7 +247,8 @@ def parse_origin(url: str) -> tuple[str, str, int]:
 
 
 def resolve_on_origin(base: str, target: str) -> str | None:
-    """`target` resolved against `base`; None where that leaves the origin of `base` or is no address."""
+    """Returns `target` resolved against `base`; None where that leaves the origin of `base` or is no
+    address."""
     try:
         resolved = urljoin(base + "/", target)
         return (

@@ -30,7 +30,7 @@ class XmlUnreadable(ValueError):
 
 
 def parse_xml(source: bytes | str, config: BodyFormatConfig) -> Any:
-    """The document as `{root: …}`. Bytes are read in the encoding that the document declares.
+    """Returns the document as `{root: …}`. Bytes are read in the encoding that the document declares.
 
     Raises XmlUnreadable, also for a document that declares entities or is nested deeper than 200 elements.
     """
@@ -80,8 +80,8 @@ def _check_size(source: bytes | str) -> None:
 
 
 def write_xml(body: Any, config: BodyFormatConfig) -> bytes:
-    """The body as an XML document in UTF-8. The configured `root` is put around it where it is not its only
-    key already.
+    """Returns the body as an XML document in UTF-8. The configured `root` is put around it where it is not
+    its only key already.
 
     Raises BadRequest for names that XML cannot have, for text it cannot hold, and for several roots.
     """
@@ -101,13 +101,13 @@ def write_xml(body: Any, config: BodyFormatConfig) -> bytes:
 
 
 def _has_root(body: Any, root: str) -> bool:
-    """True if the body is an object whose only key is `root`."""
+    """Returns True if the body is an object whose only key is `root`."""
     return isinstance(body, Mapping) and set(body) == {root} and not isinstance(body[root], list)
 
 
 def _to_writable(value: Any, config: BodyFormatConfig, depth: int) -> Any:
-    """The value with every scalar as text. Names are checked, because they come from callers too; raises
-    BadRequest for one that XML cannot have."""
+    """Returns the value with every scalar as text. Names are checked, because they come from callers too;
+    raises BadRequest for one that XML cannot have."""
     if depth > _MAX_DEPTH:
         raise _xml_body_error(f"must not be nested deeper than {_MAX_DEPTH} elements")
     if isinstance(value, Mapping):
@@ -129,7 +129,7 @@ def _to_writable(value: Any, config: BodyFormatConfig, depth: int) -> Any:
 
 
 def _check_name(name: str, config: BodyFormatConfig) -> str:
-    """The key itself. Raises BadRequest where it cannot be the name of an element or attribute."""
+    """Returns the key itself. Raises BadRequest where it cannot be the name of an element or attribute."""
     plain = name.removeprefix(config.attribute_prefix)
     if name != config.text_key and not _XML_NAME.match(plain):
         raise _xml_body_error(
@@ -139,7 +139,7 @@ def _check_name(name: str, config: BodyFormatConfig) -> str:
 
 
 def _xml_body_error(message: str) -> BadRequest:
-    """The error for a body that has no XML form. `message`: what is wrong, after "it"."""
+    """Returns the error for a body that has no XML form. `message`: what is wrong, after "it"."""
     return BadRequest(
         f"The body cannot be written as XML: it {message}.", failures=[failure("body", message, "bad_body")]
     )

@@ -177,7 +177,7 @@ class HttpClient:
         headers: dict[str, str],
         started: float,
     ) -> HttpResponse:
-        """The response with its body, or with a stream where the request asks for one."""
+        """Returns the response with its body, or with a stream where the request asks for one."""
         body, stream = b"", None
         try:
             encoding = headers.pop("content-encoding", None)
@@ -203,7 +203,7 @@ class HttpClient:
     async def _read_body(
         self, response: aiohttp.ClientResponse, headers: Mapping[str, str], decoder: Decoder | None
     ) -> bytes:
-        """The decoded body. Raises UpstreamInvalid where it is too large or breaks off."""
+        """Returns the decoded body. Raises UpstreamInvalid where it is too large or breaks off."""
         room = self._limits.response_bytes
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > room and response.method != "HEAD":
@@ -227,14 +227,14 @@ class HttpClient:
         return b"".join(parts)
 
     def _too_large_error(self, response: aiohttp.ClientResponse) -> UpstreamInvalid:
-        """The error for a body larger than the limit."""
+        """Returns the error for a body larger than the limit."""
         return UpstreamInvalid(
             f"The answer of {response.url.raw_host} is larger than {self._limits.response_bytes} bytes. "
             "Ask for fewer records a page, or for a single file by a method that streams it."
         )
 
     def _open_session(self) -> aiohttp.ClientSession:
-        """The session of the pool, opened at the first request."""
+        """Returns the session of the pool, opened at the first request."""
         limits = self._limits
         if self._resolver is None:
             self._own_resolver = OwnThreadsResolver(limits.name_threads)
@@ -263,8 +263,8 @@ class HttpClient:
         return self._session
 
     def _make_guarded_socket(self, info: tuple[Any, ...]) -> socket.socket:
-        """A socket for exactly the address that the guard permits: no second look-up comes between. Raises
-        PermissionError for an address that it refuses."""
+        """Returns a socket for exactly the address that the guard permits: no second look-up comes between.
+        Raises PermissionError for an address that it refuses."""
         family, kind, protocol, _, address = info
         if not self._guard.is_permitted(address[0]):
             raise PermissionError(_DENIED)
@@ -299,7 +299,7 @@ class _Stream:
             await self.close()
 
     async def _read_chunk(self) -> bytes:
-        """The next bytes as they arrive; b"" at the end. Raises TimeoutError."""
+        """Returns the next bytes as they arrive; b"" at the end. Raises TimeoutError."""
         async with asyncio.timeout(self._seconds):
             return await self._response.content.readany()
 
@@ -309,7 +309,7 @@ class _Stream:
 
 
 def _drop_connection_headers(headers: Mapping[str, str], host: str) -> Mapping[str, str]:
-    """The headers without those of the connection. Raises BadRequest for a name that is not valid."""
+    """Returns the headers without those of the connection. Raises BadRequest for a name that is not valid."""
     for name in headers:
         if not _HEADER_NAME.fullmatch(name):
             raise BadRequest(f"The request to {host} has a header that cannot be sent: {name!r} is no name.")
@@ -319,14 +319,14 @@ def _drop_connection_headers(headers: Mapping[str, str], host: str) -> Mapping[s
 
 
 def _make_length_header(request: HttpRequest) -> dict[str, str]:
-    """The `Content-Length` of a streamed body whose length is known; else none."""
+    """Returns the `Content-Length` of a streamed body whose length is known; else none."""
     if request.body_length is None or isinstance(request.body, (bytes, type(None))):
         return {}
     return {"Content-Length": str(request.body_length)}
 
 
 def _check_body_length(request: HttpRequest) -> bytes | AsyncIterator[bytes] | None:
-    """The body to send; a streamed one fails where it is not of its declared length."""
+    """Returns the body to send; a streamed one fails where it is not of its declared length."""
     body, length = request.body, request.body_length
     if length is None or body is None or isinstance(body, bytes):
         return body
@@ -334,8 +334,8 @@ def _check_body_length(request: HttpRequest) -> bytes | AsyncIterator[bytes] | N
 
 
 async def _yield_exactly(body: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
-    """The chunks of a body. Raises BadRequest where they are not of this length together, before the provider
-    could take what follows for another request."""
+    """Yields the chunks of a body. Raises BadRequest where they are not of this length together, before the
+    provider could take what follows for another request."""
     left = length
     async for chunk in body:
         left -= len(chunk)
@@ -347,7 +347,7 @@ async def _yield_exactly(body: AsyncIterator[bytes], length: int) -> AsyncIterat
 
 
 def _find_body_error(error: BaseException) -> IsthmusError | None:
-    """The error that a streamed body raised, which is no failure of the provider; None for none."""
+    """Returns the error that a streamed body raised, which is no failure of the provider; None for none."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, IsthmusError):
         cause = cause.__cause__ or cause.__context__
@@ -355,12 +355,12 @@ def _find_body_error(error: BaseException) -> IsthmusError | None:
 
 
 def _broken_off_error(response: aiohttp.ClientResponse) -> UpstreamInvalid:
-    """The error for a body that ended too early."""
+    """Returns the error for a body that ended too early."""
     return UpstreamInvalid(f"The answer of {response.url.raw_host} broke off before its end.")
 
 
 def _describe_connection_error(error: aiohttp.ClientConnectorError) -> str:
-    """Why a connection failed, in words that follow a colon."""
+    """Returns why a connection failed, in words that follow a colon."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "its TLS certificate is not valid"
     if isinstance(error, aiohttp.ClientConnectorSSLError):
@@ -369,7 +369,7 @@ def _describe_connection_error(error: aiohttp.ClientConnectorError) -> str:
 
 
 def _read_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """The headers by lower-case name, repeated ones joined by ", "."""
+    """Returns the headers by lower-case name, repeated ones joined by ", "."""
     pairs = [(name.lower(), value) for name, value in response.headers.items()]
     headers = dict(pairs)
     if len(headers) < len(pairs):
@@ -379,13 +379,13 @@ def _read_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 def _is_too_long_for_dns(host: str) -> bool:
-    """True if a name is longer than the DNS allows (RFC 1035 §2.3.4); resolvers fail on it in various
+    """Returns True if a name is longer than the DNS allows (RFC 1035 §2.3.4); resolvers fail on it in various
     ways."""
     return len(host) > 63 and (len(host) > 253 or max(map(len, host.split("."))) > 63)
 
 
 def _parse_host(url: str) -> str:
-    """The host of a URL for messages; "The provider" where there is none."""
+    """Returns the host of a URL for messages; "The provider" where there is none."""
     try:
         return URL(url, encoded=True).raw_host or "The provider"
     except ValueError:

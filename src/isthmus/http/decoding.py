@@ -20,8 +20,8 @@ class Decoder(Protocol):
     """Decodes a body piece by piece."""
 
     def feed(self, data: bytes, room: int) -> bytes:
-        """The bytes that `data` unpacks to, cut after `room + 1` of them so that the caller sees the excess.
-        Raises UpstreamInvalid for data that is not of the encoding."""
+        """Returns the bytes that `data` unpacks to, cut after `room + 1` of them so that the caller sees the
+        excess. Raises UpstreamInvalid for data that is not of the encoding."""
         ...
 
     def finish(self) -> None:
@@ -64,7 +64,7 @@ class _Inflate:
             raise UpstreamInvalid(f"The provider's {self._encoding} answer ended before its end.")
 
     def _choose_engine(self, first: int) -> zlib._Decompress:
-        """The zlib engine for the byte `first`. A gzip body may consist of several members (RFC 1952
+        """Returns the zlib engine for the byte `first`. A gzip body may consist of several members (RFC 1952
         §2.2), each of which needs a new engine; deflate data that ended is not continued."""
         if self._engine is None or (self._engine.eof and self._encoding == "gzip"):
             self._engine = (
@@ -89,14 +89,14 @@ def _is_at_end(engine: zlib._Decompress) -> bool:
 
 
 def _make_deflate_engine(first: int) -> zlib._Decompress:
-    """The zlib engine for deflate data that begins with this byte. Servers send both the zlib format (RFC
-    9110 §8.4.1.2) and raw deflate data under this name."""
+    """Returns the zlib engine for deflate data that begins with this byte. Servers send both the zlib format
+    (RFC 9110 §8.4.1.2) and raw deflate data under this name."""
     return zlib.decompressobj(zlib.MAX_WBITS if first & 0x0F == 8 else -zlib.MAX_WBITS)
 
 
 def make_decoder(encoding: str) -> Decoder | None:
-    """The decoder of a `Content-Encoding`; None for `identity`. Raises UpstreamInvalid for an encoding
-    that was not asked for."""
+    """Returns the decoder of a `Content-Encoding`; None for `identity`. Raises UpstreamInvalid for an
+    encoding that was not asked for."""
     name = encoding.strip().lower()
     if name in {"", "identity"}:
         return None

@@ -65,7 +65,8 @@ class Guard:
             raise self.denied_error(host)
 
     def is_permitted(self, ip: str) -> bool:
-        """True if this address may be connected to. `ip`: as a socket takes it; an IPv6 zone is ignored."""
+        """Returns True if this address may be connected to. `ip`: as a socket takes it; an IPv6 zone is
+        ignored."""
         try:
             address = ip_address(ip.partition("%")[0])
         except ValueError:
@@ -95,7 +96,7 @@ class Guard:
 
     @staticmethod
     def denied_error(host: str) -> EgressDenied:
-        """The error for a host whose address is refused."""
+        """Returns the error for a host whose address is refused."""
         return EgressDenied(
             f"{host} is, or resolves to, an address in a private or reserved network, which is not called. "
             "The operator may allow its network in ISTHMUS_EGRESS_ALLOW."
@@ -103,7 +104,7 @@ class Guard:
 
 
 def parse_literal_address(host: str) -> str | None:
-    """The address that a host spells out; None for a name."""
+    """Returns the address that a host spells out; None for a name."""
     if ":" in host:
         return host.strip("[]")
     if not host or not (host[-1].isdigit() or "0x" in host.lower() or host[-1] == "."):
@@ -115,7 +116,8 @@ def parse_literal_address(host: str) -> str | None:
 
 
 def _find_embedded_addresses(address: Address) -> tuple[IPv4Address, ...]:
-    """The IPv4 addresses that a translator between the networks (NAT64, 6to4) would turn this one into."""
+    """Returns the IPv4 addresses that a translator between the networks (NAT64, 6to4) would turn this one
+    into."""
     if isinstance(address, IPv4Address):
         return ()
     if address in _NAT64 or address in _COMPATIBLE:
@@ -126,7 +128,7 @@ def _find_embedded_addresses(address: Address) -> tuple[IPv4Address, ...]:
 
 
 def _is_public(address: Address) -> bool:
-    """True if the address is reachable on the internet."""
+    """Returns True if the address is reachable on the internet."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _BLOCKED_4)
     if address in _NAT64:

@@ -18,17 +18,17 @@ _CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-author
 
 
 def is_redirect(status: int, headers: Mapping[str, str]) -> bool:
-    """True if an answer leads to another address. `headers`: lower-case names."""
+    """Returns True if an answer leads to another address. `headers`: lower-case names."""
     return status in _REDIRECT_STATUSES and "location" in headers
 
 
 def is_same_origin(one: URL, other: URL) -> bool:
-    """True if scheme, host and port are equal (RFC 6454), the default port of the scheme included."""
+    """Returns True if scheme, host and port are equal (RFC 6454), the default port of the scheme included."""
     return one.scheme == other.scheme and one.raw_host == other.raw_host and one.port == other.port
 
 
 def make_next_request(request: HttpRequest, status: int, location: str) -> HttpRequest:
-    """The request that follows a redirect.
+    """Returns the request that follows a redirect.
 
     303 turns every method but HEAD into GET, 301 and 302 turn POST into GET, 307 and 308 keep method and
     body. For another origin the credentials are dropped, also for the redirects after it. Raises
@@ -59,7 +59,7 @@ def make_next_request(request: HttpRequest, status: int, location: str) -> HttpR
 
 
 def _choose_method(method: str, status: int) -> str:
-    """The method of the request that follows a redirect with this status."""
+    """Returns the method of the request that follows a redirect with this status."""
     if status == 303:
         return "HEAD" if method == "HEAD" else "GET"
     return "GET" if status in {301, 302} and method == "POST" else method

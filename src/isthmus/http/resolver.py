@@ -28,7 +28,7 @@ class OwnThreadsResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of a name. Raises OSError for one that cannot be resolved."""
+        """Returns the addresses of a name. Raises OSError for one that cannot be resolved."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port, family)
 
     async def close(self) -> None:
@@ -51,7 +51,7 @@ def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[Resolve
 
 
 def _format_address(address: tuple[Any, ...]) -> str:
-    """A socket address as text, with the interface of a link-local IPv6 address."""
+    """Returns a socket address as text, with the interface of a link-local IPv6 address."""
     if len(address) == 4 and address[3]:
         return socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
     return str(address[0])

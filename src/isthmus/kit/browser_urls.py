@@ -12,8 +12,8 @@ _MAX_CHARACTERS: Final = 2_000
 
 
 def split_url(text: object) -> SplitResult | None:
-    """The parts of a URL of any scheme. None if `text` is no URL, has more than 2000 characters, or holds a
-    character that browsers do not treat alike (white space, backslash, quotes, angle brackets)."""
+    """Returns the parts of a URL of any scheme. None if `text` is no URL, has more than 2000 characters, or
+    holds a character that browsers do not treat alike (white space, backslash, quotes, angle brackets)."""
     if not isinstance(text, str) or not text or len(text) > _MAX_CHARACTERS:
         return None
     if any(character <= " " or character in '\\<>"' for character in text):
@@ -27,8 +27,8 @@ def split_url(text: object) -> SplitResult | None:
 
 
 def split_web_url(text: object) -> SplitResult | None:
-    """The parts of an https URL, or of an http URL of this machine (localhost). None for any other, and for
-    one with a user name."""
+    """Returns the parts of an https URL, or of an http URL of this machine (localhost). None for any other,
+    and for one with a user name."""
     parts = split_url(text)
     if parts is None or not parts.hostname or "@" in parts.netloc:
         return None

@@ -15,11 +15,11 @@ class Clock(Protocol):
     """Time of day, elapsed time and sleeping."""
 
     def now(self) -> datetime:
-        """The time of day, always in UTC."""
+        """Returns the time of day, always in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start; never goes back."""
+        """Returns seconds from an arbitrary start; never goes back."""
         ...
 
     async def sleep(self, seconds: float) -> None: ...

@@ -14,7 +14,7 @@ def close_to(name: str, known: Iterable[str]) -> list[str]:
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """The one that `name` is most likely a slip of; None where none is near enough."""
+    """Returns the one that `name` is most likely a slip of; None where none is near enough."""
     return next(iter(_near(name, known, 1, 0.6)), None)
 
 

@@ -52,7 +52,7 @@ def iterate_firings(expression: str, timezone: str, moment: datetime) -> Iterato
 
 
 def find_next_firing(expression: str, timezone: str, moment: datetime) -> datetime | None:
-    """The first firing after `moment`, in UTC; None if there is none in the next 50 years. Raises
+    """Returns the first firing after `moment`, in UTC; None if there is none in the next 50 years. Raises
     CronError."""
     return next(iterate_firings(expression, timezone, moment), None)
 

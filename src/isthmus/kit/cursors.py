@@ -23,16 +23,16 @@ class CursorSigner:
         self._key = key
 
     def for_list(self, name: str) -> CursorSigner:
-        """A signer for the list `name`. Its cursors are refused by the signers of other lists."""
+        """Returns a signer for the list `name`. Its cursors are refused by the signers of other lists."""
         return CursorSigner(hmac.new(self._key, name.encode(), hashlib.sha256).digest())
 
     def encode(self, value: Any) -> str:
-        """The cursor of `value`: URL-safe base 64 of signature and JSON."""
+        """Returns the cursor of `value`: URL-safe base 64 of signature and JSON."""
         payload = orjson.dumps(value)
         return base64.urlsafe_b64encode(self._compute_tag(payload) + payload).rstrip(b"=").decode()
 
     def decode(self, cursor: str) -> Any:
-        """The value that was encoded. Raises BadRequest for a cursor this server did not write."""
+        """Returns the value that was encoded. Raises BadRequest for a cursor this server did not write."""
         try:
             raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
             tag, payload = raw[:_TAG_BYTES], raw[_TAG_BYTES:]

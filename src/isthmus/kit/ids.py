@@ -10,17 +10,18 @@ _NAMESPACE = uuid.UUID("5f0a9d5e-4c0b-5d0e-9a57-1e57b3a8c7d1")
 
 
 def new_id() -> str:
-    """A random UUID (version 4, RFC 9562) as text."""
+    """Returns a random UUID (version 4, RFC 9562) as text."""
     return str(uuid.uuid4())
 
 
 def derive_id(*names: str) -> str:
-    """A UUID (version 5) as text: the same for the same names, on every machine and at every start."""
+    """Returns a UUID (version 5) as text: the same for the same names, on every machine and at every
+    start."""
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(names)))
 
 
 def is_uuid(text: str) -> bool:
-    """Whether `text` is a UUID of any version, in any form that `uuid.UUID` reads."""
+    """Returns whether `text` is a UUID of any version, in any form that `uuid.UUID` reads."""
     try:
         uuid.UUID(text)
     except ValueError:

@@ -49,7 +49,7 @@ class Model:
         return ModelFile.model_validate(self.data)
 
     def get_validator(self, resource: str) -> Draft202012Validator:
-        """The validator of a resource's records."""
+        """Returns the validator of a resource's records."""
         if resource not in self._validators:
             self._validators[resource] = make_record_validator(self.schemas[resource])
         return self._validators[resource]
@@ -110,7 +110,7 @@ class Cell:
         return [(r, m) for r in resources for m in methods]
 
     def with_choice(self, choice: Choice) -> MappingConfig:
-        """The mapping with its resource and method set to those of `choice`."""
+        """Returns the mapping with its resource and method set to those of `choice`."""
         return self.config.model_copy(update={"resource": choice[0], "method": choice[1]})
 
 
@@ -130,7 +130,7 @@ class CatalogEntry:
     exchanges_data: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def copy_changed(self, plant: Callable[[CatalogEntry], None]) -> CatalogEntry:
-        """A deep copy, changed by `plant`; for tests that plant a fault."""
+        """Returns a deep copy, changed by `plant`; for tests that plant a fault."""
         changed = CatalogEntry(
             self.name,
             self.directory,
@@ -166,20 +166,21 @@ class CatalogEntry:
         ]
 
     def find_cell(self, model_name: str, resource: str, method: str) -> Cell | None:
-        """The cell of a unified method; None if it is not mapped."""
+        """Returns the cell of a unified method; None if it is not mapped."""
         wanted = (model_name, resource, method)
         return next((c for c in self.cells if (c.model, c.resource, c.method) == wanted), None)
 
     def iter_resources(self) -> Iterator[tuple[str, str]]:
-        """`(model, resource)` of each mapped resource, once."""
+        """Yields `(model, resource)` of each mapped resource, once."""
         yield from dict.fromkeys((cell.model, cell.resource) for cell in self.cells)
 
     def get_unmapped(self, model_name: str, resource: str) -> Unmapped:
-        """What the mapping file lists as left out of a resource, with the reasons."""
+        """Returns what the mapping file lists as left out of a resource, with the reasons."""
         return self.mapping_files[model_name].unmapped.get(resource, Unmapped())
 
     def find_exchanges(self, resource: str, method: str, *, error: bool) -> list[Exchange]:
-        """The exchanges of a proxy method: with `error` those that are errors, else the successful ones."""
+        """Returns the exchanges of a proxy method: with `error` those that are errors, else the successful
+        ones."""
         found = self.exchanges.get((resource, method), ())
         return [item for item in found if (id(item) in self._failures) is error]
 
@@ -194,7 +195,7 @@ class CatalogEntry:
         )
 
     def _is_failure(self, name: Choice, item: Exchange) -> bool:
-        """True if an exchange of this method is an error, by its status or the definition's
+        """Returns True if an exchange of this method is an error, by its status or the definition's
         `error_expression`."""
         config = self.file.config
         definition = config.find_method(*name)
@@ -214,8 +215,8 @@ class CatalogEntry:
 
 
 def read_entry(directory: Path, models: Models) -> CatalogEntry:
-    """The entry in a folder with `integration.yaml`. Raises SetupError if that or another file cannot be
-    read."""
+    """Returns the entry in a folder with `integration.yaml`. Raises SetupError if that or another file cannot
+    be read."""
     main = directory / "integration.yaml"
     if not main.is_file():
         raise SetupError(f"{directory} holds no integration: {main} is missing.")
@@ -230,7 +231,7 @@ def read_entry(directory: Path, models: Models) -> CatalogEntry:
 
 
 def _read_yaml(path: Path) -> Any:
-    """The parsed content of a YAML file. Raises SetupError if it cannot be read."""
+    """Returns the parsed content of a YAML file. Raises SetupError if it cannot be read."""
     try:
         return yaml_source.read_document(path).data
     except yaml_source.Unreadable as error:
@@ -238,7 +239,7 @@ def _read_yaml(path: Path) -> Any:
 
 
 def _read_json(path: Path) -> Any:
-    """The parsed content of a JSON file. Raises SetupError if it cannot be read."""
+    """Returns the parsed content of a JSON file. Raises SetupError if it cannot be read."""
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -50,7 +50,7 @@ _SOURCED_KINDS = frozenset({"S", "S?"})
 
 
 def check_file_shapes(entry: CatalogEntry) -> list[str]:
-    """Complaints about files that are not valid for their kind."""
+    """Returns complaints about files that are not valid for their kind."""
     kinds: list[tuple[str, TypeAdapter[Any], Any]] = [("integration.yaml", _INTEGRATION, entry.definition)]
     kinds += [(f"mappings/{name}.yaml", _MAPPINGS, data) for name, data in entry.mappings.items()]
     kinds += [(f"examples/{name}.json", EXCHANGES, data) for name, data in entry.exchanges_data.items()]
@@ -58,7 +58,7 @@ def check_file_shapes(entry: CatalogEntry) -> list[str]:
 
 
 def _iter_shape_errors(name: str, kind: TypeAdapter[Any], data: Any) -> Iterator[str]:
-    """A complaint for each failure of parsing the content of the file `name`."""
+    """Yields a complaint for each failure of parsing the content of the file `name`."""
     try:
         kind.validate_python(data)
     except ValidationError as error:
@@ -67,7 +67,7 @@ def _iter_shape_errors(name: str, kind: TypeAdapter[Any], data: Any) -> Iterator
 
 
 def check_lint(entry: CatalogEntry) -> list[str]:
-    """The errors and warnings of the lint in any of the files."""
+    """Returns the errors and warnings of the lint in any of the files."""
     return [
         f"{report.source}: {item.path}: {item.message}"
         for report in _lint_files(entry)
@@ -77,7 +77,7 @@ def check_lint(entry: CatalogEntry) -> list[str]:
 
 
 def _lint_files(entry: CatalogEntry) -> list[Report]:
-    """The reports of the lint on all files of the entry."""
+    """Returns the reports of the lint on all files of the entry."""
     reports = [validate_document(Document(entry.definition), "integration.yaml")]
     for name, mapping in entry.mappings.items():
         path = entry.directory / "mappings" / f"{name}.yaml"
@@ -88,7 +88,7 @@ def _lint_files(entry: CatalogEntry) -> list[Report]:
 
 
 def check_support(entry: CatalogEntry) -> list[str]:
-    """Complaints about features that the engine does not support yet."""
+    """Returns complaints about features that the engine does not support yet."""
     found = [*find_inactive_blocks(entry.file.config)]
     for cell in entry.cells:
         found.extend(find_unsupported_steps(cell.config))
@@ -96,7 +96,8 @@ def check_support(entry: CatalogEntry) -> list[str]:
 
 
 def check_references(entry: CatalogEntry) -> list[str]:
-    """Complaints about names that are not defined: models, resources, methods; and about missing files."""
+    """Returns complaints about names that are not defined: models, resources, methods; and about missing
+    files."""
     complaints = [
         f"{name} is missing" for name in ("docs.md", "logo.svg") if not (entry.directory / name).is_file()
     ]
@@ -116,7 +117,7 @@ def check_references(entry: CatalogEntry) -> list[str]:
 
 
 def _iter_unknown_names(entry: CatalogEntry, cell: Cell) -> Iterator[str]:
-    """Complaints about a cell's model, resource, method and proxy methods that do not exist."""
+    """Yields complaints about a cell's model, resource, method and proxy methods that do not exist."""
     if cell.model not in entry.models.names:
         yield "no such model"
         return
@@ -132,7 +133,7 @@ def _iter_unknown_names(entry: CatalogEntry, cell: Cell) -> Iterator[str]:
 
 
 def check_example_coverage(entry: CatalogEntry) -> list[str]:
-    """Complaints about missing exchanges.
+    """Returns complaints about missing exchanges.
 
     Needed are an answer of each method that a mapping calls, two of each list with pagination, and an error
     of each resource.
@@ -157,7 +158,7 @@ def check_example_coverage(entry: CatalogEntry) -> list[str]:
 
 
 def _has_pagination(entry: CatalogEntry, choice: Choice) -> bool:
-    """True if the definition paginates the proxy method."""
+    """Returns True if the definition paginates the proxy method."""
     definition = entry.file.config.find_method(*choice)
     return definition is not None and entry.file.config.choose_pagination(definition) is not None
 
@@ -165,8 +166,8 @@ def _has_pagination(entry: CatalogEntry, choice: Choice) -> bool:
 def iter_success_exchanges(
     entry: CatalogEntry, methods: frozenset[str]
 ) -> Iterator[tuple[Cell, Choice, Exchange]]:
-    """Each successful exchange with the cell and proxy method that it belongs to; writes with no answer are
-    left out."""
+    """Yields each successful exchange with the cell and proxy method that it belongs to; writes with no
+    answer are left out."""
     for cell in entry.cells:
         if cell.method in methods:
             for choice in cell.choices:
@@ -176,12 +177,12 @@ def iter_success_exchanges(
 
 
 def iter_schema_errors(entry: CatalogEntry, cell: Cell, record: Any) -> Iterator[str]:
-    """The violations of the model's schema in a unified record, a sentence each."""
+    """Returns the violations of the model's schema in a unified record, a sentence each."""
     return find_violations(record, entry.models[cell.model].get_validator(cell.resource))
 
 
 async def check_records(entry: CatalogEntry) -> list[str]:
-    """Complaints about answers that cannot be mapped, or whose records violate the model's schema."""
+    """Returns complaints about answers that cannot be mapped, or whose records violate the model's schema."""
     complaints: list[str] = []
     for cell, choice, exchange in iter_success_exchanges(entry, _READS | _WRITES):
         try:
@@ -195,7 +196,7 @@ async def check_records(entry: CatalogEntry) -> list[str]:
 
 
 async def check_pagination(entry: CatalogEntry) -> list[str]:
-    """Complaints about lists whose pages do not end, repeat a record, or are not all read."""
+    """Returns complaints about lists whose pages do not end, repeat a record, or are not all read."""
     complaints: list[str] = []
     for cell in entry.cells:
         for choice in cell.choices if cell.method == "list" else ():
@@ -240,7 +241,7 @@ def _get_id(record: Any) -> str:
 
 
 async def check_listed_ids(entry: CatalogEntry) -> list[str]:
-    """Complaints about listed ids that `get` does not return as the same record."""
+    """Returns complaints about listed ids that `get` does not return as the same record."""
     complaints: list[str] = []
     for model_name, resource in entry.iter_resources():
         listed, got = (entry.find_cell(model_name, resource, name) for name in ("list", "get"))
@@ -254,7 +255,7 @@ async def check_listed_ids(entry: CatalogEntry) -> list[str]:
 
 
 async def _read_listed_record(entry: CatalogEntry, cell: Cell, id: str) -> list[str]:
-    """A complaint if `get`, the cell, does not return the record with this id."""
+    """Returns a complaint if `get`, the cell, does not return the record with this id."""
     choice = cell.choices[0]
     exchange = Exchange.model_validate(
         {"provenance": "documented", "request": {"path_params": {"id": id}}, "response": {"status": 200}}
@@ -269,7 +270,8 @@ async def _read_listed_record(entry: CatalogEntry, cell: Cell, id: str) -> list[
 
 
 async def check_errors(entry: CatalogEntry) -> list[str]:
-    """Complaints about errors that are not raised with their status, a message and the provider's body."""
+    """Returns complaints about errors that are not raised with their status, a message and the provider's
+    body."""
     complaints: list[str] = []
     for cell in entry.cells:
         for choice in cell.choices:
@@ -283,7 +285,7 @@ async def check_errors(entry: CatalogEntry) -> list[str]:
 async def _find_error_mismatch(
     entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange
 ) -> str | None:
-    """How the raised error differs from the exchange; None if it does not."""
+    """Returns how the raised error differs from the exchange; None if it does not."""
     call = build_call(entry, cell, choice, exchange)
     try:
         await call_unified(entry, cell, choice, call, SingleAnswerUpstream(entry, exchange))
@@ -298,8 +300,8 @@ async def _find_error_mismatch(
 
 
 async def check_field_coverage(entry: CatalogEntry) -> list[str]:
-    """Complaints about sourced fields of a model that no answer fills and that are not unmapped with a
-    reason.
+    """Returns complaints about sourced fields of a model that no answer fills and that are not unmapped with
+    a reason.
 
     Null counts as filled, because the provider has the field.
     """
@@ -330,8 +332,8 @@ async def check_field_coverage(entry: CatalogEntry) -> list[str]:
 
 
 async def check_writes(entry: CatalogEntry) -> list[str]:
-    """Complaints about records that were read and cannot be sent back, or are sent with placeholders left in
-    them."""
+    """Returns complaints about records that were read and cannot be sent back, or are sent with placeholders
+    left in them."""
     complaints: list[str] = []
     for cell, choice, exchange in iter_success_exchanges(entry, _WRITES):
         for record in await _read_records(entry, cell):
@@ -351,7 +353,7 @@ async def check_writes(entry: CatalogEntry) -> list[str]:
 
 
 async def _read_records(entry: CatalogEntry, cell: Cell) -> list[dict[str, Any]]:
-    """The unified records that the exchanges of list and get give, without `remote_data`."""
+    """Returns the unified records that the exchanges of list and get give, without `remote_data`."""
     found: list[dict[str, Any]] = []
     for name in ("list", "get"):
         read = entry.find_cell(cell.model, cell.resource, name)

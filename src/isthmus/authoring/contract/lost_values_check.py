@@ -41,7 +41,7 @@ class FieldTraces:
 
 
 async def check_lost_values(entry: CatalogEntry) -> list[str]:
-    """Complaints about values that are lost and not listed as unmapped with a reason."""
+    """Returns complaints about values that are lost and not listed as unmapped with a reason."""
     complaints: list[str] = []
     seen: dict[tuple[str, str], set[str]] = {}
     for cell in entry.cells:
@@ -88,7 +88,8 @@ async def trace_exchange(
 async def _map_body(
     entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, body: Any
 ) -> list[dict[str, Any]] | None:
-    """The unified records of an answer with this body, without `remote_data`, which contains everything.
+    """Returns the unified records of an answer with this body, without `remote_data`, which contains
+    everything.
 
     None if the mapping fails, which shows that it reads the changed value.
     """
@@ -100,21 +101,21 @@ async def _map_body(
 
 
 def find_record_root(entry: CatalogEntry, choice: Choice) -> tuple[str, ...]:
-    """The path of the records in an answer, from `response_path`; empty if that is no plain path."""
+    """Returns the path of the records in an answer, from `response_path`; empty if that is no plain path."""
     definition = entry.file.config.find_method(*choice)
     path = definition.response_path.text if definition and definition.response_path else ""
     return tuple(path.split(".")) if re.fullmatch(r"\w+(\.\w+)*", path) else ()
 
 
 def get_at(value: Any, steps: tuple[Step, ...]) -> Any:
-    """The value at a path. Raises KeyError or IndexError."""
+    """Returns the value at a path. Raises KeyError or IndexError."""
     for step in steps:
         value = value[step]
     return value
 
 
 def _iter_leaf_paths(value: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
-    """The paths of all values that are not objects or arrays, and of empty ones."""
+    """Yields the paths of all values that are not objects or arrays, and of empty ones."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _iter_leaf_paths(item, (*steps, key))
@@ -126,7 +127,7 @@ def _iter_leaf_paths(value: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple
 
 
 def _is_empty(value: Any) -> bool:
-    """True for null, empty texts, arrays and objects, which cannot be lost."""
+    """Returns True for null, empty texts, arrays and objects, which cannot be lost."""
     return value is None or value in ("", [], {})
 
 
@@ -142,7 +143,7 @@ def _iter_changed_bodies(body: Any, steps: tuple[Step, ...]) -> Iterator[Any]:
 
 
 def _make_different_value(value: Any) -> Any:
-    """A different value of the same type; of a text, also in the same format."""
+    """Returns a different value of the same type; of a text, also in the same format."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
@@ -155,5 +156,5 @@ def _make_different_value(value: Any) -> Any:
 
 
 def _matches_any(patterns: list[str], path: str) -> bool:
-    """True if the path or one of its parents matches a pattern, in which `*` stands for any text."""
+    """Returns True if the path or one of its parents matches a pattern, in which `*` stands for any text."""
     return any(fnmatchcase(path, item) or fnmatchcase(path, f"{item}.*") for item in patterns)

@@ -19,7 +19,7 @@ Step = str | int
 
 
 async def check_missing_values(entry: CatalogEntry) -> list[str]:
-    """Complaints about records that become invalid if one value of an answer is null or absent.
+    """Returns complaints about records that become invalid if one value of an answer is null or absent.
 
     Values that the record's id is made of are excluded.
     """
@@ -40,7 +40,7 @@ async def check_missing_values(entry: CatalogEntry) -> list[str]:
 
 
 def _keep_one_record(body: Any, root: tuple[str, ...]) -> Any:
-    """A copy of the body with only its first record; `root` is the path of the records."""
+    """Returns a copy of the body with only its first record; `root` is the path of the records."""
     read_unified_records = get_at(body, root)
     if not isinstance(read_unified_records, list):
         return body
@@ -54,7 +54,7 @@ def _keep_one_record(body: Any, root: tuple[str, ...]) -> Any:
 async def _find_invalid_records(
     entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, body: Any
 ) -> list[str]:
-    """Complaints about the records of an answer with this body, or about the error it causes."""
+    """Returns complaints about the records of an answer with this body, or about the error it causes."""
     try:
         found = await map_answer(entry, cell, choice, exchange, body)
     except IsthmusError as error:
@@ -65,12 +65,12 @@ async def _find_invalid_records(
 
 
 def _is_about_id(complaint: str) -> bool:
-    """True if a complaint is about a missing or invalid id."""
+    """Returns True if a complaint is about a missing or invalid id."""
     return complaint.startswith(("$.id:", "$: 'id' is a required property"))
 
 
 def _iter_value_paths(value: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
-    """The path of every key of every object; of arrays only the first item is searched."""
+    """Yields the path of every key of every object; of arrays only the first item is searched."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield (*steps, key)

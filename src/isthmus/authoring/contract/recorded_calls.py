@@ -23,7 +23,7 @@ _WITH_BODY = frozenset({"create", "update"})
 async def call_unified(
     entry: CatalogEntry, cell: Cell, choice: Choice, call: Call, upstream: Upstream
 ) -> Any:
-    """The engine's result of a unified call, with the proxy method fixed to `choice`."""
+    """Returns the engine's result of a unified call, with the proxy method fixed to `choice`."""
     target = unified.UnifiedTarget(
         cell.model, cell.resource, entry.models[cell.model].file.resources[cell.resource]
     )
@@ -33,7 +33,7 @@ async def call_unified(
 async def read_unified_records(
     entry: CatalogEntry, cell: Cell, choice: Choice, call: Call, upstream: Upstream
 ) -> list[dict[str, Any]]:
-    """The unified records in the result of a call: of a list, or the single one."""
+    """Returns the unified records in the result of a call: of a list, or the single one."""
     result = await call_unified(entry, cell, choice, call, upstream)
     if isinstance(result, ListResult):
         return list(result.records)
@@ -43,8 +43,8 @@ async def read_unified_records(
 async def map_answer(
     entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, body: Any = ...
 ) -> list[dict[str, Any]]:
-    """The unified records that the mapping makes of an exchange's answer, or of that answer with another
-    body."""
+    """Returns the unified records that the mapping makes of an exchange's answer, or of that answer with
+    another body."""
     call = build_call(entry, cell, choice, exchange)
     return await read_unified_records(entry, cell, choice, call, SingleAnswerUpstream(entry, exchange, body))
 
@@ -59,7 +59,7 @@ def build_call(
     cursor: str | None = None,
     query: Mapping[str, str] | None = None,
 ) -> Call:
-    """A unified call that makes a request like the exchange's.
+    """Returns a unified call that makes a request like the exchange's.
 
     It has the exchange's id, the filters that the method's path needs, and a body with the required fields.
     `body` and `query` add to these.
@@ -81,7 +81,8 @@ def build_call(
 def _find_parent_filters(
     entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange
 ) -> dict[str, str]:
-    """Unified filters that make the mapping put the exchange's query values into the method's path."""
+    """Returns unified filters that make the mapping put the exchange's query values into the method's
+    path."""
     definition = entry.file.config.find_method(*choice)
     if definition is None:
         return {}
@@ -99,7 +100,7 @@ def _find_parent_filters(
 def _puts_value_in_path(
     entry: CatalogEntry, cell: Cell, query: Mapping[str, Any], name: str, value: str
 ) -> bool:
-    """True if the mapping, given this query, puts the value into the method's path or its parameter
+    """Returns True if the mapping, given this query, puts the value into the method's path or its parameter
     `name`."""
     scope = {"query": query, "context": entry.example_context}
     parameters, path = cell.config.query_mapping, cell.config.path_mapping
@@ -110,8 +111,8 @@ def _puts_value_in_path(
 
 
 def _iter_record_filters(entry: CatalogEntry, cell: Cell, value: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each filter that may hold a record's id: as query parameter, and as nested object that expressions
-    see."""
+    """Yields each filter that may hold a record's id: as query parameter, and as nested object that
+    expressions see."""
     shared = entry.models[cell.model].file.resources[cell.resource].query_schema.get(cell.method, {})
     own = cell.config.query_schema or {}
     for name, schema in {**_get_properties(shared), **_get_properties(own)}.items():
@@ -127,7 +128,8 @@ def _get_properties(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build_sample(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A minimal object that is valid against a schema: its required properties with values of their types."""
+    """Returns a minimal object that is valid against a schema: its required properties with values of their
+    types."""
     properties = _get_properties(schema)
     required = schema.get("required", [])
     names = required if isinstance(required, list) else []
@@ -135,7 +137,7 @@ def build_sample(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _build_value(schema: Mapping[str, Any]) -> Any:
-    """A minimal value of the schema's type."""
+    """Returns a minimal value of the schema's type."""
     kind = schema.get("type", "string")
     if kind == "object":
         return build_sample(schema) or {"id": "1"}

@@ -92,25 +92,25 @@ class ReplayUpstream(_ContractUpstream):
 
 
 def _matches_id(exchange: Exchange, request: OutgoingRequest) -> bool:
-    """True if the request has no id, or the id of the exchange."""
+    """Returns True if the request has no id, or the id of the exchange."""
     recorded = exchange.request.path_params.get("id")
     return request.operation.id is None or str(recorded) == request.operation.id
 
 
 def _find_distinguishing_parameters(successes: list[Exchange], sizes: frozenset[str]) -> frozenset[str]:
-    """Names of the parameters whose values differ between the exchanges."""
+    """Returns names of the parameters whose values differ between the exchanges."""
     asked = [_collect_recorded_parameters(exchange, sizes) for exchange in successes]
     names = {name for item in asked for name in item}
     return frozenset(name for name in names if len({item.get(name) for item in asked}) > 1)
 
 
 def _has_same_values(asked: Mapping[str, str], sent: Mapping[str, str], telling: frozenset[str]) -> bool:
-    """True if recorded and sent parameters agree in those that tell exchanges apart."""
+    """Returns True if recorded and sent parameters agree in those that tell exchanges apart."""
     return all(asked.get(name) == sent.get(name) for name in telling)
 
 
 def _build_response(exchange: Exchange, body: Any, request: OutgoingRequest) -> HttpResponse:
-    """The response of an exchange, with `body` as its content."""
+    """Returns the response of an exchange, with `body` as its content."""
     is_text = isinstance(body, str) and "json" not in exchange.response.headers.get("content-type", "json")
     data = b"" if body is None else str(body).encode() if is_text else json.dumps(body).encode()
     return HttpResponse(
@@ -122,7 +122,8 @@ def _build_response(exchange: Exchange, body: Any, request: OutgoingRequest) -> 
 
 
 def _collect_sent_parameters(method: MethodDefinition | None, request: OutgoingRequest) -> dict[str, str]:
-    """The values of the query and of the body, in which cursors can be sent, by their dotted names."""
+    """Returns the values of the query and of the body, in which cursors can be sent, by their dotted
+    names."""
     sent = _flatten_values(request.operation.query)  # a link to a later page replaces what the URL said of it
     sent.update(parse_qsl(urlsplit(request.http.url).query, keep_blank_values=True))
     if request.http.method != "GET":
@@ -131,13 +132,13 @@ def _collect_sent_parameters(method: MethodDefinition | None, request: OutgoingR
 
 
 def _collect_recorded_parameters(exchange: Exchange, sizes: frozenset[str]) -> dict[str, str]:
-    """The values of a recorded query and body by dotted name, without page sizes."""
+    """Returns the values of a recorded query and body by dotted name, without page sizes."""
     asked = {**_flatten_values(exchange.request.query), **_flatten_values(exchange.request.body)}
     return {name: value for name, value in asked.items() if name not in sizes}
 
 
 def _flatten_values(value: Any, path: str = "") -> dict[str, str]:
-    """Texts and numbers in nested objects, as text by dotted name; arrays are left out."""
+    """Returns texts and numbers in nested objects, as text by dotted name; arrays are left out."""
     found: dict[str, str] = {}
     for name, item in value.items() if isinstance(value, Mapping) else ():
         if isinstance(item, str | int | float):
@@ -147,8 +148,8 @@ def _flatten_values(value: Any, path: str = "") -> dict[str, str]:
 
 
 def _find_page_size_parameters(entry: CatalogEntry, resource: str, method: str) -> frozenset[str]:
-    """The name of the parameter for the page size, which does not tell exchanges apart; empty if there is
-    none."""
+    """Returns the name of the parameter for the page size, which does not tell exchanges apart; empty if
+    there is none."""
     definition = entry.file.config.find_method(resource, method)
     pagination = entry.file.config.choose_pagination(definition) if definition else None
     size = getattr(pagination.config, "limit_param", None) if pagination else None

@@ -60,14 +60,15 @@ class SandboxList:
         )
 
     def build_target(self) -> unified.UnifiedTarget:
-        """The unified resource that calls are made to."""
+        """Returns the unified resource that calls are made to."""
         resources = self.entry.models[self.cell.model].file.resources
         return unified.UnifiedTarget(self.cell.model, self.cell.resource, resources[self.cell.resource])
 
     async def read_page(
         self, cursor: str | None = None, query: Mapping[str, str] | None = None
     ) -> ListResult:
-        """One page; the mapping chooses the proxy method. Raises BadRequest if the result is no list."""
+        """Returns one page; the mapping chooses the proxy method. Raises BadRequest if the result is no
+        list."""
         choice = self.cell.choices[0]
         first = self.entry.find_exchanges(*choice, error=False)[0]
         call = build_call(self.entry, self.cell, choice, first, cursor=cursor, query=query)
@@ -78,7 +79,7 @@ class SandboxList:
         return result
 
     async def read_pages(self, query: Mapping[str, str] | None = None) -> list[list[dict[str, Any]]]:
-        """The records of all pages. Raises BadRequest if there are more than 50."""
+        """Returns the records of all pages. Raises BadRequest if there are more than 50."""
         found: list[list[dict[str, Any]]] = []
         cursor: str | None = None
         while len(found) < _MAX_PAGES:
@@ -90,11 +91,11 @@ class SandboxList:
         raise BadRequest(f"the walk does not end within {_MAX_PAGES} pages.")
 
     async def read_ids(self, query: Mapping[str, str] | None = None) -> list[str]:
-        """The ids of the records of all pages."""
+        """Returns the ids of the records of all pages."""
         return [str(record["id"]) for page in await self.read_pages(query) for record in page]
 
     async def read_record(self, got: Cell, id: str) -> Any:
-        """The record with an id. `got`: the cell of the method `get`."""
+        """Returns the record with an id. `got`: the cell of the method `get`."""
         config = self.entry.file.config
         call = Call(method="get", id=id)
         result = await unified.call_method(self.upstream, config, self.build_target(), got.config, call)
@@ -102,7 +103,7 @@ class SandboxList:
 
 
 def find_list_cells(entry: CatalogEntry) -> list[Cell]:
-    """The cells of lists that have a successful exchange."""
+    """Returns the cells of lists that have a successful exchange."""
     return [
         cell
         for cell in entry.cells
@@ -111,7 +112,7 @@ def find_list_cells(entry: CatalogEntry) -> list[Cell]:
 
 
 async def check_sandbox(entry: CatalogEntry) -> list[str]:
-    """Complaints of all `SANDBOX_CHECKS` about each list of the integration."""
+    """Returns complaints of all `SANDBOX_CHECKS` about each list of the integration."""
     complaints: list[str] = []
     for cell in find_list_cells(entry):
         sandbox = SandboxList(entry, cell)
@@ -124,7 +125,7 @@ async def check_sandbox(entry: CatalogEntry) -> list[str]:
 
 
 async def check_walk_records(sandbox: SandboxList) -> list[str]:
-    """Complaints if the pages have invalid records, a record twice, or none."""
+    """Returns complaints if the pages have invalid records, a record twice, or none."""
     records = [record for page in await sandbox.read_pages() for record in page]
     complaints = [
         text for record in records for text in iter_schema_errors(sandbox.entry, sandbox.cell, record)
@@ -136,7 +137,7 @@ async def check_walk_records(sandbox: SandboxList) -> list[str]:
 
 
 async def check_walk_completeness(sandbox: SandboxList) -> list[str]:
-    """A complaint if the pages do not give all recorded records in their order."""
+    """Returns a complaint if the pages do not give all recorded records in their order."""
     entry, cell = sandbox.entry, sandbox.cell
     choice = cell.choices[0]
     upstream, first = ReplayUpstream(entry), entry.find_exchanges(*choice, error=False)[0]
@@ -155,7 +156,8 @@ async def check_walk_completeness(sandbox: SandboxList) -> list[str]:
 
 
 async def check_limit(sandbox: SandboxList) -> list[str]:
-    """A complaint if a limit of 1 gives larger pages or other records; computed pagination is not checked."""
+    """Returns a complaint if a limit of 1 gives larger pages or other records; computed pagination is not
+    checked."""
     definition = sandbox.entry.file.config.find_method(*sandbox.cell.choices[0])
     pagination = definition and sandbox.entry.file.config.choose_pagination(definition)
     if pagination is None or isinstance(pagination, DynamicPagination):
@@ -168,8 +170,8 @@ async def check_limit(sandbox: SandboxList) -> list[str]:
 
 
 async def check_ignored_filters(sandbox: SandboxList) -> list[str]:
-    """A complaint for each filter that changes the records, even if the mapping then calls another proxy
-    method."""
+    """Returns a complaint for each filter that changes the records, even if the mapping then calls another
+    proxy method."""
     plain = await sandbox.read_ids()
     return [
         f"the filter {name} gives other records"
@@ -179,7 +181,7 @@ async def check_ignored_filters(sandbox: SandboxList) -> list[str]:
 
 
 async def check_reads(sandbox: SandboxList) -> list[str]:
-    """Complaints if a listed id is read as another record, or an unknown id is not a 404."""
+    """Returns complaints if a listed id is read as another record, or an unknown id is not a 404."""
     got = sandbox.entry.find_cell(sandbox.cell.model, sandbox.cell.resource, "get")
     if got is None:
         return []
@@ -196,7 +198,7 @@ async def check_reads(sandbox: SandboxList) -> list[str]:
 
 
 async def check_unknown_cursor(sandbox: SandboxList) -> list[str]:
-    """A complaint if an unknown cursor is answered with a page."""
+    """Returns a complaint if an unknown cursor is answered with a page."""
     try:
         await sandbox.read_page(_UNKNOWN_CURSOR)
     except (RemoteError, BadRequest):

@@ -16,7 +16,7 @@ __all__ = ["parse_sent_body"]
 
 
 def parse_sent_body(method: MethodDefinition | None, request: OutgoingRequest) -> Any:
-    """The body as JSON, in the format that the method sends; None if there is no body.
+    """Returns the body as JSON, in the format that the method sends; None if there is no body.
 
     Values of forms and XML are texts, as they are sent. The root element that the definition adds to XML is
     removed. Files and raw bytes are returned as the mapping gave them. `method`: None for a JSON body.
@@ -37,6 +37,6 @@ def parse_sent_body(method: MethodDefinition | None, request: OutgoingRequest) -
 
 
 def _strip_root(document: Any, root: str | None) -> Any:
-    """The content of the root element, if the document has only that; else the document."""
+    """Returns the content of the root element, if the document has only that; else the document."""
     is_wrapped = root is not None and isinstance(document, dict) and list(document) == [root]
     return document[root] if is_wrapped else document

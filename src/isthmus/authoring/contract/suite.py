@@ -94,7 +94,7 @@ async def run_suite(entry: CatalogEntry, more: Sequence[Check] = ()) -> list[Out
 
 
 async def _run_check(check: Check, entry: CatalogEntry) -> list[str]:
-    """The complaints of one check, synchronous or not."""
+    """Returns the complaints of one check, synchronous or not."""
     try:
         found = check.run(entry)
         return list(await found if inspect.isawaitable(found) else found)

@@ -68,7 +68,7 @@ class Site:
 
 
 def iter_integration_sites(subject: IntegrationSubject) -> Iterator[Site]:
-    """All templates and expressions of an integration's config."""
+    """Yields all templates and expressions of an integration's config."""
     config = subject.config
     for field in ("base_url", "headers", "query"):
         yield from _iter_templates(config.get(field), field, field)
@@ -95,13 +95,14 @@ def iter_integration_sites(subject: IntegrationSubject) -> Iterator[Site]:
 
 
 def iter_mapping_sites(config: Mapping[str, Any], path: str, resource: str, method: str) -> Iterator[Site]:
-    """All templates and expressions of one cell's config. `path`: of the config in the file."""
+    """Yields all templates and expressions of one cell's config. `path`: of the config in the file."""
     for site in _iter_cell_sites(config, path):
         yield Site(site.kind, site.path, site.text, "mapping", site.scope, resource, method)
 
 
 def _iter_cell_sites(config: Mapping[str, Any], path: str) -> Iterator[Site]:
-    """The templates and expressions of a cell's config, without the names of its resource and method."""
+    """Yields the templates and expressions of a cell's config, without the names of its resource and
+    method."""
     for field in ("resource", "method"):
         yield from _iter_expression(
             get_at(config, field, "expression"), f"{path}.{field}.expression", "mapping", _CHOICE_SCOPE
@@ -126,7 +127,7 @@ def _iter_cell_sites(config: Mapping[str, Any], path: str) -> Iterator[Site]:
 
 
 def _iter_mapping_field(value: Any, path: str, scope: frozenset[str] | None) -> Iterator[Site]:
-    """The expressions in a field of a mapping, which may be nested; a `$literal` has none."""
+    """Yields the expressions in a field of a mapping, which may be nested; a `$literal` has none."""
     if isinstance(value, Mapping) and set(value) == {"$literal"}:
         return
     if isinstance(value, Mapping):
@@ -140,7 +141,7 @@ def _iter_mapping_field(value: Any, path: str, scope: frozenset[str] | None) -> 
 
 
 def _iter_templates(value: Any, path: str, section: str, method: Method | None = None) -> Iterator[Site]:
-    """Each text below `value` as a template."""
+    """Yields each text below `value` as a template."""
     for below, text in iter_texts(value, path):
         yield _build_site("template", below, text, section, None, method)
 
@@ -152,7 +153,7 @@ def _iter_expression(
     scope: frozenset[str] | None = None,
     method: Method | None = None,
 ) -> Iterator[Site]:
-    """The value as an expression, if it is a text that is not blank."""
+    """Yields the value as an expression, if it is a text that is not blank."""
     if isinstance(value, str) and value.strip():
         yield _build_site("expression", path, value, section, scope, method)
 
@@ -170,8 +171,8 @@ def _build_site(
 
 
 def _iter_credential_sites(credentials: Any) -> Iterator[Site]:
-    """The templates of one credential or of a map of them: everything in `config` except the form and its
-    texts."""
+    """Yields the templates of one credential or of a map of them: everything in `config` except the form and
+    its texts."""
     single = isinstance(get_at(credentials, "format"), str)
     entries = {"": credentials} if single else as_mapping(credentials)
     for name, entry in entries.items():
@@ -182,7 +183,7 @@ def _iter_credential_sites(credentials: Any) -> Iterator[Site]:
 
 
 def _iter_authorization_sites(block: Any, path: str, method: Method | None = None) -> Iterator[Site]:
-    """The templates and the expression of an authorization block."""
+    """Yields the templates and the expression of an authorization block."""
     for key, value in as_mapping(get_at(block, "config")).items():
         below = f"{path}.config.{key}"
         if key == "expression":
@@ -193,7 +194,7 @@ def _iter_authorization_sites(block: Any, path: str, method: Method | None = Non
 
 
 def _iter_pagination_sites(block: Any, path: str, method: Method | None = None) -> Iterator[Site]:
-    """The expressions of a pagination block; plain paths are none."""
+    """Yields the expressions of a pagination block; plain paths are none."""
     for key, value in as_mapping(get_at(block, "config")).items():
         if key.endswith("_path") and not (isinstance(value, str) and is_dotted(value)):
             yield from _iter_expression(value, f"{path}.config.{key}", "pagination", None, method)
@@ -213,7 +214,8 @@ def _iter_method_sites(
     names: frozenset[str] | None,
     method: Method | None = None,
 ) -> Iterator[Site]:
-    """The templates and expressions of a method. `names`: what its expressions can read, None if unknown."""
+    """Yields the templates and expressions of a method. `names`: what its expressions can read, None if
+    unknown."""
     for field in ("path", "base_url", "pagination_path"):
         yield from _iter_templates(body.get(field), f"{path}.{field}", section, method)
     for field in ("headers", "query", "body"):
@@ -233,7 +235,7 @@ def _iter_method_sites(
 
 
 def _iter_webhook_sites(webhook: Any) -> Iterator[Site]:
-    """The expressions of a webhook block, and the templates of its signature."""
+    """Yields the expressions of a webhook block, and the templates of its signature."""
     for field in ("handle_verification", "payload_transform"):
         yield from _iter_expression(get_at(webhook, field), f"webhook.{field}", "webhook", _WEBHOOK_SCOPE)
     for field in ("secret", "username", "password"):
@@ -244,7 +246,7 @@ def _iter_webhook_sites(webhook: Any) -> Iterator[Site]:
 
 
 def _iter_step_sites(steps: Any, path: str, section: str, names: frozenset[str]) -> Iterator[Site]:
-    """The templates and expressions of steps. `names`: what their expressions can read."""
+    """Yields the templates and expressions of steps. `names`: what their expressions can read."""
     for index, step in enumerate(as_list(steps)):
         below = f"{path}.{index}"
         config = get_at(step, "config")

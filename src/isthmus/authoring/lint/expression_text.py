@@ -22,7 +22,8 @@ _KEY: Final = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*:(
 
 
 def mask_literals(text: str) -> str:
-    """The text with the inside of strings, quoted names, comments and regular expressions replaced by spaces.
+    """Returns the text with the inside of strings, quoted names, comments and regular expressions replaced by
+    spaces.
 
     Offsets stay the same.
     """
@@ -45,7 +46,7 @@ def mask_literals(text: str) -> str:
 
 
 def _find_literal_end(text: str, index: int, before: str) -> int:
-    """The end of the string, quoted name, comment or regular expression that begins at `index`.
+    """Returns the end of the string, quoted name, comment or regular expression that begins at `index`.
 
     `index` itself if none begins there. `before`: the last character before it that is no space.
     """
@@ -61,7 +62,7 @@ def _find_literal_end(text: str, index: int, before: str) -> int:
 
 
 def _find_quote_end(text: str, index: int, quote: str) -> int:
-    """The position after the closing quote, or the end of the text."""
+    """Returns the position after the closing quote, or the end of the text."""
     while index < len(text):
         if text[index] == "\\" and quote != "`":
             index += 2
@@ -73,7 +74,7 @@ def _find_quote_end(text: str, index: int, quote: str) -> int:
 
 
 def find_called_functions(text: str) -> list[tuple[str, int]]:
-    """The called functions that the expression does not define itself: names without `$`, with their
+    """Returns the called functions that the expression does not define itself: names without `$`, with their
     offsets."""
     plain = mask_literals(text)
     own = set(_ASSIGNED.findall(plain))
@@ -83,13 +84,13 @@ def find_called_functions(text: str) -> list[tuple[str, int]]:
 
 
 def find_hyphenated_headers(text: str) -> list[tuple[str, int]]:
-    """Header names with a hyphen but without backticks, which are read as a subtraction; with their
+    """Returns header names with a hyphen but without backticks, which are read as a subtraction; with their
     offsets."""
     return [(match[1], match.start(1)) for match in _HYPHENATED.finditer(mask_literals(text))]
 
 
 def find_string_literals(text: str) -> list[str]:
-    """The contents of the string literals, with escapes as written."""
+    """Returns the contents of the string literals, with escapes as written."""
     found = []
     index = 0
     before = ""
@@ -107,7 +108,7 @@ def find_string_literals(text: str) -> list[str]:
 
 
 def find_object_keys(text: str) -> tuple[str, ...]:
-    """The literal keys of the first object constructor in the text; empty if there is none."""
+    """Returns the literal keys of the first object constructor in the text; empty if there is none."""
     plain = mask_literals(text)
     start = plain.find("{")
     if start < 0:

@@ -108,7 +108,7 @@ def validate_document(
 def _compare_definition(
     data: Mapping[str, Any], earlier: Mapping[str, Any] | None, corpus: Corpus | None
 ) -> Iterator[Finding]:
-    """Findings from comparing a definition with its earlier version, and with known definitions."""
+    """Yields findings from comparing a definition with its earlier version, and with known definitions."""
     is_file = isinstance(data.get("config"), Mapping)
     config = data["config"] if is_file else data
     found: list[Finding] = []
@@ -126,7 +126,7 @@ def _compare_definition(
 
 
 def _detect_mode(data: Any) -> Mode:
-    """The kind of definition file that the document is."""
+    """Returns the kind of definition file that the document is."""
     if isinstance(data, list):
         return "exchanges"
     if not isinstance(data, Mapping):
@@ -142,7 +142,7 @@ def _detect_mode(data: Any) -> Mode:
 
 
 def _with_line(finding: Finding, document: Document) -> Finding:
-    """The finding with the line of its path, or of its position in a text of several lines."""
+    """Returns the finding with the line of its path, or of its position in a text of several lines."""
     line = document.find_line(finding.path)
     text = _get_text_at(document.data, finding.path)
     if finding.position is not None and text is not None:
@@ -151,7 +151,7 @@ def _with_line(finding: Finding, document: Document) -> Finding:
 
 
 def _get_text_at(data: Any, path: str) -> str | None:
-    """The text at a dotted path; None if there is no text."""
+    """Returns the text at a dotted path; None if there is no text."""
     for name in path.split("."):
         if isinstance(data, list) and name.isdigit() and int(name) < len(data):
             data = data[int(name)]
@@ -163,7 +163,7 @@ def _get_text_at(data: Any, path: str) -> str | None:
 def lint_config(
     config: Mapping[str, Any], *, has_label: bool = False, documentation: tuple[Mapping[str, Any], ...] = ()
 ) -> list[Finding]:
-    """The findings of all rules for an integration's config, with paths from the top of the config.
+    """Returns the findings of all rules for an integration's config, with paths from the top of the config.
 
     `has_label`: the file has a label outside the config. `documentation`: the file's documentation rows.
     """
@@ -184,7 +184,7 @@ def lint_config(
 
 
 def _with_method_names(finding: Finding) -> Finding:
-    """The finding with the resource and method from a path below `resources`."""
+    """Returns the finding with the resource and method from a path below `resources`."""
     names = finding.path.split(".")
     if finding.resource is not None or names[0] != "resources" or len(names) < _METHOD_DEPTH:
         return finding
@@ -192,7 +192,7 @@ def _with_method_names(finding: Finding) -> Finding:
 
 
 def _with_written_path(finding: Finding, config: Mapping[str, Any]) -> Finding:
-    """The finding with its path as in the file, where a single credential object has no format in its
+    """Returns the finding with its path as in the file, where a single credential object has no format in its
     path."""
     block = as_mapping(config.get("credentials"))
     prefix = f"credentials.{block.get('format')}."
@@ -202,7 +202,7 @@ def _with_written_path(finding: Finding, config: Mapping[str, Any]) -> Finding:
 
 
 def _check_integration_file(data: Mapping[str, Any]) -> list[Finding]:
-    """The findings of an `integration.yaml`: around its config, and in it."""
+    """Returns the findings of an `integration.yaml`: around its config, and in it."""
     shell, found = parse_model(IntegrationFile, {**data, "config": {}} if "config" in data else data)
     findings = list(found)
     if shell is not None:
@@ -222,7 +222,8 @@ def _check_integration_file(data: Mapping[str, Any]) -> list[Finding]:
 
 
 def _with_path_prefix(finding: Finding, prefix: str) -> Finding:
-    """The finding with the prefix before its path; findings on documentation are outside the config."""
+    """Returns the finding with the prefix before its path; findings on documentation are outside the
+    config."""
     if finding.section == "documentation":
         return finding
     return replace(finding, path=f"{prefix}.{finding.path}" if finding.path else prefix)
@@ -231,7 +232,8 @@ def _with_path_prefix(finding: Finding, prefix: str) -> Finding:
 def _check_mapping_file(
     data: Mapping[str, Any], path: Path | None, models: Path | None, given: Mapping[str, Any] | None
 ) -> list[Finding]:
-    """The findings of a mapping file. `models`, `given`: see `models` and `model` of `validate_file`."""
+    """Returns the findings of a mapping file. `models`, `given`: see `models` and `model` of
+    `validate_file`."""
     is_export = "unified_model_name" in data or "integration_name" in data
     shape: type[MappingFile] | type[MappingsExport] = MappingsExport if is_export else MappingFile
     model, findings = parse_model(shape, data)
@@ -256,7 +258,7 @@ def _check_mapping_file(
 
 
 def _with_cell_names(finding: Finding, data: Mapping[str, Any]) -> Finding:
-    """The finding with the resource and method of the cell that its path is in."""
+    """Returns the finding with the resource and method of the cell that its path is in."""
     names = finding.path.split(".")
     cells = as_list(data.get("cells"))
     if (
@@ -276,7 +278,7 @@ def _with_cell_names(finding: Finding, data: Mapping[str, Any]) -> Finding:
 
 
 def _iter_cells(data: Mapping[str, Any]) -> Iterator[Cell]:
-    """The cells of a mapping file that have a config."""
+    """Yields the cells of a mapping file that have a config."""
     for index, cell in enumerate(as_list(data.get("cells"))):
         config = as_mapping(cell).get("config")
         if isinstance(config, Mapping):
@@ -285,7 +287,7 @@ def _iter_cells(data: Mapping[str, Any]) -> Iterator[Cell]:
 
 
 def _check_cell(cell: Cell) -> Iterator[Finding]:
-    """Unsupported features, bad schemas and bad expressions of one cell."""
+    """Yields unsupported features, bad schemas and bad expressions of one cell."""
     model, _ = parse_model(MappingConfig, cell.config)
     for finding in find_unsupported_steps(model) if model is not None else ():
         yield replace(finding, path=f"{cell.path}.{finding.path}", resource=cell.resource, method=cell.method)
@@ -298,8 +300,8 @@ def _check_cell(cell: Cell) -> Iterator[Finding]:
 def _build_mapping_subject(
     cells: tuple[Cell, ...], path: Path | None, model: str, integration: str
 ) -> MappingSubject:
-    """The cells with the integration and model that the catalogue has around the file, or that lie beside an
-    export."""
+    """Returns the cells with the integration and model that the catalogue has around the file, or that lie
+    beside an export."""
     if path is None:
         return MappingSubject(cells)
     home = path.resolve().parent.parent
@@ -316,7 +318,7 @@ def _build_mapping_subject(
 
 
 def _read_model(folder: Path) -> Mapping[str, Any] | None:
-    """A unified model with its schemas; None if the folder has no readable `model.yaml`."""
+    """Returns a unified model with its schemas; None if the folder has no readable `model.yaml`."""
     model = _read_or_none(folder / "model.yaml")
     if not isinstance(model, Mapping):
         return None
@@ -328,7 +330,7 @@ def _read_model(folder: Path) -> Mapping[str, Any] | None:
 
 
 def _read_or_none(path: Path) -> Any:
-    """The content of a file; None if it cannot be read."""
+    """Returns the content of a file; None if it cannot be read."""
     try:
         return read_document(path).data
     except Unreadable:
@@ -336,7 +338,7 @@ def _read_or_none(path: Path) -> Any:
 
 
 def _check_model_file(data: Mapping[str, Any]) -> list[Finding]:
-    """The findings of a unified model's file: unknown keys and bad schemas."""
+    """Returns the findings of a unified model's file: unknown keys and bad schemas."""
     model, findings = parse_model(ModelFile, data)
     model = model or salvage_model(ModelFile, data, findings)
     if model is not None:
@@ -352,14 +354,14 @@ def _check_model_file(data: Mapping[str, Any]) -> list[Finding]:
 
 
 def _check_schemas(schemas: Mapping[str, Any], path: str, section: str) -> Iterator[Finding]:
-    """The findings of JSON Schemas, given by the last name of their paths."""
+    """Yields the findings of JSON Schemas, given by the last name of their paths."""
     for name, value in schemas.items():
         if value is not None:
             yield from check_schema(value, f"{path}.{name}", section)
 
 
 def _check_exchanges(data: list[Any]) -> list[Finding]:
-    """The findings of a file with exchanges."""
+    """Returns the findings of a file with exchanges."""
     try:
         _EXCHANGES_ADAPTER.validate_python(data)
     except ValidationError as error:

@@ -44,14 +44,14 @@ class Method(NamedTuple):
 
 
 def get_at(value: Any, *names: str) -> Any:
-    """The value below nested objects at these names; None if there is none."""
+    """Returns the value below nested objects at these names; None if there is none."""
     for name in names:
         value = as_mapping(value).get(name)
     return value
 
 
 def iter_called_methods(steps: Any, path: str) -> Iterator[tuple[str, str, str]]:
-    """Path, resource and method of each step that calls a method of a resource by name."""
+    """Yields path, resource and method of each step that calls a method of a resource by name."""
     for index, step in enumerate(as_list(steps)):
         resource, method = get_at(step, "config", "resource"), get_at(step, "config", "method")
         if get_at(step, "type") == "request" and isinstance(resource, str) and isinstance(method, str):
@@ -59,7 +59,7 @@ def iter_called_methods(steps: Any, path: str) -> Iterator[tuple[str, str, str]]
 
 
 def iter_texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Every string in a JSON value, with its dotted path."""
+    """Yields every string in a JSON value, with its dotted path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
@@ -125,7 +125,8 @@ class IntegrationSubject:
 
 
 def _iter_written_names(config: Any) -> Iterator[str]:
-    """The names that a step with this config writes into the context, as far as its text shows them."""
+    """Yields the names that a step with this config writes into the context, as far as its text shows
+    them."""
     if isinstance(config, str):
         yield from find_object_keys(config)
     elif isinstance(config, list):

@@ -19,7 +19,7 @@ _BUILT_IN: Final = "string"
 
 
 def check_expression(site: Site) -> Iterator[Finding]:
-    """The findings on one expression. One that does not compile is reported by `parse_model`."""
+    """Yields the findings on one expression. One that does not compile is reported by `parse_model`."""
     try:
         expression = expressions.compile(site.text)
     except ExpressionError:
@@ -30,7 +30,7 @@ def check_expression(site: Site) -> Iterator[Finding]:
 
 
 def _check_functions(site: Site) -> Iterator[Finding]:
-    """A finding for each called function that does not exist."""
+    """Yields a finding for each called function that does not exist."""
     known = DIALECT.functions
     if _BUILT_IN not in known:  # a library that does not list what the language has can tell nothing
         return
@@ -47,7 +47,7 @@ def _check_functions(site: Site) -> Iterator[Finding]:
 
 
 def _check_headers(site: Site) -> Iterator[Finding]:
-    """A finding for each header name that needs backticks."""
+    """Yields a finding for each header name that needs backticks."""
     for name, position in find_hyphenated_headers(site.text):
         yield _expression_finding(
             "error", site, f"headers.{name} subtracts one name from another", f"headers.`{name}`", position
@@ -55,7 +55,7 @@ def _check_headers(site: Site) -> Iterator[Finding]:
 
 
 def _check_scope(site: Site, expression: Expression) -> Iterator[Finding]:
-    """A finding for each name that the expression cannot read where it stands."""
+    """Yields a finding for each name that the expression cannot read where it stands."""
     if site.scope is None:
         return
     for name in sorted(expression.names - site.scope - _ALWAYS):

@@ -15,7 +15,7 @@ __all__ = ["check_lifecycle"]
 
 
 def check_lifecycle(subject: IntegrationSubject) -> Iterator[Finding]:
-    """The findings on webhook, actions and tool tags."""
+    """Yields the findings on webhook, actions and tool tags."""
     yield from _check_webhook(subject)
     yield from _check_actions(subject)
     tags = as_mapping(subject.config.get("tool_tags"))
@@ -26,7 +26,7 @@ def check_lifecycle(subject: IntegrationSubject) -> Iterator[Finding]:
 
 
 def _check_webhook(subject: IntegrationSubject) -> Iterator[Finding]:
-    """Findings on an empty webhook, on events without verification, and on the signature."""
+    """Yields findings on an empty webhook, on events without verification, and on the signature."""
     webhook = subject.config.get("webhook")
     if webhook is None:
         return
@@ -48,7 +48,7 @@ def _check_webhook(subject: IntegrationSubject) -> Iterator[Finding]:
 
 
 def _check_signature(subject: IntegrationSubject, signature: object) -> Iterator[Finding]:
-    """A finding for each secret of the signature that no credential field provides."""
+    """Yields a finding for each secret of the signature that no credential field provides."""
     config = as_mapping(get_at(signature, "config"))
     path = "webhook.signature_verification.config"
     for name in ("secret", "password", "username"):
@@ -66,7 +66,8 @@ def _check_signature(subject: IntegrationSubject, signature: object) -> Iterator
 
 
 def _check_actions(subject: IntegrationSubject) -> Iterator[Finding]:
-    """Findings on empty reserved actions, on steps with unknown methods, and on forms without a user."""
+    """Yields findings on empty reserved actions, on steps with unknown methods, and on forms without a
+    user."""
     for name, action in as_mapping(subject.config.get("actions")).items():
         steps = as_mapping(action).get("steps")
         if name in RESERVED_ACTIONS and not steps:

@@ -52,7 +52,7 @@ class MappingSubject:
 
 
 def check_mappings(subject: MappingSubject) -> Iterator[Finding]:
-    """The findings on all cells of a mapping file."""
+    """Yields the findings on all cells of a mapping file."""
     for cell in subject.cells:
         yield from _check_proxy_method(subject, cell)
         yield from _check_called_methods(subject, cell)
@@ -65,7 +65,8 @@ def check_mappings(subject: MappingSubject) -> Iterator[Finding]:
 
 
 def _list_names(cell: Cell, field: str, listed: str, default: str) -> tuple[str, ...]:
-    """The names that a field may evaluate to: its text, or the list in `listed` beside its expression."""
+    """Returns the names that a field may evaluate to: its text, or the list in `listed` beside its
+    expression."""
     value = cell.config.get(field, default)
     if isinstance(value, str):
         return (value,)
@@ -74,7 +75,7 @@ def _list_names(cell: Cell, field: str, listed: str, default: str) -> tuple[str,
 
 
 def _check_proxy_method(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
-    """Findings on proxy resources and methods that the integration does not have."""
+    """Yields findings on proxy resources and methods that the integration does not have."""
     if subject.integration is None:
         return
     resources = as_mapping(subject.integration.get("resources"))
@@ -110,7 +111,7 @@ def _check_proxy_method(subject: MappingSubject, cell: Cell) -> Iterator[Finding
 
 
 def _check_called_methods(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
-    """Findings on unknown resources and methods in `before`, `after` and `side_load`."""
+    """Yields findings on unknown resources and methods in `before`, `after` and `side_load`."""
     if subject.integration is None:
         return
     calls = [
@@ -135,13 +136,13 @@ def _check_called_methods(subject: MappingSubject, cell: Cell) -> Iterator[Findi
 
 
 def _suggest_name(name: str, known: Mapping[str, Any]) -> str:
-    """A correction with a known name close to `name`, or with all known names."""
+    """Returns a correction with a known name close to `name`, or with all known names."""
     close = closest(name, known)
     return f"did you mean {close}?" if close else f"it has {', '.join(known) or 'none'}"
 
 
 def _check_model_names(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
-    """Findings on resources, methods and record fields that the unified model does not have."""
+    """Yields findings on resources, methods and record fields that the unified model does not have."""
     if subject.model is None:
         return
     resource = get_at(subject.model, "resources", cell.resource)
@@ -167,8 +168,8 @@ def _check_model_names(subject: MappingSubject, cell: Cell) -> Iterator[Finding]
 
 
 def _find_output_keys(cell: Cell) -> tuple[str, ...]:
-    """The fields of the unified record, also if it is inside an envelope; empty if the text does not show
-    them."""
+    """Returns the fields of the unified record, also if it is inside an envelope; empty if the text does not
+    show them."""
     value = cell.config.get("response_mapping")
     if isinstance(value, Mapping) and "result" in value:
         value = value["result"]
@@ -184,7 +185,7 @@ def _find_output_keys(cell: Cell) -> tuple[str, ...]:
 
 
 def _check_body_fields(cell: Cell) -> Iterator[Finding]:
-    """Findings on writes without a body schema, and on body fields that are never sent."""
+    """Yields findings on writes without a body schema, and on body fields that are never sent."""
     if cell.method not in _WRITE_METHODS:
         return
     schema = cell.config.get("request_body_schema")
@@ -210,7 +211,7 @@ def _check_body_fields(cell: Cell) -> Iterator[Finding]:
 
 
 def _reads_single_fields(cell: Cell) -> bool:
-    """True if the mapping reads fields of the body only by name, never the body as a whole."""
+    """Returns True if the mapping reads fields of the body only by name, never the body as a whole."""
     mapping = cell.config.get("request_body_mapping")
     return mapping is not None and not _WHOLE_BODY.search(
         " ".join(text for _, text in iter_texts(mapping, ""))
@@ -218,13 +219,13 @@ def _reads_single_fields(cell: Cell) -> bool:
 
 
 def _join_request_texts(cell: Cell) -> str:
-    """All texts of the cell that its requests are made of, joined."""
+    """Returns all texts of the cell that its requests are made of, joined."""
     fields = (value for key, value in cell.config.items() if key not in _FIELDS_NOT_SENT)
     return "\n".join(text for value in fields for _, text in iter_texts(value, ""))
 
 
 def _check_id_type(cell: Cell) -> Iterator[Finding]:
-    """A finding if the response mapping makes the id a number."""
+    """Yields a finding if the response mapping makes the id a number."""
     mapping = cell.config.get("response_mapping")
     texts = [mapping] if isinstance(mapping, str) else [f"'id': {get_at(mapping, 'id')}"]
     if any(_NUMBER_ID.search(text) for text in texts):
@@ -234,7 +235,7 @@ def _check_id_type(cell: Cell) -> Iterator[Finding]:
 
 
 def _check_foreign_names(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
-    """A finding for each name of another integration in a text literal."""
+    """Yields a finding for each name of another integration in a text literal."""
     for field, value in cell.config.items():
         for text in (value,) if isinstance(value, str) else ():
             words = {
@@ -249,7 +250,7 @@ def _check_foreign_names(subject: MappingSubject, cell: Cell) -> Iterator[Findin
 
 
 def _check_list_and_get(subject: MappingSubject) -> Iterator[Finding]:
-    """A finding for each list that does not map all fields that `get` maps."""
+    """Yields a finding for each list that does not map all fields that `get` maps."""
     by_name = {(cell.resource, cell.method): cell for cell in subject.cells}
     for (resource, method), cell in by_name.items():
         listing = by_name.get((resource, "list"))
@@ -268,7 +269,7 @@ def _check_list_and_get(subject: MappingSubject) -> Iterator[Finding]:
 
 
 def _check_writable_fields(subject: MappingSubject) -> Iterator[Finding]:
-    """Findings on fields that can be read and written, but not by one of `create` and `update`.
+    """Yields findings on fields that can be read and written, but not by one of `create` and `update`.
 
     A field can be written if the model, or the other of the two methods, accepts it.
     """
@@ -302,12 +303,12 @@ def _check_writable_fields(subject: MappingSubject) -> Iterator[Finding]:
 
 
 def _list_properties(schema: Any) -> set[str]:
-    """The names of a schema's properties."""
+    """Returns the names of a schema's properties."""
     return set(as_mapping(get_at(schema, "properties")))
 
 
 def _merges_objects(cell: Cell) -> bool:
-    """True if the response mapping uses `$merge`, so that its keys are not all in its text."""
+    """Returns True if the response mapping uses `$merge`, so that its keys are not all in its text."""
     value = cell.config.get("response_mapping")
     return isinstance(value, str) and "$merge" in mask_literals(value)
 

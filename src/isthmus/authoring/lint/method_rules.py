@@ -19,7 +19,7 @@ _ID = re.compile(r"\{\{\s*id\s*(?::\w+\s*)?\}\}")
 
 
 def check_methods(subject: IntegrationSubject) -> Iterator[Finding]:
-    """The findings on all methods of an integration."""
+    """Yields the findings on all methods of an integration."""
     for method in subject.methods:
         yield from _check_path_id(method)
         yield from _check_bodies(method)
@@ -27,7 +27,7 @@ def check_methods(subject: IntegrationSubject) -> Iterator[Finding]:
 
 
 def _check_path_id(method: Method) -> Iterator[Finding]:
-    """Findings on paths with `{{id}}` in methods that are called without an id.
+    """Yields findings on paths with `{{id}}` in methods that are called without an id.
 
     These are `create`, and a `list` that is a POST. Custom POST methods have an id only if their caller sends
     one.
@@ -53,7 +53,7 @@ def _check_path_id(method: Method) -> Iterator[Finding]:
 
 
 def _check_bodies(method: Method) -> Iterator[Finding]:
-    """Findings on GET and DELETE methods with a body."""
+    """Yields findings on GET and DELETE methods with a body."""
     if method.verb in ("get", "delete") and method.body.get("body") is not None:
         yield _method_finding(
             "warn", method, "body", f"{method.verb.upper()} with a body", "use `query`, or another `method`"
@@ -65,7 +65,7 @@ def _check_bodies(method: Method) -> Iterator[Finding]:
 
 
 def _check_list_sample(method: Method) -> Iterator[Finding]:
-    """A finding if `response_path` does not find an array in the method's sample response."""
+    """Yields a finding if `response_path` does not find an array in the method's sample response."""
     sample = get_at(method.body, "examples", "response")
     if method.name != "list" or not isinstance(sample, str):
         return
@@ -87,7 +87,7 @@ def _check_list_sample(method: Method) -> Iterator[Finding]:
 
 
 def _collects_records(path: Any, data: Any) -> bool:
-    """True if the path goes through an array or computes its result.
+    """Returns True if the path goes through an array or computes its result.
 
     The engine then lists a single object that the path finds as a record.
     """

@@ -20,7 +20,7 @@ _MIN_DESCRIPTION = 10
 
 
 def check_naming(subject: IntegrationSubject) -> Iterator[Finding]:
-    """The findings on names of methods, ids in paths, and descriptions."""
+    """Yields the findings on names of methods, ids in paths, and descriptions."""
     for method in subject.methods:
         yield from _check_method_name(method)
         yield from _check_path_id(method)
@@ -30,7 +30,7 @@ def check_naming(subject: IntegrationSubject) -> Iterator[Finding]:
 
 
 def _check_method_name(method: Method) -> Iterator[Finding]:
-    """A finding if the name ends in a number, as generated names do."""
+    """Yields a finding if the name ends in a number, as generated names do."""
     if _NUMBERED.search(method.name):
         yield _naming_finding(
             "warn", method, method.path, "is the name a generator falls back to", _suggest_name(method)
@@ -38,7 +38,7 @@ def _check_method_name(method: Method) -> Iterator[Finding]:
 
 
 def _suggest_name(method: Method) -> str:
-    """A correction with the name that probably fits the method."""
+    """Returns a correction with the name that probably fits the method."""
     if method.verb == "get" and _LAST_PLACEHOLDER.search(method.url_path):
         return "name it get"
     if method.verb == "patch":
@@ -49,7 +49,7 @@ def _suggest_name(method: Method) -> str:
 
 
 def _check_path_id(method: Method) -> Iterator[Finding]:
-    """A finding if the path of an item method ends in a placeholder other than `{{id}}`."""
+    """Yields a finding if the path of an item method ends in a placeholder other than `{{id}}`."""
     match = _LAST_PLACEHOLDER.search(method.url_path.partition("?")[0])
     if method.name in _ITEM_METHODS and match and not _READS_ID.match(match[1]):
         yield _naming_finding(
@@ -62,7 +62,8 @@ def _check_path_id(method: Method) -> Iterator[Finding]:
 
 
 def _check_description(row: Any, index: int) -> Iterator[Finding]:
-    """A finding if a documentation row with a description is too short, or only repeats the method's name."""
+    """Yields a finding if a documentation row with a description is too short, or only repeats the method's
+    name."""
     text = str(row.get("content", "")).strip()
     method = row.get("method")
     severity: Severity

@@ -32,7 +32,7 @@ _COLLECTION_NAME: Final = re.compile(
 
 
 def check_placeholders(subject: IntegrationSubject, sites: tuple[Site, ...]) -> Iterator[Finding]:
-    """Findings on the templates of an integration: their syntax, names and types."""
+    """Yields findings on the templates of an integration: their syntax, names and types."""
     for site in sites:
         if site.kind == "template":
             yield from check_placeholder_syntax(site)
@@ -44,7 +44,8 @@ def check_placeholders(subject: IntegrationSubject, sites: tuple[Site, ...]) -> 
 
 
 def check_placeholder_syntax(site: Site) -> Iterator[Finding]:
-    """Findings on the syntax of a template: braces outside the grammar, unknown casts, function calls."""
+    """Yields findings on the syntax of a template: braces outside the grammar, unknown casts, function
+    calls."""
     understood = {offset for offset, _ in find_placeholders(site.text)}
     for match in _BRACES.finditer(site.text):
         if match.start() not in understood and "{{" not in match[1]:
@@ -66,7 +67,7 @@ def check_placeholder_syntax(site: Site) -> Iterator[Finding]:
 
 
 def _check_casts(site: Site, placeholder: Placeholder) -> Iterator[Finding]:
-    """Findings on unknown casts, and on defaults that are read as casts."""
+    """Yields findings on unknown casts, and on defaults that are read as casts."""
     for alternative in placeholder.alternatives:
         if alternative.cast not in CASTS:
             yield _placeholder_finding(
@@ -86,7 +87,7 @@ def _check_casts(site: Site, placeholder: Placeholder) -> Iterator[Finding]:
 
 
 def _check_names(site: Site, subject: IntegrationSubject) -> Iterator[Finding]:
-    """Findings on names that no credential field or action provides; errors if the call would fail."""
+    """Yields findings on names that no credential field or action provides; errors if the call would fail."""
     must_resolve = site.path.rsplit(".", 1)[-1] == "base_url" or site.section == "authorization"
     known = ", ".join(sorted(subject.credential_field_names))
     for placeholder in compile_template(site.text).placeholders:
@@ -104,7 +105,8 @@ def _check_names(site: Site, subject: IntegrationSubject) -> Iterator[Finding]:
 
 
 def find_unknown_names(placeholder: Placeholder, subject: IntegrationSubject) -> list[str]:
-    """The context keys that a placeholder reads, if none of them is known to be written; otherwise empty."""
+    """Returns the context keys that a placeholder reads, if none of them is known to be written; otherwise
+    empty."""
     names = [_get_context_name(alternative) for alternative in placeholder.alternatives]
     if any(name is None or name in subject.known_context_names for name in names):
         return []
@@ -112,7 +114,7 @@ def find_unknown_names(placeholder: Placeholder, subject: IntegrationSubject) ->
 
 
 def _get_context_name(alternative: Alternative) -> str | None:
-    """The context key that an alternative reads; None if it reads something else."""
+    """Returns the context key that an alternative reads; None if it reads something else."""
     root, *rest = alternative.path
     if root in ("credentials", "context"):
         return rest[0] if rest else None
@@ -120,7 +122,7 @@ def _get_context_name(alternative: Alternative) -> str | None:
 
 
 def _check_collection_casts(method: Method) -> Iterator[Finding]:
-    """Findings on placeholders in the body that turn an array or object of the caller into text."""
+    """Yields findings on placeholders in the body that turn an array or object of the caller into text."""
     schema = as_mapping(get_at(method.body, "body_schema", "properties"))
     body = method.body.get("body")
     if isinstance(body, str):

@@ -12,13 +12,13 @@ __all__ = ["check_presence"]
 
 
 def check_presence(subject: IntegrationSubject) -> Iterator[Finding]:
-    """The findings on missing blocks of an integration."""
+    """Yields the findings on missing blocks of an integration."""
     yield from _check_connection_blocks(subject)
     yield from _check_call_blocks(subject)
 
 
 def _check_connection_blocks(subject: IntegrationSubject) -> Iterator[Finding]:
-    """Findings on a missing label, credentials and authorization."""
+    """Yields findings on a missing label, credentials and authorization."""
     config = subject.config
     if not config.get("label") and not subject.has_label:
         yield _missing_finding(
@@ -36,7 +36,7 @@ def _check_connection_blocks(subject: IntegrationSubject) -> Iterator[Finding]:
 
 
 def _check_call_blocks(subject: IntegrationSubject) -> Iterator[Finding]:
-    """Findings on missing methods, headers, pagination, rate limit and error expression."""
+    """Yields findings on missing methods, headers, pagination, rate limit and error expression."""
     config = subject.config
     if not subject.methods:
         yield _missing_finding(

@@ -27,7 +27,7 @@ class Report:
 
     @classmethod
     def from_findings(cls, source: str, mode: Mode, findings: list[Finding]) -> Report:
-        """The report with its findings sorted, each once."""
+        """Returns the report with its findings sorted, each once."""
         unique = list(dict.fromkeys(findings))
         unique.sort(key=lambda item: (_SEVERITY_ORDER[item.severity], item.line or 0, item.path))
         return cls(source, mode, tuple(unique))
@@ -39,8 +39,8 @@ class Report:
         return {"total": len(self.findings), **{name: counts[name] for name in _SEVERITY_ORDER}}
 
     def exit_code(self, *, ignore_warnings: bool = False) -> int:
-        """0 if nothing blocks; 1 for errors, and for warnings unless ignored; 2 if the file could not be
-        read."""
+        """Returns 0 if nothing blocks; 1 for errors, and for warnings unless ignored; 2 if the file could not
+        be read."""
         if self.mode == "unreadable":
             return 2
         blocking = {"error"} if ignore_warnings else {"error", "warn"}
@@ -55,12 +55,12 @@ class Report:
         }
 
     def format_lines(self) -> list[str]:
-        """One line for each finding: `file:line: severity: path: message (fix)`."""
+        """Returns one line for each finding: `file:line: severity: path: message (fix)`."""
         return [_format_line(self.source, item) for item in self.findings]
 
 
 def _format_line(source: str, finding: Finding) -> str:
-    """`file:line: severity: path: message (fix)`, without what the finding lacks."""
+    """Returns `file:line: severity: path: message (fix)`, without what the finding lacks."""
     place = source if finding.line is None else f"{source}:{finding.line}"
     path = f"{finding.path}: " if finding.path else ""
     fix = f" ({finding.fix})" if finding.fix else ""

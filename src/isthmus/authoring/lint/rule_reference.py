@@ -250,7 +250,7 @@ RULES: Final = tuple(
 
 
 def render_page() -> str:
-    """The page in Markdown."""
+    """Returns the page in Markdown."""
     return _PAGE_HEAD + "".join(
         f"| `{rule.source}` | {rule.finding} | {rule.severity} | {rule.why} |\n" for rule in RULES
     )

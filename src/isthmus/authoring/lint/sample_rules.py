@@ -26,7 +26,7 @@ _MAX_VIOLATIONS: Final = 3
 
 
 def check_samples(data: Mapping[str, Any], model: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """Findings on cells whose response mapping fails on its sample, or makes an invalid record of it.
+    """Yields findings on cells whose response mapping fails on its sample, or makes an invalid record of it.
 
     `model`: the unified model with its schemas; if None, records are not validated.
     """
@@ -50,12 +50,13 @@ def check_samples(data: Mapping[str, Any], model: Mapping[str, Any] | None) -> I
 
 
 def _is_mapped_by_item(cell: Any) -> bool:
-    """True if the cell's response mapping runs once for each item of an answer."""
+    """Returns True if the cell's response mapping runs once for each item of an answer."""
     return bool(get_at(cell, "config", "response_mapping_method") == "item")
 
 
 def _map_sample(text: str | Mapping[str, Any], sample: Any, *, by_item: bool) -> Iterator[Any]:
-    """The unified records that the mapping makes of a sample, taken out of an envelope, without nulls."""
+    """Yields the unified records that the mapping makes of a sample, taken out of an envelope, without
+    nulls."""
     expression = expressions.compile(text) if isinstance(text, str) else ObjectMapping(text)
     for each in sample if by_item and isinstance(sample, list) else [sample]:
         made = expression.evaluate({**_EMPTY_SCOPE, "response": each})

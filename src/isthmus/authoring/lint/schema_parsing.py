@@ -19,7 +19,7 @@ _MAX_ROUNDS: Final = 50
 
 
 def parse_model(model: type[M], data: object) -> tuple[M | None, list[Finding]]:
-    """The parsed model without findings, or None with the findings."""
+    """Returns the parsed model without findings, or None with the findings."""
     try:
         return model.model_validate(data), []
     except ValidationError as error:
@@ -37,7 +37,7 @@ def parse_model(model: type[M], data: object) -> tuple[M | None, list[Finding]]:
 
 
 def salvage_model(model: type[M], data: Any, findings: list[Finding]) -> M | None:
-    """A model of an invalid document without its invalid parts, for rules that read models.
+    """Returns a model of an invalid document without its invalid parts, for rules that read models.
 
     None if removing the parts with findings does not make it valid.
     """
@@ -73,7 +73,7 @@ def _remove_at(data: Any, path: str) -> bool:
 
 
 def _has_item(value: Any, name: str) -> bool:
-    """True if an object has the key, or an array the index."""
+    """Returns True if an object has the key, or an array the index."""
     if isinstance(value, dict):
         return name in value
     return isinstance(value, list) and name.isdigit() and int(name) < len(value)

@@ -25,13 +25,14 @@ _LOCAL_SUFFIXES: Final = (".local", ".internal", ".localhost", ".lan")
 
 
 def check_security(subject: IntegrationSubject) -> Iterator[Finding]:
-    """The findings on secrets and URLs."""
+    """Yields the findings on secrets and URLs."""
     yield from _check_secrets(subject)
     yield from _check_urls(subject)
 
 
 def _check_secrets(subject: IntegrationSubject) -> Iterator[Finding]:
-    """A finding for each secret that is written out in headers, queries, credentials or verification."""
+    """Yields a finding for each secret that is written out in headers, queries, credentials or
+    verification."""
     blocks = [("headers", subject.config.get("headers")), ("query", subject.config.get("query"))]
     for method in subject.methods:
         for field in ("headers", "query"):
@@ -58,7 +59,7 @@ def _check_secrets(subject: IntegrationSubject) -> Iterator[Finding]:
 
 
 def _is_literal(text: str) -> bool:
-    """True for a text without placeholders that is not empty."""
+    """Returns True for a text without placeholders that is not empty."""
     return bool(text) and not any(find_placeholders(text))
 
 
@@ -74,7 +75,7 @@ def _secret_finding(path: str, section: str) -> Finding:
 
 
 def _check_urls(subject: IntegrationSubject) -> Iterator[Finding]:
-    """Findings on base URLs and on the OAuth URLs of credentials."""
+    """Yields findings on base URLs and on the OAuth URLs of credentials."""
     urls = [("base_url", "base_url", subject.config.get("base_url"))]
     urls += [(f"{m.path}.base_url", "resources", m.body.get("base_url")) for m in subject.methods]
     for name, credential in subject.credentials.items():
@@ -88,7 +89,7 @@ def _check_urls(subject: IntegrationSubject) -> Iterator[Finding]:
 
 
 def _check_url(path: str, section: str, url: str) -> Iterator[Finding]:
-    """Findings if a URL is not https, or has a private host."""
+    """Yields findings if a URL is not https, or has a private host."""
     if url.lower().startswith("http://"):
         yield _url_finding(path, section, "is not https: credentials travel in the clear", "use https")
     try:
@@ -102,7 +103,7 @@ def _check_url(path: str, section: str, url: str) -> Iterator[Finding]:
 
 
 def _is_private(host: str) -> bool:
-    """True for local host names, and for IP addresses that are not global."""
+    """Returns True for local host names, and for IP addresses that are not global."""
     if host == "localhost" or host.endswith(_LOCAL_SUFFIXES):
         return True
     try:

@@ -42,7 +42,7 @@ class Corpus:
                 self._shapes[section.kind].setdefault(section.shape, set()).add(name)
 
     def find_nearest(self, section: _Section, *, besides: str | None) -> tuple[float, str] | None:
-        """Similarity and integration of the most similar section; None if there is none of this kind.
+        """Returns similarity and integration of the most similar section; None if there is none of this kind.
 
         `besides`: an integration that does not count.
         """
@@ -59,7 +59,7 @@ class Corpus:
 def check_shapes(
     subject: IntegrationSubject, corpus: Corpus, *, name: str | None = None
 ) -> Iterator[Finding]:
-    """Findings on sections that resemble no section in `corpus`.
+    """Yields findings on sections that resemble no section in `corpus`.
 
     `name`: the name of the integration, whose own sections in the corpus do not count.
     """
@@ -78,7 +78,7 @@ def check_shapes(
 
 
 def _iter_sections(subject: IntegrationSubject) -> Iterator[_Section]:
-    """The sections of a config: its blocks, credentials, methods and actions."""
+    """Yields the sections of a config: its blocks, credentials, methods and actions."""
     for name in _COMPARED_BLOCKS:
         if as_mapping(subject.config.get(name)):
             yield _Section(name, name, _compute_shape(subject.config[name]))
@@ -96,7 +96,7 @@ def _compute_shape(value: Any) -> Shape:
 
 
 def _iter_key_paths(value: Any, path: str) -> Iterator[str]:
-    """The dotted names of all keys below `value` that belong to a shape."""
+    """Yields the dotted names of all keys below `value` that belong to a shape."""
     if isinstance(value, list):
         for item in value:
             yield from _iter_key_paths(item, path)
@@ -109,5 +109,5 @@ def _iter_key_paths(value: Any, path: str) -> Iterator[str]:
 
 
 def _compute_similarity(one: Shape, other: Shape) -> float:
-    """The number of names in both shapes divided by the number of names in either."""
+    """Returns the number of names in both shapes divided by the number of names in either."""
     return len(one & other) / (len(one | other) or 1)

@@ -43,7 +43,7 @@ class FileChange:
 
 
 def plan_changes(folder: Path, recordings: Sequence[Recording], redaction: Redaction) -> list[FileChange]:
-    """The changes that writing the recordings makes.
+    """Returns the changes that writing the recordings makes.
 
     Raises SetupError if a file would contain a credential of the account, or an existing file cannot be read.
     """
@@ -71,7 +71,7 @@ def write_changes(found: Sequence[FileChange]) -> None:
 
 
 def _plan_change(path: Path, recording: Recording) -> FileChange:
-    """The new content of one file, and how it differs from the present one."""
+    """Returns the new content of one file, and how it differs from the present one."""
     before = _read_exchanges(path)
     after = [*recording.exchanges, *_keep_documented_errors(before, recording.exchanges)]
     content = json.dumps(after, indent=2, ensure_ascii=False) + "\n"
@@ -93,8 +93,8 @@ def _plan_change(path: Path, recording: Recording) -> FileChange:
 def _keep_documented_errors(
     before: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]]
 ) -> list[Any]:
-    """The hand-written (`documented`) errors in `before` whose status was not recorded; they stay in the
-    file."""
+    """Returns the hand-written (`documented`) errors in `before` whose status was not recorded; they stay in
+    the file."""
     met = {each["response"]["status"] for each in recorded}
     return [
         each
@@ -106,7 +106,7 @@ def _keep_documented_errors(
 
 
 def _index_by_request(exchanges: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The exchanges by their request and by whether they are errors, as a JSON text."""
+    """Returns the exchanges by their request and by whether they are errors, as a JSON text."""
     return {
         json.dumps(
             [each.get("request", {}), each["response"]["status"] >= _MIN_ERROR_STATUS], sort_keys=True
@@ -116,7 +116,7 @@ def _index_by_request(exchanges: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _read_exchanges(path: Path) -> list[Any]:
-    """The exchanges in a file; empty if there is no file. Raises SetupError if it cannot be read."""
+    """Returns the exchanges in a file; empty if there is no file. Raises SetupError if it cannot be read."""
     if not path.is_file():
         return []
     try:

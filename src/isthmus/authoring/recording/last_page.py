@@ -55,7 +55,7 @@ def mark_last_page(
 
 
 def read_text(body: Any, path: BodyPath) -> str | None:
-    """The text at a path; None if there is no text, or an empty one."""
+    """Returns the text at a path; None if there is no text, or an empty one."""
     found = path.read(body)
     return found if isinstance(found, str) and found else None
 

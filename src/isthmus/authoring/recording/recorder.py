@@ -95,7 +95,7 @@ class _CapturingUpstream:
 
 
 def list_read_methods(config: IntegrationConfig) -> list[Choice]:
-    """The `list` and `get` methods of each resource, `list` first."""
+    """Returns the `list` and `get` methods of each resource, `list` first."""
     return [
         (resource, name)
         for resource, methods in config.resources.items()
@@ -158,7 +158,7 @@ class Recorder:
                 self._skipped[choice] = error.message or f"it was answered with {error.status}"
 
     def build_recordings(self, redaction: Redaction) -> list[Recording]:
-        """The redacted recordings in the order of the calls."""
+        """Returns the redacted recordings in the order of the calls."""
         for number, cursor in enumerate(dict.fromkeys(self._cursors), start=1):
             redaction.fixed.setdefault(cursor, f"cursor-{number}")
         found = []
@@ -220,7 +220,7 @@ class Recorder:
                 self._keep_last_answer(choice, method)
 
     async def _call_proxy(self, choice: Choice, call: Call) -> Any:
-        """The result of a proxy call. Raises UpstreamInvalid if it is a stream of bytes."""
+        """Returns the result of a proxy call. Raises UpstreamInvalid if it is a stream of bytes."""
         result = await proxy.call_method(self._upstream, self._config, choice[0], call)
         if isinstance(result, StreamResult):
             await result.stream.close()
@@ -242,11 +242,12 @@ class Recorder:
         return recorded_call
 
     def _select_query(self, method: MethodDefinition) -> dict[str, str]:
-        """The given query parameters that the method's path takes."""
+        """Returns the given query parameters that the method's path takes."""
         return {name: value for name, value in self._query.items() if name in _list_path_parameters(method)}
 
     async def _find_ids(self, resource: str, recorded_call: _RecordedCall) -> list[str]:
-        """The ids in an answer of the list: from the mapping, or else from fields that usually hold ids."""
+        """Returns the ids in an answer of the list: from the mapping, or else from fields that usually hold
+        ids."""
         exchange = Exchange.model_validate(
             {
                 "provenance": "recorded",
@@ -276,25 +277,26 @@ class Recorder:
 
 
 def _find_plain_id(row: Any) -> str | None:
-    """The id of a provider's record, from the first field that usually holds one; None if it has none."""
+    """Returns the id of a provider's record, from the first field that usually holds one; None if it has
+    none."""
     found = next((row[name] for name in _ID_FIELDS if name in row), None) if isinstance(row, dict) else None
     return None if found is None else str(found)
 
 
 def _list_path_parameters(method: MethodDefinition) -> set[str]:
-    """The names that the method's path takes from the call, such as `id`, or `ticket_id` of
+    """Returns the names that the method's path takes from the call, such as `id`, or `ticket_id` of
     `query.ticket_id`."""
     roots = (each.path for placeholder in method.path.placeholders for each in placeholder.alternatives)
     return {path[-1] for path in roots if path[0] in ("id", "query", "body")}
 
 
 def _as_body_path(expression: Expression | None) -> BodyPath | None:
-    """A `response_path` expression as a path into a body; None for None."""
+    """Returns a `response_path` expression as a path into a body; None for None."""
     return None if expression is None else BodyPath(expression.text)
 
 
 def _parse_raw_body(method: MethodDefinition, response: HttpResponse) -> Any:
-    """The parsed body of an answer; formats other than JSON, such as XML and CSV, stay text."""
+    """Returns the parsed body of an answer; formats other than JSON, such as XML and CSV, stay text."""
     found = parse_body(method, response).body
     if isinstance(found, dict | list) and "json" not in response.headers.get("content-type", "json"):
         return response.body.decode(errors="replace")
@@ -304,7 +306,7 @@ def _parse_raw_body(method: MethodDefinition, response: HttpResponse) -> Any:
 def _build_exchange(
     method: MethodDefinition | None, recorded_call: _RecordedCall, redaction: Redaction
 ) -> dict[str, Any]:
-    """The redacted exchange of one call, in the shape of the example files."""
+    """Returns the redacted exchange of one call, in the shape of the example files."""
     operation = recorded_call.request.operation
     query = {
         name: value
@@ -336,7 +338,7 @@ def _build_exchange(
 
 
 def _collect_parameters(recorded_call: _RecordedCall) -> dict[str, Any]:
-    """The parameters of the sent URL, and those of the call that its path was built from."""
+    """Returns the parameters of the sent URL, and those of the call that its path was built from."""
     parents = {
         name: value
         for name, value in recorded_call.request.operation.query.items()

@@ -82,8 +82,8 @@ _ID_KEY: Final = re.compile(r"(?:^|_)(?:ids?|uuid|guid|gid|sid|key|number|etag|c
 
 
 def list_secret_forms(secrets: Sequence[str]) -> frozenset[str]:
-    """All forms in which the secrets may appear: plain, URL-encoded, in Base64, and as `user:password` in
-    Base64."""
+    """Returns all forms in which the secrets may appear: plain, URL-encoded, in Base64, and as
+    `user:password` in Base64."""
     plain = {each for each in secrets if len(each) >= _MIN_SECRET_LENGTH}
     pairs = {f"{left}:{right}" for left in {*secrets, ""} for right in {*secrets, "", "X"} if left != right}
     forms = set(plain)
@@ -126,7 +126,7 @@ class Redaction:
         self.fixed: dict[str, str] = {}
 
     def redact(self, value: Any, path: tuple[str, ...] = ()) -> Any:
-        """The redacted JSON value. `path`: its names from the top, without indexes."""
+        """Returns the redacted JSON value. `path`: its names from the top, without indexes."""
         if isinstance(value, Mapping):
             is_personal = any(_PERSONAL_SIBLING_KEY.search(_to_snake_case(name)) for name in value)
             return {
@@ -138,23 +138,23 @@ class Redaction:
         return self._redact_field(value, path, is_personal=False)
 
     def contains_secret(self, written: str) -> bool:
-        """True if a secret is in the text."""
+        """Returns True if a secret is in the text."""
         return any(form in written for form in self._secrets)
 
     def replace_identifier(self, value: str) -> str:
-        """The replacement of an id, the same in requests and in answers."""
+        """Returns the replacement of an id, the same in requests and in answers."""
         return self.fixed.get(value) or self._replace_same_shape(value)
 
     def redact_urls(self, text: str) -> str:
-        """The value of a header with its URLs and secrets redacted."""
+        """Returns the value of a header with its URLs and secrets redacted."""
         return self._mask_secrets(_URL.sub(lambda match: self._redact_url(match[0]), text))
 
     def _redact_key(self, name: str) -> str:
-        """A key of an object; it is kept unless it contains an e-mail address or a secret."""
+        """Returns a key of an object; it is kept unless it contains an e-mail address or a secret."""
         return self._replace_free_text(name) if _EMAIL.search(name) or self.contains_secret(name) else name
 
     def _redact_field(self, value: Any, path: tuple[str, ...], is_personal: bool) -> Any:
-        """The redacted value of one field. `is_personal`: its object has fields of a person."""
+        """Returns the redacted value of one field. `is_personal`: its object has fields of a person."""
         if isinstance(value, Mapping | list):
             return self.redact(value, path)
         if value is None or isinstance(value, bool) or value == "":
@@ -174,7 +174,8 @@ class Redaction:
         return self._redact_text(value, name, path, is_personal=is_personal)
 
     def _redact_number(self, value: float, name: str) -> float:
-        """The number; 0 for places, private data and secrets; large ids and phone numbers are replaced."""
+        """Returns the number; 0 for places, private data and secrets; large ids and phone numbers are
+        replaced."""
         if _PLACE_KEY.search(name) or _PRIVATE_KEY.search(name):
             return 0
         if self.contains_secret(str(value)):
@@ -188,7 +189,7 @@ class Redaction:
         return value
 
     def _redact_text(self, value: str, name: str, path: tuple[str, ...], *, is_personal: bool) -> str:
-        """The redacted text, by the name of its field first, then by its own form."""
+        """Returns the redacted text, by the name of its field first, then by its own form."""
         for key, stand_in in self._iter_key_rules:
             if key.search(name):
                 return stand_in(value)
@@ -226,17 +227,17 @@ class Redaction:
         yield _COMPANY_KEY, self._replace_company
 
     def _replace_person(self, value: str) -> str:
-        """The replacement of a person's name, or of an e-mail address in its place."""
+        """Returns the replacement of a person's name, or of an e-mail address in its place."""
         return self._replace_email(value) if _EMAIL.fullmatch(value) else self._replace_full_name(value)
 
     def _replace_place(self, value: str) -> str:
-        """The replacement of a postal address; the field may also hold an e-mail address or a URL."""
+        """Returns the replacement of a postal address; the field may also hold an e-mail address or a URL."""
         if _EMAIL.search(value) or _URL.search(value):
             return self._replace_free_text(value)
         return f"Place {self._compute_digest(value)[:4]}"
 
     def _replace_company(self, value: str) -> str:
-        """The replacement of a company's name, or of an id in its place."""
+        """Returns the replacement of a company's name, or of an id in its place."""
         return (
             self.replace_identifier(value)
             if _IDENTIFIER.fullmatch(value)
@@ -244,7 +245,8 @@ class Redaction:
         )
 
     def _replace_free_text(self, value: str) -> str:
-        """The replacement of a text that people write; e-mail addresses and URLs are replaced by such."""
+        """Returns the replacement of a text that people write; e-mail addresses and URLs are replaced by
+        such."""
         if _EMAIL.fullmatch(value):
             return self._replace_email(value)
         if _URL.fullmatch(value):
@@ -261,7 +263,7 @@ class Redaction:
         return f"+1555{int(self._compute_digest(value)[:8], 16) % 10_000_000:07d}"
 
     def _redact_url(self, value: str) -> str:
-        """The redacted URL.
+        """Returns the redacted URL.
 
         A URL of the account keeps its path, with ids replaced, and its query, with redacted values. Of any
         other URL nothing is kept.
@@ -282,7 +284,7 @@ class Redaction:
         return f"https://{self._host}{path}{'?' if query else ''}{query}"
 
     def _redact_path_segment(self, value: str) -> str:
-        """A segment of a URL's path; ids, e-mail addresses and secrets are replaced."""
+        """Returns a segment of a URL's path; ids, e-mail addresses and secrets are replaced."""
         clean = self._mask_secrets(value)
         if _EMAIL.search(clean):
             return self._replace_free_text(clean)
@@ -294,14 +296,15 @@ class Redaction:
         return str(found)
 
     def _mask_secrets(self, value: str) -> str:
-        """The text with known secrets and token-like texts replaced by `redacted`."""
+        """Returns the text with known secrets and token-like texts replaced by `redacted`."""
         for form in self._secrets:
             if form in value:
                 value = value.replace(form, REDACTED)
         return _TOKEN.sub(REDACTED, value)
 
     def _replace_same_shape(self, value: str) -> str:
-        """A replacement of the same form: digits for digits, letters for letters. Small numbers are kept."""
+        """Returns a replacement of the same form: digits for digits, letters for letters. Small numbers are
+        kept."""
         if value.isdigit() and int(value) < _SMALL_NUMBER:
             return value
         stream = self._iter_bytes(value)
@@ -311,7 +314,8 @@ class Redaction:
         )
 
     def _replace_character(self, char: str, byte: int, *, is_first: bool) -> str:
-        """A digit for a digit and a letter for a letter, chosen by `byte`; other characters are kept."""
+        """Returns a digit for a digit and a letter for a letter, chosen by `byte`; other characters are
+        kept."""
         if char.isdigit():
             return str(1 + byte % 9) if is_first else str(byte % 10)
         if char in "abcdef":
@@ -322,21 +326,21 @@ class Redaction:
         return char
 
     def _iter_bytes(self, value: str) -> Iterator[int]:
-        """An endless stream of bytes derived from the key and the value."""
+        """Yields an endless stream of bytes derived from the key and the value."""
         block = 0
         while True:
             yield from hmac.digest(self._key, f"{block}:{value}".encode(), "sha256")
             block += 1
 
     def _compute_digest(self, value: str) -> str:
-        """A hex digest of the value, made with the key."""
+        """Returns a hex digest of the value, made with the key."""
         return hmac.digest(self._key, value.encode(), "sha256").hex()
 
     def _pick_name(self, names: Sequence[str], value: str) -> str:
-        """One of the names, chosen by the value and the key."""
+        """Returns one of the names, chosen by the value and the key."""
         return names[hmac.digest(self._key, value.encode(), "sha256")[len(names)] % len(names)]
 
 
 def _to_snake_case(name: str) -> str:
-    """`createdBy` and `Created-By` as `created_by`."""
+    """Returns `createdBy` and `Created-By` as `created_by`."""
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")

@@ -20,7 +20,7 @@ _PAGES: Final = {
 
 
 def render_definition(wanted: ScaffoldRequest) -> str:
-    """The content of `integration.yaml`."""
+    """Returns the content of `integration.yaml`."""
     lines = [
         f"# yaml-language-server: $schema={wanted.schemas}/integration.schema.json",
         f"# {wanted.label}: addresses, credentials, pages, resources. Say here where the facts come from.",
@@ -95,7 +95,7 @@ def _render_credentials(wanted: ScaffoldRequest) -> Iterator[str]:
 
 
 def _render_field(name: str, kind: str, *, required: bool = True) -> list[str]:
-    """The lines of one field of a credential form. `kind`: its type."""
+    """Returns the lines of one field of a credential form. `kind`: its type."""
     label = name.replace("_", " ").capitalize()
     lines = [f"- name: {name}", f"  label: {label}"]
     lines += [f"  type: {kind}"] if kind != "text" else []
@@ -142,7 +142,7 @@ def _render_resource(resource: Resource) -> Iterator[str]:
 
 
 def _get_origin(url: str) -> str:
-    """Scheme and host of a URL; a URL that begins with a placeholder is returned unchanged."""
+    """Returns scheme and host of a URL; a URL that begins with a placeholder is returned unchanged."""
     if url.startswith("{{"):
         return url
     parts = urlsplit(url.replace("{{", "").replace("}}", ""))

@@ -20,7 +20,7 @@ _RECORD_COUNT: Final = 3
 
 
 def render_examples(wanted: ScaffoldRequest) -> Iterator[tuple[str, str]]:
-    """`(file name, content)` for each method that the mapping calls."""
+    """Yields `(file name, content)` for each method that the mapping calls."""
     for resource, unified in wanted.mapped:
         methods = wanted.list_methods(unified)
         for method in methods:
@@ -38,7 +38,7 @@ def render_examples(wanted: ScaffoldRequest) -> Iterator[tuple[str, str]]:
 def _build_exchanges(
     wanted: ScaffoldRequest, resource: Resource, unified: str, method: str
 ) -> Iterator[dict[str, Any]]:
-    """The exchanges of one method. `unified`: the unified resource that `resource` is mapped to."""
+    """Yields the exchanges of one method. `unified`: the unified resource that `resource` is mapped to."""
     records = [_build_record(wanted, unified, number) for number in range(1, _RECORD_COUNT + 1)]
     if method == "list":
         yield from _build_pages(wanted, resource, records)
@@ -58,7 +58,7 @@ def _build_exchanges(
 
 
 def _build_record(wanted: ScaffoldRequest, unified: str, number: int) -> dict[str, Any]:
-    """An invented record of the provider with this number as id."""
+    """Returns an invented record of the provider with this number as id."""
     record: dict[str, Any] = {"id": number}
     field = wanted.find_label_field(unified)
     if field:
@@ -74,14 +74,14 @@ def _build_error(code: str, message: str) -> dict[str, Any]:
 
 
 def _select_writable(record: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a record that a create or update sends."""
+    """Returns the fields of a record that a create or update sends."""
     return {name: value for name, value in record.items() if name != "id" and name not in TIME_FIELDS}
 
 
 def _build_pages(
     wanted: ScaffoldRequest, resource: Resource, records: list[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """The exchanges of a list in the requested pagination: two pages, or one without pagination."""
+    """Yields the exchanges of a list in the requested pagination: two pages, or one without pagination."""
     first, second = {"data": records[:_PAGE_SIZE]}, {"data": records[_PAGE_SIZE:]}
     kind = wanted.pagination
     if kind == "none":

@@ -15,7 +15,7 @@ _STANDARD_FIELDS: Final = frozenset({"id", "remote_data", *TIME_FIELDS})
 
 
 def render_mappings(wanted: ScaffoldRequest) -> str:
-    """The content of the mapping file. `wanted.model` must be set."""
+    """Returns the content of the mapping file. `wanted.model` must be set."""
     lines = [
         f"# yaml-language-server: $schema={wanted.schemas}/mappings.schema.json",
         f"# How {wanted.label}'s records become those of the {wanted.model} model, one cell a method.",
@@ -38,7 +38,7 @@ def render_mappings(wanted: ScaffoldRequest) -> str:
 
 
 def _render_cells(wanted: ScaffoldRequest, resource: Resource, unified: str) -> Iterator[str]:
-    """The lines of the cells of one resource."""
+    """Yields the lines of the cells of one resource."""
     field = wanted.find_label_field(unified)
     is_first = True
     for method in wanted.list_methods(unified):
@@ -60,12 +60,12 @@ def _render_cells(wanted: ScaffoldRequest, resource: Resource, unified: str) -> 
 
 
 def _make_anchor(unified: str) -> str:
-    """The name of the YAML anchor of a resource's response mapping."""
+    """Returns the name of the YAML anchor of a resource's response mapping."""
     return "".join(letter for letter in unified if letter.isalnum())
 
 
 def _render_record_mapping(wanted: ScaffoldRequest, unified: str, field: str | None) -> Iterator[str]:
-    """The lines of the JSONata response mapping: id, label field and times."""
+    """Yields the lines of the JSONata response mapping: id, label field and times."""
     known = wanted.get_properties(unified)
     times = [name for name in TIME_FIELDS if name in known]
     yield "("
@@ -79,7 +79,7 @@ def _render_record_mapping(wanted: ScaffoldRequest, unified: str, field: str | N
 
 
 def _render_body_mapping(method: str, field: str | None) -> Iterator[str]:
-    """The lines of the body schema and body mapping of a write."""
+    """Yields the lines of the body schema and body mapping of a write."""
     name = field or "name"
     yield "request_body_schema:"
     yield from ("  type: object", "  properties:", f"    {name}: {{type: string}}")
@@ -89,7 +89,7 @@ def _render_body_mapping(method: str, field: str | None) -> Iterator[str]:
 
 
 def _render_unmapped(wanted: ScaffoldRequest, unified: str) -> Iterator[str]:
-    """The lines that list the fields that are not mapped, each with its description."""
+    """Yields the lines that list the fields that are not mapped, each with its description."""
     shown = wanted.find_label_field(unified)
     left = {
         name: schema
@@ -105,5 +105,5 @@ def _render_unmapped(wanted: ScaffoldRequest, unified: str) -> Iterator[str]:
 
 
 def _get_description(schema: Mapping[str, Any]) -> str:
-    """The description of a field on one line."""
+    """Returns the description of a field on one line."""
     return " ".join(str(schema.get("description", "")).split())

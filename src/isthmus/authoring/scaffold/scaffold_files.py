@@ -17,7 +17,7 @@ _COLOURS: Final = ("#7a3030", "#305f7a", "#3d6b35", "#6b5a2b", "#5a3a7a", "#2b6b
 
 
 def build_scaffold(wanted: ScaffoldRequest) -> dict[str, str]:
-    """The contents of the files, by path. Raises BadRequest for an invalid request."""
+    """Returns the contents of the files, by path. Raises BadRequest for an invalid request."""
     wanted.validate()
     files = {
         "integration.yaml": render_definition(wanted),
@@ -41,7 +41,7 @@ def _render_docs(wanted: ScaffoldRequest) -> str:
 
 
 def _render_logo(wanted: ScaffoldRequest) -> str:
-    """An SVG of two letters on a colour that is derived from the name."""
+    """Returns an SVG of two letters on a colour that is derived from the name."""
     colour = _COLOURS[hashlib.sha256(wanted.name.encode()).digest()[0] % len(_COLOURS)]
     label, letters = escape(wanted.label, quote=True), escape(wanted.label[:2])
     return (

@@ -32,7 +32,7 @@ _NAMED_ROOTS: Final = frozenset({"credentials", "context"})
 
 
 def quote_yaml(value: str) -> str:
-    """The text as a quoted YAML scalar."""
+    """Returns the text as a quoted YAML scalar."""
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -104,7 +104,7 @@ class ScaffoldRequest:
             )
 
     def _find_mapping_failures(self) -> list[dict[str, str]]:
-        """Failures of `model`, and of resources that do not fit it."""
+        """Returns failures of `model`, and of resources that do not fit it."""
         mapped = [each.unified for each in self.resources if each.unified is not None]
         if self.model is None:
             return [failure("model", f"must be named to map {each}", "value") for each in mapped]
@@ -132,18 +132,18 @@ class ScaffoldRequest:
         return [(each, each.unified) for each in self.resources if each.unified is not None]
 
     def list_methods(self, unified: str) -> Sequence[str]:
-        """The standard methods (list, get, create, update, delete) that the model's resource has."""
+        """Returns the standard methods (list, get, create, update, delete) that the model's resource has."""
         known = self.unified_model.file.resources[unified].methods
         return [name for name in ("list", "get", "create", "update", "delete") if name in known]
 
     def get_properties(self, unified: str) -> Mapping[str, Any]:
-        """The properties of a unified record's schema."""
+        """Returns the properties of a unified record's schema."""
         found: Mapping[str, Any] = self.unified_model.schemas[unified]["properties"]
         return found
 
     def find_label_field(self, unified: str) -> str | None:
-        """The field that names a record: `name` or `title`, else the first plain text; None if there is
-        none."""
+        """Returns the field that names a record: `name` or `title`, else the first plain text; None if there
+        is none."""
         fields = self.get_properties(unified)
         plain = [
             name
@@ -166,7 +166,7 @@ class ScaffoldRequest:
 
 
 def _list_types(schema: Mapping[str, Any]) -> list[str]:
-    """The types of a JSON Schema, as a list."""
+    """Returns the types of a JSON Schema, as a list."""
     kinds = schema.get("type", [])
     return [kinds] if isinstance(kinds, str) else list(kinds)
 

@@ -28,8 +28,8 @@ _FIELD = "authorization.config"
 
 
 def make_credential_headers(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict[str, str]:
-    """The credential headers of a request by name; empty where the method needs none. Raises BadRequest
-    where a credential has no value, MappingFailed for an expression that fails."""
+    """Returns the credential headers of a request by name; empty where the method needs none. Raises
+    BadRequest where a credential has no value, MappingFailed for an expression that fails."""
     spec = outgoing.authorization
     if spec is None:
         return {}
@@ -47,7 +47,7 @@ def make_credential_headers(outgoing: OutgoingRequest, context: Mapping[str, Any
 def _find_bearer_token(
     spec: BearerAuthorization, scope: Mapping[str, Any], context: Mapping[str, Any]
 ) -> str:
-    """The token that the definition names, else the first in the usual places of the context."""
+    """Returns the token that the definition names, else the first in the usual places of the context."""
     if spec.config.token is not None:
         return format_scalar(render_strict(spec.config.token, scope, f"{_FIELD}.token"))
     oauth = context.get("oauth")
@@ -66,7 +66,7 @@ def _find_bearer_token(
 
 
 def _encode_basic_pair(spec: BasicAuthorization, scope: Mapping[str, Any]) -> str:
-    """User name and password as a Basic credential in base64 (RFC 7617)."""
+    """Returns user name and password as a Basic credential in base64 (RFC 7617)."""
     try:
         name, password = (
             _format_or_empty(template.render_or_empty(scope))
@@ -78,7 +78,7 @@ def _encode_basic_pair(spec: BasicAuthorization, scope: Mapping[str, Any]) -> st
 
 
 def _format_or_empty(value: Any) -> str:
-    """The text of a rendered value; "" for null and undefined."""
+    """Returns the text of a rendered value; "" for null and undefined."""
     return "" if value is None or value is UNDEFINED else format_scalar(value)
 
 
@@ -88,7 +88,7 @@ def _make_configured_headers(
     outgoing: OutgoingRequest,
     context: Mapping[str, Any],
 ) -> dict[str, str]:
-    """The headers of a `header` authorization: the one that it names, or those that its expression
+    """Returns the headers of a `header` authorization: the one that it names, or those that its expression
     returns."""
     config = spec.config
     if config.expression is not None:
@@ -103,7 +103,8 @@ def _make_configured_headers(
 def _compute_headers(
     expression: Expression, outgoing: OutgoingRequest, context: Mapping[str, Any]
 ) -> dict[str, str]:
-    """The headers that an expression returns for the request, nulls left out. Raises MappingFailed."""
+    """Returns the headers that an expression returns for the request, nulls left out. Raises
+    MappingFailed."""
     http, body = outgoing.http, outgoing.operation.body
     options: dict[str, Any] = {
         "method": http.method,

@@ -31,8 +31,8 @@ Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
 def authorize(
     outgoing: OutgoingRequest, context: Mapping[str, Any]
 ) -> Generator[HttpRequest, HttpResponse, HttpRequest]:
-    """A flow that returns the request with its credentials. They are added last, and replace headers of the
-    same name. It yields each request that must be answered first: none for bearer, basic and header.
+    """Yields a flow that returns the request with its credentials. They are added last, and replace headers
+    of the same name. It yields each request that must be answered first: none for bearer, basic and header.
 
     Raises BadRequest, before anything is sent, where a credential has no value.
     """
@@ -41,7 +41,7 @@ def authorize(
 
 
 def _add_headers(outgoing: OutgoingRequest, credentials: Mapping[str, str]) -> HttpRequest:
-    """The request with these headers in place of its own of the same names."""
+    """Returns the request with these headers in place of its own of the same names."""
     if not credentials:
         return outgoing.http
     names = frozenset(name.lower() for name in credentials)
@@ -76,11 +76,11 @@ async def drive_flow(flow: Generator[HttpRequest, HttpResponse, T], send: Send) 
 
 
 async def add_authorization(outgoing: OutgoingRequest, context: Mapping[str, Any], send: Send) -> HttpRequest:
-    """The request with its credentials. `send`: sends the requests that must be answered first. Raises what
-    `authorize` and `send` raise."""
+    """Returns the request with its credentials. `send`: sends the requests that must be answered first.
+    Raises what `authorize` and `send` raise."""
 
     def start() -> HttpRequest | None:
-        """The finished request; None if others must be answered first."""
+        """Returns the finished request; None if others must be answered first."""
         try:
             next(authorize(outgoing, context))
         except StopIteration as ready:

@@ -77,7 +77,7 @@ def build_authorize_url(
     scopes: Sequence[str],
     verifier: str,
 ) -> str:
-    """The authorize URL that the user is sent to (RFC 6749 §4.1.1). The definition's `params` may add
+    """Returns the authorize URL that the user is sent to (RFC 6749 §4.1.1). The definition's `params` may add
     parameters and replace `response_type` and `scope`, but not the client, the state or the redirect."""
     parts = urlsplit(_render_authorize_address(config.auth, scope))
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -94,14 +94,14 @@ def build_authorize_url(
 
 
 def choose_pkce_method(config: OAuth2Config) -> str | None:
-    """How the proof key is sent (`S256` or `plain`); None where the provider takes none."""
+    """Returns how the proof key is sent (`S256` or `plain`); None where the provider takes none."""
     if isinstance(config.pkce, Pkce):
         return config.pkce.method
     return "S256" if config.pkce else None
 
 
 def compute_pkce_challenge(verifier: str, method: str = "S256") -> str:
-    """The code challenge for a verifier (RFC 7636 §4.2)."""
+    """Returns the code challenge for a verifier (RFC 7636 §4.2)."""
     if method == "plain":
         return verifier
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -110,8 +110,8 @@ def compute_pkce_challenge(verifier: str, method: str = "S256") -> str:
 def exchange_code(
     config: OAuth2Config, scope: Scope, *, code: str, redirect_uri: str, verifier: str
 ) -> Grant:
-    """Exchanges the code of the callback for a token (RFC 6749 §4.1.3). A code is valid once, so the request
-    must not be repeated."""
+    """Yields exchanges the code of the callback for a token (RFC 6749 §4.1.3). A code is valid once, so the
+    request must not be repeated."""
     fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
     if choose_pkce_method(config) is not None:
         fields["code_verifier"] = verifier
@@ -163,7 +163,8 @@ def request_keka_token(config: KekaConfig, scope: Scope) -> Grant:
 
 
 def revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant | None:
-    """A grant that revokes a token at the provider (RFC 7009); None where the provider has no such endpoint.
+    """Returns a grant that revokes a token at the provider (RFC 7009); None where the provider has no such
+    endpoint.
 
     It returns {} and ignores a refusal, because the token is deleted here in any case.
     """
@@ -173,7 +174,7 @@ def revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant | None
 
 
 def _revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant:
-    """The grant of `revoke_token`, for a config that has a `revokePath`."""
+    """Yields the grant of `revoke_token`, for a config that has a `revokePath`."""
     assert config.auth.revoke_path is not None
     url = render_address(config.auth.token_host, config.auth.revoke_path, scope, "oauth2.config.auth")
     with contextlib.suppress(CredentialsRefused, TokenEndpointFailed):
@@ -195,7 +196,7 @@ def request_oauth1_token(config: OAuth1Config, scope: Scope, callback: str) -> G
 
 
 def build_oauth1_authorize_url(config: OAuth1Config, scope: Scope, request_token: str) -> str:
-    """The authorize URL that the user is sent to, the second leg of OAuth 1.0a (RFC 5849 §2.2)."""
+    """Returns the authorize URL that the user is sent to, the second leg of OAuth 1.0a (RFC 5849 §2.2)."""
     url = check_address(render_text(config.authorize_url, scope, "oauth.config.authorizeUrl"), FIELD)
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -207,8 +208,8 @@ def build_oauth1_authorize_url(config: OAuth1Config, scope: Scope, request_token
 def exchange_oauth1_token(
     config: OAuth1Config, scope: Scope, *, token: str, secret: str, verifier: str
 ) -> Grant:
-    """Exchanges a request token, the third leg of OAuth 1.0a (RFC 5849 §2.3). The reply has the token as
-    `access_token` and `access_token_secret`."""
+    """Yields exchanges a request token, the third leg of OAuth 1.0a (RFC 5849 §2.3). The reply has the token
+    as `access_token` and `access_token_secret`."""
     url = check_address(render_text(config.token_url, scope, "oauth.config.tokenUrl"), FIELD)
     reply = yield from _send_oauth1_request(
         config, scope, url, resource_owner_key=token, resource_owner_secret=secret, verifier=verifier
@@ -224,7 +225,7 @@ def make_oauth_context(
     requested: Sequence[str] = (),
     previous: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The `oauth` value of an account's context for a provider's reply: `{token, scope}`.
+    """Returns the `oauth` value of an account's context for a provider's reply: `{token, scope}`.
 
     `token`: the whole reply and `expires_at` (ISO, UTC), absent where the provider does not tell it.
     `scope`: what was granted, else the `requested` scopes. `previous`: the `oauth` that this one replaces,
@@ -246,13 +247,13 @@ def make_oauth_context(
 
 
 def _render_authorize_address(auth: AuthEndpoints, scope: Scope) -> str:
-    """The address of the authorize page, without parameters."""
+    """Returns the address of the authorize page, without parameters."""
     host = auth.authorize_host or auth.token_host
     return render_address(host, auth.authorize_path, scope, "oauth2.config.auth")
 
 
 def _render_client(config: OAuth2Config | OAuth1Config, scope: Scope) -> tuple[str, str]:
-    """The app's id and secret; the secret is "" for a public client."""
+    """Returns the app's id and secret; the secret is "" for a public client."""
     kind = "oauth2" if isinstance(config, OAuth2Config) else "oauth"
     name = render_text(config.client.id, scope, f"{kind}.config.client.id")
     if not name:
@@ -283,7 +284,7 @@ def _call_token_endpoint(
 
 
 def _require_context_value(scope: Scope, name: str, field: str) -> str:
-    """A value of the account's context as text. Raises BadRequest where it is absent or empty."""
+    """Returns a value of the account's context as text. Raises BadRequest where it is absent or empty."""
     found = scope["context"].get(name)
     if found is None or found == "":
         raise BadRequest(
@@ -326,7 +327,7 @@ def _send_oauth1_request(config: OAuth1Config, scope: Scope, url: str, **signing
 
 
 def _parse_seconds(value: Any) -> float | None:
-    """The lifetime of a token in seconds; None where it is absent or no usable number."""
+    """Returns the lifetime of a token in seconds; None where it is absent or no usable number."""
     try:
         seconds = float(value)
     except (TypeError, ValueError):
@@ -335,7 +336,7 @@ def _parse_seconds(value: Any) -> float | None:
 
 
 def _parse_scopes(value: Any) -> list[str]:
-    """The scopes of a reply: a list, or a text separated by spaces or commas; [] for none."""
+    """Returns the scopes of a reply: a list, or a text separated by spaces or commas; [] for none."""
     if isinstance(value, list):
         return [str(item) for item in value]
     return value.replace(",", " ").split() if isinstance(value, str) else []

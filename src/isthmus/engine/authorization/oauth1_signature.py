@@ -27,8 +27,8 @@ def sign_request(
     nonce: str | None = None,
     timestamp: str | None = None,
 ) -> str:
-    """The value of the `Authorization` header. `scope`: what templates see. `nonce`, `timestamp`: new ones
-    where None.
+    """Returns the value of the `Authorization` header. `scope`: what templates see. `nonce`, `timestamp`: new
+    ones where None.
 
     Raises BadRequest where the consumer's key and secret, or the account's token, are missing.
     """
@@ -56,15 +56,15 @@ def sign_request(
 
 
 def _normalize_url(url: str) -> str:
-    """The URL with its query in the spelling that the signing library reads. The signature covers the decoded
-    names and values, so it stays valid for the original URL."""
+    """Returns the URL with its query in the spelling that the signing library reads. The signature covers the
+    decoded names and values, so it stays valid for the original URL."""
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     return urlunsplit(parts._replace(query=urlencode(pairs, quote_via=quote), fragment=""))
 
 
 def _find_signed_form(http: HttpRequest) -> tuple[str | None, dict[str, str]]:
-    """The body to sign, and its content type as headers: that of a form, whose fields are part of the
+    """Returns the body to sign, and its content type as headers: that of a form, whose fields are part of the
     signature; None and {} for any other body."""
     kind = next((value for name, value in http.headers.items() if name.lower() == "content-type"), "")
     is_form = kind.partition(";")[0].strip().lower() == _FORM and http.method not in {"GET", "HEAD"}
@@ -75,7 +75,7 @@ def _find_signed_form(http: HttpRequest) -> tuple[str | None, dict[str, str]]:
 
 
 def _render_client_field(template: Template | None, scope: Mapping[str, Any], name: str) -> str:
-    """The consumer's key or secret. Raises BadRequest where the integration has none."""
+    """Returns the consumer's key or secret. Raises BadRequest where the integration has none."""
     value = "" if template is None else format_scalar(render_strict(template, scope, f"{_FIELD}.{name}"))
     if not value:
         raise BadRequest(
@@ -87,7 +87,8 @@ def _render_client_field(template: Template | None, scope: Mapping[str, Any], na
 
 
 def _find_token(scope: Mapping[str, Any], name: str) -> str:
-    """A value of the account's token, by its name in the context. Raises BadRequest where there is none."""
+    """Returns a value of the account's token, by its name in the context. Raises BadRequest where there is
+    none."""
     oauth = scope["context"].get("oauth")
     token = oauth.get("token") if isinstance(oauth, Mapping) else None
     found = token.get(name) if isinstance(token, Mapping) else None

@@ -68,7 +68,8 @@ def call_token_endpoint(
 
 
 def encode_basic_header(name: str, secret: str) -> str:
-    """The value of a Basic `Authorization` header; both parts are form-encoded first (RFC 6749 §2.3.1)."""
+    """Returns the value of a Basic `Authorization` header; both parts are form-encoded first (RFC 6749
+    §2.3.1)."""
     pair = f"{quote_plus(name)}:{quote_plus(secret)}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
@@ -76,8 +77,8 @@ def encode_basic_header(name: str, secret: str) -> str:
 def make_form_request(
     url: str, fields: Mapping[str, str], headers: Mapping[str, str], *, as_json: bool = False
 ) -> HttpRequest:
-    """A POST of `fields` as a form or JSON. It follows no redirect, which could lead the credentials to
-    anyone."""
+    """Returns a POST of `fields` as a form or JSON. It follows no redirect, which could lead the credentials
+    to anyone."""
     kind = "application/json" if as_json else "application/x-www-form-urlencoded"
     body = orjson.dumps(dict(fields)) if as_json else urlencode(fields).encode()
     return HttpRequest(
@@ -91,7 +92,7 @@ def make_form_request(
 
 
 def read_token_reply(response: HttpResponse) -> dict[str, Any]:
-    """The whole reply of a token endpoint; it holds an `access_token`.
+    """Returns the whole reply of a token endpoint; it holds an `access_token`.
 
     Raises CredentialsRefused for an `error` in the reply, whatever the status, and for a refusing status;
     TokenEndpointFailed for any other answer.
@@ -122,7 +123,8 @@ def read_token_reply(response: HttpResponse) -> dict[str, Any]:
 
 
 def _parse_reply(response: HttpResponse) -> dict[str, Any]:
-    """The reply's JSON object, else the fields of a form, which some providers send; {} for an HTML page."""
+    """Returns the reply's JSON object, else the fields of a form, which some providers send; {} for an HTML
+    page."""
     if response.body.lstrip().startswith(b"<"):
         return {}
     try:
@@ -133,7 +135,7 @@ def _parse_reply(response: HttpResponse) -> dict[str, Any]:
 
 
 def _refusal_message(host: str | None, code: str | None, reply: Mapping[str, Any], status: int) -> str:
-    """The message for a refusal. `code`: the OAuth error code, None for none."""
+    """Returns the message for a refusal. `code`: the OAuth error code, None for none."""
     if code in {"invalid_client", "unauthorized_client"}:
         return (
             f"{host} does not accept the app's client id and secret ({code}){_format_reason(reply)}. "
@@ -143,13 +145,13 @@ def _refusal_message(host: str | None, code: str | None, reply: Mapping[str, Any
 
 
 def _format_reason(reply: Mapping[str, Any]) -> str:
-    """What the provider says of an error, behind a colon; "" for nothing."""
+    """Returns what the provider says of an error, behind a colon; "" for nothing."""
     found = reply.get("error_description") or reply.get("message")
     return f": {found[:_MAX_REASON].rstrip('.')}" if isinstance(found, str) and found else ""
 
 
 def render_address(host: Template, path: Template, scope: Scope, field: str) -> str:
-    """The address of an endpoint; a host without a scheme is https. Raises BadRequest for an unusable
+    """Returns the address of an endpoint; a host without a scheme is https. Raises BadRequest for an unusable
     address. Whether it may be called is decided by the HTTP client."""
     return check_address(
         f"{render_text(host, scope, field).rstrip('/')}/{render_text(path, scope, field).lstrip('/')}", field
@@ -157,8 +159,8 @@ def render_address(host: Template, path: Template, scope: Scope, field: str) -> 
 
 
 def check_address(text: str, field: str) -> str:
-    """`text` as an absolute http(s) address, https where it has no scheme. Raises BadRequest for one with a
-    user, a fragment or control characters, or that is no address."""
+    """Returns `text` as an absolute http(s) address, https where it has no scheme. Raises BadRequest for one
+    with a user, a fragment or control characters, or that is no address."""
     url = text if "://" in text else f"https://{text}"
     try:
         parts = urlsplit(url)
@@ -174,7 +176,7 @@ def check_address(text: str, field: str) -> str:
 
 
 def render_text(template: Template | None, scope: Scope, field: str) -> str:
-    """The text of a template; "" for none. Raises BadRequest for a placeholder without a value."""
+    """Returns the text of a template; "" for none. Raises BadRequest for a placeholder without a value."""
     if template is None:
         return ""
     value = render_strict(template, scope, f"{FIELD}.{field}")
@@ -182,7 +184,7 @@ def render_text(template: Template | None, scope: Scope, field: str) -> str:
 
 
 def render_entries(entries: Mapping[str, Template | None], scope: Scope, field: str) -> dict[str, str]:
-    """The texts of extra parameters; one that is null is left out."""
+    """Returns the texts of extra parameters; one that is null is left out."""
     return {
         name: render_text(template, scope, f"{field}.{name}")
         for name, template in entries.items()

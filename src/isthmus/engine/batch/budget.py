@@ -40,7 +40,7 @@ class Budget:
         self._room = limits.records
 
     def take_records(self, records: Sequence[Any]) -> tuple[Sequence[Any], IsthmusError | None]:
-        """The records that still fit, and the error where those are not all."""
+        """Returns the records that still fit, and the error where those are not all."""
         kept = records[: self._room]
         self._room -= len(kept)
         if len(kept) == len(records):

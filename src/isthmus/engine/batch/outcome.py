@@ -48,7 +48,7 @@ class BatchOutcome:
         return {"result": result, "errors": errors}
 
     def without_unwritable(self, is_writable: Callable[[Any], bool]) -> BatchOutcome:
-        """A copy in which each node with a record that no answer can hold has an error instead of its
+        """Returns a copy in which each node with a record that no answer can hold has an error instead of its
         records."""
         records, errors = dict(self.records), dict(self.errors)
         for name, node in self.graph.nodes.items():
@@ -60,7 +60,7 @@ class BatchOutcome:
 
 
 def _unwritable_error(name: str) -> IsthmusError:
-    """The error of a node that gave a value without a JSON form."""
+    """Returns the error of a node that gave a value without a JSON form."""
     return UnprocessableRequest(
         f"{name} gave a value that JSON has no form for: a file, bytes. Make it text, or leave it out of the "
         "answer with persist: false."
@@ -68,13 +68,14 @@ def _unwritable_error(name: str) -> IsthmusError:
 
 
 def persists(node: Node) -> bool:
-    """True if the node's records are in the answer."""
+    """Returns True if the node's records are in the answer."""
     if node.persist is not None:
         return node.persist
     return not isinstance(node, RequestNode) or node.is_unified
 
 
 def _error_to_wire(name: str, failed: NodeError) -> dict[str, Any]:
-    """The error as a single call would return it, with the name of the node and the turn of its loop."""
+    """Returns the error as a single call would return it, with the name of the node and the turn of its
+    loop."""
     body = {**to_error_envelope(failed.error), "node": name}
     return body if failed.turn is None else {**body, "turn": failed.turn}

@@ -158,7 +158,7 @@ class RequestNodeRun:
                 return await self._to_page(result)
 
     async def _to_page(self, result: CallResult) -> _Page:
-        """The records of a result. Raises UnprocessableRequest for bytes."""
+        """Returns the records of a result. Raises UnprocessableRequest for bytes."""
         if isinstance(result, StreamResult):
             await result.stream.close()
             raise UnprocessableRequest(
@@ -175,7 +175,7 @@ class RequestNodeRun:
 
 
 def _parse_retry_after(failed: RemoteError) -> float:
-    """The wait that a throttled answer asks for, in seconds; 1 where it names none."""
+    """Returns the wait that a throttled answer asks for, in seconds; 1 where it names none."""
     text = failed.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else 1.0
 

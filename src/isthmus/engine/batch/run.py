@@ -97,7 +97,7 @@ class _BatchRun:
         return self._scheduler.finish(name, succeeded=await self._run_node(name))
 
     async def _run_node(self, name: str) -> bool:
-        """True if the node succeeded. Its error is kept."""
+        """Returns True if the node succeeded. Its error is kept."""
         try:
             return await self._execute(name)
         except IsthmusError as failed:
@@ -136,7 +136,7 @@ class _BatchRun:
                     self._errors[name] += requests.errors
 
     async def _transform(self, name: str, node: TransformNode) -> list[Any]:
-        """The values that a transform computes. Raises MappingFailed."""
+        """Returns the values that a transform computes. Raises MappingFailed."""
         scope = self._make_scope(name, self._calls.public_context)
         value = await evaluate_mapping(
             f"{name}.config.expression", node.config.expression, scope.make_expression_names()
@@ -156,7 +156,7 @@ class _BatchRun:
 
 
 def _skipped_error(name: str, failed_nodes: tuple[str, ...]) -> IsthmusError:
-    """The error of a node that was not run, because nodes that it depends on failed."""
+    """Returns the error of a node that was not run, because nodes that it depends on failed."""
     return FailedDependency(
         f"{name} was not run, since {', '.join(failed_nodes)} failed. Their own errors say why.",
         details={"depends_on": list(failed_nodes)},
@@ -164,7 +164,7 @@ def _skipped_error(name: str, failed_nodes: tuple[str, ...]) -> IsthmusError:
 
 
 def _timeout_error(seconds: float, *, has_started: bool) -> IsthmusError:
-    """The error of a node that had not ended when the time of the batch was over."""
+    """Returns the error of a node that had not ended when the time of the batch was over."""
     if has_started:
         return UpstreamTimeout(
             f"The batch was ended after {seconds:g} s, while this node ran. What it had by then is in the "

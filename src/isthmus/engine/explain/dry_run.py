@@ -61,8 +61,9 @@ class DryRun:
 
 
 def describe_request(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict[str, Any]:
-    """The request with its credentials masked: `{method, url, headers, query, body}`. `query`: that of `url`,
-    parsed. `body`: the value of JSON, else the text, or `{bytes, content_type}`; absent where there is none.
+    """Returns the request with its credentials masked: `{method, url, headers, query, body}`. `query`: that
+    of `url`, parsed. `body`: the value of JSON, else the text, or `{bytes, content_type}`; absent where there
+    is none.
 
     Raises BadRequest for an authorization that does not resolve, as sending would.
     """
@@ -90,13 +91,13 @@ def describe_request(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> d
 
 
 def _mask_credential(value: str) -> str:
-    """The mask, behind the scheme of an `Authorization` header where there is one."""
+    """Returns the mask, behind the scheme of an `Authorization` header where there is one."""
     scheme = _SCHEMES.match(value)
     return f"{scheme[1]} {MASK}" if scheme else MASK
 
 
 def _describe_body(body: bytes | AsyncIterator[bytes], content_type: str, length: int | None) -> Any:
-    """The body as JSON or text; `{bytes, content_type}` for a stream, binary data and long text."""
+    """Returns the body as JSON or text; `{bytes, content_type}` for a stream, binary data and long text."""
     if not isinstance(body, bytes):
         return {"bytes": length, "content_type": content_type}
     if "json" in content_type:

@@ -138,7 +138,7 @@ async def explain_unified(
 async def _describe_unified_request(
     dry: DryRun, prepared: PreparedCall, caller: CallerInput
 ) -> dict[str, Any]:
-    """The description of the request that a unified call would send."""
+    """Returns the description of the request that a unified call would send."""
     method, cursor = prepared.method, prepared.cursor
     inputs = await map_request(prepared.plan, method, caller, visible_cursor(method.paginator, cursor))
     outgoing, _ = await run_in_turns(
@@ -156,7 +156,7 @@ async def _describe_unified_request(
 
 
 def _describe_side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
-    """The entry of a side load, which an explanation never runs."""
+    """Returns the entry of a side load, which an explanation never runs."""
     spec = mapping.side_load[key]
     return {
         "key": key,
@@ -170,7 +170,7 @@ def _describe_side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
 async def _explain_request(
     kind: str, dry: DryRun, config: IntegrationConfig, outgoing: OutgoingRequest
 ) -> CallExplanation:
-    """The explanation of a call that consists of one request of a method."""
+    """Returns the explanation of a call that consists of one request of a method."""
     operation = outgoing.operation
     return CallExplanation(
         kind=kind,
@@ -219,7 +219,7 @@ async def explain_steps(runner: StepRunner, upstream: DryRun, steps: Sequence[St
 
 
 def describe_after_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """The entries of the steps that run on the mapped answer, none of which is run."""
+    """Returns the entries of the steps that run on the mapped answer, none of which is run."""
     return [
         {
             "name": step.name or f"step_{index}",

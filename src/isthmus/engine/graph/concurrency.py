@@ -54,8 +54,8 @@ P = TypeVar("P", bound=HasNext)
 async def walk_pages(
     fetch: Callable[[str | None], Awaitable[P]], cursor: str | None, *, max_pages: int
 ) -> AsyncGenerator[P, None]:
-    """The pages from `cursor` on. While the caller works on a page the next one is fetched, and no more than
-    that, so at most two pages are in memory.
+    """Yields the pages from `cursor` on. While the caller works on a page the next one is fetched, and no
+    more than that, so at most two pages are in memory.
 
     Close the generator (`contextlib.aclosing`) to cancel the page under way. Raises what `fetch` raises,
     after the pages before it, and UnprocessableRequest where there are more than `max_pages`.

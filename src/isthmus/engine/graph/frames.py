@@ -59,12 +59,12 @@ class CallFrame:
     depth: int = 0
 
     def find_turn(self, node: RequestNode) -> int | None:
-        """The number of the loop's turn, from 0; None for a node without a loop."""
+        """Returns the number of the loop's turn, from 0; None for a node without a loop."""
         return self.place[0] if node.loop_on is not None else None
 
 
 def make_first_frames(node: RequestNode, scope: NodeScope) -> list[CallFrame]:
-    """The frames of a node before any recursion: one, or one per item of its loop."""
+    """Returns the frames of a node before any recursion: one, or one per item of its loop."""
     if node.loop_on is None:
         return [CallFrame()]
     return [CallFrame((index,), bindings) for index, bindings in enumerate(scope.iterate_loop(node.loop_on))]
@@ -73,7 +73,8 @@ def make_first_frames(node: RequestNode, scope: NodeScope) -> list[CallFrame]:
 def make_recursive_frames(
     name: str, node: RequestNode, scope: NodeScope, frame: CallFrame, page: int, records: Sequence[Any]
 ) -> Iterable[CallFrame]:
-    """The frames that `recurse` adds for the records of one page. Deeper than 50 recursions there are none.
+    """Yields the frames that `recurse` adds for the records of one page. Deeper than 50 recursions there are
+    none.
 
     `name`: of the node. Raises BadRequest for a condition that cannot be rendered.
     """
@@ -89,16 +90,16 @@ def make_recursive_frames(
 
 
 def _is_truthy_in_javascript(value: Any) -> bool:
-    """True if a JavaScript condition would be true for the value: objects and arrays are, also empty ones;
-    what has no value is not."""
+    """Returns True if a JavaScript condition would be true for the value: objects and arrays are, also empty
+    ones; what has no value is not."""
     return value is not UNDEFINED and (isinstance(value, (list, Mapping)) or bool(value))
 
 
 async def make_call(
     name: str, node: RequestNode, scope: NodeScope, frame: CallFrame, parse_call: ParseNodeCall
 ) -> Call:
-    """The call of a frame, with its values rendered. `name`: of the node. Raises what `parse_call` raises,
-    BadRequest for an id without a value and for a query that is no object, and MappingFailed for an
+    """Returns the call of a frame, with its values rendered. `name`: of the node. Raises what `parse_call`
+    raises, BadRequest for an id without a value and for a query that is no object, and MappingFailed for an
     expression that fails."""
     values = _FrameValues(name, scope, frame.bindings)
     id = values.render_id("id", node.id)
@@ -120,7 +121,7 @@ async def make_call(
 
 
 def fingerprint_call(call: Call) -> bytes:
-    """Bytes that are equal for calls that ask for the same. A recursion ends at a call that was made
+    """Returns bytes that are equal for calls that ask for the same. A recursion ends at a call that was made
     already."""
     return orjson.dumps(
         [call.id, call.query.nested, call.remote_query, call.limit, call.cursor],
@@ -138,7 +139,8 @@ class _FrameValues:
     bindings: Bindings
 
     def render_id(self, field: str, template: Template | None) -> Any:
-        """The id; None where the node has none. Raises BadRequest for a placeholder without a value."""
+        """Returns the id; None where the node has none. Raises BadRequest for a placeholder without a
+        value."""
         if template is None:
             return None
         names = self.scope.make_template_names(self.bindings)
@@ -146,8 +148,8 @@ class _FrameValues:
         return None if value is UNDEFINED else value
 
     async def render_query(self, field: str, value: Template | Expression | None) -> dict[str, Any]:
-        """The query parameters. One whose placeholder has no value is left out, which is logged. Raises
-        BadRequest for anything but an object."""
+        """Returns the query parameters. One whose placeholder has no value is left out, which is logged.
+        Raises BadRequest for anything but an object."""
         where = f"{self.name}.{field}"
         if value is None:
             return {}
@@ -169,7 +171,7 @@ class _FrameValues:
         return dict(found)
 
     async def render_body(self, field: str, value: Template | Expression | None) -> Any:
-        """The body; NO_BODY for none."""
+        """Returns the body; NO_BODY for none."""
         where = f"{self.name}.{field}"
         if value is None:
             return NO_BODY
@@ -181,6 +183,6 @@ class _FrameValues:
 
 
 def _lacks_value(placeholder: Any, names: Mapping[str, Any]) -> bool:
-    """True if the placeholder has neither a value nor a default."""
+    """Returns True if the placeholder has neither a value nor a default."""
     has_other = placeholder.default or placeholder.or_null or placeholder.or_undefined
     return not has_other and placeholder.find(names) is None

@@ -51,20 +51,20 @@ class NodeScope:
         self._templates: dict[str, Any] | None = None
 
     def make_expression_names(self, bindings: Bindings = ()) -> dict[str, Any]:
-        """The names that expressions see inside of the loops of `bindings`."""
+        """Returns the names that expressions see inside of the loops of `bindings`."""
         if self._expressions is None:
             self._expressions = {**self._names, RESOURCES: _nest_by_path(self._arrays, list)}
         return _bind(self._expressions, bindings)
 
     def make_template_names(self, bindings: Bindings = ()) -> dict[str, Any]:
-        """The names that templates see inside of the loops of `bindings`."""
+        """Returns the names that templates see inside of the loops of `bindings`."""
         if self._templates is None:
             self._templates = {**self._names, RESOURCES: _nest_by_path(self._arrays, Records)}
         return _bind(self._templates, bindings)
 
     def iterate_loop(self, dotted: str) -> Iterator[Bindings]:
-        """The bindings of each turn of a loop over a dotted path: one per item of an array, one for any other
-        value, none for nothing. A path that goes on below records is read in each of them."""
+        """Yields the bindings of each turn of a loop over a dotted path: one per item of an array, one for
+        any other value, none for nothing. A path that goes on below records is read in each of them."""
         path = tuple(dotted.split("."))
         if path[0] != RESOURCES:
             for item in _collect_items(self._names, path):
@@ -87,8 +87,8 @@ class NodeScope:
 def _collect_arrays(
     graph: Graph, name: str, results: Mapping[str, Sequence[ProducedRecord]]
 ) -> dict[Path, Sequence[ProducedRecord]]:
-    """The records that a node reads at each path. Nodes that it waits for directly, and that share a path,
-    are all read there, in the order written; of other nodes that share one, the nearest."""
+    """Returns the records that a node reads at each path. Nodes that it waits for directly, and that share a
+    path, are all read there, in the order written; of other nodes that share one, the nearest."""
     found: dict[Path, Sequence[ProducedRecord]] = {}
     for before in graph.find_predecessors(name):
         for path in graph.read_at[before]:
@@ -101,8 +101,8 @@ def _collect_arrays(
 
 
 def _nest_by_path(arrays: Mapping[Path, Sequence[ProducedRecord]], kind: type[list[Any]]) -> dict[str, Any]:
-    """The records as nested objects by the segments of their paths. Where a shorter path is in the way of a
-    longer one, the longer is left out. `kind`: the type of the lists."""
+    """Returns the records as nested objects by the segments of their paths. Where a shorter path is in the
+    way of a longer one, the longer is left out. `kind`: the type of the lists."""
     tree: dict[str, Any] = {}
     for path in sorted(arrays, key=len):
         level = tree
@@ -117,14 +117,14 @@ def _nest_by_path(arrays: Mapping[Path, Sequence[ProducedRecord]], kind: type[li
 
 
 def _bind(names: dict[str, Any], bindings: Bindings) -> dict[str, Any]:
-    """A copy of the names with the current items of loops at their paths."""
+    """Returns a copy of the names with the current items of loops at their paths."""
     for path, value in bindings:
         names = _replace_at(names, path, value)
     return names
 
 
 def _replace_at(value: Any, path: Path, leaf: Any) -> Any:
-    """A copy of `value` with `leaf` at a path."""
+    """Returns a copy of `value` with `leaf` at a path."""
     if not path:
         return leaf
     copy = dict(value) if isinstance(value, Mapping) else {}
@@ -133,7 +133,7 @@ def _replace_at(value: Any, path: Path, leaf: Any) -> Any:
 
 
 def _collect_items(value: Any, path: Path) -> list[Any]:
-    """The items at a path that a loop runs over; arrays on the way are flattened."""
+    """Returns the items at a path that a loop runs over; arrays on the way are flattened."""
     if isinstance(value, list):
         return [found for item in value for found in _collect_items(item, path)] if path else list(value)
     if not path:

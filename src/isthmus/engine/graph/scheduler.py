@@ -26,7 +26,7 @@ class NodeScheduler:
         self._skip_dependents()
 
     def start_ready(self) -> list[str]:
-        """The nodes that may start now, in the order of the graph. They count as started."""
+        """Returns the nodes that may start now, in the order of the graph. They count as started."""
         found = [
             name
             for name in self._graph.nodes
@@ -38,7 +38,7 @@ class NodeScheduler:
         return found
 
     def finish(self, name: str, *, succeeded: bool) -> list[str]:
-        """Records that a node ended, and starts the nodes that may run because of it."""
+        """Returns records that a node ended, and starts the nodes that may run because of it."""
         self._ended[name] = succeeded
         if not succeeded:
             self._skip_dependents()

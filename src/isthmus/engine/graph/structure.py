@@ -32,7 +32,8 @@ class Graph:
     read_at: Mapping[str, tuple[Path, ...]]
 
     def find_predecessors(self, name: str) -> tuple[str, ...]:
-        """All nodes that a node waits for, directly or not, each behind those that it waits for itself."""
+        """Returns all nodes that a node waits for, directly or not, each behind those that it waits for
+        itself."""
         found: set[str] = set()
         waiting = list(self.edges[name])
         while waiting:
@@ -47,7 +48,7 @@ class Graph:
 
     @classmethod
     def from_nodes(cls, nodes: Sequence[Node], *, where: str = "resources") -> Graph:
-        """The graph of nodes. `where`: the field that holds them, for messages. Raises BadRequest for
+        """Returns the graph of nodes. `where`: the field that holds them, for messages. Raises BadRequest for
         nodes with the same name, for unknown dependencies, and for nodes that wait for each other."""
         named, failures = _name_nodes(nodes, where)
         edges: dict[str, tuple[str, ...]] = {}
@@ -70,7 +71,7 @@ class Graph:
 
 
 def find_own_paths(name: str, node: Node) -> tuple[Path, ...]:
-    """The paths below `resources` where a node's records are read: its name, and the resource of a
+    """Returns the paths below `resources` where a node's records are read: its name, and the resource of a
     request."""
     if not isinstance(node, RequestNode):
         return ((name,),)
@@ -79,8 +80,8 @@ def find_own_paths(name: str, node: Node) -> tuple[Path, ...]:
 
 
 def _name_nodes(nodes: Sequence[Node], where: str) -> tuple[list[tuple[str, Node]], list[dict[str, str]]]:
-    """The nodes with their names, and failures for names used twice. A request without a name has that of its
-    resource; the second of one resource is `resource#2`."""
+    """Returns the nodes with their names, and failures for names used twice. A request without a name has
+    that of its resource; the second of one resource is `resource#2`."""
     given = [node.name for node in nodes if node.name is not None]
     taken: set[str] = set()
     named: list[tuple[str, Node]] = []
@@ -103,9 +104,9 @@ def _name_nodes(nodes: Sequence[Node], where: str) -> tuple[list[tuple[str, Node
 
 
 def _match_dependency(wanted: str, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
-    """The nodes that an entry of `depends_on` means: the one of this name, else those of this resource. A
-    node of the resource itself means those written before it, so that calls of one resource can follow
-    each other. `index`: of the node that depends."""
+    """Returns the nodes that an entry of `depends_on` means: the one of this name, else those of this
+    resource. A node of the resource itself means those written before it, so that calls of one resource can
+    follow each other. `index`: of the node that depends."""
     own_node = named[index][1]
     others = [(at, name, node) for at, (name, node) in enumerate(named) if at != index]
     by_name = [name for _, name, node in others if node.name == wanted]
@@ -123,8 +124,8 @@ def _match_dependency(wanted: str, index: int, named: Sequence[tuple[str, Node]]
 def _find_implied_dependencies(
     index: int, named: Sequence[tuple[str, Node]], failures: list[dict[str, str]], where: str
 ) -> Iterator[str]:
-    """The nodes whose records a node reads, which it therefore waits for. A loop over no node is added to
-    `failures`."""
+    """Yields the nodes whose records a node reads, which it therefore waits for. A loop over no node is added
+    to `failures`."""
     name, node = named[index]
     own = set(find_own_paths(name, node))
     found = list(find_references(node, [path for each in named for path in find_own_paths(*each)]))
@@ -148,14 +149,14 @@ def _find_implied_dependencies(
 
 
 def _find_nodes_at(path: Path, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
-    """The nodes whose records the node at `index` reads at a path."""
+    """Returns the nodes whose records the node at `index` reads at a path."""
     return _match_dependency("/".join(path), index, named)
 
 
 def _find_read_paths(
     name: str, nodes: Mapping[str, Node], edges: Mapping[str, tuple[str, ...]]
 ) -> tuple[Path, ...]:
-    """The paths where the records of a node are read. A transform or spool of a single node takes the
+    """Returns the paths where the records of a node are read. A transform or spool of a single node takes the
     place of that node for those behind it, so it is read at its paths too."""
     paths = find_own_paths(name, nodes[name])
     if isinstance(nodes[name], RequestNode) or len(edges[name]) != 1:
@@ -164,7 +165,7 @@ def _find_read_paths(
 
 
 def _sort_by_dependency(edges: Mapping[str, tuple[str, ...]], where: str) -> tuple[str, ...]:
-    """The names, each behind those that it waits for. Raises BadRequest for a cycle."""
+    """Returns the names, each behind those that it waits for. Raises BadRequest for a cycle."""
     try:
         return tuple(TopologicalSorter(edges).static_order())
     except CycleError as error:
@@ -180,7 +181,7 @@ def _sort_by_dependency(edges: Mapping[str, tuple[str, ...]], where: str) -> tup
 def _unknown_dependency(
     path: str, name: str, wanted: str, named: Sequence[tuple[str, Any]]
 ) -> dict[str, str]:
-    """The failure for a dependency that no node matches."""
+    """Returns the failure for a dependency that no node matches."""
     others = ", ".join(each for each, _ in named if each != name)
     if wanted == name:
         message = f"{name!r} cannot wait for itself"
@@ -190,7 +191,7 @@ def _unknown_dependency(
 
 
 def _graph_error(failures: list[dict[str, str]]) -> BadRequest:
-    """The error for a graph that cannot run, naming the first failures."""
+    """Returns the error for a graph that cannot run, naming the first failures."""
     shown = "; ".join(f"{item['path']}: {item['message']}" for item in failures[:_MAX_SHOWN])
     more = len(failures) - _MAX_SHOWN
     return BadRequest(
@@ -200,8 +201,8 @@ def _graph_error(failures: list[dict[str, str]]) -> BadRequest:
 
 
 def find_references(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
-    """Those of `paths` that the node reads, or reads something below of. Names that an expression computes
-    are not found."""
+    """Yields those of `paths` that the node reads, or reads something below of. Names that an expression
+    computes are not found."""
     read = list(_iterate_values(node))
     expressions = [item for item in read if isinstance(item, Expression)]
     read_paths = [
@@ -224,7 +225,7 @@ def find_references(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _iterate_values(node: Node) -> Iterator[Template | Expression | None]:
-    """The templates and expressions of a node; None for a field that it does not have."""
+    """Yields the templates and expressions of a node; None for a field that it does not have."""
     match node:
         case TransformNode():
             yield node.config.expression

@@ -42,7 +42,7 @@ __all__ = [
 
 
 def make_paginator(spec: Pagination | None) -> Paginator | None:
-    """The paginator of a `pagination` block; None where the method has one page."""
+    """Returns the paginator of a `pagination` block; None where the method has one page."""
     match spec:
         case None:
             return None

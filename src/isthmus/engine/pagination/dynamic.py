@@ -65,7 +65,7 @@ class DynamicPaginator(Paginator):
         )
 
     def _compute_initial_values(self, draft: RequestDraft) -> Mapping[str, Any]:
-        """The values for the first page."""
+        """Returns the values for the first page."""
         name = "get_initial_pagination_values_expression"
         expression = self.config.get_initial_pagination_values_expression
         if expression is None:
@@ -94,7 +94,8 @@ class DynamicPaginator(Paginator):
         return Cursors(next=None if following == request.cursor else following)
 
     def unwrap_cursor(self, cursor: str) -> str | None:
-        """The cursor that the definition computed, out of the caller's token; None where it computed none."""
+        """Returns the cursor that the definition computed, out of the caller's token; None where it computed
+        none."""
         token = _decode_token(cursor)
         if token is None:
             return cursor
@@ -102,7 +103,7 @@ class DynamicPaginator(Paginator):
 
 
 def _answer_scope(parts: ComputedParts, answer: PageAnswer) -> dict[str, Any]:
-    """What the expressions that read an answer see."""
+    """Returns what the expressions that read an answer see."""
     response = {
         "body": answer.body,
         "headers": dict(answer.headers),
@@ -118,7 +119,8 @@ def _answer_scope(parts: ComputedParts, answer: PageAnswer) -> dict[str, Any]:
 
 
 def _evaluate_or_none(expression: Expression | None, name: str, scope: Mapping[str, Any]) -> Any:
-    """The expression's value; None for no expression, null, undefined, "" and false, which mean the same."""
+    """Returns the expression's value; None for no expression, null, undefined, "" and false, which mean the
+    same."""
     if expression is None:
         return None
     value = evaluate(f"{_FIELD}.get_{name}_expression", expression, scope)
@@ -126,7 +128,7 @@ def _evaluate_or_none(expression: Expression | None, name: str, scope: Mapping[s
 
 
 def _require_object(name: str, value: Any) -> Mapping[str, Any] | None:
-    """`value`, None for null and undefined. Raises MappingFailed for anything but an object."""
+    """Returns `value`, None for null and undefined. Raises MappingFailed for anything but an object."""
     if value is None or value is UNDEFINED:
         return None
     if isinstance(value, Mapping):
@@ -140,8 +142,8 @@ def _require_object(name: str, value: Any) -> Mapping[str, Any] | None:
 
 
 def _sort_into_parts(values: Mapping[str, Any], draft: RequestDraft) -> ComputedParts:
-    """Objects under `query` and `body` are merged into those parts, text under `url` or `path` replaces the
-    address; every other key is a parameter."""
+    """Returns objects under `query` and `body` are merged into those parts, text under `url` or `path`
+    replaces the address; every other key is a parameter."""
     query: dict[str, Any] = {}
     body: dict[str, Any] = {}
     address = None
@@ -158,7 +160,7 @@ def _sort_into_parts(values: Mapping[str, Any], draft: RequestDraft) -> Computed
 
 
 def _select_headers(values: Mapping[str, Any]) -> dict[str, str]:
-    """The computed headers, less those that a definition may not set: the values may come back from a
+    """Returns the computed headers, less those that a definition may not set: the values may come back from a
     caller."""
     given = values.get("headers")
     if not isinstance(given, Mapping):
@@ -171,13 +173,13 @@ def _select_headers(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _encode_token(values: Mapping[str, Any], cursor: Any) -> str:
-    """The cursor that holds these values."""
+    """Returns the cursor that holds these values."""
     text = orjson.dumps({"v": values, "c": cursor}, default=str)
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def _decode_token(cursor: str) -> _Token | None:
-    """None for a cursor that is no token of this format."""
+    """Returns None for a cursor that is no token of this format."""
     try:
         raw = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         value = orjson.loads(raw)

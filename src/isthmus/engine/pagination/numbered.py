@@ -95,8 +95,8 @@ class RangePaginator(Paginator):
 
 
 def _start_at(paginator: SizedPaginator, start: PageStart, name: str, first: int) -> PageRequest:
-    """The request of the page whose number is sent as the parameter `name`. `first`: the number of the first
-    page."""
+    """Returns the request of the page whose number is sent as the parameter `name`. `first`: the number of
+    the first page."""
     params, size = paginator.choose_size(start)
     if start.keeps_position(name):
         given = parse_whole_number(start.given.get(name))
@@ -106,7 +106,7 @@ def _start_at(paginator: SizedPaginator, start: PageStart, name: str, first: int
 
 
 def _parse_position(cursor: str | None, first: int) -> int:
-    """The number in a cursor, `first` for none. Raises BadRequest for anything but a whole number."""
+    """Returns the number in a cursor, `first` for none. Raises BadRequest for anything but a whole number."""
     if cursor is None:
         return first
     number = parse_whole_number(cursor)
@@ -116,10 +116,11 @@ def _parse_position(cursor: str | None, first: int) -> int:
 
 
 def _is_full(request: PageRequest, answer: PageAnswer) -> bool:
-    """True if the page holds as many records as were asked for, so that more may follow."""
+    """Returns True if the page holds as many records as were asked for, so that more may follow."""
     return answer.records >= request.size if request.size else answer.records > 0
 
 
 def _read_total(path: BodyPath | None, body: Any) -> int | None:
-    """The total that the provider tells; None where it tells no number, so that the page's size decides."""
+    """Returns the total that the provider tells; None where it tells no number, so that the page's size
+    decides."""
     return None if path is None else parse_whole_number(find_at_path(path, body))

@@ -59,11 +59,11 @@ class PageStart:
     key: bytes = field(default=b"", repr=False)
 
     def keeps_position(self, name: str) -> bool:
-        """True if the position parameter `name` of the query is kept as it is."""
+        """Returns True if the position parameter `name` of the query is kept as it is."""
         return name in self.fixed or (self.cursor is None and name in self.given)
 
     def keeps_limit(self, name: str) -> bool:
-        """True if the page size parameter `name` of the query is kept as it is."""
+        """Returns True if the page size parameter `name` of the query is kept as it is."""
         return name in self.fixed or (self.limit is None and name in self.given)
 
 
@@ -134,15 +134,16 @@ class Paginator(ABC):
 
     @abstractmethod
     def start(self, start: PageStart) -> PageRequest:
-        """What the request of the page carries. Raises BadRequest for a cursor that is not one of this
-        list."""
+        """Returns what the request of the page carries. Raises BadRequest for a cursor that is not one of
+        this list."""
 
     @abstractmethod
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
-        """The cursors of the pages next to the one that was answered."""
+        """Returns the cursors of the pages next to the one that was answered."""
 
     def unwrap_cursor(self, cursor: str) -> str | None:
-        """The part of a caller's cursor that expressions see: all of it, unless the format puts more in."""
+        """Returns the part of a caller's cursor that expressions see: all of it, unless the format puts more
+        in."""
         return cursor
 
 
@@ -158,8 +159,8 @@ class SizedPaginator(Paginator):
         return self.config.limit_param or None
 
     def choose_size(self, start: PageStart) -> tuple[dict[str, Any], int | None]:
-        """The page size parameter to send (none where the format has none, or the query already has it), and
-        the page size that the provider is sent; None for none."""
+        """Returns the page size parameter to send (none where the format has none, or the query already has
+        it), and the page size that the provider is sent; None for none."""
         name = self.limit_param
         if name is None:
             return {}, None
@@ -173,7 +174,7 @@ class SizedPaginator(Paginator):
 
 
 def visible_cursor(paginator: Paginator | None, cursor: str | None) -> str | None:
-    """The caller's cursor as expressions and templates see it (`query.cursor`)."""
+    """Returns the caller's cursor as expressions and templates see it (`query.cursor`)."""
     return cursor if cursor is None or paginator is None else paginator.unwrap_cursor(cursor)
 
 
@@ -189,7 +190,7 @@ def require_backward_paging(paginator: Paginator) -> None:
 
 
 def bad_cursor(message: str) -> BadRequest:
-    """The error for a cursor that this list did not return. `message`: what is wrong, after "it"."""
+    """Returns the error for a cursor that this list did not return. `message`: what is wrong, after "it"."""
     return BadRequest(
         f"next_cursor is not a cursor of this list: it {message}. Send the next_cursor of the page before, "
         "unchanged, or none to start at the first page.",

@@ -84,7 +84,8 @@ class CursorPaginator(SizedPaginator):
 
 
 def _read_cursor(path: BodyPath | None, body: Any, key: bytes) -> str | None:
-    """The cursor at a path of the body as the caller gets it, an address sealed; None where there is none.
+    """Returns the cursor at a path of the body as the caller gets it, an address sealed; None where there is
+    none.
 
     Raises UpstreamInvalid where an object or array stands there.
     """
@@ -104,7 +105,7 @@ def _read_cursor(path: BodyPath | None, body: Any, key: bytes) -> str | None:
 
 
 def _is_true(value: object) -> bool:
-    """False for a falsy value and for the text "false"."""
+    """Returns False for a falsy value and for the text "false"."""
     return bool(value) and value != "false"
 
 
@@ -135,7 +136,8 @@ class LinkHeaderPaginator(SizedPaginator):
 
 
 def parse_link_header(header: str) -> dict[str, str]:
-    """Target by relation, the first of each; `previous` is another name of `prev`. Reads the first 64 KiB."""
+    """Returns target by relation, the first of each; `previous` is another name of `prev`. Reads the first 64
+    KiB."""
     targets: dict[str, str] = {}
     for match in _LINK.finditer(header[:_MAX_LINK_HEADER]):
         for name in _parse_relations(match[2]):
@@ -144,7 +146,7 @@ def parse_link_header(header: str) -> dict[str, str]:
 
 
 def _parse_relations(parameters: str) -> list[str]:
-    """The relations in the parameters of one link: those of the first `rel` (RFC 8288 §3.3)."""
+    """Returns the relations in the parameters of one link: those of the first `rel` (RFC 8288 §3.3)."""
     for name, quoted, token in _LINK_PARAMETER.findall(parameters):
         if name.lower() == "rel":
             return str(quoted or token).lower().split()
@@ -152,14 +154,15 @@ def _parse_relations(parameters: str) -> list[str]:
 
 
 def encode_address(url: str, key: bytes) -> str:
-    """The token of an absolute URL: its sealed path and query in base64url, without padding."""
+    """Returns the token of an absolute URL: its sealed path and query in base64url, without padding."""
     parts = urlsplit(url)
     text = encode_illegal_characters((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     return base64.urlsafe_b64encode(_make_cipher(key).encrypt(text.encode(), None)).rstrip(b"=").decode()
 
 
 def decode_address(cursor: str, key: bytes) -> str | None:
-    """The path and query that a token holds; None where the cursor is no token that this key sealed."""
+    """Returns the path and query that a token holds; None where the cursor is no token that this key
+    sealed."""
     try:
         sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         text = _make_cipher(key).decrypt(sealed, None).decode()
@@ -169,5 +172,5 @@ def decode_address(cursor: str, key: bytes) -> str | None:
 
 
 def _make_cipher(key: bytes) -> AESSIV:
-    """The cipher that seals addresses, by a key of the account."""
+    """Returns the cipher that seals addresses, by a key of the account."""
     return AESSIV(hashlib.sha256(b"isthmus cursor\x00" + key).digest())

@@ -37,8 +37,8 @@ async def to_unified_error(
     failed: ProviderFailure,
     scopes: tuple[str, ...],
 ) -> RemoteError:
-    """The provider's error as `error_mapping` words it, else as the provider did. Throttling stays a 429,
-    because clients and batches recognise it by that.
+    """Returns the provider's error as `error_mapping` words it, else as the provider did. Throttling stays a
+    429, because clients and batches recognise it by that.
 
     `cursor`: as expressions see it. `scopes`: the OAuth scopes that the call needs.
     """
@@ -65,8 +65,8 @@ async def to_unified_error(
 def make_insights(
     plan: MappingPlan, status: int, scopes: tuple[str, ...], caller: CallerInput
 ) -> dict[str, Any]:
-    """The insights of an error of the provider by name, each `{description, value?}`. `scopes`: the OAuth
-    scopes that the call needs."""
+    """Returns the insights of an error of the provider by name, each `{description, value?}`. `scopes`: the
+    OAuth scopes that the call needs."""
     found: dict[str, Any] = {
         "remote_error": {"description": "The provider answered the call with an error."},
         **make_remote_insights(status, scopes, caller.context),
@@ -82,7 +82,7 @@ def make_insights(
 async def _map_error(
     plan: MappingPlan, caller: CallerInput, cursor: str | None, failed: ProviderFailure
 ) -> Any:
-    """The value of `error_mapping`; UNDEFINED where there is none, or it fails."""
+    """Returns the value of `error_mapping`; UNDEFINED where there is none, or it fails."""
     expression = plan.mapping.error_mapping
     if expression is None:
         return UNDEFINED

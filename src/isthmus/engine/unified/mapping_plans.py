@@ -58,7 +58,7 @@ class ResponseView:
 
     @classmethod
     def from_mapping(cls, mapping: Expression | ObjectMapping | None) -> ResponseView:
-        """What a mapping reads of an answer, by its expressions."""
+        """Returns what a mapping reads of an answer, by its expressions."""
         if mapping is None:
             return cls((), reads_whole=False)
         return cls(
@@ -103,8 +103,8 @@ _PLANS: Final[PlanCache[MappingConfig, tuple[str, str], MappingPlan]] = PlanCach
 
 
 def plan_mapping(mapping: MappingConfig, target: UnifiedTarget, method: str) -> MappingPlan:
-    """The plan of a mapping, the same object for the same mapping and target. Raises NotExecutable for a
-    field that is not supported yet."""
+    """Returns the plan of a mapping, the same object for the same mapping and target. Raises NotExecutable
+    for a field that is not supported yet."""
     plans = _PLANS.entries_of(mapping)
     key = (target.integration, method)
     plan = plans.get(key)
@@ -143,7 +143,8 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
 
 
 def merge_schemas(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Two layers of a JSON Schema merged: objects by key, anything else as `high` (the mapping) has it."""
+    """Returns two layers of a JSON Schema merged: objects by key, anything else as `high` (the mapping) has
+    it."""
     if not low or not high:
         return high or low
     return {
@@ -173,8 +174,8 @@ async def choose_name(
     default: str,
     scope: Mapping[str, Any],
 ) -> str:
-    """The name of the proxy resource or method that a mapping chooses; `default` where it does not choose.
-    `field`: `resource` or `method`. Raises BadRequest for a computed name outside of its list."""
+    """Returns the name of the proxy resource or method that a mapping chooses; `default` where it does not
+    choose. `field`: `resource` or `method`. Raises BadRequest for a computed name outside of its list."""
     if choice is None:
         return default
     if isinstance(choice, str):

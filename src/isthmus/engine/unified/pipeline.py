@@ -115,7 +115,8 @@ async def prepare_call(
 
 
 def _use_upload_format(method: MethodPlan, mapping: MappingConfig) -> MethodPlan:
-    """The method with the body format of uploads, where the mapping sends the caller's bytes as a file."""
+    """Returns the method with the body format of uploads, where the mapping sends the caller's bytes as a
+    file."""
     upload = find_upload(mapping.file_upload)
     if upload is None or method.definition.body_format == upload.body_format:
         return method
@@ -150,7 +151,8 @@ async def _run_steps_before(
     prepared: PreparedCall,
     clock: Clock,
 ) -> CallerInput:
-    """The caller's input with the results of the steps before the call, and the context as they left it."""
+    """Returns the caller's input with the results of the steps before the call, and the context as they left
+    it."""
     plan, caller = prepared.plan, prepared.caller
     runner = StepRunner(upstream, config, CallStepScope(caller), "before", clock)
     try:
@@ -175,8 +177,8 @@ class _UnifiedCall:
     clock: Clock
 
     async def fetch_page(self, cursor: str | None) -> Page | StreamResult:
-        """One page of records, after side loads and the steps after the call, which are not run for an empty
-        page that has a next one."""
+        """Returns one page of records, after side loads and the steps after the call, which are not run for
+        an empty page that has a next one."""
         shown = visible_cursor(self.method.paginator, cursor)
         inputs = await map_request(self.plan, self.method, self.caller, shown)
         try:
@@ -195,8 +197,8 @@ class _UnifiedCall:
         return replace(page, records=[each for each in records if each is not None])
 
     async def complete(self, value: Any) -> Any:
-        """The mapped record, or list of records, with what is loaded beside each, as the steps after the call
-        return it."""
+        """Returns the mapped record, or list of records, with what is loaded beside each, as the steps after
+        the call return it."""
         plan = self.plan
         if plan.side_loads:
             loads = SideLoads(self.upstream, self.config, plan.side_loads, self.caller, self.clock)
@@ -212,7 +214,7 @@ class _UnifiedCall:
             raise await self.to_caller_error(failed, None) from failed
 
     async def fetch_answer(self) -> ProviderAnswer:
-        """The answer to a call that is no list."""
+        """Returns the answer to a call that is no list."""
         inputs = await map_request(self.plan, self.method, self.caller, None)
         try:
             return await fetch_answer(self.upstream, self.method, inputs, None, self.clock)
@@ -220,8 +222,8 @@ class _UnifiedCall:
             raise await self.to_caller_error(failed, None) from failed
 
     async def to_caller_error(self, failed: ProviderFailure | RemoteError, cursor: str | None) -> RemoteError:
-        """The error that the caller gets. A ProviderFailure goes through `error_mapping`; a RemoteError is
-        that of an account that waits, and there is no answer to map."""
+        """Returns the error that the caller gets. A ProviderFailure goes through `error_mapping`; a
+        RemoteError is that of an account that waits, and there is no answer to map."""
         scopes = (*self.method.definition.scopes, *self.plan.scopes)
         if isinstance(failed, ProviderFailure):
             return await to_unified_error(self.plan, self.caller, cursor, failed, scopes)
@@ -232,7 +234,7 @@ class _UnifiedCall:
 async def _call_list(
     run: _UnifiedCall, target: UnifiedTarget, cursor: str | None
 ) -> ListResult | StreamResult:
-    """The records of one page, shaped as the caller asked."""
+    """Returns the records of one page, shaped as the caller asked."""
     page = await fetch_filled_page(run.fetch_page, cursor)
     if isinstance(page, StreamResult):
         return page
@@ -248,7 +250,7 @@ async def _call_list(
 
 
 async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult | StreamResult:
-    """The result of a method that is no list, shaped as the caller asked."""
+    """Returns the result of a method that is no list, shaped as the caller asked."""
     call = run.caller.call
     answer = await run.fetch_answer()
     if answer.stream is not None:
@@ -270,7 +272,7 @@ async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult 
 
 
 def _find_deleted_id(call: Call, record: Any) -> str | None:
-    """The id of the deleted record as text: from the path, else from the mapped record, else as the caller
-    named it in the query or body."""
+    """Returns the id of the deleted record as text: from the path, else from the mapped record, else as the
+    caller named it in the query or body."""
     found = record.get("id") if call.id is None and isinstance(record, dict) else None
     return call.record_id if found is None else str(found)

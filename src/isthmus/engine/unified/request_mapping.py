@@ -64,7 +64,7 @@ class CallerInput:
     before: Mapping[str, Any] = field(default_factory=dict)
 
     def scope(self, cursor: str | None) -> dict[str, Any]:
-        """The names that the expressions of most fields see. `cursor`: as they see it."""
+        """Returns the names that the expressions of most fields see. `cursor`: as they see it."""
         return {
             "query": add_cursor(self.query, cursor),
             "rawQuery": self.raw_query,
@@ -77,8 +77,8 @@ class CallerInput:
 def read_caller_input(
     plan: MappingPlan, call: Call, context: Mapping[str, Any]
 ) -> tuple[CallerInput, str | None]:
-    """The caller's input with its query coerced, and its cursor, sent as `next_cursor`, `prev_cursor` or
-    `cursor`."""
+    """Returns the caller's input with its query coerced, and its cursor, sent as `next_cursor`, `prev_cursor`
+    or `cursor`."""
     nested = call.query.nested
     alias = nested.get("cursor")
     cursor = call.cursor or (alias if isinstance(alias, str) and alias else None)
@@ -127,7 +127,7 @@ async def map_request(
 async def _make_body(
     plan: MappingPlan, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
 ) -> Any:
-    """The mapped body, with the caller's further fields under it."""
+    """Returns the mapped body, with the caller's further fields under it."""
     body = await _map_body(plan.mapping, scope, templates)
     if plan.handles_remote_data or not isinstance(call.body, dict) or "remote_data" not in call.body:
         return body
@@ -135,8 +135,8 @@ async def _make_body(
 
 
 async def _map_body(mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any]) -> Any:
-    """The body by the mapping: its default `body`, and the result of `request_body_mapping` or the caller's
-    body."""
+    """Returns the body by the mapping: its default `body`, and the result of `request_body_mapping` or the
+    caller's body."""
     default = NO_BODY
     if mapping.body is not None:
         default = render(mapping.body, templates, "body")
@@ -154,7 +154,7 @@ async def _map_body(mapping: MappingConfig, scope: Mapping[str, Any], templates:
 async def _map_query(
     mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
 ) -> tuple[dict[str, Any], frozenset[str]]:
-    """The query for the provider, and the names in it that pagination does not overwrite."""
+    """Returns the query for the provider, and the names in it that pagination does not overwrite."""
     query: dict[str, Any] = {}
     if mapping.query is not None:
         defaults = mapping.query.render_or_undefined(templates)
@@ -180,7 +180,7 @@ async def _map_headers(
     own: Mapping[str, Any],
     body: Any,
 ) -> dict[str, str | None] | None:
-    """The headers that replace the definition's, null removing one; None where the mapping has none.
+    """Returns the headers that replace the definition's, null removing one; None where the mapping has none.
     `own`: the names that the definition's templates see."""
     if mapping.request_header_mapping is None:
         return None
@@ -195,7 +195,7 @@ async def _map_headers(
 async def _map_path(
     mapping: MappingConfig, method: MethodPlan, scope: Mapping[str, Any], own: Mapping[str, Any]
 ) -> str | None:
-    """The path that replaces the method's; None where the mapping has none."""
+    """Returns the path that replaces the method's; None where the mapping has none."""
     if mapping.path_mapping is None:
         return None
     root = {**scope, "headers": await run_in_turns(render_default_headers, method, own)}
@@ -209,9 +209,9 @@ async def _map_path(
 
 
 def _escape_path_syntax(value: Any) -> Any:
-    """The value with the characters percent-encoded that have a meaning in a path template. The result of
-    the mapping is read as a template, whose placeholders reach the account's secrets; a caller must not
-    write one."""
+    """Returns the value with the characters percent-encoded that have a meaning in a path template. The
+    result of the mapping is read as a template, whose placeholders reach the account's secrets; a caller must
+    not write one."""
     if isinstance(value, str):
         return _PATH_SYNTAX.sub(lambda match: f"%{ord(match[0]):02X}", value)
     if isinstance(value, Mapping):
@@ -222,8 +222,8 @@ def _escape_path_syntax(value: Any) -> Any:
 
 
 def add_remote_data(mapped: Any, call: Call, id: str | None) -> Any:
-    """The mapped body with the caller's further fields (`remote_data`) under it. `id`: of the record that is
-    written. Nothing is added to reads, and where `remote_data` is the provider's own record."""
+    """Returns the mapped body with the caller's further fields (`remote_data`) under it. `id`: of the record
+    that is written. Nothing is added to reads, and where `remote_data` is the provider's own record."""
     body = call.body
     if (
         call.method in _READ_METHODS
@@ -240,15 +240,15 @@ def add_remote_data(mapped: Any, call: Call, id: str | None) -> Any:
 
 
 def drop_remote_data(body: Any) -> Any:
-    """The body without its `remote_data`."""
+    """Returns the body without its `remote_data`."""
     if isinstance(body, dict) and _REMOTE_DATA in body:
         return {name: value for name, value in body.items() if name != _REMOTE_DATA}
     return body
 
 
 def _is_echo(extra: Mapping[str, Any], body: Mapping[str, Any], id: str | None) -> bool:
-    """True if `extra` is the provider's own record, sent back: it has an identity of its own, or names the
-    record that is written, by a top-level value."""
+    """Returns True if `extra` is the provider's own record, sent back: it has an identity of its own, or
+    names the record that is written, by a top-level value."""
     if any(str(name).lower() in _IDENTITY_NAMES for name in extra):
         return True
     known = {str(each) for each in (id, body.get("id")) if each is not None}
@@ -258,15 +258,15 @@ def _is_echo(extra: Mapping[str, Any], body: Mapping[str, Any], id: str | None) 
 
 
 def find_upload(file_upload: bool | FileUpload) -> FileUpload | None:
-    """How the caller's bytes are sent as a file; None where they are not."""
+    """Returns how the caller's bytes are sent as a file; None where they are not."""
     if isinstance(file_upload, FileUpload):
         return file_upload
     return FileUpload() if file_upload else None
 
 
 async def make_upload_body(upload: FileUpload, call: Call) -> Any:
-    """The body of a call whose bytes are sent as a file: an object with the one part. Any other body as it
-    is."""
+    """Returns the body of a call whose bytes are sent as a file: an object with the one part. Any other body
+    as it is."""
     body = call.body
     if isinstance(body, Blob):
         return {upload.field or _DEFAULT_FIELD: body}

@@ -110,8 +110,8 @@ async def map_value(plan: MappingPlan, caller: CallerInput, answer: ProviderAnsw
 async def _map_single(
     expression: Evaluable, scope: dict[str, Any], caller: CallerInput, answer: ProviderAnswer
 ) -> Any:
-    """The value of the mapping. A write that the provider answered with nothing has succeeded: where the
-    mapping fails on that, the value is UNDEFINED."""
+    """Returns the value of the mapping. A write that the provider answered with nothing has succeeded: where
+    the mapping fails on that, the value is UNDEFINED."""
     try:
         return await evaluate_mapping("response_mapping", expression, scope)
     except MappingFailed as failed:
@@ -150,7 +150,7 @@ async def _map_items(plan: MappingPlan, scope: dict[str, Any], sources: list[Any
 
 
 def _make_scope(caller: CallerInput, cursor: str | None, answer: ProviderAnswer) -> dict[str, Any]:
-    """The names that the mappings of an answer see."""
+    """Returns the names that the mappings of an answer see."""
     shared = caller.scope(cursor)
     return {
         "query": shared["query"],
@@ -162,9 +162,9 @@ def _make_scope(caller: CallerInput, cursor: str | None, answer: ProviderAnswer)
 
 
 def choose_response(view: ResponseView, answer: ProviderAnswer) -> Any:
-    """The value of `response` in a mapping: the data, with `body`, `headers` and `statusCode` beside its own
-    keys where the mapping reads them; or these three alone, where the data is no object and the mapping reads
-    them."""
+    """Returns the value of `response` in a mapping: the data, with `body`, `headers` and `statusCode` beside
+    its own keys where the mapping reads them; or these three alone, where the data is no object and the
+    mapping reads them."""
     virtual = {"body": answer.body, "headers": answer.headers, "statusCode": answer.status}
     if isinstance(answer.data, dict):
         if not view.virtual:
@@ -176,7 +176,7 @@ def choose_response(view: ResponseView, answer: ProviderAnswer) -> Any:
 async def _evaluate_is_partial(
     plan: MappingPlan, caller: CallerInput, cursor: str | None, inputs: MethodInputs, answer: ProviderAnswer
 ) -> bool:
-    """True if the mapping's `is_partial_expression` says that the page is incomplete."""
+    """Returns True if the mapping's `is_partial_expression` says that the page is incomplete."""
     expression = plan.mapping.is_partial_expression
     if expression is None:
         return False
@@ -189,8 +189,8 @@ async def _evaluate_is_partial(
 async def map_headers(
     plan: MappingPlan, caller: CallerInput, cursor: str | None, answer: ProviderAnswer
 ) -> dict[str, str]:
-    """The headers that `response_header_mapping` gives for the caller, names lower-case. Those that belong to
-    the connection or the body are left out."""
+    """Returns the headers that `response_header_mapping` gives for the caller, names lower-case. Those that
+    belong to the connection or the body are left out."""
     expression = plan.mapping.response_header_mapping
     if expression is None:
         return {}
@@ -241,30 +241,30 @@ def read_mapped_list(value: Any, raw: list[Any]) -> MappedList:
 
 
 def _as_list(value: Any) -> list[Any]:
-    """A value as a list: itself, [] for null and undefined, else a list of one."""
+    """Returns a value as a list: itself, [] for null and undefined, else a list of one."""
     if value is UNDEFINED or value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def format_cursor(value: Any) -> str | None:
-    """A cursor that a mapping gave, as text; None for null, false and ""."""
+    """Returns a cursor that a mapping gave, as text; None for null, false and ""."""
     if value is None or value is False or value == "":
         return None
     return value if isinstance(value, str) else str(value)
 
 
 def attach_raw(record: Any, raw: Any) -> Any:
-    """The record with the provider's as `remote_data`, unless it has a `remote_data` of its own or `raw` is
-    None."""
+    """Returns the record with the provider's as `remote_data`, unless it has a `remote_data` of its own or
+    `raw` is None."""
     if not isinstance(record, dict) or "remote_data" in record or raw is None:
         return record
     return {**record, "remote_data": raw}
 
 
 def attach_raw_records(mapped: list[Any], raw: list[Any]) -> list[Any]:
-    """The mapped records without nulls, each with its raw record: that of the same position where both
-    lists are equally long, else the one with the same `id`."""
+    """Returns the mapped records without nulls, each with its raw record: that of the same position where
+    both lists are equally long, else the one with the same `id`."""
     if len(mapped) == len(raw):
         pairs = zip(mapped, raw, strict=True)
         return [attach_raw(record, source) for record, source in pairs if record is not None]
@@ -279,8 +279,8 @@ def attach_raw_records(mapped: list[Any], raw: list[Any]) -> list[Any]:
 
 
 def shape_record(record: Any, options: ResponseOptions, schema: Mapping[str, Any]) -> Any:
-    """A unified record as the caller asked for it. `schema`: of unified records; with the response format
-    `normalized` its absent fields are null."""
+    """Returns a unified record as the caller asked for it. `schema`: of unified records; with the response
+    format `normalized` its absent fields are null."""
     if not isinstance(record, dict):
         return record
     if options.response_format == "raw":
@@ -295,8 +295,8 @@ def shape_record(record: Any, options: ResponseOptions, schema: Mapping[str, Any
 
 
 def key_records(records: list[Any], shaped: list[Any], field: str) -> dict[str, Any]:
-    """The shaped records by the value of `field` in `records`; the last one wins, and those without the field
-    are left out. Raises BadRequest where no record has it."""
+    """Returns the shaped records by the value of `field` in `records`; the last one wins, and those without
+    the field are left out. Raises BadRequest where no record has it."""
     keyed = {}
     for record, shaped_record in zip(records, shaped, strict=True):
         value = record.get(field) if isinstance(record, dict) else None
@@ -319,7 +319,7 @@ def _exclude_fields(record: Any, fields: tuple[str, ...]) -> Any:
 
 
 def _remove_path(value: Any, path: list[str]) -> Any:
-    """A copy without what stands at the path; arrays on the way have it removed from each item."""
+    """Returns a copy without what stands at the path; arrays on the way have it removed from each item."""
     if isinstance(value, list):
         return [_remove_path(item, path) for item in value]
     if not isinstance(value, dict) or path[0] not in value:

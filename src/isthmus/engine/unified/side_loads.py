@@ -54,8 +54,8 @@ class SideLoads:
     clock: Clock
 
     async def load(self, records: list[Any]) -> list[Any]:
-        """The records with their side-loaded keys. At most 5 requests are sent at a time, and equal requests
-        once. A key whose request or mapping fails is null, which is logged."""
+        """Returns the records with their side-loaded keys. At most 5 requests are sent at a time, and equal
+        requests once. A key whose request or mapping fails is null, which is logged."""
         loaded: list[dict[str, Any]] = [{} for _ in records]
         requests: list[_SideLoadRequest] = []
         for index, record in enumerate(records):
@@ -71,8 +71,8 @@ class SideLoads:
     async def _make_requests(
         self, index: int, record: dict[str, Any], plan: SideLoadPlan, loaded: dict[str, Any]
     ) -> list[_SideLoadRequest]:
-        """The request of one side load for one record; none where its `run_if` is falsy, or where it fails,
-        which sets its key in `loaded` to null."""
+        """Returns the request of one side load for one record; none where its `run_if` is falsy, or where it
+        fails, which sets its key in `loaded` to null."""
         spec, call = plan.spec, self.caller.call
         scope = {
             **make_template_scope(self.upstream.context, id=call.id, query=self.caller.query, body=call.body),
@@ -103,7 +103,7 @@ class SideLoads:
         return [_SideLoadRequest(index, plan, request, identity)]
 
     async def _fetch_answers(self, requests: list[_SideLoadRequest]) -> dict[bytes, ProviderAnswer | None]:
-        """The answers by the identity of their request; None for one that failed."""
+        """Returns the answers by the identity of their request; None for one that failed."""
         places = asyncio.Semaphore(MAX_CONCURRENCY)
         distinct = {each.identity: each for each in requests}
 
@@ -125,7 +125,7 @@ class SideLoads:
         return {key: task.result() for key, task in tasks.items()}
 
     async def _map_answer(self, plan: SideLoadPlan, answer: ProviderAnswer | None) -> Any:
-        """The mapped value of an answer; None for no answer, and where the mapping fails."""
+        """Returns the mapped value of an answer; None for no answer, and where the mapping fails."""
         if answer is None:
             return None
         expression = plan.spec.response_mapping
