@@ -105,8 +105,8 @@ class BatchRequests:
             graph,
             BatchCalls(self._connections, connection, request.request_id),
             parse_call=parse_node_call,
-            roots={"args": batch.args, "tenant_id": account.tenant_id},
-            take=lambda: self._limits.take_account(account.id),
+            extra_names={"args": batch.args, "tenant_id": account.tenant_id},
+            count_request=lambda: self._limits.take_account(account.id),
             limits=self._batch,
             clock=self._clock,
         )

@@ -1,4 +1,5 @@
-"""The body of an outgoing request: its value, what of the query and the page goes into it, and its bytes."""
+"""Builds the body of a request to a provider: chooses its value, adds query and page parameters, and encodes
+it."""
 
 from __future__ import annotations
 
@@ -29,32 +30,34 @@ __all__ = [
     "dump_json",
     "encode_body",
     "flatten_dotted",
-    "omits_body",
+    "ignores_body",
+    "moves_query_to_body",
     "passthrough_paging_error",
-    "puts_query_in_body",
 ]
 
 MAX_DEPTH: Final = 500
 """Nested objects and lists of a JSON body: fewer than any supported Python can write."""
 
-_METHODS_WITHOUT_BODY: Final = frozenset({"get", "delete"})
+_VERBS_WITHOUT_BODY: Final = frozenset({"get", "delete"})
+_VERBS_WITH_BODY: Final = frozenset({"post", "put", "patch"})
 
 
-def omits_body(method: MethodDefinition, *, later_page: bool) -> bool:
-    """Returns True if neither the call nor its mapping puts anything into the body of this request."""
+def ignores_body(method: MethodDefinition, *, later_page: bool) -> bool:
+    """Returns True if the definition says to send no body on this page (`ignore_body`,
+    `ignore_body_in_pagination`)."""
     return method.ignore_body or (later_page and method.ignore_body_in_pagination)
 
 
 def choose_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *, later_page: bool) -> Any:
     """Returns the body of one request before it is encoded: `NO_BODY` or any JSON value.
 
-    `body`: the caller's (proxy) or the mapped one (unified). In order: `ignore_body`, and get and delete
-    without a `body` in their definition, send none; `set_body_to_null` sends null; the `body` of the
-    definition is the whole body; else `body` itself.
+    `body`: the caller's (proxy) or the mapped one (unified). The first rule that applies counts: none where
+    the definition ignores the body; none for get and delete without a `body` in their definition; null for
+    `set_body_to_null`; the `body` of the definition; else `body` itself.
     """
-    if omits_body(method, later_page=later_page):
+    if ignores_body(method, later_page=later_page):
         return NO_BODY
-    if method.body is None and method.method in _METHODS_WITHOUT_BODY and not method.set_body_to_null:
+    if method.body is None and method.method in _VERBS_WITHOUT_BODY and not method.set_body_to_null:
         return NO_BODY
     if method.set_body_to_null:
         return None
@@ -70,10 +73,8 @@ def choose_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *
 def encode_body(
     method: MethodDefinition, body: Any, array_format: ArrayFormat
 ) -> tuple[bytes | None, str | None]:
-    """Returns the bytes of a body in the method's format, and their content type; None and None for no body.
-
-    Raises BadRequest for a body that the format cannot hold.
-    """
+    """Returns `(bytes, content type)` of a body in the method's format; `(None, None)` for no body. Raises
+    BadRequest for a body that the format cannot hold."""
     if body is NO_BODY:
         return None, None
     match method.body_format:
@@ -93,8 +94,8 @@ def encode_body(
 
 
 def _encode_raw(body: Any, config: BodyFormatConfig) -> tuple[bytes, str]:
-    """Returns the bytes of a body that is sent as it is, and their content type. Raises BadRequest for
-    anything but bytes, text and files."""
+    """Returns `(bytes, content type)` of a body that is sent as it is. Raises BadRequest for anything but
+    bytes, text and files."""
     file = as_file(body)
     if file is not None:
         return file.data, config.content_type or file.type or OCTET_STREAM
@@ -109,7 +110,8 @@ def _encode_raw(body: Any, config: BodyFormatConfig) -> tuple[bytes, str]:
 
 
 def _encode_form(body: Any, array_format: ArrayFormat) -> tuple[bytes, str]:
-    """Returns the body as form fields, and its content type. Raises BadRequest for anything but an object."""
+    """Returns `(bytes, content type)` of the body as form fields. Raises BadRequest for anything but an
+    object."""
     if body is None:
         body = {}
     if not isinstance(body, Mapping):
@@ -161,55 +163,52 @@ def _is_deeper_than(limit: int, value: Any) -> bool:
     return True
 
 
-_METHODS_WITH_BODY: Final = frozenset({"post", "put", "patch"})
-
-
 @dataclass(frozen=True, slots=True)
 class UnpagedRequest:
     """The query and body of a request without what its page adds. `query`: in the URL. `body`: before
-    encoding, with the call's query in it where `takes_query`."""
+    encoding. `has_query_in_body`: the call's query was moved into `body`."""
 
     query: Mapping[str, Any]
     body: Any
-    takes_query: bool
+    has_query_in_body: bool
 
     def add_page(self, page: PageRequest, *, in_body: bool) -> tuple[Mapping[str, Any], Any]:
-        """Returns query and body with the page's parameters. Raises BadRequest for a body that is no object,
-        if parameters go into it."""
+        """Returns `(query, body)` with the page's parameters, in the body with `in_body`. Raises BadRequest
+        for a body that is no object, if parameters go into it."""
         query, body, parts = self.query, self.body, page.parts
         if in_body:
             params = page.params if parts is None else {**page.params, **parts.query}
             body = _place_page_params(body, params) if params else body
         else:
             query = {**query, **page.params}
-            if parts is not None and self.takes_query:
+            if parts is not None and self.has_query_in_body:
                 body = _merge_into_body(body, parts.query)
             elif parts is not None:
                 query.update(parts.query)
         return query, body if parts is None else _merge_into_body(body, parts.body)
 
 
-def puts_query_in_body(method: MethodDefinition, body: Any, *, later_page: bool) -> bool:
-    """Returns True if the call's query goes into the body: where the definition asks for it and the body,
-    before encoding, is an object or absent. Else the query stays in the URL."""
-    if not method.add_query_to_body or method.method not in _METHODS_WITH_BODY:
+def moves_query_to_body(method: MethodDefinition, body: Any, *, later_page: bool) -> bool:
+    """Returns True if the call's query is sent in the body: where `add_query_to_body` is set, the verb has a
+    body, and `body` (before encoding) is an object or absent. Otherwise the query stays in the URL."""
+    if not method.add_query_to_body or method.method not in _VERBS_WITH_BODY:
         return False
-    is_open = body is NO_BODY and not omits_body(method, later_page=later_page)
-    return is_open or isinstance(body, dict)
+    has_room = body is NO_BODY and not ignores_body(method, later_page=later_page)
+    return has_room or isinstance(body, dict)
 
 
 def flatten_dotted(body: Any) -> dict[str, Any]:
     """Returns the values in an object by their dotted names, nulls left out; empty for anything but an
     object."""
-    found: dict[str, Any] = {}
-    rest = [("", body)]
-    while rest:
-        path, value = rest.pop()
+    values_by_path: dict[str, Any] = {}
+    pending = [("", body)]
+    while pending:
+        path, value = pending.pop()
         if isinstance(value, dict):
-            rest += [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
+            pending += [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
         elif value is not None and path:
-            found[path] = value
-    return found
+            values_by_path[path] = value
+    return values_by_path
 
 
 def _merge_into_body(body: Any, high: Mapping[str, Any]) -> Any:

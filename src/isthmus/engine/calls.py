@@ -25,7 +25,7 @@ __all__ = [
     "ResponseOptions",
     "StreamResult",
     "ValueResult",
-    "deleted_record",
+    "make_deleted_record",
 ]
 
 OperationKind = Literal["list", "get", "create", "update", "delete", "custom"]
@@ -96,19 +96,20 @@ class Call:
 
     @classmethod
     def from_values(cls, method: str, *, id: Any = None, query: Any = None, body: Any = NO_BODY) -> Call:
-        """Returns a call that no HTTP request made: of a step, a side load or a check of a definition.
+        """Makes a call from values instead of an HTTP request: of a step, a side load or a check of a
+        definition.
 
         `query`: nested values, anything but an object counting as none; `limit` and `next_cursor` in it mean
         what they mean for callers. UNDEFINED as `id` or `body` is none.
         """
-        given = dict(query) if isinstance(query, Mapping) else {}
-        cursor = given.pop("next_cursor", None)
+        parameters = dict(query) if isinstance(query, Mapping) else {}
+        cursor = parameters.pop("next_cursor", None)
         return cls(
             method=method,
             id=None if id is None or id is UNDEFINED else format_scalar(id),
-            query=Query(nested=given),
+            query=Query(nested=parameters),
             body=NO_BODY if body is UNDEFINED else body,
-            limit=parse_whole_number(given.get("limit")) or None,
+            limit=parse_whole_number(parameters.get("limit")) or None,
             cursor=format_scalar(cursor) if cursor else None,
         )
 
@@ -122,10 +123,10 @@ class Call:
         """The id of the path; where there is none, `id` of the query or else of the body."""
         if self.id is not None:
             return self.id
-        found = self.query.nested.get("id")
-        if found is None and isinstance(self.body, Mapping):
-            found = self.body.get("id")
-        return None if found is None or isinstance(found, (dict, list)) else str(found)
+        id_value = self.query.nested.get("id")
+        if id_value is None and isinstance(self.body, Mapping):
+            id_value = self.body.get("id")
+        return None if id_value is None or isinstance(id_value, (dict, list)) else str(id_value)
 
     @property
     def passed_through_body(self) -> RawBody | None:
@@ -135,8 +136,8 @@ class Call:
         return RawBody(b"" if self.raw_body is None else self.raw_body, self.content_type, self.raw_length)
 
     def select_headers(self, required: Iterable[str]) -> dict[str, str]:
-        """Returns the caller's headers that go to the provider: the `required` ones, and `Accept` where bytes
-        are passed through. Raises BadRequest naming those that are missing."""
+        """Returns the caller's headers that go to the provider: the `required` ones, spelt as there, and
+        `Accept` where bytes are passed through. Raises BadRequest naming those that are missing."""
         missing = [name for name in required if name.lower() not in self.headers]
         if missing:
             raise BadRequest(
@@ -196,7 +197,7 @@ class StreamResult:
 CallResult = ListResult | ValueResult | StreamResult
 
 
-def deleted_record(id: str | None) -> dict[str, Any]:
-    """Returns the body that answers a delete where the provider returns nothing: the id, where the call named
-    one."""
+def make_deleted_record(id: str | None) -> dict[str, Any]:
+    """Returns the body of the answer to a delete where the provider returned none: `{"id": id}`, empty where
+    the call named no id."""
     return {} if id is None else {"id": id}

@@ -90,7 +90,8 @@ class CustomCall:
 
 
 def is_read(verb: str, method_config: Mapping[str, Any] | None) -> bool:
-    """Returns True if neither the verb of the call nor that of its `methodConfig` may change anything."""
+    """Returns True if neither the verb of the call nor that of its `methodConfig` can change anything at the
+    provider."""
     chosen = verb if method_config is None else str(method_config.get("method") or verb)
     return verb.upper() in _READ_VERBS and chosen.upper() in _READ_VERBS
 
@@ -109,13 +110,14 @@ def check_relative_path(path: str) -> str:
 
 
 def select_forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Returns the caller's headers that are sent to the provider: all but those of the connection, of this
-    server and of proxies. Names are lower-case."""
-    named = {name.strip().lower() for name in headers.get("connection", "").split(",")}
+    """Returns the caller's headers to forward to the provider. Leaves out hop-by-hop and proxy headers, those
+    meant for this server (Authorization, Cookie, Idempotency-Key), and those that the HTTP client sets itself
+    (Content-Type, Content-Length, Accept-Encoding, Expect). `headers`: by lower-case name."""
+    hop_by_hop = {name.strip().lower() for name in headers.get("connection", "").split(",")}
     return {
         name: value
         for name, value in headers.items()
-        if name not in _DROPPED_HEADERS and name not in named and not name.startswith("x-forwarded-")
+        if name not in _DROPPED_HEADERS and name not in hop_by_hop and not name.startswith("x-forwarded-")
     }
 
 
@@ -134,6 +136,7 @@ async def call_custom(
     inputs, cursor = _make_inputs(plan, call)
 
     async def fetch(cursor: str | None) -> Page | StreamResult:
+        """Fetches one page, its data as the only record."""
         answer = await fetch_proxy_answer(upstream, plan, inputs, cursor, clock)
         if answer.stream is not None:
             return answer.to_stream_result(answer.stream)
@@ -163,26 +166,30 @@ def _make_plan(config: IntegrationConfig, call: CustomCall) -> MethodPlan:
 def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) -> MethodPlan:
     """Returns the plan of the method that the caller wrote out. Raises BadRequest for one that is not valid,
     or that this caller may not send."""
-    given = call.method_config
-    assert given is not None
+    method_config = call.method_config
+    assert method_config is not None
     verb = call.verb.lower() if call.verb.upper() not in ("HEAD", "OPTIONS") else "get"
     defaults = {"method": verb, "path": make_literal_template(path), "pagination": None}
-    definition = load(MethodDefinition, {**defaults, **given}, source=METHOD_CONFIG, prefix=METHOD_CONFIG)
+    definition = load(
+        MethodDefinition, {**defaults, **method_config}, source=METHOD_CONFIG, prefix=METHOD_CONFIG
+    )
     # Stored definitions may hold notes of their author, which callers copy: only misspelt keys are refused.
     misspelt = [
-        failure(each.path, f"{each.message}; {each.fix}", "unknown_field")
-        for each in find_unknown_keys(definition, top="warn", path=METHOD_CONFIG)
-        if each.fix is not None
+        failure(finding.path, f"{finding.message}; {finding.fix}", "unknown_field")
+        for finding in find_unknown_keys(definition, top="warn", path=METHOD_CONFIG)
+        if finding.fix is not None
     ]
     if misspelt:
         raise DefinitionInvalid(METHOD_CONFIG, misspelt)
-    if "path" in given:
+    if "path" in method_config:
         check_relative_path(str(definition.path.source))
     if not call.is_trusted:
         _refuse_credentials(definition)
     plan = plan_ad_hoc_method(config, _RESOURCE, definition.method, definition, where=METHOD_CONFIG)
-    form = definition.api_response_format
-    return replace(plan, streams=_is_not_json if form is None else partial(should_stream, form))
+    response_format = definition.api_response_format
+    return replace(
+        plan, streams=_is_not_json if response_format is None else partial(should_stream, response_format)
+    )
 
 
 def _refuse_credentials(definition: MethodDefinition) -> None:
@@ -217,8 +224,8 @@ def _not_allowed_error(name: str, message: str) -> BadRequest:
 def _require_same_origin(plan: MethodPlan, context: Mapping[str, Any]) -> None:
     """Raises BadRequest where the plan's base URL leads to another origin than the integration's."""
     scope = make_template_scope(context, id=None, query={}, body=NO_BODY)
-    own = plan.config.base_url
-    if own is None or parse_origin(BaseUrl(own, "base_url").render(scope)) != parse_origin(
+    own_base_url = plan.config.base_url
+    if own_base_url is None or parse_origin(BaseUrl(own_base_url, "base_url").render(scope)) != parse_origin(
         plan.base_url.render(scope)
     ):
         raise _not_allowed_error(
@@ -227,7 +234,7 @@ def _require_same_origin(plan: MethodPlan, context: Mapping[str, Any]) -> None:
 
 
 def _make_inputs(plan: MethodPlan, call: CustomCall) -> tuple[MethodInputs, str | None]:
-    """Returns what a custom call puts into the request, and the cursor of its page."""
+    """Returns what a custom call puts into the request, and the cursor of its page, None for the first."""
     parameters = call.parameters
     nested = parameters.query.nested
     if call.method_config is None:

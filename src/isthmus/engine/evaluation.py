@@ -32,13 +32,13 @@ __all__ = [
     "EVALUATION_SETTINGS",
     "Evaluable",
     "EvaluationSettings",
-    "current_evaluation_settings",
     "drop_undefined",
     "evaluate",
     "evaluate_mapping",
     "evaluate_mapping_on_clean_root",
     "evaluate_or_undefined",
     "find_at_path",
+    "get_evaluation_settings",
     "is_truthy",
     "make_template_scope",
     "mapping_error",
@@ -67,7 +67,9 @@ class Evaluable(Protocol):
         *,
         limits: Limits | None = ...,
         services: Services | None = ...,
-    ) -> object: ...
+    ) -> object:
+        """Returns the value for an input. Raises ExpressionError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ EVALUATION_SETTINGS: Final[ContextVar[EvaluationSettings]] = ContextVar(
 
 @contextmanager
 def use_evaluation_settings(settings: EvaluationSettings) -> Iterator[None]:
-    """All evaluations of the engine inside the block, and in tasks started there, use these settings.
+    """Makes all evaluations of the engine inside the block, and in tasks started there, use these settings.
 
     Whoever begins a call or a job opens the block. The settings are not handed down as parameters, because
     every path through the engine ends with an evaluation, and no other part of it uses them.
@@ -99,7 +101,8 @@ def use_evaluation_settings(settings: EvaluationSettings) -> Iterator[None]:
         EVALUATION_SETTINGS.reset(token)
 
 
-def current_evaluation_settings() -> EvaluationSettings:
+def get_evaluation_settings() -> EvaluationSettings:
+    """Returns the settings in force: those of the block around, else the defaults."""
     return EVALUATION_SETTINGS.get()
 
 
@@ -151,30 +154,32 @@ async def evaluate_mapping_on_clean_root(
     *,
     limits: Limits | None = None,
 ) -> Any:
-    """As `evaluate_mapping`, for a root that holds no UNDEFINED. `limits`: None for those of the settings."""
-    how = EVALUATION_SETTINGS.get()
+    """Returns the value of a mapping's expression, as `evaluate_mapping` does, for a root that holds no
+    UNDEFINED. `limits`: None for those of the settings."""
+    settings = EVALUATION_SETTINGS.get()
     try:
         return await expression.evaluate_async(
-            root, bindings, limits=limits or how.limits, services=how.services
+            root, bindings, limits=limits or settings.limits, services=settings.services
         )
     except ExpressionError as error:
         raise mapping_error(field, error) from error
 
 
 def evaluate(field: str, expression: Expression, root: Any) -> Any:
-    """As `evaluate_mapping`, for synchronous code that `run_in_turns` runs. `root`: any JSON value."""
-    how = EVALUATION_SETTINGS.get()
+    """Returns the value of an expression, as `evaluate_mapping` does, for synchronous code that
+    `run_in_turns` runs. `root`: any JSON value."""
+    settings = EVALUATION_SETTINGS.get()
     try:
-        return expression.evaluate(root, limits=how.limits, services=how.services)
+        return expression.evaluate(root, limits=settings.limits, services=settings.services)
     except ExpressionError as error:
         raise mapping_error(field, error) from error
 
 
 def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
     """Returns the value of an expression; UNDEFINED where it fails, which is logged without the data."""
-    how = EVALUATION_SETTINGS.get()
+    settings = EVALUATION_SETTINGS.get()
     try:
-        return expression.evaluate(root, limits=how.limits, services=how.services)
+        return expression.evaluate(root, limits=settings.limits, services=settings.services)
     except ExpressionError as error:
         _LOG.warning("%s failed with %s at position %s and is ignored", field, error.code, error.position)
         return UNDEFINED
@@ -190,7 +195,8 @@ def render(template: Template, scope: Mapping[str, Any], field: str) -> Any:
 
 
 def render_or_undefined(template: Template, scope: Mapping[str, Any], field: str) -> Any:
-    """As `render`; what has a placeholder without a value is left out, at the top UNDEFINED."""
+    """Returns the value of a template, as `render` does, but leaves out what has a placeholder without a
+    value; UNDEFINED where that is the whole."""
     try:
         return template.render_or_undefined(scope)
     except PlaceholderError as error:
@@ -198,7 +204,8 @@ def render_or_undefined(template: Template, scope: Mapping[str, Any], field: str
 
 
 def render_strict(template: Template, scope: Mapping[str, Any], field: str) -> Any:
-    """As `render`; raises BadRequest also for a placeholder without a value."""
+    """Returns the value of a template, as `render` does; raises BadRequest also for a placeholder without a
+    value."""
     try:
         return template.render_strict(scope)
     except PlaceholderError as error:
@@ -216,9 +223,9 @@ def require_object(value: Any, field: str) -> dict[str, Any]:
 
 
 def find_at_path(path: BodyPath, body: Any) -> Any:
-    """Returns what stands at a path of a body; UNDEFINED where nothing is there. Raises ExpressionError."""
-    how = EVALUATION_SETTINGS.get()
-    return path.read(body, limits=how.limits, services=how.services)
+    """Returns the value at a path of a body; UNDEFINED where there is none. Raises ExpressionError."""
+    settings = EVALUATION_SETTINGS.get()
+    return path.read(body, limits=settings.limits, services=settings.services)
 
 
 def mapping_error(field: str, error: ExpressionError) -> MappingFailed:
@@ -234,10 +241,11 @@ def mapping_error(field: str, error: ExpressionError) -> MappingFailed:
     )
 
 
-def wrong_result_error(field: str, wanted: str) -> MappingFailed:
-    """Returns the error for an expression whose value is not of the kind that its field takes (`wanted`)."""
+def wrong_result_error(field: str, expected_kind: str) -> MappingFailed:
+    """Returns the error for an expression whose value is not of the kind that its field takes.
+    `expected_kind`: that kind, with its article ("an object")."""
     return MappingFailed(
-        f"{field} must return {wanted}. Try it on a recorded call, and correct {field}.",
+        f"{field} must return {expected_kind}. Try it on a recorded call, and correct {field}.",
         field=field,
         position=None,
         code="wrong_result",

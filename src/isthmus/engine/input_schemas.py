@@ -36,9 +36,9 @@ class InputSchema:
         schema = schema or {}
         properties = _find_properties(schema)
         listed = schema.get("required")
-        named = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+        listed_names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
         marked = [name for name, item in properties.items() if item.get("required") is True]
-        self.required: Final = tuple(dict.fromkeys([*named, *marked]))
+        self.required: Final = tuple(dict.fromkeys([*listed_names, *marked]))
         self.conditional: Final = _find_conditional_rules(schema, properties)
         self._defaults: Final = {
             name: item["default"] for name, item in properties.items() if "default" in item
@@ -48,7 +48,7 @@ class InputSchema:
         parts = {
             name: InputSchema(item, depth=depth - 1)
             for name, item in properties.items()
-            if depth and _may_require(item)
+            if depth and _can_require(item)
         }
         self._parts: Final[Mapping[str, InputSchema]] = {
             name: part for name, part in parts.items() if part.required or part._parts
@@ -70,13 +70,15 @@ class InputSchema:
         """Returns the paths of required properties that are absent or empty. Inside of a nested object they
         are searched where the object itself is given; a value of another type in its place has none of
         them."""
-        given = values if isinstance(values, Mapping) else {}
-        found: list[tuple[str, ...]] = [(name,) for name in self.required if given.get(name) in (None, "")]
+        values_by_name = values if isinstance(values, Mapping) else {}
+        missing: list[tuple[str, ...]] = [
+            (name,) for name in self.required if values_by_name.get(name) in (None, "")
+        ]
         for name, part in self._parts.items():
-            value = given.get(name)
+            value = values_by_name.get(name)
             if value not in (None, "") and (part._is_object or isinstance(value, Mapping)):
-                found += [(name, *path) for path in part.find_missing(value)]
-        return found
+                missing += [(name, *path) for path in part.find_missing(value)]
+        return missing
 
 
 def require_inputs(
@@ -135,14 +137,14 @@ def _make_insight(key: str, description: str, value: Any) -> dict[str, Any]:
 def _find_properties(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Returns the schemas of the properties; a schema that has neither `properties` nor `type` is such a map
     itself."""
-    found = schema.get("properties")
-    if not isinstance(found, Mapping):
-        found = {} if isinstance(schema.get("type"), str) else schema
-    return {name: item for name, item in found.items() if isinstance(item, Mapping)}
+    properties = schema.get("properties")
+    if not isinstance(properties, Mapping):
+        properties = {} if isinstance(schema.get("type"), str) else schema
+    return {name: item for name, item in properties.items() if isinstance(item, Mapping)}
 
 
-def _may_require(schema: Mapping[str, Any]) -> bool:
-    """Returns True if a property is an object that may have required properties itself."""
+def _can_require(schema: Mapping[str, Any]) -> bool:
+    """Returns True if a property is an object that can have required properties itself."""
     return isinstance(schema.get("properties"), Mapping) or isinstance(schema.get("required"), list)
 
 
@@ -154,9 +156,9 @@ def _find_conditional_rules(
         name: str(item["x-required-if"]) for name, item in properties.items() if item.get("x-required-if")
     }
     dependent = schema.get("dependentRequired")
-    for given, names in dependent.items() if isinstance(dependent, Mapping) else ():
+    for trigger, names in dependent.items() if isinstance(dependent, Mapping) else ():
         for name in names if isinstance(names, list) else ():
-            rules.setdefault(str(name), f"required with {given}")
+            rules.setdefault(str(name), f"required with {trigger}")
     return rules
 
 

@@ -24,7 +24,7 @@ from isthmus.engine.urls import BaseUrl, PathTemplate
 from isthmus.errors import DefinitionError, NotFound
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template
-from isthmus.kit.close_names import close_to
+from isthmus.kit.close_names import find_close_names
 
 __all__ = ["MethodPlan", "PlanCache", "plan_ad_hoc_method", "plan_method", "suggest_names"]
 
@@ -42,15 +42,15 @@ class PlanCache(Generic[Owner, K, V]):
     def __init__(self) -> None:
         self._entries: dict[int, tuple[weakref.ref[Owner], dict[K, V]]] = {}
 
-    def entries_of(self, owner: Owner) -> dict[K, V]:
-        """Returns the dictionary of an owner, empty at first."""
+    def get_entries(self, owner: Owner) -> dict[K, V]:
+        """Returns the dictionary of an owner, an empty one at first. Changes of it are kept."""
         key = id(owner)
-        found = self._entries.get(key)
-        if found is not None and found[0]() is owner:
-            return found[1]
-        values: dict[K, V] = {}
-        self._entries[key] = weakref.ref(owner, lambda _: self._entries.pop(key, None)), values
-        return values
+        entry = self._entries.get(key)
+        if entry is not None and entry[0]() is owner:
+            return entry[1]
+        entries: dict[K, V] = {}
+        self._entries[key] = weakref.ref(owner, lambda _: self._entries.pop(key, None)), entries
+        return entries
 
 
 Entry = tuple[str, Template]
@@ -85,14 +85,14 @@ class MethodPlan:
     streams: Callable[[int, Mapping[str, str]], bool]
     _authorizations: dict[str | None, Authorization | OAuth1Signature | None] = field(default_factory=dict)
 
-    def authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
-        """Returns the authorization of an account that connected by this credential format; None where
-        nothing is sent."""
+    def choose_authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
+        """Returns the authorization of an account that connected by this credential format; None where the
+        method sends none."""
         if credential_format not in self._authorizations:
-            self._authorizations[credential_format] = self._choose_authorization(credential_format)
+            self._authorizations[credential_format] = self._make_authorization(credential_format)
         return self._authorizations[credential_format]
 
-    def _choose_authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
+    def _make_authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
         """Returns the definition's authorization, or an OAuth 1.0a signature in place of a bearer token."""
         spec = self.config.choose_authorization(self.definition, credential_format or "")
         if credential_format == "oauth" and isinstance(spec, BearerAuthorization) and not spec.config.token:
@@ -111,7 +111,7 @@ def plan_method(config: IntegrationConfig, resource: str, method: str) -> Method
 
     Raises NotFound, suggesting similar names, and DefinitionError for a method that cannot be called.
     """
-    plans = _PLANS.entries_of(config)
+    plans = _PLANS.get_entries(config)
     plan = plans.get((resource, method))
     if plan is None:
         definition = _find_definition(config, resource, method)
@@ -125,7 +125,7 @@ def plan_ad_hoc_method(
 ) -> MethodPlan:
     """Returns the plan of a method that belongs to no resource: one written out in a step, or sent by a
     caller. Kept as long as `definition` lives. `where`: its place, for messages."""
-    plans = _AD_HOC_PLANS.entries_of(definition)
+    plans = _AD_HOC_PLANS.get_entries(definition)
     plan = plans.get(where)
     if plan is None or plan.config is not config:
         plan = plans[where] = _make_plan(config, resource, name, definition, where)
@@ -156,15 +156,15 @@ def _find_definition(config: IntegrationConfig, resource: str, method: str) -> M
 
 def suggest_names(name: str, names: Iterable[str], label: str) -> str:
     """Returns a sentence for whoever mistyped a name: the similar names, or else up to ten that exist.
-    `label`: what the names are of, for example "Its methods"."""
-    known = sorted(names)
-    if not known:
+    `names`: those that exist. `label`: what they are, for example "Its methods"."""
+    candidates = sorted(names)
+    if not candidates:
         return f"{label}: none."
-    close = close_to(name, known)
+    close = find_close_names(name, candidates)
     if close:
         return f"Did you mean {' or '.join(close)}?"
-    shown = ", ".join(known[:10])
-    return f"{label} are {shown}{', …' if len(known) > 10 else ''}."
+    shown = ", ".join(candidates[:10])
+    return f"{label} are {shown}{', …' if len(candidates) > 10 else ''}."
 
 
 def _make_plan(
@@ -198,7 +198,7 @@ def _make_plan(
         query=_merge_query(config.query, own_query),
         dynamic_query=definition.query if isinstance(definition.query, Expression) else None,
         array_format=config.choose_query_array_format(definition),
-        paginator=make_paginator(pages) if pages is not None and _may_list(name, definition) else None,
+        paginator=make_paginator(pages) if pages is not None and _is_pageable(name, definition) else None,
         later_path=None if later is None else PathTemplate(later, f"{where}.pagination_path"),
         cursor_root=definition.cursor_root,
         response_path=DataPath(definition.response_path) if definition.response_path else None,
@@ -207,9 +207,9 @@ def _make_plan(
     )
 
 
-def _may_list(name: str, definition: MethodDefinition) -> bool:
-    """Returns True if the method may be paged: a list, a method that declares pagination, and a custom
-    method, which a unified list may call."""
+def _is_pageable(name: str, definition: MethodDefinition) -> bool:
+    """Returns True if calls of the method can be paged: a list, a method that declares pagination, and a
+    custom method, which a unified list can call."""
     return (
         name == "list"
         or name not in {"get", "create", "update", "delete"}
@@ -220,8 +220,8 @@ def _may_list(name: str, definition: MethodDefinition) -> bool:
 def _merge_headers(
     low: Mapping[str, Template | None], high: Mapping[str, Template | None]
 ) -> tuple[tuple[Entry, ...], frozenset[str]]:
-    """Returns the entries of two levels, `high` winning, and the lower-case names that null removes at any
-    level. Names are compared without case."""
+    """Returns the header templates of two levels, `high` over `low`, and the lower-case names that null
+    removes at any level. Names are compared without case."""
     merged: dict[str, Entry] = {}
     removed = set()
     for name, template in (*low.items(), *high.items()):

@@ -24,8 +24,8 @@ _ESCAPES: Final = {ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"}
 
 
 def write_multipart(body: Any, config: BodyFormatConfig, array_format: ArrayFormat) -> tuple[bytes, str]:
-    """Returns the bytes of the body, and its content type. Arrays repeat their part as `array_format` says,
-    objects become `a[b]`.
+    """Returns the bytes of the body, and its content type with the boundary. Arrays repeat their part as
+    `array_format` says, objects become `a[b]`.
 
     Raises BadRequest for a body that is no object, and for a file or boundary that cannot be written.
     """
@@ -38,10 +38,10 @@ def write_multipart(body: Any, config: BodyFormatConfig, array_format: ArrayForm
         raise _multipart_error(
             "body_format_config.boundary", "must be a boundary of RFC 2046, 1 to 70 characters"
         )
-    named = frozenset(config.file_fields or ())
+    file_fields = frozenset(config.file_fields or ())
     chunks: list[bytes] = []
     for name, value in _flatten_parts(body, array_format):
-        head, data = _write_part(name, value, is_file=name.partition("[")[0] in named)
+        head, data = _write_part(name, value, is_file=name.partition("[")[0] in file_fields)
         if config.boundary is not None and boundary.encode() in data:
             raise _multipart_error(
                 "body_format_config.boundary", "stands in the data that is sent; leave it out"

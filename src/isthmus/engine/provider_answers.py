@@ -53,8 +53,8 @@ class ProviderAnswer:
 
     def to_stream_result(self, stream: HttpStream) -> StreamResult:
         """Returns the result that passes `stream` on, with the headers that describe it."""
-        kept = {name: self.headers[name] for name in _STREAM_HEADERS if name in self.headers}
-        return StreamResult(self.status, kept, stream)
+        headers = {name: self.headers[name] for name in _STREAM_HEADERS if name in self.headers}
+        return StreamResult(self.status, headers, stream)
 
 
 async def fetch_answer(
@@ -91,6 +91,7 @@ async def fetch_answer(
 
 
 async def _close_stream(response: HttpResponse) -> None:
+    """Closes the stream of a response that is not passed on, if it has one."""
     if response.stream is not None:
         await response.stream.close()
 
@@ -127,7 +128,8 @@ class _AnswerReader:
         return response.status if failed is None else failed.status
 
     def read(self, response: HttpResponse) -> _ReadAnswer:
-        """Raises UpstreamInvalid where the body cannot be parsed, and the definition makes that an error."""
+        """Parses an answer, the same one only once. Raises UpstreamInvalid where the body cannot be parsed,
+        and the definition makes that an error."""
         if self._last is None or self._last.response is not response:
             self._last = self._parse(response)
         return self._last
@@ -181,8 +183,8 @@ def _make_answer(
 def _find_list(
     plan: MethodPlan, path: DataPath | None, response: HttpResponse, body: Any
 ) -> tuple[Any, list[Any]]:
-    """Returns the data of a list, and the provider's records in it. Where XML has an element once, an object
-    stands in the place of an array of them, and is the one record.
+    """Returns the data of a list, and the provider's records in it. An object is the one record where the
+    definition's path leads to it in XML, which writes an array of one like that.
 
     Raises UpstreamInvalid for text in which the path finds nothing: a page that says "back soon" is no empty
     list.
@@ -230,8 +232,9 @@ class Page:
 async def fetch_filled_page(
     fetch: Callable[[str | None], Awaitable[Page | StreamResult]], cursor: str | None
 ) -> Page | StreamResult:
-    """Returns the page at a cursor, or the first filled one after it: clients take an empty page for the end
-    of the list. After 20 empty pages in a row the last is returned as it is."""
+    """Fetches the page at a cursor, or the first page after it that has records: clients take an empty page
+    for the end of the list. After 20 empty pages in a row the last is returned as it is. `fetch`: fetches the
+    page at a cursor."""
     page = await fetch(cursor)
     for _ in range(MAX_EMPTY_PAGES):
         if isinstance(page, StreamResult) or page.records or page.next_cursor is None:

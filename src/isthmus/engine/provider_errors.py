@@ -56,7 +56,7 @@ class ThrottleDetector:
         self._wait: float | None = None
 
     async def find_wait(self, response: HttpResponse, clock: Clock) -> float | None:
-        """Returns seconds to wait, from when the answer was first looked at; None where it is not
+        """Returns the seconds to wait, from when the answer was first looked at; None where it is not
         throttling."""
         if self._spec is None and response.status != _TOO_MANY_REQUESTS:
             return None
@@ -74,7 +74,7 @@ def detect_throttling(spec: RateLimit | None, response: HttpResponse, *, now: fl
     `spec` gives a number, `Retry-After` (seconds or an HTTP date) does, else the wait is 10 s.
     """
     if spec is None:
-        return _wait_from_headers(response, now) if response.status == _TOO_MANY_REQUESTS else None
+        return _read_wait_from_headers(response, now) if response.status == _TOO_MANY_REQUESTS else None
     root = {"headers": dict(response.headers), "status": response.status}
     if spec.is_rate_limited is None:
         limited = response.status == _TOO_MANY_REQUESTS
@@ -86,7 +86,7 @@ def detect_throttling(spec: RateLimit | None, response: HttpResponse, *, now: fl
     reset = _evaluate_number("rate_limit_header_expression", spec.rate_limit_header_expression, root)
     waits = [after if after is not None else 0.0, reset - now if reset is not None else 0.0]
     if after is None and reset is None:
-        return _wait_from_headers(response, now)
+        return _read_wait_from_headers(response, now)
     return min(max(*waits, 0.0), MAX_WAIT)
 
 
@@ -118,18 +118,18 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return min(max(number, 0.0), MAX_WAIT) if math.isfinite(number) else None
 
 
-def _wait_from_headers(response: HttpResponse, now: float) -> float:
-    """Returns the wait that `Retry-After` asks for, else the default."""
+def _read_wait_from_headers(response: HttpResponse, now: float) -> float:
+    """Returns the seconds that `Retry-After` asks for, else the default wait."""
     wait = parse_retry_after(response.headers, now)
     return DEFAULT_WAIT if wait is None else wait
 
 
-def _evaluate_number(name: str, expression: Expression | None, root: Mapping[str, Any]) -> float | None:
-    """Returns the number that an expression of the `rate_limit` block returns; None where it returns none, or
-    fails."""
+def _evaluate_number(field: str, expression: Expression | None, root: Mapping[str, Any]) -> float | None:
+    """Evaluates an expression of the `rate_limit` block. Returns None if it is absent, fails, or gives no
+    finite number; numeric text counts as a number. `field`: its name, for the log."""
     if expression is None:
         return None
-    value = evaluate_or_undefined(f"rate_limit.{name}", expression, root)
+    value = evaluate_or_undefined(f"rate_limit.{field}", expression, root)
     if isinstance(value, str):
         try:
             value = float(value)
@@ -220,7 +220,8 @@ _NO_VERDICT: Final = ErrorVerdict()
 
 
 def _evaluate_error_expression(expression: Expression, response: HttpResponse, body: Any) -> ErrorVerdict:
-    """Returns `_NO_VERDICT` where the result is falsy or the expression fails."""
+    """Evaluates an `error_expression` on an answer. Returns `_NO_VERDICT` where the result is falsy or the
+    expression fails."""
     headers = dict(response.headers)
     root = {
         "response": {
@@ -253,11 +254,10 @@ def _evaluate_error_expression(expression: Expression, response: HttpResponse, b
 
 
 def read_error_status(value: Mapping[str, Any]) -> int | None:
-    """Returns `status` or `statusCode` of an expression's result, where it is one of an error (400 to 599);
-    else None."""
+    """Returns the `status` or `statusCode` of an expression's result, where it is one of an error (400 to
+    599); else None."""
     for name in ("status", "statusCode"):
-        given = value.get(name)
-        number = parse_whole_number(given)
+        number = parse_whole_number(value.get(name))
         if number in _ERROR_STATUSES:
             return number
     return None
@@ -313,7 +313,8 @@ def find_missing_scopes(needed: tuple[str, ...], context: Mapping[str, Any]) -> 
 
 
 def make_remote_insights(status: int, scopes: tuple[str, ...], context: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the insights of an error that proxy calls have too: `forbidden_error` on a 403."""
+    """Returns the insights of an error that proxy calls have too, by name: `forbidden_error` on a 403, else
+    none."""
     if status != 403:
         return {}
     return {
@@ -325,16 +326,16 @@ def make_remote_insights(status: int, scopes: tuple[str, ...], context: Mapping[
 
 
 def to_proxy_error(
-    failed: ProviderFailure, scopes: tuple[str, ...], context: Mapping[str, Any]
+    provider_failure: ProviderFailure, scopes: tuple[str, ...], context: Mapping[str, Any]
 ) -> RemoteError:
     """Returns the error that the caller of a proxy call gets: the provider's body is under both
     `raw_response` and `details`."""
     return RemoteError(
-        failed.message,
-        status=failed.status,
-        raw_response=failed.raw,
-        error=failed.verdict.error,
-        details=dict(failed.verdict.details) or failed.raw,
-        insight=make_remote_insights(failed.status, scopes, context),
-        headers=failed.headers_for_caller(),
+        provider_failure.message,
+        status=provider_failure.status,
+        raw_response=provider_failure.raw,
+        error=provider_failure.verdict.error,
+        details=dict(provider_failure.verdict.details) or provider_failure.raw,
+        insight=make_remote_insights(provider_failure.status, scopes, context),
+        headers=provider_failure.headers_for_caller(),
     )

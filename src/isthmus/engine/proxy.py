@@ -13,7 +13,7 @@ from isthmus.engine.calls import (
     ListResult,
     StreamResult,
     ValueResult,
-    deleted_record,
+    make_deleted_record,
 )
 from isthmus.engine.method_plans import MethodPlan, plan_method
 from isthmus.engine.pagination import RangePaginator
@@ -53,7 +53,7 @@ async def call_method(
         return answer.to_stream_result(answer.stream)
     data = answer.data
     if call.method == "delete" and not data:
-        data = deleted_record(call.record_id)
+        data = make_deleted_record(call.record_id)
     return ValueResult(data)
 
 
@@ -71,7 +71,8 @@ async def fetch_method_answer(
 async def fetch_proxy_answer(
     upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock = _CLOCK
 ) -> ProviderAnswer:
-    """As `provider_answers.fetch_answer`, but raises RemoteError for an error of the provider."""
+    """Sends one request and reads its answer, as `provider_answers.fetch_answer` does, but raises RemoteError
+    for an error of the provider."""
     try:
         return await fetch_answer(upstream, plan, inputs, cursor, clock)
     except ProviderFailure as failed:
@@ -81,9 +82,10 @@ async def fetch_proxy_answer(
 async def _fetch_list(
     upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock
 ) -> ListResult | StreamResult:
-    """Returns the page at `cursor`, or the first filled one after it."""
+    """Fetches the page at `cursor`, or the first filled one after it."""
 
     async def fetch(cursor: str | None) -> Page | StreamResult:
+        """Fetches one page, as records in an array."""
         answer = await fetch_proxy_answer(upstream, plan, inputs, cursor, clock)
         if answer.stream is not None:
             return answer.to_stream_result(answer.stream)

@@ -75,8 +75,8 @@ def _parse_text(text: str) -> Query:
 
 
 def nest_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Returns the objects and arrays that pairs with bracketed names stand for. Raises BadRequest for more
-    than 8 levels."""
+    """Returns the objects and arrays that pairs with bracketed names (`a[b]`, `a[]`) stand for. Raises
+    BadRequest for more than 8 levels."""
     tree: dict[str, Any] = {}
     for name, value in pairs:
         _insert_value(tree, _split_key(name), value)
@@ -173,14 +173,15 @@ def serialize_query(values: Mapping[str, Any], array_format: ArrayFormat = "repe
 
 
 def _percent_encode(text: str) -> str:
+    """Percent-encodes a name or value of a query."""
     return quote(text, safe=_UNESCAPED, errors="replace")
 
 
 def flatten_value(
     name: str, value: Any, array_format: ArrayFormat, find_leaf: FindLeaf | None = None
 ) -> Iterator[tuple[str, Any]]:
-    """Yields a value as pairs of bracketed name and text. `find_leaf`: what is kept whole instead of being
-    flattened."""
+    """Yields a value as pairs of bracketed name and text; none for null. `find_leaf`: returns what to yield
+    for a value that is kept whole, None for one to flatten."""
     if value is None:
         return
     leaf = None if find_leaf is None else find_leaf(value)

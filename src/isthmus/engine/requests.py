@@ -12,8 +12,8 @@ from isthmus.engine.bodies import (
     choose_body,
     encode_body,
     flatten_dotted,
+    moves_query_to_body,
     passthrough_paging_error,
-    puts_query_in_body,
 )
 from isthmus.engine.calls import NO_BODY, OperationKind, RawBody
 from isthmus.engine.evaluation import (
@@ -91,14 +91,14 @@ def build_request(
     *,
     cursor_key: bytes = b"",
 ) -> tuple[OutgoingRequest, PageRequest]:
-    """Returns the request of the page at `cursor`, complete but for authorization, and what of it belongs to
-    the page.
+    """Returns the request of the page at `cursor`, complete but for authorization, and the part of it that
+    the pagination made, which the reading of the answer needs.
 
     `cursor_key`: of the account, as in `AccountFacts`. Raises BadRequest where the call lacks something, and
     MappingFailed.
     """
-    seen = add_cursor(inputs.scope_query, visible_cursor(plan.paginator, cursor))
-    scope = make_template_scope(context, id=inputs.id, query=seen, body=inputs.body)
+    visible_query = add_cursor(inputs.scope_query, visible_cursor(plan.paginator, cursor))
+    scope = make_template_scope(context, id=inputs.id, query=visible_query, body=inputs.body)
     if inputs.names:
         scope.update(inputs.names)
     own_query = _render_own_query(plan, scope)
@@ -120,7 +120,7 @@ def build_request(
             limit=page.size if page.size is not None else inputs.limit,
             body=None if body is NO_BODY else body,
         ),
-        authorization=plan.authorization(credential_format),
+        authorization=plan.choose_authorization(credential_format),
         throttling=ThrottleDetector(plan.config.rate_limit),
         scopes=tuple(dict.fromkeys((*plan.definition.scopes, *inputs.scopes))),
         drop_credentials_on_redirect=plan.definition.ignore_credentials_on_redirect,
@@ -135,7 +135,8 @@ def _assemble_request(
     unpaged: UnpagedRequest,
     page: PageRequest,
 ) -> tuple[HttpRequest, Any]:
-    """Returns the request with what `page` adds to it, and its body before encoding."""
+    """Returns the request with what `page` adds to it, and its body before encoding. `unpaged`: query and
+    body without the page."""
     definition = plan.definition
     in_url, body = unpaged.add_page(page, in_body=definition.paginate_in_body)
     if inputs.raw is not None and body is not NO_BODY:
@@ -165,8 +166,9 @@ def _assemble_request(
     return http, body
 
 
-def _make_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> RequestDraft:
-    """Returns the request as the expressions of dynamic pagination see it. `query`: the caller's."""
+def _make_draft(http: HttpRequest, body: Any, caller_query: Mapping[str, Any]) -> RequestDraft:
+    """Returns the request as the expressions of dynamic pagination see it, its URL without the query.
+    `caller_query`: the query that the caller sent."""
     parts = urlsplit(http.url)
     options: dict[str, Any] = {
         "method": http.method,
@@ -175,7 +177,7 @@ def _make_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> Reque
     }
     if body is not NO_BODY:
         options["body"] = body
-    return RequestDraft(urlunsplit(parts._replace(query="")), options, query)
+    return RequestDraft(urlunsplit(parts._replace(query="")), options, caller_query)
 
 
 def add_cursor(query: Mapping[str, Any], cursor: str | None) -> Mapping[str, Any]:
@@ -192,8 +194,8 @@ def _start_page(
     cursor: str | None,
     cursor_key: bytes,
 ) -> PageRequest:
-    """Returns what the page at `cursor` adds to the request. `query`: all of it without pagination, wherever
-    it goes.
+    """Returns what the page at `cursor` adds to the request. `query`: the whole outbound query without
+    pagination, whether it is sent in the URL or in the body.
 
     Raises BadRequest for a cursor that is not one of this list.
     """
@@ -205,16 +207,21 @@ def _start_page(
         return PageRequest(cursor)
 
     def draft() -> RequestDraft:
+        """Returns the request without pagination, as expressions see it."""
         http, body = _assemble_request(plan, inputs, scope, unpaged, _UNPAGED)
-        asked = scope["query"]
-        return _make_draft(http, body, asked if inputs.limit is None else {"limit": inputs.limit, **asked})
+        caller_query = scope["query"]
+        return _make_draft(
+            http, body, caller_query if inputs.limit is None else {"limit": inputs.limit, **caller_query}
+        )
 
-    given, fixed = query, inputs.fixed
+    present, fixed = query, inputs.fixed
     if plan.definition.paginate_in_body:
-        given = flatten_dotted(unpaged.body)
-        kept = _find_kept_names(inputs, plan.paginator.limit_param)
-        fixed = frozenset(given.keys() & (kept | (inputs.fixed if unpaged.takes_query else frozenset())))
-    start = PageStart(cursor, inputs.limit, given, fixed, draft, cursor_key)
+        present = flatten_dotted(unpaged.body)
+        kept_names = _find_kept_names(inputs, plan.paginator.limit_param)
+        fixed = frozenset(
+            present.keys() & (kept_names | (inputs.fixed if unpaged.has_query_in_body else frozenset()))
+        )
+    start = PageStart(cursor, inputs.limit, present, fixed, draft, cursor_key)
     try:
         page = plan.paginator.start(start)
     except BadRequest:
@@ -253,14 +260,15 @@ def _place_query(
     *,
     later_page: bool,
 ) -> UnpagedRequest:
-    """Returns query and body without what a page adds, with the call's query in one of them."""
+    """Returns query and body without what a page adds, the call's query put into one of them. `own_query`:
+    the definition's."""
     query = inputs.query
     if inputs.raw is not None:
-        return UnpagedRequest({**own_query, **query}, NO_BODY, takes_query=False)
+        return UnpagedRequest({**own_query, **query}, NO_BODY, has_query_in_body=False)
     body = choose_body(plan.definition, inputs.body, scope, later_page=later_page)
-    if not puts_query_in_body(plan.definition, body, later_page=later_page):
-        return UnpagedRequest({**own_query, **query}, body, takes_query=False)
-    return UnpagedRequest(own_query, {**query, **({} if body is NO_BODY else body)}, takes_query=True)
+    if not moves_query_to_body(plan.definition, body, later_page=later_page):
+        return UnpagedRequest({**own_query, **query}, body, has_query_in_body=False)
+    return UnpagedRequest(own_query, {**query, **({} if body is NO_BODY else body)}, has_query_in_body=True)
 
 
 def _build_url(
@@ -281,8 +289,8 @@ def _build_url(
         return encode_illegal_characters(target)
     if page.parts is not None and page.parts.address is not None:
         url = _resolve_path(iter((base,)), page.parts.address, "pagination")
-        own = parse_query(urlsplit(url).query).nested
-        query = {name: value for name, value in query.items() if name not in own}
+        own_query = parse_query(urlsplit(url).query).nested
+        query = {name: value for name, value in query.items() if name not in own_query}
     elif inputs.path is not None:
         url = _resolve_path(_render_base_urls(plan, base, scope), inputs.path)
     elif page.cursor is not None and plan.later_path is not None:

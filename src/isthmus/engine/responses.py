@@ -56,20 +56,20 @@ class ParsedBody:
     is_unparsed: bool = False
 
 
-def should_stream(form: ResponseFormat | None, status: int, headers: Mapping[str, str]) -> bool:
+def should_stream(response_format: ResponseFormat | None, status: int, headers: Mapping[str, str]) -> bool:
     """Returns True if an answer is passed to the caller as it arrives: a success that is no JSON, XML or
     text.
 
-    `form`: the format that the definition forces, None for none.
+    `response_format`: the one that the definition forces, None for none. `status`, `headers`: of the answer.
     """
     if status >= 400 or status == 204 or headers.get("content-length") == "0":
         return False
-    if form is not None:
-        return form == "binary"
-    kind = read_media_type(headers)
-    if not kind or kind.startswith("text/") or kind in _TEXT_MEDIA_TYPES:
+    if response_format is not None:
+        return response_format == "binary"
+    media_type = read_media_type(headers)
+    if not media_type or media_type.startswith("text/") or media_type in _TEXT_MEDIA_TYPES:
         return False
-    return not kind.endswith(("json", "xml"))
+    return not media_type.endswith(("json", "xml"))
 
 
 def read_media_type(headers: Mapping[str, str]) -> str:
@@ -99,20 +99,20 @@ def parse_body(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
 
 def _choose_format(method: MethodDefinition, response: HttpResponse) -> str:
     """Returns the format to parse an answer as: that of the definition, else by its media type."""
-    return method.api_response_format or _format_of_media_type(read_media_type(response.headers))
+    return method.api_response_format or _choose_format_by_media_type(read_media_type(response.headers))
 
 
-def _format_of_media_type(kind: str) -> str:
+def _choose_format_by_media_type(media_type: str) -> str:
     """Returns the format to parse a media type as: "json", "xml" or "text"; "" where there is no media
     type."""
-    if kind.endswith("json"):
+    if media_type.endswith("json"):
         return "json"
-    return "xml" if kind.endswith("xml") and kind != _XHTML else kind and "text"
+    return "xml" if media_type.endswith("xml") and media_type != _XHTML else media_type and "text"
 
 
 def is_xml_answer(response: HttpResponse) -> bool:
     """Returns True if the content type of an answer is XML."""
-    return _format_of_media_type(read_media_type(response.headers)) == "xml"
+    return _choose_format_by_media_type(read_media_type(response.headers)) == "xml"
 
 
 def is_parsed_as_xml(method: MethodDefinition, response: HttpResponse) -> bool:
@@ -135,26 +135,28 @@ def parse_error_body(method: MethodDefinition, response: HttpResponse) -> Any:
 
 
 def _parse_or_report(
-    method: MethodDefinition, response: HttpResponse, name: str, read: Callable[[], Any]
+    method: MethodDefinition, response: HttpResponse, format_name: str, parse: Callable[[], Any]
 ) -> ParsedBody:
-    """Returns the result of `read`, or the unparsed body where it fails. `name`: of the format, for
-    messages."""
+    """Returns what `parse` returns as the body, or the unparsed body where it raises XmlUnreadable or
+    csv.Error. `format_name`: for messages. Raises UpstreamInvalid as `_make_unparsed_body` does."""
     try:
-        return ParsedBody(read())
+        return ParsedBody(parse())
     except (XmlUnreadable, csv.Error) as error:
-        return _unparsed_body(method, response, name, str(error))
+        return _make_unparsed_body(method, response, format_name, str(error))
 
 
-def _unparsed_body(method: MethodDefinition, response: HttpResponse, name: str, reason: str) -> ParsedBody:
+def _make_unparsed_body(
+    method: MethodDefinition, response: HttpResponse, format_name: str, reason: str
+) -> ParsedBody:
     """Returns the body of an answer that cannot be parsed. Raises UpstreamInvalid where the definition makes
     that an error."""
     if method.throw_error_on_parse_error:
-        raise UpstreamInvalid(f"The provider's answer is not valid {name}: {reason}.")
+        raise UpstreamInvalid(f"The provider's answer is not valid {format_name}: {reason}.")
     return ParsedBody({"raw": decode_text(response), "parse_error": reason}, is_unparsed=True)
 
 
 def _parse_xml(method: MethodDefinition, response: HttpResponse) -> Any:
-    """Raises XmlUnreadable."""
+    """Parses the body of an answer as XML, in the charset of its content type. Raises XmlUnreadable."""
     charset = _CHARSET.search(response.headers.get("content-type", ""))
     return parse_xml(decode_text(response) if charset else response.body, method.body_format_config)
 
@@ -186,7 +188,7 @@ def _parse_json(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
     try:
         return ParsedBody(orjson.loads(body.removeprefix(b"\xef\xbb\xbf")))
     except orjson.JSONDecodeError as error:
-        return _unparsed_body(
+        return _make_unparsed_body(
             method, response, "JSON", f"{error.msg} (line {error.lineno}, column {error.colno})"
         )
 
@@ -226,15 +228,15 @@ class DataPath:
         self._expression: Final = expression
 
     def read(self, body: Any) -> Any:
-        """Returns what stands at the path; UNDEFINED where nothing does. An array of one gives its item."""
+        """Returns the value at the path; UNDEFINED where there is none. An array of one gives its item."""
         value = self._walk(body)
         if value is None or isinstance(value, list):
             return evaluate("response_path", self._expression, body)
         return value
 
     def read_list(self, body: Any) -> tuple[Any, bool]:
-        """Returns what stands at the path, an array of one staying an array; and whether an object that was
-        found is one record rather than an envelope around records.
+        """Returns `(value, is_record)`: the value at the path, and whether an object in its place is one
+        record rather than an envelope around records. An array of one record stays an array.
 
         An expression returns a list of one record as the record itself. An object is such a record where
         names led to it through an array, and where it holds no array that might be the records.
@@ -248,7 +250,8 @@ class DataPath:
         )
 
     def _walk(self, body: Any) -> Any:
-        """Returns what the names of the path lead to; None where the expression has to be evaluated."""
+        """Returns the value that the names of the path lead to; None where the expression has to be
+        evaluated."""
         if self._names is None:
             return None
         value = body
@@ -260,7 +263,8 @@ class DataPath:
 
 
 def as_records(data: Any) -> list[Any]:
-    """Returns the data of a list as an array: itself, [] for None, else an array of the one value."""
+    """Returns the data of a list as an array: an array as it is, [] for None, else an array of the one
+    value."""
     if isinstance(data, list):
         return data
     return [] if data is None else [data]

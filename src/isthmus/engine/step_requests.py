@@ -97,9 +97,9 @@ class StepRequests:
             if literal.get(name) is not None:
                 literal[name] = make_literal_template(literal[name])
         for name in _LITERAL_ENTRIES:
-            given = literal.pop(name, None)
-            if isinstance(given, Mapping):
-                literal[name] = {key: make_literal_template(item) for key, item in given.items()}
+            entries = literal.pop(name, None)
+            if isinstance(entries, Mapping):
+                literal[name] = {key: make_literal_template(item) for key, item in entries.items()}
         return await self._send_inline(
             load(MethodDefinition, literal, source=where, prefix=where), names, where
         )

@@ -77,6 +77,7 @@ class ActionScope:
     body: Any = NO_BODY
 
     def names(self, progress: Progress, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the names that expressions and templates of the action's next step see."""
         return {
             **make_template_scope(context, id=self.id, query=self.query, body=self.body),
             "previous": progress.last,
@@ -85,6 +86,7 @@ class ActionScope:
         }
 
     def bindings(self, progress: Progress) -> Mapping[str, object] | None:
+        """Returns the variable `previous`, the result of the step before; None before the first."""
         return None if progress.last is UNDEFINED else {"previous": progress.last}
 
 
@@ -105,14 +107,15 @@ class StepRunner:
         for index, step in enumerate(steps):
             try:
                 await self.run_step(step, index, progress)
-            except IsthmusError as failed:
+            except IsthmusError as error:
                 if not step.ignore_error:
                     raise
-                _LOG.warning("%s.%d failed with %s and is ignored", self.where, index, type(failed).__name__)
+                _LOG.warning("%s.%d failed with %s and is ignored", self.where, index, type(error).__name__)
         return progress
 
     async def run_step(self, step: Step, index: int, progress: Progress) -> bool:
-        """Runs one step. False if its `run_if` keeps it from running. Raises what the step raises."""
+        """Runs one step and keeps its result in `progress`. Returns False if its `run_if` keeps it from
+        running. Raises what the step raises."""
         names, bindings = self._make_names(progress)
         if not await self._evaluate_run_if(step, index, names, bindings):
             return False
@@ -147,6 +150,7 @@ class StepRunner:
         """Runs a step by its type, and returns its result. `where`: its place, for messages."""
 
         async def compute(expression: Expression | None) -> Any:
+            """Returns the value of the step's expression; the result of the step before where it has none."""
             if expression is None:
                 return progress.last
             return await evaluate_mapping(f"{where}.config.expression", expression, names, bindings)
@@ -191,8 +195,8 @@ class StepRunner:
 
 
 def _find_in_context(context: Mapping[str, Any], path: str) -> Any:
-    """Returns what stands at a dotted path of the context; UNDEFINED where nothing does, the whole context
-    for an empty path."""
+    """Returns the value at a dotted path of the context; UNDEFINED where there is none, the whole context for
+    an empty path."""
     value: Any = dict(context)
     for name in path.split(".") if path else ():
         value = value.get(name, UNDEFINED) if isinstance(value, Mapping) else UNDEFINED

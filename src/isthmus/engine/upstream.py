@@ -89,13 +89,15 @@ class Upstream(Protocol):
         ...
 
     @property
-    def account(self) -> AccountFacts: ...
+    def account(self) -> AccountFacts:
+        """The account whose provider this reaches."""
+        ...
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
-        """Authorize (`authorization.authorize`), send, and return whatever the provider answered: error
-        statuses are answers. A 401 has been met with one refresh and one resend where that can help; a
-        throttled answer (`OutgoingRequest.throttling`) has been waited for where the wait is short and the
-        method idempotent, and closes the account until the wait is over.
+        """Authorizes the request (`authorization.authorize`), sends it, and returns whatever the provider
+        answered: error statuses are answers. A 401 has been met with one refresh and one resend where that
+        can help; a throttled answer (`OutgoingRequest.throttling`) has been waited for where the wait is
+        short and the method idempotent, and closes the account until the wait is over.
 
         Raises `provider_errors.account_closed(seconds)` while the account is closed, AccountError,
         UpstreamUnreachable, UpstreamTimeout, UpstreamInvalid, EgressDenied, and BadRequest for an
@@ -104,5 +106,5 @@ class Upstream(Protocol):
         ...
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
-        """Merge `patch` shallowly into the context and store it. A sandbox drops it, without an error."""
+        """Merges `patch` shallowly into the context and stores it. A sandbox drops it, without an error."""
         ...

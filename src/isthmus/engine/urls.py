@@ -70,12 +70,12 @@ class BaseUrl:
                 text = self._render_parts(scope)
             except PlaceholderError as error:
                 raise unresolved_placeholder_error(self.field, error) from error
-        known = self._checked.get(text)
-        if known is None:
-            known = self._check(text)
+        url = self._checked.get(text)
+        if url is None:
+            url = self._check(text)
             if len(self._checked) < _MAX_CHECKED:
-                self._checked[text] = known
-        return known
+                self._checked[text] = url
+        return url
 
     def _check(self, text: str) -> str:
         """Returns the address in the form that is sent. Raises BadRequest where it is no plain http(s)
@@ -196,15 +196,15 @@ def _is_empty_caller_value(alternative: Alternative, value: object) -> bool:
 
 
 def _split_own_query(path: str) -> tuple[str, str]:
-    """Returns the segments of a path template, and its own query from the first `?` on that stands outside of
-    placeholders."""
-    at = 0
+    """Returns the path template's segments, and its own query, which begins at the first `?` outside of
+    placeholders; "" for none."""
+    position = 0
     for piece in split_placeholders(path):
         if isinstance(piece, str) and "?" in piece:
-            at += piece.index("?")
+            position += piece.index("?")
             break
-        at += len(piece if isinstance(piece, str) else piece.text)
-    return path[:at], path[at:]
+        position += len(piece if isinstance(piece, str) else piece.text)
+    return path[:position], path[position:]
 
 
 def _has_dot_segment(path: str) -> bool:

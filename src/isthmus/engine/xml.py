@@ -57,6 +57,7 @@ def _check_size(source: bytes | str) -> None:
     depth = nodes = 0
 
     def enter_element(name: str, attributes: list[str]) -> None:
+        """Counts an element and its attributes. Raises XmlUnreadable where they are too many, or too deep."""
         nonlocal depth, nodes
         depth += 1
         nodes += 1 + len(attributes) // 2
@@ -66,10 +67,12 @@ def _check_size(source: bytes | str) -> None:
             raise XmlUnreadable(f"more than {_MAX_NODES} elements and attributes")
 
     def leave_element(name: str) -> None:
+        """Counts the end of an element."""
         nonlocal depth
         depth -= 1
 
     def refuse_entity(*_: object) -> None:
+        """Raises XmlUnreadable for a declared entity."""
         raise XmlUnreadable("entities are disabled")
 
     parser.ordered_attributes = True

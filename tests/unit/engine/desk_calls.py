@@ -1,4 +1,4 @@
-"""A `NodeCalls` over records in memory, whose every answer takes its time on a clock that tests move."""
+"""A `NodeCaller` over records in memory, whose every answer takes its time on a clock that tests move."""
 
 from __future__ import annotations
 
@@ -98,4 +98,4 @@ async def outcome_of(
 ) -> BatchOutcome:
     roots = {"args": options.pop("args", {}), "tenant_id": "acme"}
     given = {"limits": limits(), "parse_call": parse_node_call, **options}
-    return await clock.driven(run_batch(graph_of(*nodes), calls, roots=roots, clock=clock, **given))
+    return await clock.driven(run_batch(graph_of(*nodes), calls, extra_names=roots, clock=clock, **given))

@@ -293,7 +293,7 @@ async def test_cancelling_ends_every_node() -> None:
     calls = DeskCalls(clock, {"m/a": tickets(50), "m/b": tickets(50)}, size=1)
     graph = graph_of({"resource": "m/a"}, {"resource": "m/b"})
     task = asyncio.ensure_future(
-        run_batch(graph, calls, parse_call=parse_node_call, roots={}, limits=limits(), clock=clock)
+        run_batch(graph, calls, parse_call=parse_node_call, extra_names={}, limits=limits(), clock=clock)
     )
     for _ in range(30):
         await clock.advance(0.1)

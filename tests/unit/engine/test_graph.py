@@ -41,25 +41,25 @@ def test_a_node_waits_for_names_and_for_resources() -> None:
         {"resource": "users", "name": "agents"},
         {"resource": "comments", "depends_on": ["desk/tickets", "agents"]},
     )
-    assert found.edges["comments"] == ("desk/tickets", "agents")
+    assert found.dependencies["comments"] == ("desk/tickets", "agents")
     assert found.order.index("comments") == 2
 
 
 def test_one_dependency_may_be_written_without_an_array() -> None:
-    assert graph({"resource": "a"}, {"resource": "b", "depends_on": "a"}).edges["b"] == ("a",)
+    assert graph({"resource": "a"}, {"resource": "b", "depends_on": "a"}).dependencies["b"] == ("a",)
 
 
 def test_a_resource_stands_for_every_node_that_calls_it() -> None:
     found = graph({"resource": "a"}, {"resource": "a"}, {"resource": "b", "depends_on": "a"})
     assert list(found.nodes) == ["a", "a#2", "b"]
-    assert found.edges["b"] == ("a", "a#2")
+    assert found.dependencies["b"] == ("a", "a#2")
 
 
 def test_calls_of_one_resource_can_follow_each_other() -> None:
     found = graph(
         {"resource": "a"}, {"resource": "a", "depends_on": "a"}, {"resource": "a", "depends_on": "a"}
     )
-    assert found.edges == {"a": (), "a#2": ("a",), "a#3": ("a", "a#2")}
+    assert found.dependencies == {"a": (), "a#2": ("a",), "a#3": ("a", "a#2")}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_calls_of_one_resource_can_follow_each_other() -> None:
     ],
 )
 def test_reading_a_node_means_waiting_for_it(node: dict[str, Any]) -> None:
-    assert graph(node, {"resource": "a"}).edges["b"] == ("a",)
+    assert graph(node, {"resource": "a"}).dependencies["b"] == ("a",)
 
 
 def test_a_circle_is_named_before_anything_runs() -> None:
@@ -114,8 +114,8 @@ def test_a_node_behind_a_failed_one_is_skipped_and_so_is_what_is_behind_it() -> 
     )
     scheduler = NodeScheduler(found)
     assert scheduler.start_ready() == ["a", "b"]
-    assert scheduler.finish("a", succeeded=True) == []
-    assert scheduler.finish("b", succeeded=False) == []
+    assert scheduler.finish_and_start_next("a", succeeded=True) == []
+    assert scheduler.finish_and_start_next("b", succeeded=False) == []
     assert scheduler.skipped == {"c": ("b",), "d": ("c",)}
     assert scheduler.unfinished_nodes == []
 
@@ -134,7 +134,9 @@ def scope(found: Graph, name: str, **results: list[Any]) -> NodeScope:
         key: [item if isinstance(item, ProducedRecord) else ProducedRecord(item) for item in value]
         for key, value in results.items()
     }
-    return NodeScope(found, name, made, context={"url": "u", "args": "hidden"}, roots={"args": {"x": 1}})
+    return NodeScope(
+        found, name, made, context={"url": "u", "args": "hidden"}, extra_names={"args": {"x": 1}}
+    )
 
 
 def test_a_template_reads_the_first_record_where_there_is_no_loop() -> None:
@@ -168,7 +170,7 @@ def test_a_transform_stands_in_the_place_of_what_it_reads() -> None:
         "last",
         {"m/a": [ProducedRecord(1), ProducedRecord(2)], "less": [ProducedRecord(1)]},
         context={},
-        roots={},
+        extra_names={},
     )
     assert last.make_expression_names()["resources"] == {"m": {"a": [1]}, "less": [1]}
     both = NodeScope(
@@ -176,7 +178,7 @@ def test_a_transform_stands_in_the_place_of_what_it_reads() -> None:
         "both",
         {"m/a": [ProducedRecord(1), ProducedRecord(2)], "less": [ProducedRecord(1)]},
         context={},
-        roots={},
+        extra_names={},
     )
     assert both.make_expression_names()["resources"]["m"] == {"a": [1, 2]}
 
@@ -184,7 +186,7 @@ def test_a_transform_stands_in_the_place_of_what_it_reads() -> None:
 def test_nodes_of_one_resource_are_read_as_one_array() -> None:
     found = graph({"resource": "a"}, {"resource": "a"}, {"resource": "b", "depends_on": "a"})
     made = {"a": [ProducedRecord(1)], "a#2": [ProducedRecord(2)]}
-    names = NodeScope(found, "b", made, context={}, roots={}).make_expression_names()
+    names = NodeScope(found, "b", made, context={}, extra_names={}).make_expression_names()
     assert names["resources"] == {"a": [1, 2]}
 
 
@@ -218,6 +220,6 @@ def test_a_loop_goes_over_an_array_or_over_the_one_thing_that_is_there(path: str
     found = graph({"resource": "a"}, {"resource": "b", "depends_on": "a"})
     records = [ProducedRecord({"tags": ["x", "y"]}), ProducedRecord({}), ProducedRecord({"tags": "z"})]
     roots = {"args": {"list": [1, 2], "one": "only", "none": None}}
-    inside = NodeScope(found, "b", {"a": records}, context={}, roots=roots)
+    inside = NodeScope(found, "b", {"a": records}, context={}, extra_names=roots)
     template = compile_template("{{" + path + ":any}}")
     assert [template.render(inside.make_template_names(each)) for each in inside.iterate_loop(path)] == seen

@@ -18,8 +18,8 @@ __all__ = ["BatchCalls"]
 
 
 class BatchCalls:
-    """The calls of a batch request, an `engine.batch.NodeCalls`. The account is opened anew for each call, so
-    that one that is refused, blocked or disabled meanwhile is not called any more.
+    """The calls of a batch request, an `engine.batch.NodeCaller`. The account is opened anew for each call,
+    so that one that is refused, blocked or disabled meanwhile is not called any more.
 
     `opened`: the account as it was opened for the batch request.
     """

@@ -53,8 +53,8 @@ def _find_bearer_token(
     oauth = context.get("oauth")
     token = oauth.get("token") if isinstance(oauth, Mapping) else None
     nested = token.get("access_token") if isinstance(token, Mapping) else None
-    found = nested or context.get("access_token") or context.get("token") or context.get("api_key")
-    if not found:
+    access_token = nested or context.get("access_token") or context.get("token") or context.get("api_key")
+    if not access_token:
         raise BadRequest(
             "The account has no token, so the call was not sent. Put one into the account's context, as "
             "oauth.token.access_token, access_token, token or api_key.",
@@ -62,7 +62,7 @@ def _find_bearer_token(
                 failure("context.access_token", "is needed for bearer authorization", "missing_credential")
             ],
         )
-    return format_scalar(found)
+    return format_scalar(access_token)
 
 
 def _encode_basic_pair(spec: BasicAuthorization, scope: Mapping[str, Any]) -> str:

@@ -31,8 +31,8 @@ Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
 def authorize(
     outgoing: OutgoingRequest, context: Mapping[str, Any]
 ) -> Generator[HttpRequest, HttpResponse, HttpRequest]:
-    """Yields a flow that returns the request with its credentials. They are added last, and replace headers
-    of the same name. It yields each request that must be answered first: none for bearer, basic and header.
+    """Makes a flow that returns the request with its credentials. They are added last, and replace headers of
+    the same name. It yields each request that must be answered first: none for bearer, basic and header.
 
     Raises BadRequest, before anything is sent, where a credential has no value.
     """
@@ -46,12 +46,12 @@ def _add_headers(outgoing: OutgoingRequest, credentials: Mapping[str, str]) -> H
         return outgoing.http
     names = frozenset(name.lower() for name in credentials)
     http = outgoing.http
-    kept = {name: value for name, value in http.headers.items() if name.lower() not in names}
+    other_headers = {name: value for name, value in http.headers.items() if name.lower() not in names}
     dropped = names if outgoing.drop_credentials_on_redirect else frozenset()
     return HttpRequest(
         method=http.method,
         url=http.url,
-        headers={**kept, **credentials},
+        headers={**other_headers, **credentials},
         body=http.body,
         timeout_seconds=http.timeout_seconds,
         max_redirects=http.max_redirects,

@@ -94,7 +94,8 @@ def build_authorize_url(
 
 
 def choose_pkce_method(config: OAuth2Config) -> str | None:
-    """Returns how the proof key is sent (`S256` or `plain`); None where the provider takes none."""
+    """Returns the method of the proof key (`S256` or `plain`, RFC 7636); None where the provider takes
+    none."""
     if isinstance(config.pkce, Pkce):
         return config.pkce.method
     return "S256" if config.pkce else None
@@ -163,7 +164,7 @@ def request_keka_token(config: KekaConfig, scope: Scope) -> Grant:
 
 
 def revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant | None:
-    """Returns a grant that revokes a token at the provider (RFC 7009); None where the provider has no such
+    """Makes a grant that revokes a token at the provider (RFC 7009); None where the provider has no such
     endpoint.
 
     It returns {} and ignores a refusal, because the token is deleted here in any case.
@@ -214,8 +215,11 @@ def exchange_oauth1_token(
     reply = yield from _send_oauth1_request(
         config, scope, url, resource_owner_key=token, resource_owner_secret=secret, verifier=verifier
     )
-    named = {"access_token": reply.pop("oauth_token"), "access_token_secret": reply.pop("oauth_token_secret")}
-    return {**reply, **named}
+    token_fields = {
+        "access_token": reply.pop("oauth_token"),
+        "access_token_secret": reply.pop("oauth_token_secret"),
+    }
+    return {**reply, **token_fields}
 
 
 def make_oauth_context(
@@ -231,18 +235,18 @@ def make_oauth_context(
     `scope`: what was granted, else the `requested` scopes. `previous`: the `oauth` that this one replaces,
     whose refresh token and scopes are kept where the reply has none.
     """
-    before = previous or {}
+    previous_oauth = previous or {}
     token = dict(reply)
-    old = before.get("token")
-    if not token.get("refresh_token") and isinstance(old, Mapping) and old.get("refresh_token"):
-        token["refresh_token"] = old["refresh_token"]
+    old_token = previous_oauth.get("token")
+    if not token.get("refresh_token") and isinstance(old_token, Mapping) and old_token.get("refresh_token"):
+        token["refresh_token"] = old_token["refresh_token"]
     seconds = _parse_seconds(reply.get("expires_in"))
     if seconds is not None:
         moment = now + timedelta(seconds=seconds)
         token["expires_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "token": token,
-        "scope": _parse_scopes(reply.get("scope")) or list(before.get("scope") or requested),
+        "scope": _parse_scopes(reply.get("scope")) or list(previous_oauth.get("scope") or requested),
     }
 
 
@@ -272,7 +276,8 @@ def _call_token_endpoint(
     fields: Mapping[str, str],
     client: tuple[str, str],
 ) -> Grant:
-    """Calls the endpoint in the way that the definition's `options` ask for."""
+    """Calls the endpoint in the way that the definition's `options` ask for. `client`: the app's id and
+    secret. Raises what `call_token_endpoint` raises."""
     options = config.options
     return call_token_endpoint(
         url,
@@ -285,13 +290,13 @@ def _call_token_endpoint(
 
 def _require_context_value(scope: Scope, name: str, field: str) -> str:
     """Returns a value of the account's context as text. Raises BadRequest where it is absent or empty."""
-    found = scope["context"].get(name)
-    if found is None or found == "":
+    value = scope["context"].get(name)
+    if value is None or value == "":
         raise BadRequest(
             f"The account has no {name}, so no token was asked for. Put it into the account's context.",
             failures=[failure(f"context.{name}", f"is needed by {FIELD}.{field}", "missing_credential")],
         )
-    return format_scalar(found)
+    return format_scalar(value)
 
 
 def _send_oauth1_request(config: OAuth1Config, scope: Scope, url: str, **signing: str) -> Grant:

@@ -91,8 +91,8 @@ def _find_token(scope: Mapping[str, Any], name: str) -> str:
     none."""
     oauth = scope["context"].get("oauth")
     token = oauth.get("token") if isinstance(oauth, Mapping) else None
-    found = token.get(name) if isinstance(token, Mapping) else None
-    if not found:
+    value = token.get(name) if isinstance(token, Mapping) else None
+    if not value:
         raise BadRequest(
             f"The account has no oauth.token.{name}, so the call was not sent. Put it into the account's "
             "context.",
@@ -100,4 +100,4 @@ def _find_token(scope: Mapping[str, Any], name: str) -> str:
                 failure(f"context.oauth.token.{name}", "is needed to sign requests", "missing_credential")
             ],
         )
-    return format_scalar(found)
+    return format_scalar(value)

@@ -108,7 +108,7 @@ def read_token_reply(response: HttpResponse) -> dict[str, Any]:
             may_retry=True,
         )
     if error or (response.status in _REFUSAL_STATUSES and (reply or response.status != _FORBIDDEN)):
-        raise CredentialsRefused(_refusal_message(host, code, reply, response.status), code=code)
+        raise CredentialsRefused(_make_refusal_message(host, code, reply, response.status), code=code)
     if response.status >= 300:
         raise TokenEndpointFailed(
             f"{host} answered a token call with {response.status}: is {urlsplit(response.url).path} its "
@@ -128,13 +128,13 @@ def _parse_reply(response: HttpResponse) -> dict[str, Any]:
     if response.body.lstrip().startswith(b"<"):
         return {}
     try:
-        found = orjson.loads(response.body)
+        reply = orjson.loads(response.body)
     except orjson.JSONDecodeError:
-        found = dict(parse_qsl(response.body.decode("utf-8", "replace")))
-    return found if isinstance(found, dict) else {}
+        reply = dict(parse_qsl(response.body.decode("utf-8", "replace")))
+    return reply if isinstance(reply, dict) else {}
 
 
-def _refusal_message(host: str | None, code: str | None, reply: Mapping[str, Any], status: int) -> str:
+def _make_refusal_message(host: str | None, code: str | None, reply: Mapping[str, Any], status: int) -> str:
     """Returns the message for a refusal. `code`: the OAuth error code, None for none."""
     if code in {"invalid_client", "unauthorized_client"}:
         return (
@@ -145,9 +145,9 @@ def _refusal_message(host: str | None, code: str | None, reply: Mapping[str, Any
 
 
 def _format_reason(reply: Mapping[str, Any]) -> str:
-    """Returns what the provider says of an error, behind a colon; "" for nothing."""
-    found = reply.get("error_description") or reply.get("message")
-    return f": {found[:_MAX_REASON].rstrip('.')}" if isinstance(found, str) and found else ""
+    """Returns the provider's explanation of an error, behind a colon; "" for none."""
+    reason = reply.get("error_description") or reply.get("message")
+    return f": {reason[:_MAX_REASON].rstrip('.')}" if isinstance(reason, str) and reason else ""
 
 
 def render_address(host: Template, path: Template, scope: Scope, field: str) -> str:

@@ -2,7 +2,7 @@
 
 from isthmus.engine.batch.budget import BatchLimits
 from isthmus.engine.batch.outcome import BatchOutcome
-from isthmus.engine.batch.request_nodes import Admit, NodeCalls
+from isthmus.engine.batch.request_nodes import Admit, NodeCaller
 from isthmus.engine.batch.run import run_batch
 
-__all__ = ["Admit", "BatchLimits", "BatchOutcome", "NodeCalls", "run_batch"]
+__all__ = ["Admit", "BatchLimits", "BatchOutcome", "NodeCaller", "run_batch"]

@@ -29,23 +29,24 @@ class BatchLimits:
 
 class Budget:
     """What is left of the limits of one batch, shared by its nodes. `places`: for calls at the same time.
-    `take`: counts one request to the provider; raises TooManyRequests where it has to wait."""
+    `count_request`: counts one request to the provider; raises TooManyRequests where it has to wait."""
 
-    def __init__(self, limits: BatchLimits, clock: Clock, take: Callable[[], object]) -> None:
+    def __init__(self, limits: BatchLimits, clock: Clock, count_request: Callable[[], object]) -> None:
         self.limits = limits
         self.places = asyncio.Semaphore(limits.at_once)
         self._clock = clock
-        self._take = take
+        self._count_request = count_request
         self._ends = clock.monotonic() + limits.seconds
         self._room = limits.records
 
-    def take_records(self, records: Sequence[Any]) -> tuple[Sequence[Any], IsthmusError | None]:
-        """Returns the records that still fit, and the error where those are not all."""
-        kept = records[: self._room]
-        self._room -= len(kept)
-        if len(kept) == len(records):
-            return kept, None
-        return kept, UnprocessableRequest(
+    def count_records(self, records: Sequence[Any]) -> tuple[Sequence[Any], IsthmusError | None]:
+        """Counts the records that a node gave. Returns those that still fit, and the error to report where
+        others do not, else None."""
+        accepted = records[: self._room]
+        self._room -= len(accepted)
+        if len(accepted) == len(records):
+            return accepted, None
+        return accepted, UnprocessableRequest(
             f"The nodes of the batch gave more than {self.limits.records} records in all. Narrow their "
             "queries, or send several batches."
         )
@@ -60,15 +61,16 @@ class Budget:
         would be after the end of the batch."""
         while True:
             try:
-                self._take()
-            except TooManyRequests as full:
-                if not await self.wait(full.retry_after):
+                self._count_request()
+            except TooManyRequests as error:
+                if not await self.wait(error.retry_after):
                     raise
             else:
                 return
 
     async def wait(self, seconds: float) -> bool:
-        """Waits, and returns True; returns False at once where the batch ends before that."""
+        """Waits. Returns True after the wait; False at once, without waiting, where the batch ends before
+        that."""
         if self._clock.monotonic() + seconds >= self._ends:
             return False
         await self._clock.sleep(seconds)

@@ -40,10 +40,10 @@ class BatchOutcome:
         errors: dict[str, list[Any]] = {}
         for name, node in self.graph.nodes.items():
             if persists(node):
-                kept = result.setdefault(node.key, [])
-                kept.extend(record.value for record in self.records.get(name, ()))
+                node_result = result.setdefault(node.key, [])
+                node_result.extend(record.value for record in self.records.get(name, ()))
             errors.setdefault(node.key, []).extend(
-                _error_to_wire(name, each) for each in self.errors.get(name, ())
+                _error_to_wire(name, node_error) for node_error in self.errors.get(name, ())
             )
         return {"result": result, "errors": errors}
 
@@ -52,8 +52,8 @@ class BatchOutcome:
         records."""
         records, errors = dict(self.records), dict(self.errors)
         for name, node in self.graph.nodes.items():
-            kept = records.get(name, ())
-            if persists(node) and not all(is_writable(record.value) for record in kept):
+            node_records = records.get(name, ())
+            if persists(node) and not all(is_writable(record.value) for record in node_records):
                 records[name] = ()
                 errors[name] = [*errors.get(name, ()), NodeError(_unwritable_error(name))]
         return replace(self, records=records, errors=errors)
@@ -74,8 +74,8 @@ def persists(node: Node) -> bool:
     return not isinstance(node, RequestNode) or node.is_unified
 
 
-def _error_to_wire(name: str, failed: NodeError) -> dict[str, Any]:
+def _error_to_wire(name: str, node_error: NodeError) -> dict[str, Any]:
     """Returns the error as a single call would return it, with the name of the node and the turn of its
     loop."""
-    body = {**to_error_envelope(failed.error), "node": name}
-    return body if failed.turn is None else {**body, "turn": failed.turn}
+    body = {**to_error_envelope(node_error.error), "node": name}
+    return body if node_error.turn is None else {**body, "turn": node_error.turn}

@@ -31,7 +31,7 @@ from isthmus.errors import (
     UpstreamError,
 )
 
-__all__ = ["Admit", "NodeCalls", "RequestNodeRun"]
+__all__ = ["Admit", "NodeCaller", "RequestNodeRun"]
 
 _READ_METHODS: Final = frozenset({"list", "get"})
 _STANDARD_METHODS: Final = frozenset({"list", "get", "create", "update", "delete"})
@@ -49,14 +49,15 @@ class _Page:
 
 
 class RequestNodeRun:
-    """One run of a request node of a batch. `errors`: of its calls."""
+    """One run of a request node of a batch. `caller`: makes its calls. `errors`: those of the calls that
+    failed."""
 
     def __init__(
         self,
         name: str,
         node: RequestNode,
         scope: NodeScope,
-        calls: NodeCalls,
+        caller: NodeCaller,
         parse_call: ParseNodeCall,
         budget: Budget,
     ) -> None:
@@ -64,7 +65,7 @@ class RequestNodeRun:
         self._name = name
         self._node = node
         self._scope = scope
-        self._calls = calls
+        self._caller = caller
         self._parse_call = parse_call
         self._budget = budget
         self._pages: list[tuple[tuple[int, ...], list[ProducedRecord]]] = []
@@ -76,20 +77,21 @@ class RequestNodeRun:
     @property
     def records(self) -> list[ProducedRecord]:
         """The records so far, in the order of the loop, whichever call was answered first."""
-        return [record for _, page in sorted(self._pages, key=lambda each: each[0]) for record in page]
+        return [record for _, page in sorted(self._pages, key=lambda entry: entry[0]) for record in page]
 
     async def run(self) -> bool:
-        """Makes all calls of the node. True if one succeeded, or there was none to make. Reads of a loop
-        run at the same time; writes one after the other, in the order of the records."""
+        """Makes all calls of the node. Returns True if one succeeded, or there was none to make. Reads of a
+        loop run at the same time; writes one after the other, in the order of the records."""
         frames = make_first_frames(self._node, self._scope)
         self._count_frames(len(frames))
         is_read = self._node.method_name in _READ_METHODS
         await process_queue(frames, self._run_frame, at_once=self._budget.limits.at_once if is_read else 1)
         return self._has_done_one or not self.errors
 
-    def _count_frames(self, frames: int) -> None:
-        """Raises UnprocessableRequest where these exceed the calls that a node may make."""
-        self._frames += frames
+    def _count_frames(self, count: int) -> None:
+        """Counts calls of the node. Raises UnprocessableRequest where they exceed those that a node is
+        allowed. `count`: how many are added."""
+        self._frames += count
         if self._frames > self._budget.limits.calls:
             raise UnprocessableRequest(
                 f"{self._name} would make more than {self._budget.limits.calls} calls in one batch. Loop "
@@ -104,12 +106,12 @@ class RequestNodeRun:
         try:
             further = await self._walk_frame(frame)
             self._count_frames(len(further))
-        except IsthmusError as failed:
+        except IsthmusError as error:
             # An error that every further call would meet is kept once.
             if not self._is_over:
-                self.errors.append(NodeError(failed, frame.find_turn(self._node)))
+                self.errors.append(NodeError(error, frame.find_turn(self._node)))
             too_many = self._budget.is_full or self._frames > self._budget.limits.calls
-            self._is_over = self._is_over or too_many or not isinstance(failed, _ERRORS_OF_ONE_CALL)
+            self._is_over = self._is_over or too_many or not isinstance(error, _ERRORS_OF_ONE_CALL)
             return []
         self._has_done_one = True
         return further
@@ -124,17 +126,18 @@ class RequestNodeRun:
             self._seen.add(identity)
 
         async def fetch(cursor: str | None) -> _Page:
+            """Fetches one page of the call."""
             return await self._fetch_page(replace(call, cursor=cursor))
 
         further: list[CallFrame] = []
         number = 0
         async with aclosing(walk_pages(fetch, call.cursor, max_pages=self._budget.limits.pages)) as pages:
             async for page in pages:
-                kept, refused = self._budget.take_records(page.records)
-                produced = [ProducedRecord(each, frame.bindings) for each in kept]
+                accepted, limit_error = self._budget.count_records(page.records)
+                produced = [ProducedRecord(value, frame.bindings) for value in accepted]
                 self._pages.append(((*frame.place, number), produced))
-                if refused is not None:
-                    raise refused
+                if limit_error is not None:
+                    raise limit_error
                 further += make_recursive_frames(
                     self._name, self._node, self._scope, frame, number, page.records
                 )
@@ -146,13 +149,13 @@ class RequestNodeRun:
         while True:
             try:
                 async with self._budget.places:
-                    result = await self._calls.call(
+                    result = await self._caller.call(
                         self._node.resource, call, self._budget.wait_for_rate_limit
                     )
-            except RemoteError as failed:
-                if call.method not in _READ_METHODS or failed.status != _THROTTLED:
+            except RemoteError as error:
+                if call.method not in _READ_METHODS or error.status != _THROTTLED:
                     raise
-                if not await self._budget.wait(_parse_retry_after(failed)):
+                if not await self._budget.wait(_parse_retry_after(error)):
                     raise
             else:
                 return await self._to_page(result)
@@ -174,9 +177,9 @@ class RequestNodeRun:
         return _Page(as_records(value), None)
 
 
-def _parse_retry_after(failed: RemoteError) -> float:
+def _parse_retry_after(error: RemoteError) -> float:
     """Returns the wait that a throttled answer asks for, in seconds; 1 where it names none."""
-    text = failed.headers.get("retry-after", "")
+    text = error.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else 1.0
 
 
@@ -184,7 +187,7 @@ Admit = Callable[[], Awaitable[None]]
 """Awaited before each request to the provider; returns when it may be sent."""
 
 
-class NodeCalls(Protocol):
+class NodeCaller(Protocol):
     """The port by which a batch makes the unified and proxy calls of its account."""
 
     @property

@@ -13,7 +13,7 @@ from typing import Any, Final
 from isthmus.definitions.graph_nodes import RequestNode, SpoolNode, TransformNode
 from isthmus.engine.batch.budget import BatchLimits, Budget
 from isthmus.engine.batch.outcome import BatchOutcome, NodeError
-from isthmus.engine.batch.request_nodes import NodeCalls, RequestNodeRun
+from isthmus.engine.batch.request_nodes import NodeCaller, RequestNodeRun
 from isthmus.engine.evaluation import evaluate_mapping
 from isthmus.engine.graph.concurrency import process_queue
 from isthmus.engine.graph.frames import ParseNodeCall
@@ -33,23 +33,23 @@ _LOG = logging.getLogger("isthmus.engine")
 
 async def run_batch(
     graph: Graph,
-    calls: NodeCalls,
+    caller: NodeCaller,
     *,
     parse_call: ParseNodeCall,
-    roots: Mapping[str, Any],
-    take: Callable[[], object] = lambda: None,
+    extra_names: Mapping[str, Any],
+    count_request: Callable[[], object] = lambda: None,
     limits: BatchLimits,
     clock: Clock = _CLOCK,
 ) -> BatchOutcome:
     """Runs every node once, after all that it depends on. A failing node does not end the others; those that
     depend on it are skipped, with an error that says so.
 
-    `parse_call`: makes the call of a node. `roots`: names besides the account's context and `resources`
-    (`args`, `tenant_id`). `take`: counts one request to the provider; where it raises TooManyRequests, the
-    batch waits. Cancelling ends all nodes at once.
+    `parse_call`: makes the call of a node. `extra_names`: names besides the account's context and `resources`
+    (`args`, `tenant_id`). `count_request`: counts one request to the provider; where it raises
+    TooManyRequests, the batch waits. Cancelling ends all nodes at once.
     """
-    budget = Budget(limits, clock, take)
-    return await _BatchRun(graph, calls, parse_call, roots, limits, budget).run(clock)
+    budget = Budget(limits, clock, count_request)
+    return await _BatchRun(graph, caller, parse_call, extra_names, limits, budget).run(clock)
 
 
 class _BatchRun:
@@ -58,16 +58,16 @@ class _BatchRun:
     def __init__(
         self,
         graph: Graph,
-        calls: NodeCalls,
+        caller: NodeCaller,
         parse_call: ParseNodeCall,
-        roots: Mapping[str, Any],
+        extra_names: Mapping[str, Any],
         limits: BatchLimits,
         budget: Budget,
     ) -> None:
         self._graph = graph
-        self._calls = calls
+        self._caller = caller
         self._parse_call = parse_call
-        self._roots = roots
+        self._extra_names = extra_names
         self._limits = limits
         self._budget = budget
         self._scheduler = NodeScheduler(graph)
@@ -76,32 +76,34 @@ class _BatchRun:
 
     async def run(self, clock: Clock) -> BatchOutcome:
         """Runs the nodes until all ended or the time is over."""
-        everything = asyncio.ensure_future(
-            process_queue(self._scheduler.start_ready(), self._finish_node, at_once=self._limits.at_once)
+        nodes_task = asyncio.ensure_future(
+            process_queue(
+                self._scheduler.start_ready(), self._run_and_start_next, at_once=self._limits.at_once
+            )
         )
-        timeout = asyncio.ensure_future(clock.sleep(self._limits.seconds))
+        timeout_task = asyncio.ensure_future(clock.sleep(self._limits.seconds))
         try:
-            await asyncio.wait((everything, timeout), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((nodes_task, timeout_task), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            ended = everything.done()
-            for task in (everything, timeout):
+            ended = nodes_task.done()
+            for task in (nodes_task, timeout_task):
                 task.cancel()
-            await asyncio.gather(everything, timeout, return_exceptions=True)
+            await asyncio.gather(nodes_task, timeout_task, return_exceptions=True)
         if ended:
-            everything.result()
+            nodes_task.result()
         self._add_errors_of_unfinished()
         return BatchOutcome(self._graph, self._records, self._errors)
 
-    async def _finish_node(self, name: str) -> list[str]:
-        """Runs one node. Returns the nodes that may run because of it."""
-        return self._scheduler.finish(name, succeeded=await self._run_node(name))
+    async def _run_and_start_next(self, name: str) -> list[str]:
+        """Runs one node. Returns the names of the nodes that start because of it."""
+        return self._scheduler.finish_and_start_next(name, succeeded=await self._run_node(name))
 
     async def _run_node(self, name: str) -> bool:
-        """Returns True if the node succeeded. Its error is kept."""
+        """Runs one node, and keeps its error. Returns True if it succeeded."""
         try:
             return await self._execute(name)
-        except IsthmusError as failed:
-            self._errors[name].append(NodeError(failed))
+        except IsthmusError as error:
+            self._errors[name].append(NodeError(error))
         except Exception:
             # Other nodes may have written meanwhile, which the caller must learn: the batch is answered.
             _LOG.exception("the node %s of a batch failed", name)
@@ -111,24 +113,26 @@ class _BatchRun:
         return False
 
     async def _execute(self, name: str) -> bool:
-        """Runs a node by its type, and keeps its records. True if it succeeded. Raises what a transform
-        raises, and errors of a request node that belong to no single call."""
+        """Runs a node by its type, and keeps its records. Returns True if it succeeded. Raises what a
+        transform raises, and errors of a request node that belong to no single call."""
         node = self._graph.nodes[name]
         records = self._records[name] = []
         match node:
             case SpoolNode():
-                records += [each for before in self._graph.edges[name] for each in self._records[before]]
+                records += [
+                    record for before in self._graph.dependencies[name] for record in self._records[before]
+                ]
                 return True
             case TransformNode():
                 values = await self._transform(name, node)
-                kept, refused = self._budget.take_records(values)
-                records += [ProducedRecord(each) for each in kept]
-                if refused is not None:
-                    raise refused
+                accepted, limit_error = self._budget.count_records(values)
+                records += [ProducedRecord(record) for record in accepted]
+                if limit_error is not None:
+                    raise limit_error
                 return True
             case RequestNode():
-                scope = self._make_scope(name, self._calls.context)
-                requests = RequestNodeRun(name, node, scope, self._calls, self._parse_call, self._budget)
+                scope = self._make_scope(name, self._caller.context)
+                requests = RequestNodeRun(name, node, scope, self._caller, self._parse_call, self._budget)
                 try:
                     return await requests.run()
                 finally:
@@ -137,22 +141,23 @@ class _BatchRun:
 
     async def _transform(self, name: str, node: TransformNode) -> list[Any]:
         """Returns the values that a transform computes. Raises MappingFailed."""
-        scope = self._make_scope(name, self._calls.public_context)
+        scope = self._make_scope(name, self._caller.public_context)
         value = await evaluate_mapping(
             f"{name}.config.expression", node.config.expression, scope.make_expression_names()
         )
         return [] if value is UNDEFINED or value == "" else as_records(value)
 
     def _make_scope(self, name: str, context: Mapping[str, Any]) -> NodeScope:
-        return NodeScope(self._graph, name, self._records, context=context, roots=self._roots)
+        """Makes the names that the templates and expressions of a node see. `context`: of the account."""
+        return NodeScope(self._graph, name, self._records, context=context, extra_names=self._extra_names)
 
     def _add_errors_of_unfinished(self) -> None:
         """Gives each node that was skipped, or did not end in time, an error that says so."""
         for name, failed_nodes in self._scheduler.skipped.items():
             self._errors[name].append(NodeError(_skipped_error(name, failed_nodes)))
         for name in self._scheduler.unfinished_nodes:
-            failed = _timeout_error(self._limits.seconds, has_started=self._scheduler.has_started(name))
-            self._errors[name].append(NodeError(failed))
+            error = _timeout_error(self._limits.seconds, has_started=self._scheduler.has_started(name))
+            self._errors[name].append(NodeError(error))
 
 
 def _skipped_error(name: str, failed_nodes: tuple[str, ...]) -> IsthmusError:

@@ -45,10 +45,12 @@ class DryRun:
 
     @property
     def context(self) -> Mapping[str, Any]:
+        """The context with masked secrets, and with what the steps so far changed."""
         return self._context
 
     @property
     def account(self) -> AccountFacts:
+        """The account whose call is explained."""
         return self._account
 
     async def send(self, request: OutgoingRequest) -> NoReturn:

@@ -117,10 +117,10 @@ async def explain_unified(
     request, obstacle = None, None
     try:
         request = await _describe_unified_request(dry, prepared, caller)
-    except IsthmusError as failed:
+    except IsthmusError as error:
         if steps.waits_for is None:
             raise
-        obstacle = failed.message
+        obstacle = error.message
     return CallExplanation(
         kind="unified",
         resource=prepared.method.resource,
@@ -138,7 +138,7 @@ async def explain_unified(
 async def _describe_unified_request(
     dry: DryRun, prepared: PreparedCall, caller: CallerInput
 ) -> dict[str, Any]:
-    """Returns the description of the request that a unified call would send."""
+    """Describes the request that a unified call would send, as `describe_request` does."""
     method, cursor = prepared.method, prepared.cursor
     inputs = await map_request(prepared.plan, method, caller, visible_cursor(method.paginator, cursor))
     outgoing, _ = await run_in_turns(
@@ -156,7 +156,7 @@ async def _describe_unified_request(
 
 
 def _describe_side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
-    """Returns the entry of a side load, which an explanation never runs."""
+    """Describes a side load, which an explanation never runs: `{key, resource, method, outcome, reason}`."""
     spec = mapping.side_load[key]
     return {
         "key": key,
@@ -170,7 +170,7 @@ def _describe_side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
 async def _explain_request(
     kind: str, dry: DryRun, config: IntegrationConfig, outgoing: OutgoingRequest
 ) -> CallExplanation:
-    """Returns the explanation of a call that consists of one request of a method."""
+    """Explains a call that consists of one request of a method. `kind`: of the call, for the caller."""
     operation = outgoing.operation
     return CallExplanation(
         kind=kind,
@@ -211,15 +211,16 @@ async def explain_steps(runner: StepRunner, upstream: DryRun, steps: Sequence[St
             waits_for = entry["name"]
             request = await run_in_turns(describe_request, stopped.request, upstream.context)
             entry |= {"outcome": "not_run", "reason": "needs the provider's answer", "request": request}
-        except IsthmusError as failed:
+        except IsthmusError as error:
             if not step.ignore_error:
                 raise
-            entry |= {"outcome": "failed", "reason": failed.message}
+            entry |= {"outcome": "failed", "reason": error.message}
     return ExplainedSteps(entries, progress, waits_for)
 
 
 def describe_after_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Returns the entries of the steps that run on the mapped answer, none of which is run."""
+    """Describes the steps that run on the mapped answer, none of which is run: one `{name, type, outcome,
+    reason}` each."""
     return [
         {
             "name": step.name or f"step_{index}",

@@ -15,18 +15,19 @@ T = TypeVar("T")
 
 
 async def process_queue(
-    first: Iterable[T], work: Callable[[T], Awaitable[Iterable[T]]], *, at_once: int
+    first: Iterable[T], process: Callable[[T], Awaitable[Iterable[T]]], *, at_once: int
 ) -> None:
-    """Does `work` for each item, started in order, at most `at_once` at the same time. Items that `work`
-    returns are queued behind the others.
+    """Runs `process` for each item, started in order, at most `at_once` at the same time. Items that
+    `process` returns are queued behind the others.
 
-    The first exception is raised; it cancels the other work, as cancelling this call does.
+    The first exception is raised; it cancels the other runs, as cancelling this call does.
     """
     waiting = deque(first)
     running: set[asyncio.Task[Iterable[T]]] = set()
 
     async def start(item: T) -> Iterable[T]:
-        return await work(item)
+        """Processes one item, as the coroutine that a task needs."""
+        return await process(item)
 
     try:
         while waiting or running:
@@ -45,7 +46,9 @@ class HasNext(Protocol):
     """A page that tells the cursor of the next one, None for the last."""
 
     @property
-    def next_cursor(self) -> str | None: ...
+    def next_cursor(self) -> str | None:
+        """The cursor of the next page; None on the last."""
+        ...
 
 
 P = TypeVar("P", bound=HasNext)
@@ -57,19 +60,20 @@ async def walk_pages(
     """Yields the pages from `cursor` on. While the caller works on a page the next one is fetched, and no
     more than that, so at most two pages are in memory.
 
-    Close the generator (`contextlib.aclosing`) to cancel the page under way. Raises what `fetch` raises,
-    after the pages before it, and UnprocessableRequest where there are more than `max_pages`.
+    `fetch`: fetches the page at a cursor. Close the generator (`contextlib.aclosing`) to cancel the page
+    under way. Raises what `fetch` raises, after the pages before it, and UnprocessableRequest where there are
+    more than `max_pages`.
     """
     next_page = asyncio.ensure_future(_fetch(fetch, cursor))
     try:
         for number in range(1, max_pages + 1):
             page = await next_page
-            following = page.next_cursor
-            if following is None:
+            next_cursor = page.next_cursor
+            if next_cursor is None:
                 yield page
                 return
             if number < max_pages:
-                next_page = asyncio.ensure_future(_fetch(fetch, following))
+                next_page = asyncio.ensure_future(_fetch(fetch, next_cursor))
             yield page
         raise UnprocessableRequest(
             f"The list has more than {max_pages} pages. Narrow it by a query, or ask for larger ones."
@@ -80,4 +84,5 @@ async def walk_pages(
 
 
 async def _fetch(fetch: Callable[[str | None], Awaitable[P]], cursor: str | None) -> P:
+    """Fetches one page, as the coroutine that a task needs."""
     return await fetch(cursor)

@@ -81,8 +81,8 @@ def make_recursive_frames(
     if node.recurse is None or node.recurse.condition is None or frame.depth >= MAX_DEPTH:
         return
     for index, record in enumerate(records):
-        inside = tuple(((RESOURCES, *path), record) for path in find_own_paths(name, node))
-        bindings = (*frame.bindings, *inside)
+        own_bindings = tuple(((RESOURCES, *path), record) for path in find_own_paths(name, node))
+        bindings = (*frame.bindings, *own_bindings)
         names = scope.make_template_names(bindings)
         condition = render_or_undefined(node.recurse.condition, names, f"{name}.recurse.if")
         if _is_truthy_in_javascript(condition):
@@ -106,8 +106,8 @@ async def make_call(
     query = await values.render_query("query", node.query)
     body = await values.render_body("body", node.body)
     if frame.depth and node.recurse is not None:
-        other = values.render_id("recurse.config.id", node.recurse.config.id)
-        id = id if other is None else other
+        recursive_id = values.render_id("recurse.config.id", node.recurse.config.id)
+        id = id if recursive_id is None else recursive_id
         query = merge_deep(
             query, await values.render_query("recurse.config.query", node.recurse.config.query)
         )
@@ -139,8 +139,8 @@ class _FrameValues:
     bindings: Bindings
 
     def render_id(self, field: str, template: Template | None) -> Any:
-        """Returns the id; None where the node has none. Raises BadRequest for a placeholder without a
-        value."""
+        """Returns the id; None where the node has none. `field`: where it stands, for messages. Raises
+        BadRequest for a placeholder without a value."""
         if template is None:
             return None
         names = self.scope.make_template_names(self.bindings)
@@ -154,32 +154,34 @@ class _FrameValues:
         if value is None:
             return {}
         if isinstance(value, Expression):
-            found = await evaluate_mapping(where, value, self.scope.make_expression_names(self.bindings))
+            parameters = await evaluate_mapping(where, value, self.scope.make_expression_names(self.bindings))
         else:
             names = self.scope.make_template_names(self.bindings)
-            found = render_or_undefined(value, names, where)
-            missing = [each.text for each in value.placeholders if _lacks_value(each, names)]
+            parameters = render_or_undefined(value, names, where)
+            missing = [
+                placeholder.text for placeholder in value.placeholders if _lacks_value(placeholder, names)
+            ]
             if missing:
                 _LOG.warning("%s: %s had no value, and is left out", where, ", ".join(missing))
-        if found is UNDEFINED or found is None:
+        if parameters is UNDEFINED or parameters is None:
             return {}
-        if not isinstance(found, Mapping):
+        if not isinstance(parameters, Mapping):
             raise BadRequest(
                 f"{where} must be an object of parameters, and is none for this call.",
                 failures=[failure(where, "must be an object", "type")],
             )
-        return dict(found)
+        return dict(parameters)
 
     async def render_body(self, field: str, value: Template | Expression | None) -> Any:
-        """Returns the body; NO_BODY for none."""
+        """Returns the body; NO_BODY for none. `field`: where it stands, for messages."""
         where = f"{self.name}.{field}"
         if value is None:
             return NO_BODY
         if isinstance(value, Expression):
-            found = await evaluate_mapping(where, value, self.scope.make_expression_names(self.bindings))
+            body = await evaluate_mapping(where, value, self.scope.make_expression_names(self.bindings))
         else:
-            found = render(value, self.scope.make_template_names(self.bindings), where)
-        return NO_BODY if found is UNDEFINED else found
+            body = render(value, self.scope.make_template_names(self.bindings), where)
+        return NO_BODY if body is UNDEFINED else body
 
 
 def _lacks_value(placeholder: Any, names: Mapping[str, Any]) -> bool:

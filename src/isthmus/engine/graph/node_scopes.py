@@ -33,8 +33,8 @@ class ProducedRecord:
 
 
 class NodeScope:
-    """The names that one node sees. `results`: the records of the nodes that ended, by name. `roots`: further
-    names (`args`, …), which hide keys of the account's context."""
+    """The names that one node sees. `results`: the records of the nodes that ended, by name. `extra_names`:
+    further names (`args`, …), which hide keys of the account's context."""
 
     def __init__(
         self,
@@ -43,10 +43,10 @@ class NodeScope:
         results: Mapping[str, Sequence[ProducedRecord]],
         *,
         context: Mapping[str, Any],
-        roots: Mapping[str, Any],
+        extra_names: Mapping[str, Any],
     ) -> None:
         self._arrays = _collect_arrays(graph, name, results)
-        self._names = {**context, **roots}
+        self._names = {**context, **extra_names}
         self._expressions: dict[str, Any] | None = None
         self._templates: dict[str, Any] | None = None
 
@@ -70,7 +70,9 @@ class NodeScope:
             for item in _collect_items(self._names, path):
                 yield ((path, item),)
             return
-        sources = [at for at in self._arrays if path[1 : 1 + len(at)] == at]
+        sources = [
+            source_path for source_path in self._arrays if path[1 : 1 + len(source_path)] == source_path
+        ]
         if not sources:
             return
         source = max(sources, key=len)
@@ -89,15 +91,15 @@ def _collect_arrays(
 ) -> dict[Path, Sequence[ProducedRecord]]:
     """Returns the records that a node reads at each path. Nodes that it waits for directly, and that share a
     path, are all read there, in the order written; of other nodes that share one, the nearest."""
-    found: dict[Path, Sequence[ProducedRecord]] = {}
-    for before in graph.find_predecessors(name):
-        for path in graph.read_at[before]:
-            found[path] = results.get(before, ())
+    arrays: dict[Path, Sequence[ProducedRecord]] = {}
+    for predecessor in graph.find_predecessors(name):
+        for path in graph.read_at[predecessor]:
+            arrays[path] = results.get(predecessor, ())
     direct: dict[Path, list[ProducedRecord]] = {}
-    for before in (each for each in graph.nodes if each in graph.edges[name]):
-        for path in graph.find_own_paths(before):
-            direct.setdefault(path, []).extend(results.get(before, ()))
-    return {**found, **direct}
+    for predecessor in (each for each in graph.nodes if each in graph.dependencies[name]):
+        for path in graph.find_own_paths(predecessor):
+            direct.setdefault(path, []).extend(results.get(predecessor, ()))
+    return {**arrays, **direct}
 
 
 def _nest_by_path(arrays: Mapping[Path, Sequence[ProducedRecord]], kind: type[list[Any]]) -> dict[str, Any]:
@@ -135,7 +137,11 @@ def _replace_at(value: Any, path: Path, leaf: Any) -> Any:
 def _collect_items(value: Any, path: Path) -> list[Any]:
     """Returns the items at a path that a loop runs over; arrays on the way are flattened."""
     if isinstance(value, list):
-        return [found for item in value for found in _collect_items(item, path)] if path else list(value)
+        return (
+            [nested_item for item in value for nested_item in _collect_items(item, path)]
+            if path
+            else list(value)
+        )
     if not path:
         return [] if value is None or value is UNDEFINED else [value]
     return _collect_items(value.get(path[0]), path[1:]) if isinstance(value, Mapping) else []

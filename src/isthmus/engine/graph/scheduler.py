@@ -14,32 +14,34 @@ __all__ = ["NodeScheduler"]
 
 
 class NodeScheduler:
-    """Hands out each node of a graph once, when all that it waits for has succeeded. `ended`: nodes that
-    ended before, and whether they succeeded. `skipped`: by name, the nodes that will not run, and their
+    """Hands out each node of a graph once, when all that it waits for has succeeded. `results`: nodes that
+    ended before, and whether each succeeded. `skipped`: by name, the nodes that will not run, and their
     dependencies that did not succeed."""
 
-    def __init__(self, graph: Graph, ended: Mapping[str, bool] | None = None) -> None:
+    def __init__(self, graph: Graph, results: Mapping[str, bool] | None = None) -> None:
         self._graph = graph
-        self._ended: dict[str, bool] = dict(ended or {})
-        self._started: set[str] = set(self._ended)
+        self._results: dict[str, bool] = dict(results or {})
+        self._started: set[str] = set(self._results)
         self.skipped: dict[str, tuple[str, ...]] = {}
         self._skip_dependents()
 
     def start_ready(self) -> list[str]:
-        """Returns the nodes that may start now, in the order of the graph. They count as started."""
-        found = [
+        """Returns the names of the nodes that can start now, in the order of the graph, and counts them as
+        started: each is returned once."""
+        ready = [
             name
             for name in self._graph.nodes
             if name not in self._started
             and name not in self.skipped
-            and all(self._ended.get(each) for each in self._graph.edges[name])
+            and all(self._results.get(dependency) for dependency in self._graph.dependencies[name])
         ]
-        self._started.update(found)
-        return found
+        self._started.update(ready)
+        return ready
 
-    def finish(self, name: str, *, succeeded: bool) -> list[str]:
-        """Returns records that a node ended, and starts the nodes that may run because of it."""
-        self._ended[name] = succeeded
+    def finish_and_start_next(self, name: str, *, succeeded: bool) -> list[str]:
+        """Records that a node ended, then starts the next nodes: returns the names that `start_ready`
+        returns."""
+        self._results[name] = succeeded
         if not succeeded:
             self._skip_dependents()
         return self.start_ready()
@@ -47,9 +49,10 @@ class NodeScheduler:
     @property
     def unfinished_nodes(self) -> list[str]:
         """The nodes that neither ended nor were skipped: started, or still waiting."""
-        return [name for name in self._graph.nodes if name not in self._ended and name not in self.skipped]
+        return [name for name in self._graph.nodes if name not in self._results and name not in self.skipped]
 
     def has_started(self, name: str) -> bool:
+        """Returns True if the node was handed out, or ended before."""
         return name in self._started
 
     def _skip_dependents(self) -> None:
@@ -58,9 +61,9 @@ class NodeScheduler:
             if name in self._started or name in self.skipped:
                 continue
             failed = tuple(
-                each
-                for each in self._graph.edges[name]
-                if each in self.skipped or self._ended.get(each) is False
+                dependency
+                for dependency in self._graph.dependencies[name]
+                if dependency in self.skipped or self._results.get(dependency) is False
             )
             if failed:
                 self.skipped[name] = failed

@@ -22,52 +22,60 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The nodes of a batch and their dependencies. `nodes`: by name, in the order written. `edges`: by
+    """The nodes of a batch and their dependencies. `nodes`: by name, in the order written. `dependencies`: by
     name, the nodes that each waits for. `order`: the names, each behind those that it waits for.
     `read_at`: by name, the paths below `resources` where others read its records."""
 
     nodes: Mapping[str, Node]
-    edges: Mapping[str, tuple[str, ...]]
+    dependencies: Mapping[str, tuple[str, ...]]
     order: tuple[str, ...]
     read_at: Mapping[str, tuple[Path, ...]]
 
     def find_predecessors(self, name: str) -> tuple[str, ...]:
         """Returns all nodes that a node waits for, directly or not, each behind those that it waits for
         itself."""
-        found: set[str] = set()
-        waiting = list(self.edges[name])
-        while waiting:
-            each = waiting.pop()
-            if each not in found:
-                found.add(each)
-                waiting += self.edges[each]
-        return tuple(each for each in self.order if each in found)
+        predecessors: set[str] = set()
+        pending = list(self.dependencies[name])
+        while pending:
+            predecessor = pending.pop()
+            if predecessor not in predecessors:
+                predecessors.add(predecessor)
+                pending += self.dependencies[predecessor]
+        return tuple(predecessor for predecessor in self.order if predecessor in predecessors)
 
     def find_own_paths(self, name: str) -> tuple[Path, ...]:
+        """Returns the paths below `resources` where a node's records are read: see `find_own_paths`."""
         return find_own_paths(name, self.nodes[name])
 
     @classmethod
     def from_nodes(cls, nodes: Sequence[Node], *, where: str = "resources") -> Graph:
         """Returns the graph of nodes. `where`: the field that holds them, for messages. Raises BadRequest for
         nodes with the same name, for unknown dependencies, and for nodes that wait for each other."""
-        named, failures = _name_nodes(nodes, where)
-        edges: dict[str, tuple[str, ...]] = {}
-        for index, (name, node) in enumerate(named):
-            found: list[str] = []
+        named_nodes, failures = _name_nodes(nodes, where)
+        dependencies: dict[str, tuple[str, ...]] = {}
+        for index, (name, node) in enumerate(named_nodes):
+            node_dependencies: list[str] = []
             for dependency in node.depends_on:
-                matches = _match_dependency(dependency, index, named)
+                matches = _find_matching_nodes(dependency, index, named_nodes)
                 if not matches:
                     failures.append(
-                        _unknown_dependency(f"{where}.{index}.depends_on", name, dependency, named)
+                        _make_unknown_dependency_failure(
+                            f"{where}.{index}.depends_on", name, dependency, named_nodes
+                        )
                     )
-                found += matches
-            found += _find_implied_dependencies(index, named, failures, where)
-            edges[name] = tuple(dict.fromkeys(found))
+                node_dependencies += matches
+            node_dependencies += _find_implied_dependencies(index, named_nodes, failures, where)
+            dependencies[name] = tuple(dict.fromkeys(node_dependencies))
         if failures:
             raise _graph_error(failures)
-        order = _sort_by_dependency(edges, where)
-        by_name = dict(named)
-        return cls(by_name, edges, order, {name: _find_read_paths(name, by_name, edges) for name in by_name})
+        order = _sort_by_dependency(dependencies, where)
+        by_name = dict(named_nodes)
+        return cls(
+            by_name,
+            dependencies,
+            order,
+            {name: _find_read_paths(name, by_name, dependencies) for name in by_name},
+        )
 
 
 def find_own_paths(name: str, node: Node) -> tuple[Path, ...]:
@@ -80,65 +88,69 @@ def find_own_paths(name: str, node: Node) -> tuple[Path, ...]:
 
 
 def _name_nodes(nodes: Sequence[Node], where: str) -> tuple[list[tuple[str, Node]], list[dict[str, str]]]:
-    """Returns the nodes with their names, and failures for names used twice. A request without a name has
+    """Returns the nodes as `(name, node)`, and failures for names used twice. A request without a name has
     that of its resource; the second of one resource is `resource#2`."""
-    given = [node.name for node in nodes if node.name is not None]
-    taken: set[str] = set()
-    named: list[tuple[str, Node]] = []
+    explicit_names = [node.name for node in nodes if node.name is not None]
+    used_names: set[str] = set()
+    named_nodes: list[tuple[str, Node]] = []
     failures: list[dict[str, str]] = []
     for index, node in enumerate(nodes):
         if node.name is None:
             base, count, name = node.key, 1, node.key
-            while name in taken or name in given:
+            while name in used_names or name in explicit_names:
                 count += 1
                 name = f"{base}#{count}"
         else:
             name = node.name
-            if name in taken:
+            if name in used_names:
                 failures.append(
                     failure(f"{where}.{index}.name", f"{name!r} is the name of another node too", "duplicate")
                 )
-        taken.add(name)
-        named.append((name, node))
-    return named, failures
+        used_names.add(name)
+        named_nodes.append((name, node))
+    return named_nodes, failures
 
 
-def _match_dependency(wanted: str, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
-    """Returns the nodes that an entry of `depends_on` means: the one of this name, else those of this
-    resource. A node of the resource itself means those written before it, so that calls of one resource can
-    follow each other. `index`: of the node that depends."""
-    own_node = named[index][1]
-    others = [(at, name, node) for at, (name, node) in enumerate(named) if at != index]
-    by_name = [name for _, name, node in others if node.name == wanted]
+def _find_matching_nodes(dependency: str, index: int, named_nodes: Sequence[tuple[str, Node]]) -> list[str]:
+    """Returns the names of the nodes that an entry of `depends_on` means: the one of this name, else those of
+    this resource, empty for none. For a node of the resource itself only those written before it, so that
+    calls of one resource can follow each other. `index`: of the node that depends."""
+    own_node = named_nodes[index][1]
+    others = [
+        (position, name, node) for position, (name, node) in enumerate(named_nodes) if position != index
+    ]
+    by_name = [name for _, name, node in others if node.name == dependency]
     if by_name:
         return by_name
-    is_own = isinstance(own_node, RequestNode) and own_node.resource == wanted
+    is_own_resource = isinstance(own_node, RequestNode) and own_node.resource == dependency
     by_resource = [
         name
-        for at, name, node in others
-        if isinstance(node, RequestNode) and node.resource == wanted and (not is_own or at < index)
+        for position, name, node in others
+        if isinstance(node, RequestNode)
+        and node.resource == dependency
+        and (not is_own_resource or position < index)
     ]
-    return by_resource or [name for _, name, _ in others if name == wanted]
+    return by_resource or [name for _, name, _ in others if name == dependency]
 
 
 def _find_implied_dependencies(
-    index: int, named: Sequence[tuple[str, Node]], failures: list[dict[str, str]], where: str
+    index: int, named_nodes: Sequence[tuple[str, Node]], failures: list[dict[str, str]], where: str
 ) -> Iterator[str]:
-    """Yields the nodes whose records a node reads, which it therefore waits for. A loop over no node is added
-    to `failures`."""
-    name, node = named[index]
-    own = set(find_own_paths(name, node))
-    found = list(find_references(node, [path for each in named for path in find_own_paths(*each)]))
-    for path in found:
-        if path not in own:
-            yield from _find_nodes_at(path, index, named)
+    """Yields the names of the nodes whose records a node reads, which it therefore waits for. A loop over no
+    node is added to `failures`. `index`: of the node."""
+    name, node = named_nodes[index]
+    own_paths = set(find_own_paths(name, node))
+    paths_read = list(find_references(node, [path for each in named_nodes for path in find_own_paths(*each)]))
+    for path in paths_read:
+        if path not in own_paths:
+            yield from _find_nodes_at(path, index, named_nodes)
     if not isinstance(node, RequestNode) or node.loop_on is None:
         return
     path = tuple(node.loop_on.split("."))
     if path[0] != "resources":
         return
-    looped = [at for at in found if path[1 : 1 + len(at)] == at]
-    sources = [each for at in looped for each in _find_nodes_at(at, index, named)]
+    looped = [at for at in paths_read if path[1 : 1 + len(at)] == at]
+    sources = [each for at in looped for each in _find_nodes_at(at, index, named_nodes)]
     yield from sources
     if not sources:
         failures.append(
@@ -148,26 +160,26 @@ def _find_implied_dependencies(
         )
 
 
-def _find_nodes_at(path: Path, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
+def _find_nodes_at(path: Path, index: int, named_nodes: Sequence[tuple[str, Node]]) -> list[str]:
     """Returns the nodes whose records the node at `index` reads at a path."""
-    return _match_dependency("/".join(path), index, named)
+    return _find_matching_nodes("/".join(path), index, named_nodes)
 
 
 def _find_read_paths(
-    name: str, nodes: Mapping[str, Node], edges: Mapping[str, tuple[str, ...]]
+    name: str, nodes: Mapping[str, Node], dependencies: Mapping[str, tuple[str, ...]]
 ) -> tuple[Path, ...]:
     """Returns the paths where the records of a node are read. A transform or spool of a single node takes the
     place of that node for those behind it, so it is read at its paths too."""
     paths = find_own_paths(name, nodes[name])
-    if isinstance(nodes[name], RequestNode) or len(edges[name]) != 1:
+    if isinstance(nodes[name], RequestNode) or len(dependencies[name]) != 1:
         return paths
-    return tuple(dict.fromkeys((*paths, *_find_read_paths(edges[name][0], nodes, edges))))
+    return tuple(dict.fromkeys((*paths, *_find_read_paths(dependencies[name][0], nodes, dependencies))))
 
 
-def _sort_by_dependency(edges: Mapping[str, tuple[str, ...]], where: str) -> tuple[str, ...]:
+def _sort_by_dependency(dependencies: Mapping[str, tuple[str, ...]], where: str) -> tuple[str, ...]:
     """Returns the names, each behind those that it waits for. Raises BadRequest for a cycle."""
     try:
-        return tuple(TopologicalSorter(edges).static_order())
+        return tuple(TopologicalSorter(dependencies).static_order())
     except CycleError as error:
         circle = list(reversed(error.args[1]))
         shown = " -> ".join(circle)
@@ -178,15 +190,16 @@ def _sort_by_dependency(edges: Mapping[str, tuple[str, ...]], where: str) -> tup
         ) from None
 
 
-def _unknown_dependency(
-    path: str, name: str, wanted: str, named: Sequence[tuple[str, Any]]
+def _make_unknown_dependency_failure(
+    path: str, node_name: str, dependency: str, named_nodes: Sequence[tuple[str, Any]]
 ) -> dict[str, str]:
-    """Returns the failure for a dependency that no node matches."""
-    others = ", ".join(each for each, _ in named if each != name)
-    if wanted == name:
-        message = f"{name!r} cannot wait for itself"
+    """Returns the failure for a dependency that matches no other node, or only the node itself. The message
+    lists the other nodes. `path`: of the field that names the dependency."""
+    others = ", ".join(other for other, _ in named_nodes if other != node_name)
+    if dependency == node_name:
+        message = f"{node_name!r} cannot wait for itself"
     else:
-        message = f"{name!r} waits for {wanted!r}, and no node has this name or resource"
+        message = f"{node_name!r} waits for {dependency!r}, and no node has this name or resource"
     return failure(path, f"{message}; the others are {others}" if others else message, "unknown_node")
 
 
@@ -203,11 +216,11 @@ def _graph_error(failures: list[dict[str, str]]) -> BadRequest:
 def find_references(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
     """Yields those of `paths` that the node reads, or reads something below of. Names that an expression
     computes are not found."""
-    read = list(_iterate_values(node))
-    expressions = [item for item in read if isinstance(item, Expression)]
+    values = list(_iterate_values(node))
+    expressions = [item for item in values if isinstance(item, Expression)]
     read_paths = [
         alternative.path[1:]
-        for item in read
+        for item in values
         if isinstance(item, Template)
         for placeholder in item.placeholders
         for alternative in placeholder.alternatives

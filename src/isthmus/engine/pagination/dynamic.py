@@ -52,10 +52,12 @@ class DynamicPaginator(Paginator):
 
     @property
     def forward_only_reason(self) -> str | None:
+        """Why there is no previous page."""
         return "dynamic pagination only goes forward"
 
     def start(self, start: PageStart) -> PageRequest:
-        """Raises MappingFailed for an expression that fails or gives no object."""
+        """Returns what the page carries: the initial values that an expression computes, or those in the
+        cursor. Raises MappingFailed for an expression that fails or gives no object."""
         assert start.draft is not None
         draft = start.draft()
         token = None if start.cursor is None else _decode_token(start.cursor)
@@ -73,25 +75,32 @@ class DynamicPaginator(Paginator):
         return _require_object(name, evaluate(f"{_FIELD}.{name}", expression, draft.scope)) or {}
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
-        """There is a next page where each of the two expressions that exists names one."""
+        """Returns the cursor of the next page: a token of the computed values and cursor. There is a next
+        page where each of the two expressions that exists returns a value."""
         config, parts = self.config, request.parts
         assert parts is not None
-        scope = _answer_scope(parts, answer)
-        follow, show = config.get_pagination_values_expression, config.get_cursor_from_response_expression
-        values = _require_object(
-            "get_pagination_values_expression", _evaluate_or_none(follow, "pagination_values", scope)
+        scope = _make_answer_scope(parts, answer)
+        values_expression, cursor_expression = (
+            config.get_pagination_values_expression,
+            config.get_cursor_from_response_expression,
         )
-        cursor = _evaluate_or_none(show, "cursor_from_response", scope)
-        if (values is None and follow is not None) or (cursor is None and show is not None):
+        values = _require_object(
+            "get_pagination_values_expression",
+            _evaluate_or_none(values_expression, "pagination_values", scope),
+        )
+        cursor = _evaluate_or_none(cursor_expression, "cursor_from_response", scope)
+        if (values is None and values_expression is not None) or (
+            cursor is None and cursor_expression is not None
+        ):
             return Cursors()
-        if follow is not None:
-            following = _encode_token(values or {}, cursor)
-        elif show is not None:
-            following = format_scalar(cursor)
+        if values_expression is not None:
+            next_cursor = _encode_token(values or {}, cursor)
+        elif cursor_expression is not None:
+            next_cursor = format_scalar(cursor)
         else:
             return Cursors()
         # A page that leads to itself would be asked for without end.
-        return Cursors(next=None if following == request.cursor else following)
+        return Cursors(next=None if next_cursor == request.cursor else next_cursor)
 
     def unwrap_cursor(self, cursor: str) -> str | None:
         """Returns the cursor that the definition computed, out of the caller's token; None where it computed
@@ -102,7 +111,7 @@ class DynamicPaginator(Paginator):
         return None if token.cursor is None else format_scalar(token.cursor)
 
 
-def _answer_scope(parts: ComputedParts, answer: PageAnswer) -> dict[str, Any]:
+def _make_answer_scope(parts: ComputedParts, answer: PageAnswer) -> dict[str, Any]:
     """Returns what the expressions that read an answer see."""
     response = {
         "body": answer.body,
@@ -142,8 +151,9 @@ def _require_object(name: str, value: Any) -> Mapping[str, Any] | None:
 
 
 def _sort_into_parts(values: Mapping[str, Any], draft: RequestDraft) -> ComputedParts:
-    """Returns objects under `query` and `body` are merged into those parts, text under `url` or `path`
-    replaces the address; every other key is a parameter."""
+    """Returns the computed values by the part that they change: objects under `query` and `body` are merged
+    into those, text under `url` or `path` replaces the address, `headers` are left out (see
+    `_select_headers`), and every other key is a query parameter."""
     query: dict[str, Any] = {}
     body: dict[str, Any] = {}
     address = None
@@ -162,12 +172,12 @@ def _sort_into_parts(values: Mapping[str, Any], draft: RequestDraft) -> Computed
 def _select_headers(values: Mapping[str, Any]) -> dict[str, str]:
     """Returns the computed headers, less those that a definition may not set: the values may come back from a
     caller."""
-    given = values.get("headers")
-    if not isinstance(given, Mapping):
+    computed = values.get("headers")
+    if not isinstance(computed, Mapping):
         return {}
     return {
         str(name): format_header(value)
-        for name, value in given.items()
+        for name, value in computed.items()
         if value is not None and str(name).lower() not in _FORBIDDEN_HEADERS
     }
 
@@ -179,7 +189,7 @@ def _encode_token(values: Mapping[str, Any], cursor: Any) -> str:
 
 
 def _decode_token(cursor: str) -> _Token | None:
-    """Returns None for a cursor that is no token of this format."""
+    """Returns the content of a cursor; None for a cursor that is no token of this format."""
     try:
         raw = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         value = orjson.loads(raw)

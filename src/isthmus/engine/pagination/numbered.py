@@ -32,9 +32,12 @@ class PagePaginator(SizedPaginator):
     config: PageConfig
 
     def start(self, start: PageStart) -> PageRequest:
+        """Returns the parameters of the page whose number is the cursor, the first page for none."""
         return _start_at(self, start, self.config.page_param, self.config.start_page)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
+        """Returns the numbers of the pages next to this one. There is a next page where the total says so,
+        or, without a total, where this page is full."""
         page = self.config.start_page if request.position is None else request.position
         total = _read_total(self.config.total_pages_path, answer.body)
         more = page < total if total is not None else _is_full(request, answer)
@@ -51,18 +54,23 @@ class OffsetPaginator(SizedPaginator):
     config: OffsetConfig
 
     def start(self, start: PageStart) -> PageRequest:
+        """Returns the parameters of the page whose first record has the index in the cursor."""
         return _start_at(self, start, self.config.offset_param, self.config.start_offset)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
+        """Returns the indexes of the first records of the pages next to this one. There is a next page where
+        the total says so, or, without a total, where this page is full."""
         first = self.config.start_offset
         offset = first if request.position is None else request.position
-        following = offset + answer.records
+        next_offset = offset + answer.record_count
         total = _read_total(self.config.total_path, answer.body)
-        more = following < total + first if total is not None else _is_full(request, answer)
-        if answer.records == 0:
+        more = next_offset < total + first if total is not None else _is_full(request, answer)
+        if answer.record_count == 0:
             more = False
-        back = max(first, offset - (request.size or answer.records))
-        return Cursors(next=str(following) if more else None, prev=str(back) if offset > first else None)
+        previous_offset = max(first, offset - (request.size or answer.record_count))
+        return Cursors(
+            next=str(next_offset) if more else None, prev=str(previous_offset) if offset > first else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,8 @@ class RangePaginator(Paginator):
     config: RangeConfig
 
     def start(self, start: PageStart) -> PageRequest:
+        """Returns the `Range` header of the page whose first record has the index in the cursor. Raises
+        BadRequest for a cursor that is no whole number."""
         config = self.config
         size = start.limit or config.default_limit
         if config.max_limit is not None:
@@ -83,15 +93,16 @@ class RangePaginator(Paginator):
         return PageRequest(start.cursor, headers=headers, position=first, size=size)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
-        """Without `Content-Range` the provider ignored the range, and the answer is the whole list."""
+        """Returns the indexes of the first records of the pages next to this one. An answer without
+        `Content-Range` ignored the range, and is the whole list."""
         first, size = request.position or 0, request.size or self.config.default_limit
-        back = str(max(0, first - size)) if first > 0 else None
-        found = _CONTENT_RANGE.match(answer.headers.get("content-range", "").strip())
-        if found is None:
-            return Cursors(prev=back)
-        start, last, total = int(found[1]), int(found[2]), found[3]
+        previous_first = str(max(0, first - size)) if first > 0 else None
+        content_range = _CONTENT_RANGE.match(answer.headers.get("content-range", "").strip())
+        if content_range is None:
+            return Cursors(prev=previous_first)
+        start, last, total = int(content_range[1]), int(content_range[2]), content_range[3]
         more = last - start + 1 >= size if total == "*" else last + 1 < int(total)
-        return Cursors(next=str(last + 1) if more and last >= first else None, prev=back)
+        return Cursors(next=str(last + 1) if more and last >= first else None, prev=previous_first)
 
 
 def _start_at(paginator: SizedPaginator, start: PageStart, name: str, first: int) -> PageRequest:
@@ -99,8 +110,8 @@ def _start_at(paginator: SizedPaginator, start: PageStart, name: str, first: int
     the first page."""
     params, size = paginator.choose_size(start)
     if start.keeps_position(name):
-        given = parse_whole_number(start.given.get(name))
-        return PageRequest(start.cursor, params, position=given, size=size)
+        position_sent = parse_whole_number(start.present.get(name))
+        return PageRequest(start.cursor, params, position=position_sent, size=size)
     position = _parse_position(start.cursor, first)
     return PageRequest(start.cursor, {name: position, **params}, position=position, size=size)
 
@@ -117,7 +128,7 @@ def _parse_position(cursor: str | None, first: int) -> int:
 
 def _is_full(request: PageRequest, answer: PageAnswer) -> bool:
     """Returns True if the page holds as many records as were asked for, so that more may follow."""
-    return answer.records >= request.size if request.size else answer.records > 0
+    return answer.record_count >= request.size if request.size else answer.record_count > 0
 
 
 def _read_total(path: BodyPath | None, body: Any) -> int | None:

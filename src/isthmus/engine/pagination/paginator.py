@@ -45,26 +45,26 @@ class RequestDraft:
 class PageStart:
     """Where a page begins. `cursor`: the caller's, None on the first page. `limit`: the caller's.
 
-    `given`: the outbound query without pagination. A parameter in it that a mapping or `remote_query` set
-    (`fixed`) is never overwritten; one that the caller set is kept where no cursor or limit was sent.
-    `draft`: makes the request as it is without pagination, for a format that computes from it. `key`: seals
-    addresses that are handed out as cursors.
+    `present`: the outbound query, or the values of the body by dotted name, without pagination. A parameter
+    in it that a mapping or `remote_query` set (`fixed`) is never overwritten; one that the caller set is kept
+    where no cursor or limit was sent. `draft`: makes the request as it is without pagination, for a format
+    that computes from it. `key`: seals addresses that are handed out as cursors.
     """
 
     cursor: str | None = None
     limit: int | None = None
-    given: Mapping[str, Any] = field(default_factory=dict)
+    present: Mapping[str, Any] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()
     draft: Callable[[], RequestDraft] | None = None
     key: bytes = field(default=b"", repr=False)
 
     def keeps_position(self, name: str) -> bool:
-        """Returns True if the position parameter `name` of the query is kept as it is."""
-        return name in self.fixed or (self.cursor is None and name in self.given)
+        """Returns True if the query already has the position parameter `name`, and its value is kept."""
+        return name in self.fixed or (self.cursor is None and name in self.present)
 
     def keeps_limit(self, name: str) -> bool:
-        """Returns True if the page size parameter `name` of the query is kept as it is."""
-        return name in self.fixed or (self.limit is None and name in self.given)
+        """Returns True if the query already has the page size parameter `name`, and its value is kept."""
+        return name in self.fixed or (self.limit is None and name in self.present)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,12 @@ class ComputedParts:
 @dataclass(frozen=True, slots=True)
 class PageAnswer:
     """What came back: `status`, the whole parsed `body`, `headers` (lower-case names), the request's `url`
-    without its origin's credentials, and how many `records` the page holds."""
+    without its origin's credentials, and the number of records on the page (`record_count`)."""
 
     body: Any
     headers: Mapping[str, str]
     url: str
-    records: int
+    record_count: int
     status: int = 200
 
 
@@ -156,16 +156,17 @@ class SizedPaginator(Paginator):
 
     @property
     def limit_param(self) -> str | None:
+        """The provider's name for the page size; None where it takes none."""
         return self.config.limit_param or None
 
     def choose_size(self, start: PageStart) -> tuple[dict[str, Any], int | None]:
-        """Returns the page size parameter to send (none where the format has none, or the query already has
-        it), and the page size that the provider is sent; None for none."""
+        """Returns the page size parameter to send (an empty object where the format has none, or the query
+        already has it), and the page size that the provider then uses; None where none is sent."""
         name = self.limit_param
         if name is None:
             return {}, None
         if start.keeps_limit(name):
-            return {}, parse_whole_number(start.given.get(name))
+            return {}, parse_whole_number(start.present.get(name))
         limit = start.limit if start.limit is not None else self.config.default_limit
         if limit is None:
             return {}, None

@@ -57,11 +57,14 @@ class CursorPaginator(SizedPaginator):
 
     @property
     def forward_only_reason(self) -> str | None:
+        """Why there is no previous page; None where the definition names a `prev_cursor_path`."""
         if self.config.prev_cursor_path is not None:
             return None
         return "its cursor pagination names no prev_cursor_path"
 
     def start(self, start: PageStart) -> PageRequest:
+        """Returns the parameters that ask for the page at the cursor, or its URL where the cursor is a sealed
+        address."""
         config = self.config
         params, size = self.choose_size(start)
         if start.cursor is None or config.cursor_param in start.fixed:
@@ -72,13 +75,15 @@ class CursorPaginator(SizedPaginator):
         return PageRequest(start.cursor, {config.cursor_param: start.cursor, **params}, size=size)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
+        """Returns the cursors that the body names. A next cursor equal to the one that was sent ends the
+        list, and so does a falsy `has_more_path`."""
         config = self.config
-        following = _read_cursor(config.cursor_path, answer.body, request.key)
+        next_cursor = _read_cursor(config.cursor_path, answer.body, request.key)
         if config.has_more_path is not None and not _is_true(find_at_path(config.has_more_path, answer.body)):
-            following = None
+            next_cursor = None
         # A provider that hands the same cursor out again has nothing new behind it.
         return Cursors(
-            next=None if following == request.cursor else following,
+            next=None if next_cursor == request.cursor else next_cursor,
             prev=_read_cursor(config.prev_cursor_path, answer.body, request.key),
         )
 
@@ -105,7 +110,7 @@ def _read_cursor(path: BodyPath | None, body: Any, key: bytes) -> str | None:
 
 
 def _is_true(value: object) -> bool:
-    """Returns False for a falsy value and for the text "false"."""
+    """Returns True unless the value is falsy or the text "false"."""
     return bool(value) and value != "false"
 
 
@@ -116,6 +121,8 @@ class LinkHeaderPaginator(SizedPaginator):
     config: LinkHeaderConfig
 
     def start(self, start: PageStart) -> PageRequest:
+        """Returns the URL of the page, which the cursor holds sealed; for the first page its size. Raises
+        BadRequest for a cursor that is no sealed address of this account."""
         params, size = self.choose_size(start)
         if start.cursor is None:
             return PageRequest(None, params, size=size)
@@ -125,19 +132,21 @@ class LinkHeaderPaginator(SizedPaginator):
         return PageRequest(start.cursor, url=address, size=size)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
+        """Returns the sealed addresses that the `Link` header names. A next address equal to the one that was
+        asked for ends the list."""
         targets = parse_link_header(answer.headers.get("link", ""))
-        found = {
+        cursors = {
             relation: encode_address(urljoin(answer.url, targets[relation]), request.key)
             for relation in ("next", "prev")
             if targets.get(relation)
         }
-        following = found.get("next")
-        return Cursors(next=None if following == request.cursor else following, prev=found.get("prev"))
+        next_cursor = cursors.get("next")
+        return Cursors(next=None if next_cursor == request.cursor else next_cursor, prev=cursors.get("prev"))
 
 
 def parse_link_header(header: str) -> dict[str, str]:
-    """Returns target by relation, the first of each; `previous` is another name of `prev`. Reads the first 64
-    KiB."""
+    """Returns the target of each relation in a `Link` header, the first where a relation repeats; `previous`
+    is another name of `prev`. Reads the first 64 KiB."""
     targets: dict[str, str] = {}
     for match in _LINK.finditer(header[:_MAX_LINK_HEADER]):
         for name in _parse_relations(match[2]):

@@ -34,16 +34,21 @@ async def to_unified_error(
     plan: MappingPlan,
     caller: CallerInput,
     cursor: str | None,
-    failed: ProviderFailure,
+    provider_failure: ProviderFailure,
     scopes: tuple[str, ...],
 ) -> RemoteError:
-    """Returns the provider's error as `error_mapping` words it, else as the provider did. Throttling stays a
-    429, because clients and batches recognise it by that.
+    """Returns the error of the provider as the caller gets it: as `error_mapping` words it, else as the
+    provider did. Throttling stays a 429, because clients and batches recognise it by that.
 
     `cursor`: as expressions see it. `scopes`: the OAuth scopes that the call needs.
     """
-    mapped = await _map_error(plan, caller, cursor, failed)
-    message, error, status, extra = failed.message, failed.verdict.error, failed.status, {}
+    mapped = await _map_error(plan, caller, cursor, provider_failure)
+    message, error, status, extra = (
+        provider_failure.message,
+        provider_failure.verdict.error,
+        provider_failure.status,
+        {},
+    )
     if isinstance(mapped, str):
         message = mapped
     elif isinstance(mapped, dict):
@@ -54,11 +59,11 @@ async def to_unified_error(
     return RemoteError(
         message,
         status=status,
-        raw_response=failed.raw,
+        raw_response=provider_failure.raw,
         error=error,
         extra=extra,
-        insight=make_insights(plan, failed.status, scopes, caller),
-        headers=failed.headers_for_caller(),
+        insight=make_insights(plan, provider_failure.status, scopes, caller),
+        headers=provider_failure.headers_for_caller(),
     )
 
 
@@ -67,26 +72,31 @@ def make_insights(
 ) -> dict[str, Any]:
     """Returns the insights of an error of the provider by name, each `{description, value?}`. `scopes`: the
     OAuth scopes that the call needs."""
-    found: dict[str, Any] = {
+    insights: dict[str, Any] = {
         "remote_error": {"description": "The provider answered the call with an error."},
         **make_remote_insights(status, scopes, caller.context),
         **make_conditional_insights(plan.query_schema, plan.body_schema),
     }
     if status == _THROTTLED:
-        found["rate_limit_error"] = {
+        insights["rate_limit_error"] = {
             "description": "The provider limits calls. Repeat the call after Retry-After seconds."
         }
-    return found
+    return insights
 
 
 async def _map_error(
-    plan: MappingPlan, caller: CallerInput, cursor: str | None, failed: ProviderFailure
+    plan: MappingPlan, caller: CallerInput, cursor: str | None, provider_failure: ProviderFailure
 ) -> Any:
     """Returns the value of `error_mapping`; UNDEFINED where there is none, or it fails."""
     expression = plan.mapping.error_mapping
     if expression is None:
         return UNDEFINED
-    scope = {**caller.scope(cursor), "headers": failed.headers, "error": failed.body, "body": failed.body}
+    scope = {
+        **caller.scope(cursor),
+        "headers": provider_failure.headers,
+        "error": provider_failure.body,
+        "body": provider_failure.body,
+    }
     try:
         return await evaluate_mapping("error_mapping", expression, scope)
     except MappingFailed as error:

@@ -58,7 +58,7 @@ class ResponseView:
 
     @classmethod
     def from_mapping(cls, mapping: Expression | ObjectMapping | None) -> ResponseView:
-        """Returns what a mapping reads of an answer, by its expressions."""
+        """Finds out what a mapping reads of an answer, by its expressions; nothing for no mapping."""
         if mapping is None:
             return cls((), reads_whole=False)
         return cls(
@@ -105,7 +105,7 @@ _PLANS: Final[PlanCache[MappingConfig, tuple[str, str], MappingPlan]] = PlanCach
 def plan_mapping(mapping: MappingConfig, target: UnifiedTarget, method: str) -> MappingPlan:
     """Returns the plan of a mapping, the same object for the same mapping and target. Raises NotExecutable
     for a field that is not supported yet."""
-    plans = _PLANS.entries_of(mapping)
+    plans = _PLANS.get_entries(mapping)
     key = (target.integration, method)
     plan = plans.get(key)
     if plan is None or plan.definition is not target.definition:
@@ -144,7 +144,7 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
 
 def merge_schemas(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Returns two layers of a JSON Schema merged: objects by key, anything else as `high` (the mapping) has
-    it."""
+    it. None where both are None."""
     if not low or not high:
         return high or low
     return {
@@ -181,9 +181,9 @@ async def choose_name(
     if isinstance(choice, str):
         return choice
     allowed = choice.resources if isinstance(choice, ResourceChoice) else choice.methods
-    found = await evaluate_mapping(f"{field}.expression", choice.expression, scope)
-    if isinstance(found, str) and found in allowed:
-        return found
+    chosen_name = await evaluate_mapping(f"{field}.expression", choice.expression, scope)
+    if isinstance(chosen_name, str) and chosen_name in allowed:
+        return chosen_name
     raise BadRequest(
         f"The mapping's {field} expression chose none of {', '.join(allowed)} for this query and body.",
         failures=[failure(field, f"must be one of {', '.join(allowed)}", "not_allowed")],

@@ -14,7 +14,7 @@ from isthmus.engine.calls import (
     ListResult,
     StreamResult,
     ValueResult,
-    deleted_record,
+    make_deleted_record,
 )
 from isthmus.engine.input_schemas import InputSchema, require_inputs
 from isthmus.engine.method_plans import MethodPlan, plan_method
@@ -131,6 +131,8 @@ class CallStepScope:
     caller: CallerInput
 
     def names(self, progress: Progress, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the names that the steps see: the caller's input, the mapped data, and the result of the
+        step before."""
         call = self.caller.call
         return {
             "id": UNDEFINED if call.id is None else call.id,
@@ -142,7 +144,8 @@ class CallStepScope:
         }
 
     def bindings(self, progress: Progress) -> None:
-        return None
+        """Returns None: the steps of a call have no variables."""
+        return
 
 
 async def _run_steps_before(
@@ -151,15 +154,15 @@ async def _run_steps_before(
     prepared: PreparedCall,
     clock: Clock,
 ) -> CallerInput:
-    """Returns the caller's input with the results of the steps before the call, and the context as they left
-    it."""
+    """Runs the steps before the call. Returns the caller's input with their results, and with the context as
+    they left it."""
     plan, caller = prepared.plan, prepared.caller
     runner = StepRunner(upstream, config, CallStepScope(caller), "before", clock)
     try:
         progress = await runner.run(plan.mapping.before)
-    except RemoteError as failed:
-        failed.insight.update(
-            make_insights(plan, failed.status, (*prepared.method.definition.scopes, *plan.scopes), caller)
+    except RemoteError as error:
+        error.insight.update(
+            make_insights(plan, error.status, (*prepared.method.definition.scopes, *plan.scopes), caller)
         )
         raise
     return replace(caller, before=progress.named, context=upstream.context)
@@ -177,28 +180,28 @@ class _UnifiedCall:
     clock: Clock
 
     async def fetch_page(self, cursor: str | None) -> Page | StreamResult:
-        """Returns one page of records, after side loads and the steps after the call, which are not run for
-        an empty page that has a next one."""
-        shown = visible_cursor(self.method.paginator, cursor)
-        inputs = await map_request(self.plan, self.method, self.caller, shown)
+        """Fetches one page of records, and completes it with side loads and the steps after the call, which
+        are not run for an empty page that has a next one."""
+        visible = visible_cursor(self.method.paginator, cursor)
+        inputs = await map_request(self.plan, self.method, self.caller, visible)
         try:
             answer = await fetch_answer(self.upstream, self.method, inputs, cursor, self.clock)
-        except (ProviderFailure, RemoteError) as failed:
-            raise await self.to_caller_error(failed, shown) from failed
+        except (ProviderFailure, RemoteError) as error:
+            raise await self.to_caller_error(error, visible) from error
         if answer.stream is not None:
             return answer.to_stream_result(answer.stream)
-        page = await map_page(self.plan, self.caller, shown, inputs, answer)
+        page = await map_page(self.plan, self.caller, visible, inputs, answer)
         if not self.plan.side_loads and not self.plan.mapping.after:
             return page
         if not page.records and page.next_cursor is not None:
             return page
-        value = await self.complete(page.records)
+        value = await self.run_steps_after(page.records)
         records = as_records(None if value is UNDEFINED else value)
-        return replace(page, records=[each for each in records if each is not None])
+        return replace(page, records=[record for record in records if record is not None])
 
-    async def complete(self, value: Any) -> Any:
-        """Returns the mapped record, or list of records, with what is loaded beside each, as the steps after
-        the call return it."""
+    async def run_steps_after(self, value: Any) -> Any:
+        """Returns the mapped record, or list of records, with its side loads, as the steps after the call
+        return it."""
         plan = self.plan
         if plan.side_loads:
             loads = SideLoads(self.upstream, self.config, plan.side_loads, self.caller, self.clock)
@@ -210,31 +213,31 @@ class _UnifiedCall:
         runner = StepRunner(self.upstream, self.config, CallStepScope(self.caller), "after", self.clock)
         try:
             return (await runner.run(plan.mapping.after, Progress(data=value, is_after=True))).data
-        except RemoteError as failed:
-            raise await self.to_caller_error(failed, None) from failed
+        except RemoteError as error:
+            raise await self.to_caller_error(error, None) from error
 
     async def fetch_answer(self) -> ProviderAnswer:
-        """Returns the answer to a call that is no list."""
+        """Sends the request of a call that is no list, and returns the answer."""
         inputs = await map_request(self.plan, self.method, self.caller, None)
         try:
             return await fetch_answer(self.upstream, self.method, inputs, None, self.clock)
-        except (ProviderFailure, RemoteError) as failed:
-            raise await self.to_caller_error(failed, None) from failed
+        except (ProviderFailure, RemoteError) as error:
+            raise await self.to_caller_error(error, None) from error
 
-    async def to_caller_error(self, failed: ProviderFailure | RemoteError, cursor: str | None) -> RemoteError:
+    async def to_caller_error(self, error: ProviderFailure | RemoteError, cursor: str | None) -> RemoteError:
         """Returns the error that the caller gets. A ProviderFailure goes through `error_mapping`; a
         RemoteError is that of an account that waits, and there is no answer to map."""
         scopes = (*self.method.definition.scopes, *self.plan.scopes)
-        if isinstance(failed, ProviderFailure):
-            return await to_unified_error(self.plan, self.caller, cursor, failed, scopes)
-        failed.insight.update(make_insights(self.plan, failed.status, scopes, self.caller))
-        return failed
+        if isinstance(error, ProviderFailure):
+            return await to_unified_error(self.plan, self.caller, cursor, error, scopes)
+        error.insight.update(make_insights(self.plan, error.status, scopes, self.caller))
+        return error
 
 
 async def _call_list(
     run: _UnifiedCall, target: UnifiedTarget, cursor: str | None
 ) -> ListResult | StreamResult:
-    """Returns the records of one page, shaped as the caller asked."""
+    """Fetches one page of records, shaped as the caller asked."""
     page = await fetch_filled_page(run.fetch_page, cursor)
     if isinstance(page, StreamResult):
         return page
@@ -250,17 +253,17 @@ async def _call_list(
 
 
 async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult | StreamResult:
-    """Returns the result of a method that is no list, shaped as the caller asked."""
+    """Makes a call that is no list. Returns its result, shaped as the caller asked."""
     call = run.caller.call
     answer = await run.fetch_answer()
     if answer.stream is not None:
         return answer.to_stream_result(answer.stream)
     value = await map_value(run.plan, run.caller, answer)
     if run.plan.side_loads or run.plan.mapping.after:
-        value = await run.complete(value)
+        value = await run.run_steps_after(value)
     headers = await map_headers(run.plan, run.caller, None, answer)
     if call.method == "delete":
-        return ValueResult(deleted_record(_find_deleted_id(call, value)), headers)
+        return ValueResult(make_deleted_record(_find_deleted_id(call, value)), headers)
     schema = target.definition.record_schema
     if isinstance(value, list):
         shaped: Any = [shape_record(item, call.response_options, schema) for item in value]
@@ -274,5 +277,5 @@ async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult 
 def _find_deleted_id(call: Call, record: Any) -> str | None:
     """Returns the id of the deleted record as text: from the path, else from the mapped record, else as the
     caller named it in the query or body."""
-    found = record.get("id") if call.id is None and isinstance(record, dict) else None
-    return call.record_id if found is None else str(found)
+    mapped_id = record.get("id") if call.id is None and isinstance(record, dict) else None
+    return call.record_id if mapped_id is None else str(mapped_id)

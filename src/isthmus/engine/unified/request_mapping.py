@@ -78,7 +78,7 @@ def read_caller_input(
     plan: MappingPlan, call: Call, context: Mapping[str, Any]
 ) -> tuple[CallerInput, str | None]:
     """Returns the caller's input with its query coerced, and its cursor, sent as `next_cursor`, `prev_cursor`
-    or `cursor`."""
+    or `cursor`; None on the first page."""
     nested = call.query.nested
     alias = nested.get("cursor")
     cursor = call.cursor or (alias if isinstance(alias, str) and alias else None)
@@ -89,8 +89,8 @@ def read_caller_input(
 async def map_request(
     plan: MappingPlan, method: MethodPlan, caller: CallerInput, cursor: str | None
 ) -> MethodInputs:
-    """Maps a unified call to what it puts into the request of the provider's method, for one page.
-    `cursor`: as expressions see it. Raises MappingFailed and BadRequest."""
+    """Maps a unified call to the inputs of the provider's method, for one page. `cursor`: as expressions see
+    it. Raises MappingFailed and BadRequest."""
     mapping, call = plan.mapping, caller.call
     scope = {**caller.scope(cursor), "body": call.body}
     templates = make_template_scope(caller.context, id=call.id, query=scope["query"], body=call.body)
@@ -101,8 +101,8 @@ async def map_request(
         raw = raw if scope["body"] is NO_BODY else None
     body = NO_BODY if raw is not None else await _make_body(plan, scope, templates, call)
     query, fixed = await _map_query(mapping, scope, templates, call)
-    own = make_template_scope(caller.context, id=call.id, query=query, body=body)
-    headers = await _map_headers(mapping, method, scope, own, body)
+    template_names = make_template_scope(caller.context, id=call.id, query=query, body=body)
+    headers = await _map_headers(mapping, method, scope, template_names, body)
     is_list = call.method == "list"
     return MethodInputs(
         kind=call.kind,
@@ -116,7 +116,7 @@ async def map_request(
         raw=raw,
         headers=headers,
         forwarded=call.select_headers(method.config.required_headers),
-        path=await _map_path(mapping, method, scope, own),
+        path=await _map_path(mapping, method, scope, template_names),
         limit=call.limit or parse_whole_number(caller.query.get("limit")) or None,
         asks_for_list=is_list,
         names_cursors=plan.names_cursors,
@@ -127,7 +127,7 @@ async def map_request(
 async def _make_body(
     plan: MappingPlan, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
 ) -> Any:
-    """Returns the mapped body, with the caller's further fields under it."""
+    """Returns the mapped body, with the caller's further fields (`remote_data`) under it."""
     body = await _map_body(plan.mapping, scope, templates)
     if plan.handles_remote_data or not isinstance(call.body, dict) or "remote_data" not in call.body:
         return body
@@ -154,7 +154,8 @@ async def _map_body(mapping: MappingConfig, scope: Mapping[str, Any], templates:
 async def _map_query(
     mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
 ) -> tuple[dict[str, Any], frozenset[str]]:
-    """Returns the query for the provider, and the names in it that pagination does not overwrite."""
+    """Returns the query for the provider, and the names in it that pagination does not overwrite. `scope`:
+    what expressions see. `templates`: what templates see."""
     query: dict[str, Any] = {}
     if mapping.query is not None:
         defaults = mapping.query.render_or_undefined(templates)
@@ -177,35 +178,36 @@ async def _map_headers(
     mapping: MappingConfig,
     method: MethodPlan,
     scope: Mapping[str, Any],
-    own: Mapping[str, Any],
+    template_names: Mapping[str, Any],
     body: Any,
 ) -> dict[str, str | None] | None:
     """Returns the headers that replace the definition's, null removing one; None where the mapping has none.
-    `own`: the names that the definition's templates see."""
+    `template_names`: the names that the definition's templates see."""
     if mapping.request_header_mapping is None:
         return None
-    defaults = await run_in_turns(render_default_headers, method, own)
-    seen = {name: scope[name] for name in ("body", "query", "rawQuery", "context")}
-    root = {**defaults, **seen, "headers": defaults, "requestBody": body}
+    defaults = await run_in_turns(render_default_headers, method, template_names)
+    visible_names = {name: scope[name] for name in ("body", "query", "rawQuery", "context")}
+    root = {**defaults, **visible_names, "headers": defaults, "requestBody": body}
     result = await evaluate_mapping("request_header_mapping", mapping.request_header_mapping, root)
     headers = require_object(result, "request_header_mapping")
     return {str(name): None if value is None else format_header(value) for name, value in headers.items()}
 
 
 async def _map_path(
-    mapping: MappingConfig, method: MethodPlan, scope: Mapping[str, Any], own: Mapping[str, Any]
+    mapping: MappingConfig, method: MethodPlan, scope: Mapping[str, Any], template_names: Mapping[str, Any]
 ) -> str | None:
-    """Returns the path that replaces the method's; None where the mapping has none."""
+    """Returns the path that replaces the method's; None where the mapping has none. `template_names`: what
+    the definition's templates see."""
     if mapping.path_mapping is None:
         return None
-    root = {**scope, "headers": await run_in_turns(render_default_headers, method, own)}
+    root = {**scope, "headers": await run_in_turns(render_default_headers, method, template_names)}
     root |= {
         name: _escape_path_syntax(root[name]) for name in ("id", "query", "rawQuery", "body") if name in root
     }
     result = await evaluate_mapping("path_mapping", mapping.path_mapping, root)
     if not isinstance(result, str):
         raise wrong_result_error("path_mapping", "a string")
-    return PathTemplate(compile_template(result), "path_mapping").render(own)
+    return PathTemplate(compile_template(result), "path_mapping").render(template_names)
 
 
 def _escape_path_syntax(value: Any) -> Any:
@@ -251,9 +253,11 @@ def _is_echo(extra: Mapping[str, Any], body: Mapping[str, Any], id: str | None) 
     names the record that is written, by a top-level value."""
     if any(str(name).lower() in _IDENTITY_NAMES for name in extra):
         return True
-    known = {str(each) for each in (id, body.get("id")) if each is not None}
+    written_ids = {str(id_value) for id_value in (id, body.get("id")) if id_value is not None}
     return any(
-        str(value) in known for value in extra.values() if isinstance(value, (str, int)) and value is not True
+        str(value) in written_ids
+        for value in extra.values()
+        if isinstance(value, (str, int)) and value is not True
     )
 
 
@@ -282,4 +286,5 @@ async def make_upload_body(upload: FileUpload, call: Call) -> Any:
 
 
 async def _read_stream(stream: AsyncIterator[bytes]) -> bytes:
+    """Reads a stream to its end."""
     return b"".join([part async for part in stream])

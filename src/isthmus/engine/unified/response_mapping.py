@@ -14,10 +14,10 @@ from isthmus.definitions.methods import STANDARD_METHODS
 from isthmus.engine.calls import NO_BODY, ResponseOptions
 from isthmus.engine.evaluation import (
     Evaluable,
-    current_evaluation_settings,
     drop_undefined,
     evaluate_mapping,
     evaluate_mapping_on_clean_root,
+    get_evaluation_settings,
     is_truthy,
     wrong_result_error,
 )
@@ -114,10 +114,10 @@ async def _map_single(
     the mapping fails on that, the value is UNDEFINED."""
     try:
         return await evaluate_mapping("response_mapping", expression, scope)
-    except MappingFailed as failed:
+    except MappingFailed as error:
         if answer.data is not None or caller.call.method == "get":
             raise
-        _LOG.warning("response_mapping failed on an empty answer: %s", failed.details.get("code"))
+        _LOG.warning("response_mapping failed on an empty answer: %s", error.details.get("code"))
         return UNDEFINED
 
 
@@ -132,7 +132,7 @@ async def _map_items(plan: MappingPlan, scope: dict[str, Any], sources: list[Any
     records: list[Any] = []
     root = drop_undefined(scope)
     started = paused = monotonic()
-    usual = limits = current_evaluation_settings().limits
+    full_limits = limits = get_evaluation_settings().limits
     for raw in sources:
         if raw is None:
             continue
@@ -140,7 +140,7 @@ async def _map_items(plan: MappingPlan, scope: dict[str, Any], sources: list[Any
         if now - paused > _MAX_TURN_SECONDS:
             await asyncio.sleep(0)
             paused = monotonic()
-            limits = replace(usual, seconds=max(0.0, started + usual.seconds - paused))
+            limits = replace(full_limits, seconds=max(0.0, started + full_limits.seconds - paused))
         value = await evaluate_mapping_on_clean_root(
             "response_mapping", expression, {**root, "response": raw}, limits=limits
         )
@@ -189,8 +189,9 @@ async def _evaluate_is_partial(
 async def map_headers(
     plan: MappingPlan, caller: CallerInput, cursor: str | None, answer: ProviderAnswer
 ) -> dict[str, str]:
-    """Returns the headers that `response_header_mapping` gives for the caller, names lower-case. Those that
-    belong to the connection or the body are left out."""
+    """Returns the headers that `response_header_mapping` gives for the caller, names lower-case; empty
+    without that mapping. Those that belong to the connection or the body are left out. Raises
+    MappingFailed."""
     expression = plan.mapping.response_header_mapping
     if expression is None:
         return {}
@@ -241,7 +242,7 @@ def read_mapped_list(value: Any, raw: list[Any]) -> MappedList:
 
 
 def _as_list(value: Any) -> list[Any]:
-    """Returns a value as a list: itself, [] for null and undefined, else a list of one."""
+    """Returns a value as a list: a list as it is, [] for null and undefined, else a list of one."""
     if value is UNDEFINED or value is None:
         return []
     return value if isinstance(value, list) else [value]
@@ -313,13 +314,14 @@ def key_records(records: list[Any], shaped: list[Any], field: str) -> dict[str, 
 
 
 def _exclude_fields(record: Any, fields: tuple[str, ...]) -> Any:
+    """Returns the record without the values at the dotted paths in `fields`."""
     for field in fields:
         record = _remove_path(record, field.split("."))
     return record
 
 
 def _remove_path(value: Any, path: list[str]) -> Any:
-    """Returns a copy without what stands at the path; arrays on the way have it removed from each item."""
+    """Returns a copy without the value at the path; arrays on the way have it removed from each item."""
     if isinstance(value, list):
         return [_remove_path(item, path) for item in value]
     if not isinstance(value, dict) or path[0] not in value:

@@ -54,8 +54,9 @@ class SideLoads:
     clock: Clock
 
     async def load(self, records: list[Any]) -> list[Any]:
-        """Returns the records with their side-loaded keys. At most 5 requests are sent at a time, and equal
-        requests once. A key whose request or mapping fails is null, which is logged."""
+        """Sends the side loads of the records. Returns the records with their keys. At most 5 requests are
+        sent at a time, and equal requests once. A key whose request or mapping fails is null, which is
+        logged."""
         loaded: list[dict[str, Any]] = [{} for _ in records]
         requests: list[_SideLoadRequest] = []
         for index, record in enumerate(records):
@@ -63,16 +64,17 @@ class SideLoads:
                 for plan in self.plans:
                     requests += await self._make_requests(index, record, plan, loaded[index])
         answers = await self._fetch_answers(requests)
-        for each in requests:
-            answer = answers[each.identity]
-            loaded[each.index][each.plan.key] = await self._map_answer(each.plan, answer)
+        for request in requests:
+            answer = answers[request.identity]
+            loaded[request.index][request.plan.key] = await self._map_answer(request.plan, answer)
         return [{**record, **keys} if keys else record for record, keys in zip(records, loaded, strict=True)]
 
     async def _make_requests(
         self, index: int, record: dict[str, Any], plan: SideLoadPlan, loaded: dict[str, Any]
     ) -> list[_SideLoadRequest]:
-        """Returns the request of one side load for one record; none where its `run_if` is falsy, or where it
-        fails, which sets its key in `loaded` to null."""
+        """Returns the request of one side load for one record, as a list of one; empty where its `run_if` is
+        falsy, or where it cannot be made, which sets its key in `loaded` to null. `index`: of the record.
+        `loaded`: the record's side-loaded keys so far."""
         spec, call = plan.spec, self.caller.call
         scope = {
             **make_template_scope(self.upstream.context, id=call.id, query=self.caller.query, body=call.body),
@@ -89,8 +91,8 @@ class SideLoads:
                 UNDEFINED if spec.query is None else spec.query.render_or_undefined(scope),
                 UNDEFINED if spec.body is None else spec.body.render(scope),
             )
-        except (IsthmusError, PlaceholderError) as failed:
-            self._log_failure(plan, failed)
+        except (IsthmusError, PlaceholderError) as error:
+            self._log_failure(plan, error)
             loaded[plan.key] = None
             return []
         request = Call.from_values(spec.method, id=id, query=query, body=body)
@@ -103,17 +105,19 @@ class SideLoads:
         return [_SideLoadRequest(index, plan, request, identity)]
 
     async def _fetch_answers(self, requests: list[_SideLoadRequest]) -> dict[bytes, ProviderAnswer | None]:
-        """Returns the answers by the identity of their request; None for one that failed."""
+        """Sends the requests, equal ones once. Returns the answers by the identity of their request; None for
+        one that failed."""
         places = asyncio.Semaphore(MAX_CONCURRENCY)
-        distinct = {each.identity: each for each in requests}
+        distinct = {request.identity: request for request in requests}
 
-        async def send(each: _SideLoadRequest) -> ProviderAnswer | None:
+        async def send(request: _SideLoadRequest) -> ProviderAnswer | None:
+            """Sends one request. Returns its answer; None for one that failed, and for bytes."""
             async with places:
                 try:
-                    plan = plan_method(self.config, each.plan.spec.resource, each.plan.spec.method)
-                    answer = await fetch_method_answer(self.upstream, plan, each.call, self.clock)
-                except IsthmusError as failed:
-                    self._log_failure(each.plan, failed)
+                    plan = plan_method(self.config, request.plan.spec.resource, request.plan.spec.method)
+                    answer = await fetch_method_answer(self.upstream, plan, request.call, self.clock)
+                except IsthmusError as error:
+                    self._log_failure(request.plan, error)
                     return None
                 if answer.stream is not None:
                     await answer.stream.close()
@@ -121,7 +125,7 @@ class SideLoads:
                 return answer
 
         async with asyncio.TaskGroup() as group:
-            tasks = {key: group.create_task(send(each)) for key, each in distinct.items()}
+            tasks = {key: group.create_task(send(request)) for key, request in distinct.items()}
         return {key: task.result() for key, task in tasks.items()}
 
     async def _map_answer(self, plan: SideLoadPlan, answer: ProviderAnswer | None) -> Any:
@@ -139,10 +143,11 @@ class SideLoads:
         }
         try:
             value = await evaluate_mapping(f"side_load.{plan.key}.response_mapping", expression, scope)
-        except IsthmusError as failed:
-            self._log_failure(plan, failed)
+        except IsthmusError as error:
+            self._log_failure(plan, error)
             return None
         return None if value is UNDEFINED else value
 
-    def _log_failure(self, plan: SideLoadPlan, failed: Exception) -> None:
-        _LOG.warning("side_load.%s failed with %s and is null", plan.key, type(failed).__name__)
+    def _log_failure(self, plan: SideLoadPlan, error: Exception) -> None:
+        """Logs that the key of a side load is null because of an error."""
+        _LOG.warning("side_load.%s failed with %s and is null", plan.key, type(error).__name__)
