@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
-from isthmus.kit.close_names import closest
+from isthmus.kit.close_names import find_closest_name
 
 __all__ = ["Finding", "Severity", "find_section", "find_unknown_keys"]
 
@@ -47,7 +47,7 @@ def find_unknown_keys(model: BaseModel, *, top: Severity, path: str = "") -> Ite
     keys of the model itself; for those below it is a warning. `path`: of the model."""
     names = {field.alias or name for name, field in type(model).model_fields.items()}
     for key in model.model_extra or {}:
-        close = closest(key, names)
+        close = find_closest_name(key, names)
         below = f"{path}.{key}" if path else key
         yield Finding(
             severity=top,

@@ -14,7 +14,7 @@ from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.tagged_unions import parse_tag_error
 from isthmus.definitions.unified_model import UnifiedModelDefinition
 from isthmus.errors import BadRequest, failure
-from isthmus.kit.close_names import closest
+from isthmus.kit.close_names import find_closest_name
 
 __all__ = [
     "MAX_DEPTH",
@@ -141,7 +141,7 @@ def _suggest_value(item: ErrorDetails) -> str | None:
         written, allowed = parse_tag_error(item["msg"], item["input"])
     else:
         return None
-    return closest(written, allowed) if isinstance(written, str) else None
+    return find_closest_name(written, allowed) if isinstance(written, str) else None
 
 
 def _make_author_path(item: ErrorDetails, data: object) -> str:

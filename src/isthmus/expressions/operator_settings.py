@@ -14,7 +14,7 @@ from isthmus.expressions.library import Services
 from isthmus.expressions.limits import Limits
 from isthmus.http import HttpClient
 from isthmus.http.messages import HttpRequest
-from isthmus.http.redirects import is_redirect, make_next_request
+from isthmus.http.redirects import is_redirect, make_redirected_request
 from isthmus.kit.clock import Clock
 
 __all__ = ["GuardedFetch", "make_limits", "make_services"]
@@ -120,7 +120,7 @@ class GuardedFetch:
             response = await self._client.send(request)
             if not is_redirect(response.status, response.headers):
                 break
-            request = make_next_request(request, response.status, response.headers["location"])
+            request = make_redirected_request(request, response.status, response.headers["location"])
         else:
             raise UpstreamInvalid(f"The server redirected more than {_MAX_REDIRECTS} times.")
         if len(response.body) > max_bytes:

@@ -13,7 +13,7 @@ from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime.field_lookup import look_up_field
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
-from isthmus.kit.close_names import closest
+from isthmus.kit.close_names import find_closest_name
 
 __all__ = ["Absence", "Step", "Trace", "find_absences", "trace_evaluation"]
 
@@ -241,6 +241,6 @@ class _ReasonFinder:
             return f"no item of {where} has a field {name}"
         if not isinstance(holder, dict):
             return f"{where} is no object, so it has no field {name}"
-        close = closest(name, (key for key in holder if isinstance(key, str)))
+        close = find_closest_name(name, (key for key in holder if isinstance(key, str)))
         hint = f"; did you mean {close}?" if close else ""
         return f"{where} has no field {name}{hint}"

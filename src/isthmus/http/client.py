@@ -18,7 +18,7 @@ from isthmus.errors import BadRequest, IsthmusError, UpstreamInvalid, UpstreamTi
 from isthmus.http.decoding import ACCEPTED, Decoder, make_decoder
 from isthmus.http.guard import Guard
 from isthmus.http.messages import HttpRequest, HttpResponse
-from isthmus.http.redirects import is_redirect, make_next_request
+from isthmus.http.redirects import is_redirect, make_redirected_request
 from isthmus.http.resolver import OwnThreadsResolver
 
 __all__ = ["HttpClient", "HttpLimits"]
@@ -88,6 +88,7 @@ class HttpClient:
         await self.close()
 
     async def close(self) -> None:
+        """Closes the pool's connections, and the resolver if it is the client's own."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -112,13 +113,14 @@ class HttpClient:
             ) from error
 
     async def _send_following_redirects(self, request: HttpRequest, started: float) -> HttpResponse:
-        """Raises UpstreamInvalid after too many redirects. `started`: the time of the first request."""
+        """Sends a request and those that redirects ask for. Returns the last answer. `started`: the time
+        (`time.perf_counter`) of the first request. Raises UpstreamInvalid after too many redirects."""
         for _ in range(request.max_redirects + 1):
             response, headers = await self._send_once(request)
             if not (request.max_redirects and is_redirect(response.status, headers)):
                 return await self._read_response(request, response, headers, started)
             response.close()
-            request = make_next_request(request, response.status, headers["location"])
+            request = make_redirected_request(request, response.status, headers["location"])
         raise UpstreamInvalid(
             f"{_parse_host(request.url)} redirected more than {request.max_redirects} times."
         )
@@ -177,7 +179,8 @@ class HttpClient:
         headers: dict[str, str],
         started: float,
     ) -> HttpResponse:
-        """Returns the response with its body, or with a stream where the request asks for one."""
+        """Reads the body of an answer, or makes a stream of it where the request asks for one. `started`: the
+        time (`time.perf_counter`) of the first request."""
         body, stream = b"", None
         try:
             encoding = headers.pop("content-encoding", None)
@@ -203,7 +206,7 @@ class HttpClient:
     async def _read_body(
         self, response: aiohttp.ClientResponse, headers: Mapping[str, str], decoder: Decoder | None
     ) -> bytes:
-        """Returns the decoded body. Raises UpstreamInvalid where it is too large or breaks off."""
+        """Reads and decodes the body. Raises UpstreamInvalid where it is too large or breaks off."""
         room = self._limits.response_bytes
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > room and response.method != "HEAD":
@@ -234,7 +237,7 @@ class HttpClient:
         )
 
     def _open_session(self) -> aiohttp.ClientSession:
-        """Returns the session of the pool, opened at the first request."""
+        """Opens the session of the pool, at the first request."""
         limits = self._limits
         if self._resolver is None:
             self._own_resolver = OwnThreadsResolver(limits.name_threads)
@@ -263,7 +266,7 @@ class HttpClient:
         return self._session
 
     def _make_guarded_socket(self, info: tuple[Any, ...]) -> socket.socket:
-        """Returns a socket for exactly the address that the guard permits: no second look-up comes between.
+        """Makes a socket for exactly the address that the guard permits: no second look-up comes between.
         Raises PermissionError for an address that it refuses."""
         family, kind, protocol, _, address = info
         if not self._guard.is_permitted(address[0]):
@@ -319,14 +322,15 @@ def _drop_connection_headers(headers: Mapping[str, str], host: str) -> Mapping[s
 
 
 def _make_length_header(request: HttpRequest) -> dict[str, str]:
-    """Returns the `Content-Length` of a streamed body whose length is known; else none."""
+    """Returns the `Content-Length` header of a streamed body whose length is known; else no header."""
     if request.body_length is None or isinstance(request.body, (bytes, type(None))):
         return {}
     return {"Content-Length": str(request.body_length)}
 
 
 def _check_body_length(request: HttpRequest) -> bytes | AsyncIterator[bytes] | None:
-    """Returns the body to send; a streamed one fails where it is not of its declared length."""
+    """Returns the body to send; a streamed one of declared length raises BadRequest while it is sent, where
+    it is not of that length."""
     body, length = request.body, request.body_length
     if length is None or body is None or isinstance(body, bytes):
         return body
@@ -336,13 +340,13 @@ def _check_body_length(request: HttpRequest) -> bytes | AsyncIterator[bytes] | N
 async def _yield_exactly(body: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
     """Yields the chunks of a body. Raises BadRequest where they are not of this length together, before the
     provider could take what follows for another request."""
-    left = length
+    bytes_left = length
     async for chunk in body:
-        left -= len(chunk)
-        if left < 0:
+        bytes_left -= len(chunk)
+        if bytes_left < 0:
             break
         yield chunk
-    if left:
+    if bytes_left:
         raise BadRequest(f"The body is not of the length that was declared for it, {length} bytes.")
 
 
@@ -360,7 +364,7 @@ def _broken_off_error(response: aiohttp.ClientResponse) -> UpstreamInvalid:
 
 
 def _describe_connection_error(error: aiohttp.ClientConnectorError) -> str:
-    """Returns why a connection failed, in words that follow a colon."""
+    """Returns the reason why a connection failed, in words that follow a colon."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "its TLS certificate is not valid"
     if isinstance(error, aiohttp.ClientConnectorSSLError):

@@ -20,8 +20,9 @@ class Decoder(Protocol):
     """Decodes a body piece by piece."""
 
     def feed(self, data: bytes, room: int) -> bytes:
-        """Returns the bytes that `data` unpacks to, cut after `room + 1` of them so that the caller sees the
-        excess. Raises UpstreamInvalid for data that is not of the encoding."""
+        """Decodes the next piece of the body. Returns the bytes that `data` unpacks to, cut after `room + 1`
+        of them so that the caller sees the excess. `room`: bytes that still fit. Raises UpstreamInvalid for
+        data that is not of the encoding."""
         ...
 
     def finish(self) -> None:
@@ -40,26 +41,28 @@ class _Inflate:
         self._empty_members = 0
 
     def feed(self, data: bytes, room: int) -> bytes:
-        out = bytearray()
-        view, at = memoryview(data), 0
+        """Decodes a piece of the body: see `Decoder.feed`."""
+        unpacked_data = bytearray()
+        view, position = memoryview(data), 0
         try:
-            while at < len(view) and len(out) <= room:
-                engine = self._choose_engine(view[at])
+            while position < len(view) and len(unpacked_data) <= room:
+                engine = self._choose_engine(view[position])
                 if _is_at_end(engine):
                     break  # what follows deflate data belongs to nothing
                 # At its end a member copies what follows: each of many would copy all the rest.
-                piece = view[at : at + _MAX_PIECE] if self._members > 1 else view[at:]
-                unpacked = engine.decompress(piece, room + 1 - len(out))
-                out += unpacked
-                at += len(piece) - len(engine.unconsumed_tail or engine.unused_data)
+                piece = view[position : position + _MAX_PIECE] if self._members > 1 else view[position:]
+                unpacked = engine.decompress(piece, room + 1 - len(unpacked_data))
+                unpacked_data += unpacked
+                position += len(piece) - len(engine.unconsumed_tail or engine.unused_data)
                 self._is_empty = self._is_empty and not unpacked
                 if _is_at_end(engine):
                     self._count_member()
         except zlib.error as error:
             raise UpstreamInvalid(f"The provider's answer is not valid {self._encoding} data.") from error
-        return bytes(out)
+        return bytes(unpacked_data)
 
     def finish(self) -> None:
+        """Raises UpstreamInvalid where the data is incomplete."""
         if self._engine is not None and not self._engine.eof:
             raise UpstreamInvalid(f"The provider's {self._encoding} answer ended before its end.")
 
@@ -75,8 +78,8 @@ class _Inflate:
         return self._engine
 
     def _count_member(self) -> None:
-        """Raises UpstreamInvalid for too many empty members in a row: they take time, and no room, so the
-        limit of the body does not stop them."""
+        """Counts the end of a gzip member. Raises UpstreamInvalid for too many empty members in a row: they
+        take time, and no room, so the limit of the body does not stop them."""
         self._empty_members = self._empty_members + 1 if self._is_empty else 0
         if self._empty_members > _MAX_EMPTY_MEMBERS:
             raise UpstreamInvalid(
@@ -85,6 +88,8 @@ class _Inflate:
 
 
 def _is_at_end(engine: zlib._Decompress) -> bool:
+    """Returns True if the engine has read the end of its data. A function, because each call of the engine
+    changes that."""
     return engine.eof
 
 

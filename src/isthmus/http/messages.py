@@ -43,7 +43,9 @@ class HttpStream(Protocol):
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Releases the connection; the body is not read any further."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

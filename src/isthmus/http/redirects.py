@@ -11,7 +11,7 @@ from yarl import URL
 from isthmus.errors import UpstreamInvalid
 from isthmus.http.messages import HttpRequest
 
-__all__ = ["is_redirect", "is_same_origin", "make_next_request"]
+__all__ = ["is_redirect", "is_same_origin", "make_redirected_request"]
 
 _REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 _CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -22,24 +22,24 @@ def is_redirect(status: int, headers: Mapping[str, str]) -> bool:
     return status in _REDIRECT_STATUSES and "location" in headers
 
 
-def is_same_origin(one: URL, other: URL) -> bool:
+def is_same_origin(first: URL, second: URL) -> bool:
     """Returns True if scheme, host and port are equal (RFC 6454), the default port of the scheme included."""
-    return one.scheme == other.scheme and one.raw_host == other.raw_host and one.port == other.port
+    return first.scheme == second.scheme and first.raw_host == second.raw_host and first.port == second.port
 
 
-def make_next_request(request: HttpRequest, status: int, location: str) -> HttpRequest:
+def make_redirected_request(request: HttpRequest, status: int, location: str) -> HttpRequest:
     """Returns the request that follows a redirect.
 
     303 turns every method but HEAD into GET, 301 and 302 turn POST into GET, 307 and 308 keep method and
     body. For another origin the credentials are dropped, also for the redirects after it. Raises
     UpstreamInvalid for a target that is no address, and where a streamed body would have to be sent again.
     """
-    here = URL(request.url, encoded=True)
+    source = URL(request.url, encoded=True)
     try:
-        target = here.join(URL(location))
+        target = source.join(URL(location))
         if not target.raw_host:
             raise ValueError("no host")
-        crosses = not is_same_origin(here, target)
+        is_cross_origin = not is_same_origin(source, target)
         url = str(target.with_user(None).with_fragment(None))
     except ValueError as error:
         raise UpstreamInvalid("The provider redirected to something that is no address.") from error
@@ -47,7 +47,7 @@ def make_next_request(request: HttpRequest, status: int, location: str) -> HttpR
     keeps_body = method == request.method and status != 303
     if keeps_body and request.body is not None and not isinstance(request.body, bytes):
         raise UpstreamInvalid("The provider redirected an upload, whose body cannot be sent a second time.")
-    dropped = (_CREDENTIAL_HEADERS | request.credential_headers) if crosses else frozenset()
+    dropped = (_CREDENTIAL_HEADERS | request.credential_headers) if is_cross_origin else frozenset()
     headers = {
         name: value
         for name, value in request.headers.items()

@@ -22,7 +22,9 @@ class Clock(Protocol):
         """Returns seconds from an arbitrary start; never goes back."""
         ...
 
-    async def sleep(self, seconds: float) -> None: ...
+    async def sleep(self, seconds: float) -> None:
+        """Returns after this many seconds of the clock."""
+        ...
 
 
 class SystemClock:
@@ -33,4 +35,5 @@ class SystemClock:
     monotonic = staticmethod(time.monotonic)
 
     async def sleep(self, seconds: float) -> None:
+        """Returns after this many seconds."""
         await asyncio.sleep(seconds)

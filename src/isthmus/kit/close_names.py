@@ -1,26 +1,31 @@
-"""Names that come near one that is not known. Case is one slip among others, however much of it there is."""
+"""Finds the existing names that are closest to a misspelt one, for "did you mean" messages. Case is
+ignored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["close_to", "closest"]
+__all__ = ["find_close_names", "find_closest_name"]
 
 
-def close_to(name: str, known: Iterable[str]) -> list[str]:
-    """To choose from: at most three, the closest first."""
-    return _near(name, known, 3, 0.5)
+def find_close_names(name: str, names: Iterable[str]) -> list[str]:
+    """Returns the existing names that `name` may be a misspelling of: at most three, the closest first.
+    `names`: those that exist."""
+    return _rank_close_names(name, names, 3, 0.5)
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """Returns the one that `name` is most likely a slip of; None where none is near enough."""
-    return next(iter(_near(name, known, 1, 0.6)), None)
+def find_closest_name(name: str, names: Iterable[str]) -> str | None:
+    """Returns the existing name that `name` is most likely a misspelling of; None if none is close enough.
+    `names`: those that exist."""
+    return next(iter(_rank_close_names(name, names, 1, 0.6)), None)
 
 
-def _near(name: str, known: Iterable[str], most: int, cutoff: float) -> list[str]:
+def _rank_close_names(name: str, names: Iterable[str], count: int, cutoff: float) -> list[str]:
+    """Returns at most `count` of `names`, the closest to `name` first. `cutoff`: the similarity (0 to 1)
+    below which a name is left out."""
     spelt: dict[str, list[str]] = {}
-    for each in sorted(set(known)):
-        spelt.setdefault(each.lower(), []).append(each)
-    found = get_close_matches(name.lower(), spelt, n=most, cutoff=cutoff)
-    return [each for lower in found for each in spelt[lower]][:most]
+    for known_name in sorted(set(names)):
+        spelt.setdefault(known_name.lower(), []).append(known_name)
+    close_spellings = get_close_matches(name.lower(), spelt, n=count, cutoff=cutoff)
+    return [known_name for lower in close_spellings for known_name in spelt[lower]][:count]

@@ -43,10 +43,10 @@ def iterate_firings(expression: str, timezone: str, moment: datetime) -> Iterato
             "month, day of week), for example 30 6 * * 1-5."
         )
     try:
-        found = CronSim(expression, moment.astimezone(zone))
+        local_times = CronSim(expression, moment.astimezone(zone))
     except CronSimError as error:
         raise CronError(f"{expression!r} is no cron expression: {str(error).lower()}.") from None
-    instants = (local.astimezone(UTC) for local in found)
+    instants = (local.astimezone(UTC) for local in local_times)
     # cronsim may give a time in the first of two equal hours, which can be before `moment`.
     return (instant for instant in instants if instant > moment)
 
@@ -63,6 +63,7 @@ def check_cron(expression: str, timezone: str) -> None:
 
 
 def _load_zone(name: str) -> ZoneInfo:
+    """Returns the time zone with an IANA name. Raises CronError for an unknown one."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -23,7 +23,7 @@ class CursorSigner:
         self._key = key
 
     def for_list(self, name: str) -> CursorSigner:
-        """Returns a signer for the list `name`. Its cursors are refused by the signers of other lists."""
+        """Makes a signer for the list `name`. Its cursors are refused by the signers of other lists."""
         return CursorSigner(hmac.new(self._key, name.encode(), hashlib.sha256).digest())
 
     def encode(self, value: Any) -> str:
@@ -47,4 +47,5 @@ class CursorSigner:
         )
 
     def _compute_tag(self, payload: bytes) -> bytes:
+        """Returns the signature of a payload."""
         return hmac.new(self._key, payload, hashlib.sha256).digest()[:_TAG_BYTES]

@@ -24,8 +24,8 @@ class WindowCount:
 
 
 class FixedWindowCounter:
-    """The window of a key begins with its first event. Of more than 10,000 keys, those whose last event is
-    longest ago are forgotten."""
+    """Counts the events of each key, up to a limit, in windows of `seconds`. The window of a key begins with
+    its first event. Of more than 10,000 keys, those whose last event is longest ago are forgotten."""
 
     def __init__(self, seconds: float, clock: Clock) -> None:
         self._seconds = seconds
@@ -33,7 +33,8 @@ class FixedWindowCounter:
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def count(self, key: str, limit: int) -> WindowCount:
-        """Counts one event, unless `limit` events were counted in the key's window already."""
+        """Counts one event, unless `limit` events were counted in the key's window already. Returns the state
+        of the window."""
         now = self._clock.monotonic()
         started, count = self._windows.get(key, (now, 0))
         if now - started >= self._seconds:

@@ -22,6 +22,7 @@ class Secret(Generic[T]):
         self._value = value
 
     def reveal(self) -> T:
+        """Returns the value."""
         return self._value
 
     def __repr__(self) -> str:

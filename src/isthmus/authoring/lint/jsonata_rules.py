@@ -10,7 +10,7 @@ from isthmus.authoring.lint.expression_sites import Site
 from isthmus.authoring.lint.expression_text import find_called_functions, find_hyphenated_headers
 from isthmus.definitions.findings import Finding, Severity
 from isthmus.expressions import DIALECT, Expression, ExpressionError
-from isthmus.kit.close_names import closest
+from isthmus.kit.close_names import find_closest_name
 
 __all__ = ["check_expression"]
 
@@ -36,7 +36,7 @@ def _check_functions(site: Site) -> Iterator[Finding]:
         return
     for name, position in find_called_functions(site.text):
         if name not in known:
-            close = closest(name, known)
+            close = find_closest_name(name, known)
             yield _expression_finding(
                 "error",
                 site,

@@ -14,7 +14,7 @@ from isthmus.authoring.lint.integration_subject import get_at, iter_called_metho
 from isthmus.definitions.findings import Finding, Severity
 from isthmus.definitions.json_values import as_mapping
 from isthmus.expressions import ExpressionError
-from isthmus.kit.close_names import closest
+from isthmus.kit.close_names import find_closest_name
 
 __all__ = ["Cell", "MappingSubject", "check_mappings"]
 
@@ -137,7 +137,7 @@ def _check_called_methods(subject: MappingSubject, cell: Cell) -> Iterator[Findi
 
 def _suggest_name(name: str, known: Mapping[str, Any]) -> str:
     """Returns a correction with a known name close to `name`, or with all known names."""
-    close = closest(name, known)
+    close = find_closest_name(name, known)
     return f"did you mean {close}?" if close else f"it has {', '.join(known) or 'none'}"
 
 

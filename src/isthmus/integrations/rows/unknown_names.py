@@ -7,7 +7,7 @@ from typing import Any
 
 from isthmus.errors import NotFound
 from isthmus.integrations.rows.body_checks import Failures
-from isthmus.kit.close_names import close_to
+from isthmus.kit.close_names import find_close_names
 
 __all__ = ["check_resource_and_method", "match_either_separator", "suggest_names", "unknown_name_error"]
 
@@ -15,7 +15,7 @@ __all__ = ["check_resource_and_method", "match_either_separator", "suggest_names
 def suggest_names(name: str, known: Iterable[str]) -> str:
     """Returns the known names close to `name`, or all of them if none is close; joined by commas."""
     candidates = sorted(set(known))
-    return ", ".join(close_to(name, candidates) or candidates)
+    return ", ".join(find_close_names(name, candidates) or candidates)
 
 
 def check_resource_and_method(
@@ -53,7 +53,7 @@ def unknown_name_error(what: str, name: str, known: Iterable[str], advice: str) 
 
     `what` says what was not found and where, `advice` what the caller can do.
     """
-    close = close_to(name, known)
+    close = find_close_names(name, known)
     hint = f" Close to it: {', '.join(close)}." if close else ""
     details = {"close_names": close} if close else None
     return NotFound(f"{what}.{hint} {advice}", details=details)

@@ -21,7 +21,7 @@ from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, run_comma
 from isthmus.cli.remote.arguments import build_path, confirm, parse_json, read_body, read_standard_input
 from isthmus.cli.remote.resources.command_groups import CommandGroup
 from isthmus.errors import SetupError
-from isthmus.kit.close_names import closest
+from isthmus.kit.close_names import find_closest_name
 
 __all__ = ["create_rows", "delete_row", "get_row", "list_rows", "update_row"]
 
@@ -223,7 +223,7 @@ def _parse_options(given: Sequence[str], known: Sequence[str], what: str) -> dic
         option, equals, value = word.partition("=")
         name = names.get(_normalize_name(option.removeprefix("--"))) if option.startswith("--") else None
         if name is None:
-            close = closest(_normalize_name(option.lstrip("-")), names)
+            close = find_closest_name(_normalize_name(option.lstrip("-")), names)
             hint = (
                 f" Did you mean --{close}?"
                 if close
