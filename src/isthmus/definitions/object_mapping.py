@@ -51,15 +51,15 @@ class ObjectMapping:
         self.names: Final = frozenset(name for leaf in self._leaves for name in leaf.names)
 
     def reads_path(self, *names: str) -> bool:
-        """Whether any leaf reads a path that starts with these names."""
+        """Returns whether any leaf reads a path that starts with these names."""
         return any(leaf.reads_path(*names) for leaf in self._leaves)
 
     def reads_field(self, *names: str) -> bool:
-        """Whether any leaf reads a field of one of these names, of whatever object."""
+        """Returns whether any leaf reads a field of one of these names, of whatever object."""
         return any(leaf.reads_field(*names) for leaf in self._leaves)
 
     def can_give_key(self, name: str) -> bool:
-        """Whether the result may be an object with this key."""
+        """Returns whether the result may be an object with this key."""
         literal = self._root.value if isinstance(self._root, _Literal) else self.source
         return isinstance(literal, Mapping) and name in literal
 
@@ -101,7 +101,7 @@ class ObjectMapping:
 
 
 def _fill(node: _Literal | dict[str, _Node] | list[_Node], value: Callable[[_Node], object]) -> object:
-    """The value of a node that is no expression. `value`: gives the value of a node below it."""
+    """Returns the value of a node that is no expression. `value`: gives the value of a node below it."""
     if isinstance(node, _Literal):
         return node.value
     if isinstance(node, list):
@@ -134,7 +134,7 @@ def _compile_node(value: object, path: str) -> _Node:
 
 
 def _iterate_expressions(node: _Node) -> Iterator[Expression]:
-    """The expressions of a node and all nodes below it."""
+    """Yields the expressions of a node and all nodes below it."""
     if isinstance(node, Expression):
         yield node
     elif isinstance(node, dict):
