@@ -92,7 +92,7 @@ class Lambda(FunctionValue):
         evaluation = self.evaluation
         evaluation.depth_left -= 1
         if evaluation.depth_left < 0:
-            raise evaluation.depth_limit_error()
+            raise evaluation.make_depth_limit_error()
         evaluation.charge(4)
         result = self.call_once(arguments, context)
         if type(result) is TailCall:
@@ -114,7 +114,7 @@ def bind_loop_arguments(function: Any, passed: int) -> Callable[..., Any]:
     def call(*offered: Any) -> Any:
         evaluation.depth_left -= 1
         if evaluation.depth_left < 0:
-            raise evaluation.depth_limit_error()
+            raise evaluation.make_depth_limit_error()
         evaluation.steps_left -= 4
         if evaluation.steps_left < 0:
             evaluation.check_clock()
@@ -240,7 +240,7 @@ def charge_result(evaluation: Evaluation, result: Any, name: str) -> None:
         evaluation.charge_memory(_BYTES_PER_ITEM.get(result.__class__, 8) * size)
         return
     if size > evaluation.limits.output_chars:
-        raise evaluation.limit_error("output_chars", name)
+        raise evaluation.make_limit_error("output_chars", name)
     evaluation.charge_memory(size if result.isascii() else 4 * size)
 
 

@@ -13,9 +13,9 @@ __all__ = [
     "REFUSED",
     "ExpressionError",
     "check_picture",
-    "function_error",
-    "limit_error",
-    "not_configured_error",
+    "make_function_error",
+    "make_limit_error",
+    "make_not_configured_error",
 ]
 
 LIMIT: Final = "ISTHMUS_LIMIT"
@@ -86,17 +86,17 @@ def format_excerpt(text: str, position: int) -> str:
     return f"{gutter}{line}\n{' ' * (len(gutter) + max(0, column))}^"
 
 
-def function_error(function: str, message: str) -> ExpressionError:
+def make_function_error(function: str, message: str) -> ExpressionError:
     """Return the error of `function` (named without `$`), with exactly this message."""
     return ExpressionError(FUNCTION_ERROR, message, token=function)
 
 
-def not_configured_error(function: str) -> ExpressionError:
+def make_not_configured_error(function: str) -> ExpressionError:
     """Return the error of a `function` that is off until the operator configures it."""
     return ExpressionError(NOT_CONFIGURED, f"{function} is not configured", token=function)
 
 
-def limit_error(function: str, limit: str, allowed: object) -> ExpressionError:
+def make_limit_error(function: str, limit: str, allowed: object) -> ExpressionError:
     """Return the error of a `function` that would go over `limit`."""
     return ExpressionError(
         LIMIT, f"{function} went over the limit {limit} = {allowed}", token=function, value=allowed
@@ -107,5 +107,5 @@ def check_picture(picture: str, function: str) -> str:
     """Return the picture (the format of a date or a number), unless it is too long: then raises
     `ExpressionError`."""
     if len(picture) > MAX_PICTURE_CHARS:
-        raise limit_error(function, "characters of a picture", MAX_PICTURE_CHARS)
+        raise make_limit_error(function, "characters of a picture", MAX_PICTURE_CHARS)
     return picture

@@ -68,7 +68,7 @@ class Expression:
         except RecursionError:
             raise make_nesting_error() from None
         self._names: frozenset[str] | None = None
-        self._list_program: Callable[[], Program | None] = _no_program
+        self._list_program: Callable[[], Program | None] = _get_no_program
         self._library_names = self._program.free.intersection(library.functions)
         self._may_await = (
             any(library.functions[name].is_async for name in self._library_names)
@@ -233,12 +233,12 @@ class Expression:
         """Its size in memory, in characters of text and code."""
         return len(self.text) + self._program.size
 
-    def generated_python(self) -> str:
+    def get_generated_python(self) -> str:
         """Return the generated Python, for people."""
         return self._program.source
 
 
-def _no_program() -> None:
+def _get_no_program() -> None:
     """Stand in for the reference to a program that does not exist yet; returns None, as an expired one."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, TypeGuard
 
-from isthmus.expressions.errors import limit_error
+from isthmus.expressions.errors import make_limit_error
 from isthmus.expressions.host_value import Host, format_iso_utc
 from isthmus.expressions.json_writer import MAX_DATA_DEPTH, JsonWriter, format_number_text, to_double
 from isthmus.expressions.limits import DEFAULT_OUTPUT_CHARS
@@ -98,7 +98,7 @@ def enter_level(level: int, function: str, size: int = 1) -> int:
     """
     charge_current(4 + size)
     if level >= MAX_DATA_DEPTH:
-        raise limit_error(function, "data_depth", MAX_DATA_DEPTH)
+        raise make_limit_error(function, "data_depth", MAX_DATA_DEPTH)
     return level + 1
 
 
@@ -147,7 +147,7 @@ def join_within_limit(function: str, between: str, parts: Iterable[str]) -> str:
     for part in parts:
         room -= len(part) + len(between)
         if room < 0:
-            raise limit_error(function, "output_chars", DEFAULT_OUTPUT_CHARS)
+            raise make_limit_error(function, "output_chars", DEFAULT_OUTPUT_CHARS)
         kept.append(part)
     return between.join(kept)
 

@@ -7,7 +7,7 @@ from json.encoder import encode_basestring
 from math import inf
 from typing import Any, Final
 
-from isthmus.expressions.errors import limit_error
+from isthmus.expressions.errors import make_limit_error
 from isthmus.expressions.meter import Meter, pace
 from isthmus.expressions.values import UNDEFINED
 
@@ -115,7 +115,7 @@ class JsonWriter:
         """Add text. Raises `ExpressionError` if the whole becomes longer than `max_chars`."""
         self.chars_left -= len(text)
         if self.chars_left < 0:
-            raise limit_error("string", "output_chars", self.max_chars)
+            raise make_limit_error("string", "output_chars", self.max_chars)
         self.parts.append(text)
 
     def write_value(self, value: Any, depth: int) -> None:
@@ -139,7 +139,7 @@ class JsonWriter:
     def write_nested(self, value: Any, depth: int) -> None:
         """Append the JSON text of a list or object; `depth` counts it too. Raises for too deep data."""
         if depth > MAX_DATA_DEPTH:
-            raise limit_error("string", "data_depth", MAX_DATA_DEPTH)
+            raise make_limit_error("string", "data_depth", MAX_DATA_DEPTH)
         if self.meter is not None:
             self.meter.charge(len(value))
         is_list = isinstance(value, list)

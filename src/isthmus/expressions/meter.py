@@ -26,8 +26,8 @@ __all__ = [
     "charge_each",
     "charge_text_use",
     "current_evaluation",
+    "get_remaining_seconds",
     "pace",
-    "remaining_seconds",
 ]
 
 MAX_FREE_LENGTH: Final = 999
@@ -110,7 +110,7 @@ class Meter:
         if not self.deadline:
             self.deadline = now + self.limits.seconds
         elif now > self.deadline + self.awaited_seconds:
-            raise self.time_limit_error()
+            raise self.make_time_limit_error()
         elif now - self.checked_at > _SLICE_SECONDS:
             self.slice_steps = max(self.slice_steps >> 2, 50)
         elif self.slice_steps < _MAX_SLICE_STEPS:
@@ -128,7 +128,7 @@ class Meter:
         if not self.deadline:
             self.deadline = now + self.limits.seconds
         elif now > self.deadline + self.awaited_seconds:
-            raise self.time_limit_error()
+            raise self.make_time_limit_error()
         if self.pause is not None and now - self.last_turn > _TURN_SECONDS:
             self.take_pause(now)
 
@@ -139,7 +139,7 @@ class Meter:
             now = monotonic()
         self.last_turn = self.checked_at = now
 
-    def remaining_seconds(self) -> float:
+    def get_remaining_seconds(self) -> float:
         """Return seconds until the time is over, for work that takes a time-out. Raises `ExpressionError`
         when it is over."""
         self.check_clock()
@@ -156,7 +156,7 @@ class Meter:
         """Charge a text of `size` bytes that a function of the dialect works with, each time that it does."""
         self.used_bytes += size
         if self.used_bytes > self.limits.output_chars:
-            raise self.limit_error("output_chars", "function")
+            raise self.make_limit_error("output_chars", "function")
         self.charge(size)
         self.charge_memory(size)
 
@@ -177,25 +177,25 @@ class Meter:
         held = self.memory_estimate.measure_frames(self.trace, self.limits.memory)
         self.checked_at = monotonic()
         if held > self.limits.memory:
-            raise self.limit_error("memory", "evaluation")
+            raise self.make_limit_error("memory", "evaluation")
         self.unchecked_bytes = 0
         # In proportion to the held memory, so that measuring stays cheap, but within the limit. A block is
         # some 128 bytes of a small object.
         self.allowed_growth = max(_MIN_ALLOWED_GROWTH, min(held, self.limits.memory - held) >> 7)
 
-    def time_limit_error(self) -> ExpressionError:
+    def make_time_limit_error(self) -> ExpressionError:
         """Return the error of an evaluation that took too long."""
         seconds = self.limits.seconds
         return ExpressionError(
             self.limit_code, f"The evaluation took longer than seconds = {seconds}", value=seconds
         )
 
-    def depth_limit_error(self) -> ExpressionError:
+    def make_depth_limit_error(self) -> ExpressionError:
         """Return the error of calls that are nested too deeply."""
         depth = self.limits.depth
         return ExpressionError(self.limit_code, f"Calls are nested deeper than depth = {depth}", value=depth)
 
-    def limit_error(self, limit: str, function: str) -> ExpressionError:
+    def make_limit_error(self, limit: str, function: str) -> ExpressionError:
         """Return the error to raise when `function` (without `$`) would go over `limit`, a field of
         `Limits`."""
         allowed = getattr(self.limits, limit)
@@ -256,7 +256,7 @@ def charge_text_use(text: str) -> None:
         meter.charge_text(len(text) if text.isascii() else 4 * len(text))
 
 
-def remaining_seconds(most: float = 1.0) -> float:
+def get_remaining_seconds(most: float = 1.0) -> float:
     """Return how long a single piece of work may take in the evaluation that runs here, at most `most`."""
     meter = current_evaluation.meter
-    return most if meter is None else min(most, meter.remaining_seconds())
+    return most if meter is None else min(most, meter.get_remaining_seconds())

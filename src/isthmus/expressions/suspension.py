@@ -91,7 +91,7 @@ async def _await_within_limit(awaitable: Awaitable[Any], evaluation: Meter, name
             return await awaitable
     except TimeoutError:
         if bound.expired():
-            raise evaluation.limit_error("awaited_seconds", name) from None
+            raise evaluation.make_limit_error("awaited_seconds", name) from None
         raise
 
 

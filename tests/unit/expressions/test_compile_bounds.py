@@ -14,13 +14,13 @@ def nested(levels: int) -> str:
 
 
 def test_code_grows_in_proportion_to_nested_predicates() -> None:
-    sizes = [len(Expression(nested(levels), STANDARD).generated_python()) for levels in (4, 8, 16)]
+    sizes = [len(Expression(nested(levels), STANDARD).get_generated_python()) for levels in (4, 8, 16)]
     assert sizes[1] < 3 * sizes[0]
     assert sizes[2] < 3 * sizes[1]
 
 
 def test_a_predicate_without_others_is_written_in_place() -> None:
-    assert "def b" not in Expression("items[flags].name", STANDARD).generated_python()
+    assert "def b" not in Expression("items[flags].name", STANDARD).get_generated_python()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from isthmus.expressions.runtime import (
 
 
 def python_of(text: str) -> str:
-    return Expression(text, STANDARD).generated_python()
+    return Expression(text, STANDARD).get_generated_python()
 
 
 @pytest.mark.parametrize(

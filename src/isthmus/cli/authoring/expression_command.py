@@ -34,7 +34,7 @@ def run_expression(
         compiled = compile(_read_expression(expression))
         compile_ms = (perf_counter() - started) * 1000
         if python:
-            typer.echo(compiled.generated_python())
+            typer.echo(compiled.get_generated_python())
             return 0
         given = _read_document(document)
         started = perf_counter()

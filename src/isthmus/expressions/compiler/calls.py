@@ -100,7 +100,7 @@ class CallGenerator(GeneratorBase):
             f"call_value(E, {called.code}, ({self.join_arguments(arguments)}), {context.code or 'U'}, "
             f"{node.position}, {self.make_constant_code(token)}, {max(1, self.nesting)}, {hint})"
         )
-        name = self.new_name("t")
+        name = self.make_name("t")
         self.emit(f"{name} = {code}")
         return Operand(name, ANY | NESTED, is_atom=True, is_raw=True)
 
@@ -136,7 +136,7 @@ class CallGenerator(GeneratorBase):
     ) -> Operand:
         """Write the code of a call of a library function through its signature; the result is not
         collapsed."""
-        name = self.new_name("t")
+        name = self.make_name("t")
         called, argument_codes = self.constants.add(function), self.join_arguments(arguments)
         self.emit(
             f"{name} = call_library(E, {called}, ({argument_codes}), {context.code or 'U'}, {position}, "
@@ -157,7 +157,7 @@ class CallGenerator(GeneratorBase):
         arguments = [self.collapse_item(one.code, one) for one in self.write_arguments(node, piped, context)]
         arguments = arguments[: callee.arity]
         arguments += ["U"] * (callee.arity - len(arguments))
-        name = self.new_name("t")
+        name = self.make_name("t")
         weight = max(1, self.nesting)
         if callee.counts_depth:
             self.emit(f"enter_call(E, {weight})")
@@ -178,7 +178,7 @@ class CallGenerator(GeneratorBase):
                 if not variable.startswith("!"):
                     seen[variable] = local.code
         shown = ", ".join(f"{self.make_constant_code(variable)}: {code}" for variable, code in seen.items())
-        name = self.new_name("t")
+        name = self.make_name("t")
         self.emit(
             f"{name} = evaluate_text(E, ({self.join_arguments(arguments)}), {context.code or 'U'}, "
             f"{{**B, {shown}}}, {node.position})"
@@ -196,7 +196,7 @@ class CallGenerator(GeneratorBase):
             else:
                 codes.append(self.make_reusable(self.write_value(argument, context)).code)
         procedure = self.write_value(node.procedure, context)
-        name, token = self.new_name("t"), self.make_constant_code(self.get_called_name(node.procedure))
+        name, token = self.make_name("t"), self.make_constant_code(self.get_called_name(node.procedure))
         self.emit(
             f"{name} = make_partial(E, {procedure.code}, ({', '.join(codes)},), ({', '.join(holes)},), "
             f"{node.position}, {token}, {self.lacks_dollar(node.procedure)})"
@@ -215,7 +215,7 @@ class CallGenerator(GeneratorBase):
         ):
             return self.write_call_with(right, left, context, final=final)
         function = self.write_value(right, context)
-        name = self.new_name("t")
+        name = self.make_name("t")
         self.emit(
             f"{name} = apply_function(E, {left.code}, {function.code}, {context.code or 'U'}, "
             f"{node.position}, {max(1, self.nesting)})"

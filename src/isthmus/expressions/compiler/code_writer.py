@@ -121,7 +121,7 @@ class CodeWriter:
         self.name_count = 0
         self.code_size = 0
 
-    def new_name(self, letter: str) -> str:
+    def make_name(self, letter: str) -> str:
         """Make a Python name that is not used yet. `letter`, its first, tells readers what it holds."""
         self.name_count += 1
         return f"{letter}{self.name_count}"

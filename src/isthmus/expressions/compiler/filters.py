@@ -24,7 +24,7 @@ class FilterGenerator(GeneratorBase):
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
             assert isinstance(expression.value, (int, float))
             return self.write_index(held, int(expression.value // 1))
-        source, out, item = self.new_name("s"), self.new_name("q"), self.new_name("c")
+        source, out, item = self.make_name("s"), self.make_name("q"), self.make_name("c")
         code = held.code
         if held.is_collected:
             source = code
@@ -44,13 +44,13 @@ class FilterGenerator(GeneratorBase):
                 condition = self.write_condition(expression, inner)
                 self.emit(f"if {condition}: {out}.append({item})")
         else:
-            at = self.new_name("i")
+            at = self.make_name("i")
             with self.enter_block(
                 f"for {at}, {item} in enumerate({self.make_charged_loop_code(source, weight)}):"
             ):
                 inner = self.make_context(item, is_pure=held.has_pure_items)
                 selection = self.write_value(expression, inner)
-                times = self.new_name("n")
+                times = self.make_name("n")
                 self.emit(f"{times} = count_selections(E, {selection.code}, {at}, len({source}))")
                 self.emit(f"if {times}: {out}.extend([{item}] * {times})")
         kinds = ANY & ~SEQUENCE | held.kinds & NESTED
@@ -59,7 +59,7 @@ class FilterGenerator(GeneratorBase):
 
     def write_index(self, held: Operand, index: int) -> Operand:
         """Write the code of `[n]`; an array at that index stays as it is."""
-        name = self.new_name("t")
+        name = self.make_name("t")
         code = held.code
         if 0 <= index < 1_000:
             test = (
@@ -78,7 +78,7 @@ class FilterGenerator(GeneratorBase):
         self, expression: t.Node, item: str, *, is_pure: bool, at_head: bool = False
     ) -> str:
         """Write the code of a filter as a Python function of the item, and return the function's name."""
-        name = self.new_name("b")
+        name = self.make_name("b")
         with self.define_function(name, [item], at_head=at_head):
             context = self.make_context(item, is_pure=is_pure)
             operand = self.write_value(expression, context)

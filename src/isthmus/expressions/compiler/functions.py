@@ -34,14 +34,14 @@ class FunctionGenerator(GeneratorBase):
 
     def write_lambda(self, node: t.Lambda, context: InputContext) -> Operand:
         """Write the code of a literal function as a value."""
-        name = self.new_name("f")
+        name = self.make_name("f")
         self.write_function_definition(name, node, context, None)
         return self.make_lambda_operand(name, node)
 
     def write_bound_function(self, local: VariableBinding, node: t.Lambda, context: InputContext) -> Operand:
         """Write the code of a function that one variable always holds; calls of it need no look at the
         variable."""
-        name = self.new_name("f")
+        name = self.make_name("f")
         callee = DirectFunction(name, len(node.parameters))
         if node.signature is None:
             local.direct_function = callee
@@ -60,7 +60,7 @@ class FunctionGenerator(GeneratorBase):
         self, name: str, node: t.Lambda, context: InputContext, callee: DirectFunction | None
     ) -> None:
         """Write the `def` of a literal function, and note in `callee` what is known of it."""
-        parameters = [self.new_name("p") for _ in node.parameters]
+        parameters = [self.make_name("p") for _ in node.parameters]
         nesting, self.nesting = self.nesting, 0
         before, self.has_tail_calls, self.is_nested = (self.has_tail_calls, self.is_nested), False, False
         with self.define_function(name, parameters):
@@ -186,7 +186,7 @@ class FunctionGenerator(GeneratorBase):
             self.frames.pop()
             return operand
         assert isinstance(node, t.Condition)
-        target = self.new_name("t")
+        target = self.make_name("t")
         operands = [self.make_undefined()]
         self.emit(f"{target} = U")
         with self.enter_block(f"if {self.write_condition(node.condition, context)}:"):
@@ -224,8 +224,8 @@ class FunctionGenerator(GeneratorBase):
         own."""
         if id(node) not in self.survey.closures:
             return self.write_inlined_body(node, values, context, final=final)
-        name = self.new_name("b")
-        codes = [self.new_name("p") for _ in values]
+        name = self.make_name("b")
+        codes = [self.make_name("p") for _ in values]
         with self.define_function(name, codes):
             inner = [
                 Operand(c, v.kinds, is_pure=v.is_pure, is_atom=True)
@@ -244,7 +244,7 @@ class FunctionGenerator(GeneratorBase):
         held = self.make_variable(operand)
         if held.kinds == LIST:
             return held.code
-        name = self.new_name("s")
+        name = self.make_name("s")
         code = held.code
         self.emit(f"{name} = {code} if isinstance({code}, list) or {code} is U else [{code}]")
         return name
@@ -261,7 +261,7 @@ class FunctionGenerator(GeneratorBase):
         going = self.make_charged_loop_code(source, max(3, self.survey.weights.get(id(node), 1)))
         if len(node.parameters) < 2:
             return f"for {item} in {going}:", values
-        index = self.new_name("i")
+        index = self.make_name("i")
         values.append(Operand(index, NUMBER, is_pure=True, is_atom=True))
         values.append(Operand(source, LIST, is_pure=array.is_pure, is_atom=True))
         return f"for {index}, {item} in enumerate({going}):", values
@@ -272,7 +272,7 @@ class FunctionGenerator(GeneratorBase):
         """Write the code of `$map(array, function…)` as a loop."""
         array = arguments[0]
         source = self.write_array_source(array)
-        out, item = self.new_name("a"), self.new_name("c")
+        out, item = self.make_name("a"), self.make_name("c")
         self.emit(f"{out} = []")
         with self.enter_block(f"if {source} is not U:"):
             self.emit_charge(source, max(3, self.survey.weights.get(id(node), 1)))
@@ -303,7 +303,7 @@ class FunctionGenerator(GeneratorBase):
         """Write the code of `$filter(array, function…)` as a loop."""
         array = arguments[0]
         source = self.write_array_source(array)
-        out, item = self.new_name("a"), self.new_name("c")
+        out, item = self.make_name("a"), self.make_name("c")
         self.emit(f"{out} = []")
         with self.enter_block(f"if {source} is not U:"):
             self.emit_charge(source, max(3, self.survey.weights.get(id(node), 1)))
@@ -339,10 +339,10 @@ class FunctionGenerator(GeneratorBase):
             return None
         source = self.write_array_source(arguments[0])
         result, rest, item, index = (
-            self.new_name("r"),
-            self.new_name("s"),
-            self.new_name("c"),
-            self.new_name("i"),
+            self.make_name("r"),
+            self.make_name("s"),
+            self.make_name("c"),
+            self.make_name("i"),
         )
         first = self.make_reusable(arguments[2]).code if len(arguments) > 2 else "U"
         self.emit(f"{result}, {rest}, {index} = start_reduction({source}, {first})")

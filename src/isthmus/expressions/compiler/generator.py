@@ -122,7 +122,7 @@ class Generator(
             if part is None:
                 names.append("None")
                 continue
-            name, item = self.new_name("b"), self.new_name("c")
+            name, item = self.make_name("b"), self.make_name("c")
             with self.define_function(name, [item]):
                 operand = self.write_value(part, self.make_context(item, is_pure=False))
                 self.emit(f"return {operand.code}")

@@ -69,7 +69,7 @@ class GeneratorBase(CodeWriter):
         is an atom."""
         if operand.is_atom:
             return operand
-        name = self.new_name("t")
+        name = self.make_name("t")
         self.emit(f"{name} = {operand.code}")
         operand.code = name
         operand.is_atom = True
@@ -77,7 +77,7 @@ class GeneratorBase(CodeWriter):
 
     def assign_to_variable(self, operand: Operand) -> Operand:
         """Return the operand in a new variable of its own, which may be assigned again."""
-        name = self.new_name("t")
+        name = self.make_name("t")
         self.emit(f"{name} = {operand.code}")
         return Operand(name, operand.kinds, is_pure=operand.is_pure, is_atom=True)
 
@@ -102,7 +102,7 @@ class GeneratorBase(CodeWriter):
 
     def collapse_collected(self, operand: Operand, *, keep: bool, final: bool) -> Operand:
         """Return the list that a loop collected, as a value."""
-        name, out = self.new_name("t"), operand.code
+        name, out = self.make_name("t"), operand.code
         self.emit(f"if len({out}) > {MAX_FREE_ITEMS}: check_size(E, {out})")
         if keep and final and operand.is_pure:
             self.emit(f"{name} = {out} if {out} else U")
@@ -151,7 +151,7 @@ class GeneratorBase(CodeWriter):
         """Return the variable of an item of `operand`, collapsed as a function's parameter has it."""
         if not operand.can_be(NESTED):
             return item
-        name = self.new_name("c")
+        name = self.make_name("c")
         self.emit(f"{name} = collapse({item}) if type({item}) is Sequence else {item}")
         return name
 
@@ -174,7 +174,7 @@ class GeneratorBase(CodeWriter):
 
     def write_outlined(self, node: t.Node, context: InputContext, *, final: bool, handed_on: bool) -> Operand:
         """Write the code of a node that lies too deep in blocks for Python as a function of its own."""
-        name = self.new_name("o")
+        name = self.make_name("o")
         with self.define_function(name, [], at_head=True):
             operand = self.write_value(node, context, final=final, handed_on=handed_on)
             self.emit(f"return {operand.code}")
@@ -316,7 +316,7 @@ class GeneratorBase(CodeWriter):
     def write_loop_source(self, code: str) -> str:
         """Write the code of what a step iterates over, given the result of the step before it, and return
         the Python variable."""
-        name = self.new_name("s")
+        name = self.make_name("s")
         if code.endswith(")"):
             self.emit(f"{name} = {code}")
         else:

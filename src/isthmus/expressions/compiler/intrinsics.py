@@ -95,7 +95,7 @@ class IntrinsicGenerator(FunctionGenerator):
         code = f"{self.constants.add(function.call)}({evaluation}{', '.join(argument_codes)})"
         if checks:
             code = f"{code} if {' and '.join(checks)} else {self.make_slow_call_code(call)}"
-        name = self.new_name("t")
+        name = self.make_name("t")
         if function.intrinsic in _CANNOT_FAIL:
             self.emit(f"{name} = {code}")
         else:
@@ -151,7 +151,7 @@ class IntrinsicGenerator(FunctionGenerator):
         """Write the code of a function of one text: the code `fast` if the argument is a short text, else
         a call."""
         argument, code = call.arguments[0], call.code
-        name = self.new_name("t")
+        name = self.make_name("t")
         slow = self.make_slow_call_code(call)
         if argument.kinds == TEXT:
             self.emit(f"{name} = {fast} if len({code}) < 1000 else {slow}")
@@ -163,7 +163,7 @@ class IntrinsicGenerator(FunctionGenerator):
 
     def write_with_fallback(self, call: _LibraryCall, fast: str, kinds: int) -> Operand:
         """Write the code `fast`, with a call of the function where that gives None."""
-        name = self.new_name("t")
+        name = self.make_name("t")
         self.emit(f"{name} = {fast}")
         self.emit(f"if {name} is None: {name} = {self.make_slow_call_code(call)}")
         return Operand(name, kinds, is_pure=True, is_atom=True)
@@ -239,7 +239,7 @@ def _write_lookup(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand 
     table, key = call.arguments
     if table.is_constant or (key.is_constant and key.kinds != TEXT):
         return None
-    name = generator.new_name("t")
+    name = generator.make_name("t")
     found = f"{table.code}.get({key.code}, U)"
     slow = generator.make_slow_call_code(call, collapsed=not generator.is_last)
     if table.table_kinds:

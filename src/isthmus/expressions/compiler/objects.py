@@ -66,7 +66,7 @@ class ObjectGenerator(GeneratorBase):
         shown: list[str] = []
         missing: list[str] = []
         is_final = True
-        name = self.new_name("d")
+        name = self.make_name("d")
         for field, (_, value) in zip(keys, node.pairs, strict=True):
             operand = self.write_value(value, inner, final=final)
             if operand.can_be(UNDEF):
@@ -96,7 +96,7 @@ class ObjectGenerator(GeneratorBase):
                 self.root_items_context = InputContext(context.code, is_pure=True)
                 self.root_items_context.source = self.reads.add_source(context.code, self.main_head, 0)
             return self.root_items_context
-        code = self.new_name("c")
+        code = self.make_name("c")
         old = context.code
         self.emit(f"{code} = {old} if type({old}) is dict else merge_context_items(E, {old})")
         return self.make_context(code, is_pure=context.is_pure)
@@ -105,15 +105,15 @@ class ObjectGenerator(GeneratorBase):
         """Write the code of an object with computed keys for one context: keys first, then values, as the
         reference does."""
         names: list[str] = []
-        taken = self.new_name("d")
+        taken = self.make_name("d")
         self.emit(f"{taken} = {{}}")
         for key, _ in node.pairs:
             operand = self.make_reusable(self.write_value(key, context))
-            name = self.new_name("k")
+            name = self.make_name("k")
             self.emit(f"{name} = {operand.code}")
             self.emit(f"if {name} is not U: add_key({taken}, {name}, {node.position})")
             names.append(name)
-        made = self.new_name("d")
+        made = self.make_name("d")
         self.emit(f"{made} = {{}}")
         is_final = True
         for name, (_, value) in zip(names, node.pairs, strict=True):
@@ -152,14 +152,14 @@ class ObjectGenerator(GeneratorBase):
         for key, value in pairs:
             names: list[str] = []
             for one in (key, value):
-                name, item = self.new_name("b"), self.new_name("c")
+                name, item = self.make_name("b"), self.make_name("c")
                 with self.define_function(name, [item]):
                     inner = self.make_context(item, is_pure=context.is_pure)
                     operand = self.write_value(one, inner, final=final and one is value)
                     self.emit(f"return {operand.code}")
                 names.append(name)
             functions.append(f"({names[0]}, {names[1]})")
-        made = self.new_name("d")
+        made = self.make_name("d")
         self.emit(f"{made} = build_groups(E, {over}, ({', '.join(functions)},), {position})")
         return Operand(made, DICT, is_pure=final, is_atom=True)
 
@@ -180,7 +180,7 @@ class ObjectGenerator(GeneratorBase):
             )
         operands: list[Operand] = []
         can_show = True
-        name = self.new_name("l")
+        name = self.make_name("l")
         lines: list[str] = []
         for item in node.items:
             if final and not item.keep:
@@ -213,7 +213,7 @@ class ObjectGenerator(GeneratorBase):
     def write_single_item_array(self, operand: Operand, item: t.Node) -> Operand:
         """Write the code of `[x]`: the items of a list, nothing for undefined."""
         held = operand if operand.is_constant else self.make_reusable(operand)
-        name, code = self.new_name("l"), held.code
+        name, code = self.make_name("l"), held.code
         if isinstance(item, t.Array) or not held.kinds & ~_SINGLE_KINDS:
             self.emit(f"{name} = [{code}]")
             return Operand(name, LIST, is_pure=held.is_pure, is_atom=True)
@@ -227,7 +227,7 @@ class ObjectGenerator(GeneratorBase):
         """Write the code of `[left..right]`, a lazy range."""
         left = self.write_value(ends.left, context)
         right = self.write_value(ends.right, context)
-        name = self.new_name("l")
+        name = self.make_name("l")
         self.emit(f"{name} = make_range(E, {left.code}, {right.code}, {ends.position})")
         self.emit(f"if {name} is U: {name} = []")
         if node.cons and not final:

@@ -57,7 +57,7 @@ class OperationGenerator(GeneratorBase):
 
     def write_arithmetic(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:
         """Write the code of an arithmetic operator; `+` and `-` of integers in place."""
-        name = self.new_name("n")
+        name = self.make_name("n")
         a, b = left.code, right.code
         slow = f"{_ARITHMETIC[operator]}({a}, {b}, {position})"
         if operator in "+-" and (left.can_be(NUMBER) and right.can_be(NUMBER)):
@@ -116,22 +116,22 @@ class OperationGenerator(GeneratorBase):
             else:
                 operand = waiting.pop() if waiting else self.write_value(part, context)
             if operand.is_constant and operand.kinds == TEXT:
-                pieces.append(self.f_string_part(operand))
+                pieces.append(self.make_f_string_part(operand))
             elif operand.kinds == TEXT:
                 pieces.append(f"{{{self.make_reusable(operand).code}}}")
             else:
                 code = self.make_reusable(operand).code
-                name = self.new_name("x")
+                name = self.make_name("x")
                 self.emit(f"{name} = {code} if type({code}) is str else cast_text(E, {code}, {position})")
                 pieces.append(f"{{{name}}}")
             may_grow = may_grow or isinstance(part, (t.Variable, t.Call, t.Block, t.Condition))
-        name = self.new_name("x")
+        name = self.make_name("x")
         self.emit(f'{name} = f"{"".join(pieces)}"')
         if may_grow:
             self.emit(f"if len({name}) > 99: charge_concatenation(E, {name})")
         return Operand(name, TEXT, is_pure=True, is_atom=True)
 
-    def f_string_part(self, operand: Operand) -> str:
+    def make_f_string_part(self, operand: Operand) -> str:
         """Return a constant text inside an f-string: spelled if it is harmless there, else by its name."""
         text = operand.value
         assert isinstance(text, str)
@@ -169,7 +169,7 @@ class OperationGenerator(GeneratorBase):
                 self.block.parts.append(probe)
                 condition = f"({condition} {operator} {text})"
                 continue
-            name = self.new_name("t")
+            name = self.make_name("t")
             self.emit(f"{name} = {condition}")
             nested = self.block.add_block(f"if {name}:" if operator == "and" else f"if not {name}:")
             nested.parts.append(probe)
@@ -179,7 +179,7 @@ class OperationGenerator(GeneratorBase):
 
     def write_conditional(self, node: t.Condition, context: InputContext, *, final: bool) -> Operand:
         """Write the code of `condition ? then : otherwise`."""
-        target = self.new_name("t")
+        target = self.make_name("t")
         test = self.write_condition(node.condition, context)
         operands: list[Operand] = []
         with self.enter_block(f"if {test}:"):
@@ -201,7 +201,7 @@ class OperationGenerator(GeneratorBase):
     def write_default(self, node: t.Default, context: InputContext, *, final: bool) -> Operand:
         """Write the code of `?:` or `??`. The left side is tested before it is finalized: a function there
         exists all the same."""
-        target = self.new_name("t")
+        target = self.make_name("t")
         is_ready = final and context.is_pure and _is_name_path(node.left)
         left = self.write_value(node.left, context, final=is_ready, handed_on=True)
         self.emit(f"{target} = {left.code}")
@@ -241,7 +241,7 @@ class OperationGenerator(GeneratorBase):
         late = self.survey.late.get(id(owner), set())
         for name, times in self.survey.bound.get(id(owner), {}).items():
             once = times == 1 and name not in late
-            local = VariableBinding(self.new_name("v"), self.function, Operand("", ANY), is_settled=once)
+            local = VariableBinding(self.make_name("v"), self.function, Operand("", ANY), is_settled=once)
             if name in late:
                 self.emit(f"{local.code} = {self.get_variable_code(name)}")
             frame[name] = local

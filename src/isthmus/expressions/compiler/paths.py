@@ -73,7 +73,7 @@ class PathGenerator(FilterGenerator):
     def write_or_empty(self, operand: Operand, array: str, *, keep: bool) -> Operand:
         """Write the code of the value of a path that starts with a written array: if the array is empty,
         it is the value."""
-        name, is_raw = self.new_name("t"), operand.is_raw or operand.is_collected
+        name, is_raw = self.make_name("t"), operand.is_raw or operand.is_collected
         empty = "keep_as_list(([],))" if keep else "[]"
         test = f"{array} or not isinstance({array}, list)"
         self.emit(f"{name} = {self.get_sequence_code(operand)} if {test} else {empty}")
@@ -156,7 +156,7 @@ class PathGenerator(FilterGenerator):
             operand.code = self.get_sequence_code(operand)
             operand.is_atom = operand.is_atom and not operand.is_collected
             return self.make_flow(operand), 1
-        code = self.new_name("s")
+        code = self.make_name("s")
         self.emit(f"{code} = list_context_inputs({context.code})")
         return _Flow(code, context.is_pure), 0
 
@@ -186,7 +186,7 @@ class PathGenerator(FilterGenerator):
             code = self.reads.add_value_read(flow.source, list(flow.names), self.nesting_level, final=final)
             return Operand(code, ANY & ~FUNCTION & ~(SEQUENCE if final else 0), is_pure=True, is_atom=True)
         code = flow.source.code if flow.source is not None else flow.code
-        name = self.new_name("t")
+        name = self.make_name("t")
         self.emit(f"{name} = flatten_last(E, [{code}], {keep}) if {code} is not U else U")
         return Operand(name, ANY, is_pure=flow.is_pure, is_atom=True)
 
@@ -204,7 +204,7 @@ class PathGenerator(FilterGenerator):
         """Write the code of a name in the middle of a path."""
         if flow.source is not None:
             return _Flow("", True, flow.source, (*flow.names, name))
-        code = self.new_name("s")
+        code = self.make_name("s")
         self.emit(f"{code} = read_step(E, {flow.code}, {self.make_constant_code(name)})")
         return _Flow(code, flow.is_pure)
 
@@ -216,7 +216,7 @@ class PathGenerator(FilterGenerator):
             )
             kinds = ANY & ~FUNCTION
             return Operand(code, kinds & ~SEQUENCE if final else kinds, is_pure=True, is_atom=True)
-        code = self.new_name("t")
+        code = self.make_name("t")
         self.emit(f"{code} = read_last_field(E, {flow.code}, {self.make_constant_code(name)})")
         return Operand(code, ANY, is_pure=flow.is_pure, is_atom=True)
 
@@ -225,14 +225,14 @@ class PathGenerator(FilterGenerator):
     def write_step_for_each(self, flow: _Flow, step: t.Node, *, final: bool) -> _Results:
         """Write the code of a step as a loop over its inputs."""
         source = self.get_flow_code(flow)
-        over, out, item = self.write_loop_source(source), self.new_name("a"), self.new_name("c")
+        over, out, item = self.write_loop_source(source), self.make_name("a"), self.make_name("c")
         weight = max(2, self.survey.weights.get(id(step), 1))
         self.emit_charge(over, weight)
         self.emit(f"{out} = []")
         is_plain = step.stages is None and step.predicates is None and step.group is None
         is_plain = is_plain and (isinstance(step, t.Object) or (isinstance(step, t.Array) and step.cons))
         if id(step) in self.survey.closures:
-            name = self.new_name("b")
+            name = self.make_name("b")
             with self.define_function(name, [item]):
                 operand = self.write_step_value(flow, step, item, final=final and is_plain)
                 self.emit(f"return {self.get_sequence_code(operand)}")
@@ -267,7 +267,7 @@ class PathGenerator(FilterGenerator):
             if flow.names or is_first:
                 code = self.reads.add_each_read(flow.source, names)
             else:
-                code = self.new_name("t")
+                code = self.make_name("t")
                 start, name = flow.source.code, self.make_constant_code(step.value)
                 field, each = f"{start}.get({name}, U)", f"read_each(E, {start}, {name})"
                 self.emit(f"{code} = {field} if type({start}) is dict else {each}")
@@ -276,11 +276,11 @@ class PathGenerator(FilterGenerator):
                 operand = self.write_filter(operand, stage, context)
             return operand
         parent = self.get_flow_code(flow)
-        target = self.new_name("t")
+        target = self.make_name("t")
         for stage in stages:
             if not is_short_filter(stage.expression):
                 self.filter_functions[id(stage.expression)] = self.write_filter_function(
-                    stage.expression, self.new_name("c"), is_pure=True, at_head=True
+                    stage.expression, self.make_name("c"), is_pure=True, at_head=True
                 )
         with self.enter_block(f"if type({parent}) is dict:"):
             code = f"{parent}.get({self.make_constant_code(step.value)}, U)"
@@ -330,7 +330,7 @@ class PathGenerator(FilterGenerator):
     def write_name_with_filters(self, step: t.Name, context: InputContext) -> Operand:
         """Write the code of a name with its filters, for one input."""
         name = self.make_constant_code(step.value)
-        code = self.new_name("t")
+        code = self.make_name("t")
         item = context.code
         self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else read_name(E, {item}, {name})")
         operand = Operand(code, ANY & ~FUNCTION, is_pure=context.is_pure, is_atom=True)
@@ -346,7 +346,7 @@ class PathGenerator(FilterGenerator):
             return Operand(
                 out, results.kinds, is_pure=results.is_pure, is_atom=True, is_raw=True, is_collected=True
             )
-        name = self.new_name("t")
+        name = self.make_name("t")
         self.emit(f"{name} = flatten_last(E, {out}, {keep})")
         kinds = ANY | results.kinds & NESTED
         return Operand(name, kinds, is_pure=results.is_pure, is_atom=True)
@@ -356,7 +356,7 @@ class PathGenerator(FilterGenerator):
         if isinstance(results, _Results):
             if results.is_flat:
                 return _Flow(results.code, results.is_pure)
-            code = self.new_name("s")
+            code = self.make_name("s")
             self.emit(f"{code} = flatten_step(E, {results.code})")
             return _Flow(code, results.is_pure)
         held = self.make_reusable(results)
@@ -369,11 +369,11 @@ class PathGenerator(FilterGenerator):
 
     def write_sort(self, flow: _Flow, step: t.Sort) -> _Flow:
         """Write the code of a step that orders its input."""
-        code = self.new_name("s")
+        code = self.make_name("s")
         source = self.get_flow_code(flow)
         keys: list[str] = []
         for term in step.terms:
-            name, item = self.new_name("b"), self.new_name("c")
+            name, item = self.make_name("b"), self.make_name("c")
             with self.define_function(name, [item]):
                 context = self.make_context(item, is_pure=flow.is_pure)
                 operand = self.write_value(term.expression, context)

@@ -74,9 +74,9 @@ def as_expression_error(error: Exception, evaluation: Meter, text: str) -> Expre
     """
     converted: ExpressionError
     if isinstance(error, RecursionError):
-        converted = evaluation.depth_limit_error()
+        converted = evaluation.make_depth_limit_error()
     elif isinstance(error, MemoryError):
-        converted = evaluation.limit_error("memory", "evaluation")
+        converted = evaluation.make_limit_error("memory", "evaluation")
     elif not isinstance(error, (ArithmeticError, ValueError)) or not _is_raised_here(error.__traceback__):
         return None
     elif isinstance(error, OverflowError):

@@ -41,7 +41,7 @@ class TupleGenerator(GeneratorBase):
         stream = self.write_stream(node, context)
         if node.group is not None:
             return self.write_tuple_grouping(stream, node.group)
-        name = self.new_name("q")
+        name = self.make_name("q")
         self.emit(f"{name} = [one[0] for one in {stream.code}]")
         operand = Operand(
             name, ANY & ~SEQUENCE, is_pure=stream.is_pure, is_atom=True, is_raw=True, is_collected=True
@@ -50,7 +50,7 @@ class TupleGenerator(GeneratorBase):
 
     def write_stream(self, node: t.Path, context: InputContext) -> _TupleStream:
         """Write the tuples that the steps of a path give."""
-        code = self.new_name("s")
+        code = self.make_name("s")
         steps = node.steps
         first = steps[0]
         if context.is_root or context.is_never_list or isinstance(first, t.Variable):
@@ -62,14 +62,14 @@ class TupleGenerator(GeneratorBase):
         # An array that comes first is worked out once; it binds nothing, as in the reference.
         is_whole = isinstance(first, t.Array) and first.cons
         if is_whole:
-            whole = self.new_name("s")
+            whole = self.make_name("s")
             self.emit(f"{whole} = list_inputs(E, {self.write_value(first, context).code})")
             if not first.focus:
                 code, is_pure = whole, False
         for step in steps[is_whole:]:
             if step.is_tuple or stream is not None or (is_whole and first.is_tuple):
                 if stream is None:
-                    wrapped = self.new_name("s")
+                    wrapped = self.make_name("s")
                     if isinstance(step, t.Sort):
                         stream = self.write_first_sort(code, step, is_pure=is_pure)
                         continue
@@ -88,12 +88,12 @@ class TupleGenerator(GeneratorBase):
 
         Returns the variable of the new list, and whether its values are parts of the input.
         """
-        result = self.new_name("s")
+        result = self.make_name("s")
         if isinstance(step, t.Sort):
             ordered = f"sort_by_terms(E, {code}, {self.write_sort_keys(step)}, {step.position})"
             self.emit(f"{result} = list_inputs(E, {ordered})")
             return result, is_pure
-        out, item = self.new_name("a"), self.new_name("c")
+        out, item = self.make_name("a"), self.make_name("c")
         self.emit(f"{out} = []")
         weight = max(2, self.survey.weights.get(id(step), 1))
         self.emit_charge(code, weight)
@@ -112,7 +112,7 @@ class TupleGenerator(GeneratorBase):
         """Write the code of a step for one input, without its stages; a name is looked up as it is."""
         if not isinstance(step, t.Name):
             return self.make_variable(self.write_value(step, context))
-        name, code, item = self.make_constant_code(step.value), self.new_name("t"), context.code
+        name, code, item = self.make_constant_code(step.value), self.make_name("t"), context.code
         self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else read_name(E, {item}, {name})")
         return Operand(code, ANY, is_pure=context.is_pure, is_atom=True)
 
@@ -120,7 +120,7 @@ class TupleGenerator(GeneratorBase):
         """Write the code of a key function for each sort term; returns the code of the terms."""
         keys: list[str] = []
         for term in step.terms:
-            name, item = self.new_name("b"), self.new_name("c")
+            name, item = self.make_name("b"), self.make_name("c")
             with self.define_function(name, [item]):
                 operand = self.write_value(term.expression, InputContext(item))
                 self.emit(f"return {operand.code}")
@@ -130,9 +130,9 @@ class TupleGenerator(GeneratorBase):
     def write_first_sort(self, code: str, step: t.Sort, *, is_pure: bool) -> _TupleStream:
         """Write the code of a sort before the first variable appears: a list of values to a list of
         tuples."""
-        ordered = self.new_name("s")
+        ordered = self.make_name("s")
         self.emit(f"{ordered} = sort_by_terms(E, {code}, {self.write_sort_keys(step)}, {step.position})")
-        result = self.new_name("s")
+        result = self.make_name("s")
         names = [step.index] if step.index else []
         shown = "(one, at)" if names else "(one,)"
         self.emit(f"{result} = [{shown} for at, one in enumerate({ordered})]")
@@ -142,8 +142,8 @@ class TupleGenerator(GeneratorBase):
 
     def open_tuple(self, stream: _TupleStream, item: str) -> InputContext:
         """Unpack a tuple into Python variables and open a frame with them; the caller closes it."""
-        value = self.new_name("c")
-        locals_ = [self.new_name("v") for _ in stream.names]
+        value = self.make_name("c")
+        locals_ = [self.make_name("v") for _ in stream.names]
         self.emit(f"({''.join(f'{one}, ' for one in [value, *locals_])}) = {item}")
         frame = {
             name: VariableBinding(
@@ -157,11 +157,11 @@ class TupleGenerator(GeneratorBase):
     def write_tuple_step(self, stream: _TupleStream, step: t.Node) -> _TupleStream:
         """Write the code of a step on a list of tuples."""
         if isinstance(step, t.Sort):
-            result = self.new_name("s")
+            result = self.make_name("s")
             keys = self.write_tuple_sort_keys(stream, step)
             self.emit(f"{result} = sort_by_terms(E, {stream.code}, {keys}, {step.position})")
             return self.write_stages(_TupleStream(result, stream.names, stream.is_pure), step)
-        out, item = self.new_name("a"), self.new_name("u")
+        out, item = self.make_name("a"), self.make_name("u")
         self.emit(f"{out} = []")
         self.emit_charge(stream.code, max(4, self.survey.weights.get(id(step), 1)))
         names = list(stream.names)
@@ -177,7 +177,7 @@ class TupleGenerator(GeneratorBase):
 
     def write_step_function(self, stream: _TupleStream, step: t.Node, out: str, item: str) -> _TupleStream:
         """Write the code of a step that makes functions as a Python function, called once a tuple."""
-        name = self.new_name("b")
+        name = self.make_name("b")
         with self.define_function(name, [item]):
             context = self.open_tuple(stream, item)
             names, is_pure = self.write_step_tuples(stream, step, context, out)
@@ -195,7 +195,7 @@ class TupleGenerator(GeneratorBase):
         if nested is not None:
             return self.write_nested_step_tuples(stream, step, nested, context, out)
         operand = self.write_tuple_step_value(step, context)
-        values, one, at = self.new_name("s"), self.new_name("c"), self.new_name("i")
+        values, one, at = self.make_name("s"), self.make_name("c"), self.make_name("i")
         code = operand.code
         self.emit(f"{values} = {code} if isinstance({code}, list) else () if {code} is U else ({code},)")
         slots = {name: self.get_slot_code(name) for name in stream.names}
@@ -230,7 +230,7 @@ class TupleGenerator(GeneratorBase):
             inner = self.write_tuple_filter(inner, one_filter)
         for _ in range(opened):
             self.frames.pop()
-        item = self.new_name("u")
+        item = self.make_name("u")
         slots = {name: self.get_slot_code(name) for name in stream.names}
         for number, name in enumerate(inner.names, 1):
             slots[name] = f"{item}[{number}]"
@@ -267,7 +267,7 @@ class TupleGenerator(GeneratorBase):
 
     def write_numbering(self, stream: _TupleStream, name: str) -> _TupleStream:
         """Write the code of an index binding: each tuple's number in a slot."""
-        result = self.new_name("s")
+        result = self.make_name("s")
         if name in stream.names:
             slot = stream.names.index(name) + 1
             self.emit(
@@ -279,14 +279,14 @@ class TupleGenerator(GeneratorBase):
 
     def write_tuple_filter(self, stream: _TupleStream, stage: t.Filter) -> _TupleStream:
         """Write the code of a filter on a list of tuples."""
-        out = self.new_name("a")
+        out = self.make_name("a")
         expression = stage.expression
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
             assert isinstance(expression.value, (int, float))
             at = int(expression.value // 1)
             self.emit(f"{out} = [one for one in (get_at_index({stream.code}, {at}),) if one is not U]")
             return _TupleStream(out, stream.names, stream.is_pure)
-        name, item = self.new_name("b"), self.new_name("u")
+        name, item = self.make_name("b"), self.make_name("u")
         with self.define_function(name, [item]):
             context = self.open_tuple(stream, item)
             operand = self.write_value(expression, context)
@@ -300,7 +300,7 @@ class TupleGenerator(GeneratorBase):
         """Work as `write_sort_keys`, with functions of tuples."""
         keys: list[str] = []
         for term in step.terms:
-            name, item = self.new_name("b"), self.new_name("u")
+            name, item = self.make_name("b"), self.make_name("u")
             with self.define_function(name, [item]):
                 context = self.open_tuple(stream, item)
                 operand = self.write_value(term.expression, context)
@@ -316,7 +316,7 @@ class TupleGenerator(GeneratorBase):
         for key, value in group.pairs:
             names: list[str] = []
             for one in (key, value):
-                name, item = self.new_name("b"), self.new_name("u")
+                name, item = self.make_name("b"), self.make_name("u")
                 with self.define_function(name, [item]):
                     context = self.open_tuple(_TupleStream("", stream.names, False), item)
                     operand = self.write_value(one, context)
@@ -324,7 +324,7 @@ class TupleGenerator(GeneratorBase):
                     self.emit(f"return {operand.code}")
                 names.append(name)
             functions.append(f"({names[0]}, {names[1]})")
-        groups, code = self.new_name("d"), stream.code
+        groups, code = self.make_name("d"), stream.code
         if stream.before:  # a path that ended before its first variable is grouped as one that gave nothing
             code = f"{code} if {stream.before} else [({'U, ' * (1 + len(stream.names))})]"
         self.emit(f"{groups} = build_tuple_groups(E, {code}, ({', '.join(functions)},), {group.position})")

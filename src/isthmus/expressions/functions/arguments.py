@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.host.blobs import encode_text, extract_bytes
 from isthmus.expressions.javascript import to_text
 from isthmus.expressions.library import Evaluation
@@ -25,7 +25,7 @@ __all__ = [
 def check_input_text(evaluation: Evaluation, value: str, function: str) -> str:
     """Return the text itself; raises ExpressionError if it is longer than `Limits.input_chars`."""
     if len(value) > evaluation.limits.input_chars:
-        raise evaluation.limit_error("input_chars", function)
+        raise evaluation.make_limit_error("input_chars", function)
     evaluation.charge(len(value) // 8)
     return value
 
@@ -33,14 +33,14 @@ def check_input_text(evaluation: Evaluation, value: str, function: str) -> str:
 def check_output_text(evaluation: Evaluation, value: str, function: str) -> str:
     """Return the text itself; raises ExpressionError if it is longer than `Limits.output_chars`."""
     if len(value) > evaluation.limits.output_chars:
-        raise evaluation.limit_error("output_chars", function)
+        raise evaluation.make_limit_error("output_chars", function)
     return value
 
 
 def check_output_items(evaluation: Evaluation, count: int, function: str) -> None:
     """Raise ExpressionError if `count` is more items than `Limits.items` lets a list have."""
     if count > evaluation.limits.items:
-        raise evaluation.limit_error("items", function)
+        raise evaluation.make_limit_error("items", function)
     evaluation.charge(count)
 
 
@@ -56,7 +56,7 @@ def require_options(value: object, function: str) -> Mapping[str, object]:
         return {}
     if isinstance(value, Mapping):
         return value
-    raise function_error(function, f"{function}: options must be an object")
+    raise make_function_error(function, f"{function}: options must be an object")
 
 
 def to_bytes(value: object) -> bytes:

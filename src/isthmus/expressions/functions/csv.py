@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import check_output_items, check_output_text, get_options
 from isthmus.expressions.functions.lodash import get_path
 from isthmus.expressions.host_value import Host
@@ -89,7 +89,7 @@ def _choose_columns(rows: list[object], options: Mapping[str, object]) -> list[_
     if is_nil(fields):
         return [_Column(key, key, default) for key in _collect_keys(rows)]
     if not isinstance(fields, list):
-        raise function_error("jsonToCsv", "jsonToCsv: fields must be a list")
+        raise make_function_error("jsonToCsv", "jsonToCsv: fields must be a list")
     return [_to_column(field, default) for field in fields]
 
 
@@ -99,7 +99,7 @@ def _to_column(field: object, default: object) -> _Column:
         return _Column(field, field, default)
     value = field.get("value") if isinstance(field, Mapping) else None
     if not isinstance(field, Mapping) or not isinstance(value, str):
-        raise function_error("jsonToCsv", f"Invalid field info option. {to_json_text(field)}")
+        raise make_function_error("jsonToCsv", f"Invalid field info option. {to_json_text(field)}")
     label = field.get("label")
     own = field.get("default", UNDEFINED)
     return _Column(label if isinstance(label, str) else value, value, default if own is UNDEFINED else own)
@@ -115,7 +115,7 @@ def _collect_keys(rows: list[object]) -> list[str]:
         elif isinstance(row, list):
             keys.update(dict.fromkeys(map(str, range(len(row)))))
         else:
-            raise function_error(
+            raise make_function_error(
                 "jsonToCsv", 'Data items should be objects or the "fields" option should be included'
             )
     return list(keys)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from isthmus.expressions.errors import function_error, limit_error
+from isthmus.expressions.errors import make_function_error, make_limit_error
 from isthmus.expressions.functions.arguments import get_options
 from isthmus.expressions.host.datetimes.fields import ParseContext
 from isthmus.expressions.host.datetimes.parsing import parse_iso, parse_rfc2822, parse_with_pattern
-from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
+from isthmus.expressions.host.datetimes.value import DateTime, make_invalid_datetime
 from isthmus.expressions.host.datetimes.zones import SYSTEM, to_zone
 from isthmus.expressions.javascript import describe_kind, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
@@ -68,7 +68,7 @@ def dt_from_format(
     if pattern == "fromSeconds":
         return _parse_seconds(value)
     if value is UNDEFINED or pattern is UNDEFINED:
-        raise function_error("dtFromFormat", "fromFormat requires an input string and a format")
+        raise make_function_error("dtFromFormat", "fromFormat requires an input string and a format")
     context, invalid = _parse_options(evaluation, options)
     if invalid is not None:
         return invalid
@@ -76,9 +76,9 @@ def dt_from_format(
         return parse_iso(value, context)
     if not isinstance(value, str) or not isinstance(pattern, str):
         wrong = describe_kind(pattern if isinstance(value, str) else value)
-        raise function_error("dtFromFormat", f"dtFromFormat: text and format must be text, not {wrong}")
+        raise make_function_error("dtFromFormat", f"dtFromFormat: text and format must be text, not {wrong}")
     if len(value) > MAX_PICTURE_CHARS:
-        raise limit_error("dtFromFormat", "characters of a time", MAX_PICTURE_CHARS)
+        raise make_limit_error("dtFromFormat", "characters of a time", MAX_PICTURE_CHARS)
     if pattern == "RFC2822":
         return parse_rfc2822(value, context)
     return parse_with_pattern(value, pattern, context)
@@ -88,7 +88,7 @@ def _parse_seconds(value: object) -> DateTime:
     """Return the date-time of whole seconds since 1970; invalid where the text starts with no number."""
     match = _LEADING_INTEGER.match(to_text(value))
     if match is None:
-        return invalid_datetime("invalid input", "fromSeconds needs a number of seconds")
+        return make_invalid_datetime("invalid input", "fromSeconds needs a number of seconds")
     return DateTime(int(match[1]) * 1000)
 
 
@@ -106,5 +106,7 @@ def _parse_options(evaluation: Evaluation, options: object) -> tuple[ParseContex
         is_truthy(options.get("setZone", UNDEFINED)),
     )
     if zone is None:
-        return context, invalid_datetime("unsupported zone", f'the zone "{to_text(name)}" is not supported')
+        return context, make_invalid_datetime(
+            "unsupported zone", f'the zone "{to_text(name)}" is not supported'
+        )
     return context, None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.errors import function_error, not_configured_error
+from isthmus.expressions.errors import make_function_error, make_not_configured_error
 from isthmus.expressions.functions.arguments import get_options, get_setting
 from isthmus.expressions.functions.service_requests import (
     RetryPolicy,
@@ -47,12 +47,12 @@ async def generate_embeddings_cohere(
         return UNDEFINED
     url = get_setting(evaluation, "embeddings.url")
     if not isinstance(url, str) or not has_fetcher(evaluation):
-        raise not_configured_error(_NAME)
+        raise make_not_configured_error(_NAME)
     if not is_truthy(texts) or texts == []:
         return await _request_embeddings(evaluation, url, request, api_key)
     items = as_list(texts)
     if len(items) > evaluation.limits.embedding_texts:
-        raise evaluation.limit_error("embedding_texts", _NAME)
+        raise evaluation.make_limit_error("embedding_texts", _NAME)
     results: list[object] = []
     for start in range(0, len(items), _TEXTS_PER_REQUEST):
         batch = {**request, "texts": items[start : start + _TEXTS_PER_REQUEST]}
@@ -80,4 +80,4 @@ async def _request_embeddings(
     try:
         return json.loads(response.body)
     except ValueError:
-        raise function_error(_NAME, f"{_NAME}: the answer is not JSON") from None
+        raise make_function_error(_NAME, f"{_NAME}: the answer is not JSON") from None

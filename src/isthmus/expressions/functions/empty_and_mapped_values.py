@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import is_strict
 from isthmus.expressions.javascript import describe_kind, enter_level, is_nil, is_number, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
@@ -94,7 +94,7 @@ def remove_empty(evaluation: Evaluation, value: object = UNDEFINED) -> object:
         => {"b": {"y": 1}}
     """
     if is_nil(value):
-        raise function_error(
+        raise make_function_error(
             "removeEmpty", f"removeEmpty: the value is {describe_kind(value)}, expected a list or text"
         )
     if isinstance(value, (list, str)):

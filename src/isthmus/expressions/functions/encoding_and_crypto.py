@@ -9,7 +9,7 @@ import re
 import uuid as uuids
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import check_input_text, require_options, to_bytes
 from isthmus.expressions.functions.offloading import offload_if_heavy
 from isthmus.expressions.host.blobs import Blob, extract_bytes, normalize_media_type
@@ -42,7 +42,7 @@ def base64encode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: ob
         return ""
     data = to_bytes(value)
     if len(data) > evaluation.limits.input_chars * 4:
-        raise evaluation.limit_error("input_chars", "base64encode")
+        raise evaluation.make_limit_error("input_chars", "base64encode")
     return _encode_bytes(data, "base64-urlSafe" if is_truthy(url_safe) else "base64") or ""
 
 
@@ -60,7 +60,7 @@ def base64decode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: ob
     """
     if is_truthy(url_safe):
         if not isinstance(value, str):
-            raise function_error("base64decode", "base64decode: with urlSafe the value must be text")
+            raise make_function_error("base64decode", "base64decode: with urlSafe the value must be text")
         value = value.replace("-", "+").replace("_", "/")
     data = _decode_base64(check_input_text(evaluation, to_text(value), "base64decode"), "base64decode")
     return data.decode("utf-8", "replace").removeprefix("\ufeff")
@@ -75,9 +75,9 @@ def _decode_base64(value: str, function: str, prefix: str = "") -> bytes:
     if len(compact) % 4 == 0:
         compact = compact.removesuffix("==") if compact.endswith("==") else compact.removesuffix("=")
     if len(compact) % 4 == 1:
-        raise function_error(function, f"{prefix}The string to be decoded is not correctly encoded.")
+        raise make_function_error(function, f"{prefix}The string to be decoded is not correctly encoded.")
     if not _BASE64_ALPHABET.fullmatch(compact):
-        raise function_error(function, f"{prefix}Invalid character")
+        raise make_function_error(function, f"{prefix}Invalid character")
     return base64.b64decode(compact + "=" * (-len(compact) % 4))
 
 
@@ -102,7 +102,7 @@ def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: o
     if trimmed.startswith("data:"):
         found = _DATA_URI.fullmatch(trimmed)
         if found is None:
-            raise function_error("base64ToBlob", "Invalid data URI format")
+            raise make_function_error("base64ToBlob", "Invalid data URI format")
         kind, trimmed = found[1], found[2]
     if is_truthy(options.get("urlSafe")):
         trimmed = trimmed.replace("-", "+").replace("_", "/")
@@ -150,12 +150,12 @@ def _compute_digest(value: object, data: bytes, name: object, form: object) -> o
     unknown form."""
     if name in ("MD5", "md5"):
         if not isinstance(value, str) and extract_bytes(value) is None:
-            raise function_error("digest", "digest: for MD5 the value must be text or bytes")
+            raise make_function_error("digest", "digest: for MD5 the value must be text or bytes")
         sum_ = hashlib.md5(data, usedforsecurity=False).digest()
         return _encode_bytes(sum_, form) or _encode_bytes(sum_, "base64")
     found = _HASHES.get(name.upper()) if isinstance(name, str) else None
     if found is None:
-        raise function_error("digest", "Unrecognized algorithm name")
+        raise make_function_error("digest", "Unrecognized algorithm name")
     result = _encode_bytes(hashlib.new(found, data, usedforsecurity=False).digest(), form)
     return UNDEFINED if result is None else result
 
@@ -189,10 +189,10 @@ def sign(
     else:
         found = _HASHES.get(name)
         if found is None:
-            raise function_error("sign", "Unrecognized algorithm name")
+            raise make_function_error("sign", "Unrecognized algorithm name")
         key = b"" if secret is UNDEFINED else to_bytes(secret)
         if not key:
-            raise function_error("sign", "Zero-length key is not supported")
+            raise make_function_error("sign", "Zero-length key is not supported")
         signature = hmac.new(key, data, found).digest()
     result = _encode_bytes(signature, form)
     return UNDEFINED if result is None else result
@@ -209,14 +209,14 @@ def _sign_rsa(data: bytes, secret: object) -> bytes:
 
     pem = _PKCS8_PEM.search(to_text(secret).replace("\\n", "\n"))
     if pem is None:
-        raise function_error("sign", "RS256 requires a PKCS#8 PEM private key (BEGIN PRIVATE KEY)")
+        raise make_function_error("sign", "RS256 requires a PKCS#8 PEM private key (BEGIN PRIVATE KEY)")
     try:
         key = load_der_private_key(base64.b64decode("".join(pem[1].split()), validate=True), None)
         if not isinstance(key, RSAPrivateKey):
             raise ValueError("the key is not an RSA key")
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         # The cause may quote key material, so only its class is told.
-        raise function_error(
+        raise make_function_error(
             "sign",
             "RS256 key import failed. Ensure an unencrypted PKCS#8 PEM (BEGIN PRIVATE KEY). "
             f"Underlying: {type(error).__name__}",

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import get_options, to_bytes
 from isthmus.expressions.host.blobs import (
     ArrayBuffer,
@@ -71,13 +71,13 @@ def get_data_uri(file: object = UNDEFINED, mime_type: object = UNDEFINED) -> str
     """
     wanted = file.type if isinstance(file, Blob) and not is_truthy(mime_type) else mime_type
     if not is_truthy(wanted):
-        raise function_error("getDataUri", "Mime type is required")
+        raise make_function_error("getDataUri", "Mime type is required")
     kind = to_text(wanted)
     if isinstance(file, Stream):
         return _drain_to_data_uri(file, kind)
     data = extract_bytes(file)
     if data is None:
-        raise function_error("getDataUri", "Unsupported file type for getDataUri")
+        raise make_function_error("getDataUri", "Unsupported file type for getDataUri")
     return _to_data_uri(data, kind)
 
 
@@ -108,7 +108,7 @@ def buffer_to_string(
         return _drain_to_text(value, encoding)
     data = extract_bytes(value)
     if data is None:
-        raise function_error("bufferToString", "Unsupported value type for bufferToString")
+        raise make_function_error("bufferToString", "Unsupported value type for bufferToString")
     return decode_bytes(data, encoding)
 
 
@@ -128,7 +128,7 @@ def tee_stream(stream: object = UNDEFINED) -> list[Stream]:
         => "hello"
     """
     if not isinstance(stream, Stream):
-        raise function_error("teeStream", "teeStream: the value must be a stream")
+        raise make_function_error("teeStream", "teeStream: the value must be a stream")
     return branch_stream(stream)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.lodash import get_path, sort_key
 from isthmus.expressions.host.graphs import Graph, to_node_key
 from isthmus.expressions.javascript import as_list, describe_kind, is_nil, is_truthy, to_text
@@ -52,7 +52,7 @@ def dependency_graph(
             nodes.append((parent, by_key[to_node_key(parent)]))
             edges.append((own, parent))
     if len(by_key) > evaluation.limits.graph_nodes:
-        raise evaluation.limit_error("graph_nodes", "dependencyGraph")
+        raise evaluation.make_limit_error("graph_nodes", "dependencyGraph")
     return Graph(nodes, edges)
 
 
@@ -80,7 +80,7 @@ def sort_nodes(
     """
     item_list = _require_list(items, "sortNodes")
     if len(item_list) > evaluation.limits.graph_nodes:
-        raise evaluation.limit_error("graph_nodes", "sortNodes")
+        raise evaluation.make_limit_error("graph_nodes", "sortNodes")
     evaluation.charge(len(item_list) * 20)
     own, parent, sequence = (
         default if value is UNDEFINED else value
@@ -120,7 +120,7 @@ def _flatten_tree(
             pending.pop()
             continue
         if len(ordered) > evaluation.limits.graph_nodes:
-            raise evaluation.limit_error("graph_nodes", "sortNodes")
+            raise evaluation.make_limit_error("graph_nodes", "sortNodes")
         evaluation.charge(8)
         ordered.append(
             {name: value for name, value in item.items() if name != _CHILDREN_FIELD}
@@ -136,5 +136,5 @@ def _flatten_tree(
 def _require_list(value: object, function: str) -> list[object]:
     """Return a list as it is, another value as a list of one; raises ExpressionError for null and missing."""
     if is_nil(value):
-        raise function_error(function, f"{function}: expected a list, not {describe_kind(value)}")
+        raise make_function_error(function, f"{function}: expected a list, not {describe_kind(value)}")
     return as_list(value)

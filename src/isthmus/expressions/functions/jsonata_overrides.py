@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from isthmus.expressions.callables import bind_loop_arguments
-from isthmus.expressions.errors import ExpressionError, function_error
+from isthmus.expressions.errors import ExpressionError, make_function_error
 from isthmus.expressions.functions.arguments import check_output_text
 from isthmus.expressions.javascript import (
     as_list,
@@ -46,7 +46,7 @@ def join(evaluation: Evaluation, items: object = UNDEFINED, separator: object = 
     between = "," if separator is UNDEFINED else to_text(separator)
     values = as_list(items)
     if len(values) * len(between) > evaluation.limits.output_chars:
-        raise evaluation.limit_error("output_chars", "join")
+        raise evaluation.make_limit_error("output_chars", "join")
     evaluation.charge(len(values) * 4)
     parts = ("" if is_nil(item) else to_text(item) for item in pace(values, 4))
     return check_output_text(evaluation, join_within_limit("join", between, parts), "join")
@@ -98,7 +98,7 @@ def sift(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
 def _limit_arguments(function: object, name: str) -> Callable[[object, str, object], object]:
     """Return the function as one of value, key and object that gets only as many as it declares."""
     if not callable(function):
-        raise function_error(name, f"{name}: the second argument must be a function")
+        raise make_function_error(name, f"{name}: the second argument must be a function")
     return bind_loop_arguments(function, max(1, min(3, getattr(function, "arity", 3))))
 
 

@@ -351,4 +351,4 @@ def _flatten_into(
         else:
             flat.append(item)
     if len(flat) > evaluation.limits.items:
-        raise evaluation.limit_error("items", "flatten")
+        raise evaluation.make_limit_error("items", "flatten")

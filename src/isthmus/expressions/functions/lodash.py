@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cmp_to_key, lru_cache
 from typing import Final
 
-from isthmus.expressions.errors import limit_error
+from isthmus.expressions.errors import make_limit_error
 from isthmus.expressions.javascript import (
     count_utf16_units,
     enter_level,
@@ -136,7 +136,7 @@ def set_path(result: dict[str, object], path: tuple[str, ...], value: object) ->
         if isinstance(target, list):
             index = _to_index(key) or 0
             if index >= MAX_ITEMS:
-                raise limit_error("pick", "items", MAX_ITEMS)
+                raise make_limit_error("pick", "items", MAX_ITEMS)
             target.extend([UNDEFINED] * (index + 1 - len(target)))
             target[index] = child
         elif isinstance(target, dict):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import get_options
 from isthmus.expressions.functions.offloading import offload_if_heavy
 from isthmus.expressions.host.blobs import ArrayBuffer, encode_text, extract_bytes
@@ -57,7 +57,7 @@ def json_to_parquet(
     """
     items = [row for row in as_list(rows) if is_truthy(row)]
     if not items:
-        raise function_error(
+        raise make_function_error(
             "jsonToParquet",
             "$jsonToParquet received no rows to encode; a valid Parquet file requires at least one record",
         )
@@ -66,16 +66,16 @@ def json_to_parquet(
         if isinstance(row, Mapping):
             names.update(dict.fromkeys(row))
     if not names:
-        raise function_error(
+        raise make_function_error(
             "jsonToParquet",
             "$jsonToParquet received rows with no columns; a valid Parquet file requires at least one field",
         )
     limits = evaluation.limits
     if len(names) > limits.parquet_columns:
-        raise evaluation.limit_error("parquet_columns", "jsonToParquet")
+        raise evaluation.make_limit_error("parquet_columns", "jsonToParquet")
     cells = len(names) * len(items)
     if cells > limits.parquet_cells:
-        raise evaluation.limit_error("parquet_cells", "jsonToParquet")
+        raise evaluation.make_limit_error("parquet_cells", "jsonToParquet")
     evaluation.charge(cells * 10)
     columns = {_replace_surrogates(name): [_to_cell(row, name) for row in items] for name in names}
     return offload_if_heavy(_encode_file, columns, get_options(options), heavy=cells > _HEAVY_CELLS)
@@ -122,7 +122,7 @@ def _import_pyarrow() -> tuple[Any, Any]:
     try:
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
-        raise function_error(
+        raise make_function_error(
             "jsonToParquet", "$jsonToParquet needs the extra `parquet`: pip install 'isthmus[parquet]'"
         ) from None
 
@@ -133,7 +133,9 @@ def _build_column(arrow: Any, values: list[object]) -> Any:
     for fits, build in _COLUMN_TYPES:
         if present and fits(present):
             return build(arrow, values)
-    return arrow.array([None if value is None else _cell_to_text(value) for value in values], arrow.string())
+    return arrow.array(
+        [None if value is None else _convert_cell_to_text(value) for value in values], arrow.string()
+    )
 
 
 def _is_whole(value: object) -> bool:
@@ -182,7 +184,7 @@ _COLUMN_TYPES: Final[
 )
 
 
-def _cell_to_text(value: object) -> str:
+def _convert_cell_to_text(value: object) -> str:
     """Return a cell of a column of mixed values as text."""
     return (
         format_iso_utc(value)
@@ -197,12 +199,12 @@ def _check_file(data: bytes) -> bytes:
     """Return the file itself; raises ExpressionError where its two marks or the length of its footer are
     wrong."""
     if not data:
-        raise function_error("jsonToParquet", "$jsonToParquet produced an empty body")
+        raise make_function_error("jsonToParquet", "$jsonToParquet produced an empty body")
     if len(data) < 12:
-        raise function_error("jsonToParquet", "$jsonToParquet: the file is too small")
+        raise make_function_error("jsonToParquet", "$jsonToParquet: the file is too small")
     if data[:4] != _MAGIC or data[-4:] != _MAGIC:
-        raise function_error("jsonToParquet", "$jsonToParquet: invalid Parquet structure")
+        raise make_function_error("jsonToParquet", "$jsonToParquet: invalid Parquet structure")
     (footer,) = struct.unpack("<I", data[-8:-4])
     if footer > len(data) - 12:
-        raise function_error("jsonToParquet", "$jsonToParquet: corrupt Parquet footer")
+        raise make_function_error("jsonToParquet", "$jsonToParquet: corrupt Parquet footer")
     return data

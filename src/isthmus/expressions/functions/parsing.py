@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import NoReturn
 
-from isthmus.expressions.errors import limit_error
+from isthmus.expressions.errors import make_limit_error
 from isthmus.expressions.functions.arguments import check_input_text
 from isthmus.expressions.host.urls import Url
 from isthmus.expressions.javascript import MAX_DATA_DEPTH, to_text
@@ -30,7 +30,7 @@ def json_parse(evaluation: Evaluation, value: object = UNDEFINED) -> object:
     try:
         return json.loads(source, parse_constant=_reject_constant)
     except RecursionError:
-        raise limit_error("jsonParse", "data_depth", MAX_DATA_DEPTH) from None
+        raise make_limit_error("jsonParse", "data_depth", MAX_DATA_DEPTH) from None
     except ValueError:
         return None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import check_input_text, check_output_text, get_options
 from isthmus.expressions.host_value import Host
 from isthmus.expressions.javascript import (
@@ -56,7 +56,7 @@ def parse_query(evaluation: Evaluation, query: object = UNDEFINED, options: obje
     try:
         decoded: object = qs_codec.decode(source, _to_decode_options(options))
     except (ValueError, IndexError) as error:
-        raise function_error("parseQuery", str(error)) from None
+        raise make_function_error("parseQuery", str(error)) from None
     return _remove_gaps(decoded)
 
 

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from isthmus.errors import EgressDenied, UpstreamError, UpstreamTimeout, UpstreamUnreachable
-from isthmus.expressions.errors import REFUSED, ExpressionError, function_error, not_configured_error
+from isthmus.expressions.errors import (
+    REFUSED,
+    ExpressionError,
+    make_function_error,
+    make_not_configured_error,
+)
 from isthmus.expressions.library import Evaluation
 
 __all__ = [
@@ -77,7 +82,7 @@ async def post_with_retry(
     """
     fetch, clock = evaluation.services.fetch, evaluation.services.clock
     if fetch is None:
-        raise not_configured_error(function)
+        raise make_not_configured_error(function)
     deadline = clock.monotonic() + min(retry.total, evaluation.limits.awaited_seconds)
     pause = retry.first
     for attempt in range(1, _MAX_ATTEMPTS + 1):
@@ -91,13 +96,13 @@ async def post_with_retry(
                 status, {name.lower(): value for name, value in received.items()}, data
             )
         except (OSError, TimeoutError, UpstreamUnreachable, UpstreamTimeout) as error:
-            failure: ExpressionError = function_error(
+            failure: ExpressionError = make_function_error(
                 function, f"{function}: no answer ({type(error).__name__})"
             )
         except EgressDenied as error:
             raise ExpressionError(REFUSED, f"{function}: {error.message}", token=function) from None
         except UpstreamError as error:
-            raise function_error(function, f"{function}: {error.message}") from None
+            raise make_function_error(function, f"{function}: {error.message}") from None
         if response is not None and response.status != 429 and response.status < 500:
             return response
         if attempt == _MAX_ATTEMPTS or clock.monotonic() + pause >= deadline:
@@ -112,9 +117,9 @@ async def post_with_retry(
 def raise_for_status(response: ServiceResponse, function: str) -> None:
     """Raise the ExpressionError of a status from 400 up, in the words that callers know."""
     if response.status == 429:
-        raise function_error(function, "Rate limit exceeded")
+        raise make_function_error(function, "Rate limit exceeded")
     if response.status >= 500:
-        raise function_error(function, "Server error")
+        raise make_function_error(function, "Server error")
     if response.status >= 400:
         message = response.body[:2_000].decode("utf-8", "replace")
-        raise function_error(function, message or f"status {response.status}")
+        raise make_function_error(function, message or f"status {response.status}")

@@ -8,7 +8,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.javascript import as_list, describe_kind, is_nil, is_number, is_same_value
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -64,7 +64,7 @@ def most_similar(
     candidates = as_list(options)
     value_pairs = _count_letter_pairs(evaluation, value, "mostSimilar")
     if len(candidates) * (sum(value_pairs.values()) + 1) > evaluation.limits.similarity_pairs:
-        raise evaluation.limit_error("similarity_pairs", "mostSimilar")
+        raise evaluation.make_limit_error("similarity_pairs", "mostSimilar")
     best: object = ""
     highest: float = 0
     for candidate in candidates:
@@ -85,9 +85,9 @@ def _count_letter_pairs(evaluation: Evaluation, value: object, function: str) ->
     """Return each pair of neighbouring letters and digits with its count; raises ExpressionError for no
     text."""
     if not isinstance(value, str):
-        raise function_error(function, f"{function}: expected text, not {describe_kind(value)}")
+        raise make_function_error(function, f"{function}: expected text, not {describe_kind(value)}")
     if len(value) > evaluation.limits.similarity_chars:
-        raise evaluation.limit_error("similarity_chars", function)
+        raise evaluation.make_limit_error("similarity_chars", function)
     cleaned = _IGNORED_CHARACTERS.sub("", value.lower())
     if len(cleaned) == 1:
         return Counter([cleaned])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import (
     check_output_items,
     check_output_text,
@@ -68,7 +68,9 @@ def convert_query_to_sql(
         => "name = 'Ada' AND age >= 18"
     """
     if not isinstance(query, Mapping):
-        raise function_error("convertQueryToSql", f"convertQueryToSql: the query is {describe_kind(query)}")
+        raise make_function_error(
+            "convertQueryToSql", f"convertQueryToSql: the query is {describe_kind(query)}"
+        )
     writer = _ConditionWriter(
         names=get_options(mapping),
         types=get_options(types),
@@ -116,7 +118,9 @@ class _ConditionWriter:
                     self.write_comparison(key, name, operand) for name, operand in value.items()
                 )
             elif value is None:
-                raise function_error("convertQueryToSql", f"convertQueryToSql: the value of {key} is null")
+                raise make_function_error(
+                    "convertQueryToSql", f"convertQueryToSql: the value of {key} is null"
+                )
             else:
                 conditions.append(self.write_comparison(key, "eq", value))
         return [condition for condition in conditions if condition]
@@ -143,7 +147,7 @@ class _ConditionWriter:
     def write_comparison(self, key: str, name: str, operand: object) -> str:
         """Return a key compared with a value by the operator of that name; `""` for null."""
         if name not in self.operators:
-            raise function_error("convertQueryToSql", f"Unknown operator: {name}")
+            raise make_function_error("convertQueryToSql", f"Unknown operator: {name}")
         if is_nil(operand):
             return ""
         if name in {"in", "nin"}:
@@ -224,13 +228,13 @@ def zip_sql_response(
     if table and not any(isinstance(row, list) for row in table):
         table = [table]
     check_output_items(evaluation, len(table) * max(len(names), 1), "zipSqlResponse")
-    return [_row_to_object(names, row) for row in pace(table, 2 + len(names))]
+    return [_convert_row_to_object(names, row) for row in pace(table, 2 + len(names))]
 
 
 def _require_list(value: object, argument_name: str) -> list[object]:
     """Return a list as it is, another value as a list of one; raises ExpressionError for null and missing."""
     if is_nil(value):
-        raise function_error(
+        raise make_function_error(
             "zipSqlResponse", f"zipSqlResponse: {argument_name} must be a list, not {describe_kind(value)}"
         )
     return as_list(value)
@@ -241,7 +245,7 @@ def _read_column_name(column: object, key: object) -> str:
     return to_text(column.get(to_text(key), UNDEFINED)) if isinstance(column, Mapping) else "undefined"
 
 
-def _row_to_object(names: list[str], row: object) -> dict[str, object]:
+def _convert_row_to_object(names: list[str], row: object) -> dict[str, object]:
     """Return the cells of a row by the names of the columns; missing ones are UNDEFINED."""
     cells = row if isinstance(row, list) else []
     return {name: cells[index] if index < len(cells) else UNDEFINED for index, name in enumerate(names)}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import check_input_text, check_output_items, get_options
 from isthmus.expressions.javascript import clamp_to_integer, count_utf16_units, is_nil, to_json_text, to_text
 from isthmus.expressions.library import Evaluation
@@ -40,7 +40,7 @@ def recursive_character_text_splitter(
     size = clamp_to_integer(options.get("chunkSize"), default_size, 0, _MAX_CHUNK_UNITS)
     overlap = clamp_to_integer(options.get("chunkOverlap"), default_overlap, 0, _MAX_CHUNK_UNITS)
     if overlap >= size:
-        raise function_error("recursiveCharacterTextSplitter", "Cannot have chunkOverlap >= chunkSize")
+        raise make_function_error("recursiveCharacterTextSplitter", "Cannot have chunkOverlap >= chunkSize")
     if is_nil(value):
         return []
     source = to_json_text(value, 2) if isinstance(value, (list, Mapping)) else to_text(value)

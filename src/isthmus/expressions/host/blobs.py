@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.host.streams import Stream
 from isthmus.expressions.host_value import Host, make_host_type
 from isthmus.expressions.values import UNDEFINED
@@ -81,7 +81,7 @@ def decode_bytes(data: bytes, encoding: object) -> str:
             return bytes(byte & 0x7F for byte in data).decode("ascii")
         case "utf16le" | "utf-16le" | "ucs2" | "ucs-2":
             return data[: len(data) // 2 * 2].decode("utf-16-le", "replace")
-    raise function_error("bufferToString", f"Unknown encoding: {encoding}")
+    raise make_function_error("bufferToString", f"Unknown encoding: {encoding}")
 
 
 def encode_text(text: str) -> bytes:
@@ -124,7 +124,7 @@ def _stream_blob(blob: Blob) -> Stream:
     return Stream(chunks())
 
 
-def _none_to_undefined(value: object) -> object:
+def _convert_none_to_undefined(value: object) -> object:
     """Return the value itself; UNDEFINED for None."""
     return UNDEFINED if value is None else value
 
@@ -134,8 +134,8 @@ BLOB: Final = make_host_type(
     {
         "size": lambda blob: len(blob.data),
         "type": lambda blob: blob.type,
-        "name": lambda blob: _none_to_undefined(blob.name),
-        "lastModified": lambda blob: _none_to_undefined(blob.last_modified),
+        "name": lambda blob: _convert_none_to_undefined(blob.name),
+        "lastModified": lambda blob: _convert_none_to_undefined(blob.last_modified),
     },
     {
         "arrayBuffer": lambda blob: ArrayBuffer(blob.data),

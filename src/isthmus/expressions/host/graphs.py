@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.host_value import Host, make_host_type
 from isthmus.expressions.javascript import is_truthy, to_double, to_text
 
@@ -88,7 +88,7 @@ class Graph(Host):
                 done[finished] = None
             elif following in open_nodes:
                 names = [to_text(self._nodes[key][0]) for key in [*path, following]]
-                raise function_error("dependencyGraph", f"Dependency Cycle Found: {' -> '.join(names)}")
+                raise make_function_error("dependencyGraph", f"Dependency Cycle Found: {' -> '.join(names)}")
             elif following not in done:
                 path.append(following)
                 open_nodes.add(following)
@@ -98,7 +98,7 @@ class Graph(Host):
         """Return the key of an id; raises ExpressionError for an unknown one."""
         key = to_node_key(identity)
         if key not in self._nodes:
-            raise function_error("dependencyGraph", f"Node does not exist: {to_text(identity)}")
+            raise make_function_error("dependencyGraph", f"Node does not exist: {to_text(identity)}")
         return key
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.host.blobs import ArrayBuffer, Blob
 from isthmus.expressions.host.streams import Stream
 from isthmus.expressions.host_value import Host, make_host_type
@@ -67,7 +67,7 @@ class Response(Host):
         try:
             return json.loads(self.data)
         except ValueError:
-            raise function_error("json", "The body of the response is not JSON") from None
+            raise make_function_error("json", "The body of the response is not JSON") from None
 
 
 _HEADER_METHODS: Final[Mapping[str, Callable[..., object]]] = {

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final
 
-from isthmus.expressions.errors import LIMIT, ExpressionError, function_error, limit_error
+from isthmus.expressions.errors import LIMIT, ExpressionError, make_function_error, make_limit_error
 from isthmus.expressions.host_value import Host, make_host_type
 from isthmus.expressions.values import UNDEFINED
 
@@ -41,7 +41,7 @@ class Stream(Host):
     def lock(self, function: str) -> None:
         """Reserve the stream for one reader; raises ExpressionError where another one has it."""
         if self.locked:
-            raise function_error(function, f"{function}: the stream is locked, another reader has it")
+            raise make_function_error(function, f"{function}: the stream is locked, another reader has it")
         self.locked = True
 
     async def read_chunk(self) -> bytes | None:
@@ -100,7 +100,7 @@ async def drain_stream(stream: Stream, function: str, limit: int = MAX_DRAINED_B
         size += len(part)
         if size > limit:
             await stream.close()
-            raise limit_error(function, "drained bytes of a stream", limit)
+            raise make_limit_error(function, "drained bytes of a stream", limit)
         parts.append(part)
     return b"".join(parts)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import ada_url
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.host_value import Host, make_host_type
 
 __all__ = ["SEARCH_PARAMS", "URL", "SearchParams", "Url"]
@@ -62,7 +62,7 @@ class Url(Host):
         try:
             self._parsed = ada_url.URL(url)
         except ValueError:
-            raise function_error("parseUrl", "Invalid URL") from None
+            raise make_function_error("parseUrl", "Invalid URL") from None
 
     def to_json(self) -> object:
         """Return the whole URL."""

@@ -38,7 +38,7 @@ def enter_call(evaluation: Evaluation, weight: int) -> None:
         evaluation.charge(0)
     evaluation.depth_left -= weight
     if evaluation.depth_left < 1:
-        raise evaluation.depth_limit_error()
+        raise evaluation.make_depth_limit_error()
 
 
 def call_value(
@@ -62,7 +62,7 @@ def call_value(
         evaluation.charge(0)
     evaluation.depth_left -= weight
     if evaluation.depth_left < 1:
-        raise evaluation.depth_limit_error()
+        raise evaluation.make_depth_limit_error()
     try:
         if type(function) is Lambda:
             if function.signature is None and len(arguments) == function._arity:
@@ -76,17 +76,17 @@ def call_value(
         elif is_function(function):
             result = as_function_value(function, evaluation).call(arguments, context)
         else:
-            raise _not_callable_error(function, token, hint)
+            raise _make_not_callable_error(function, token, hint)
     except ExpressionError as error:
         add_position(error, position, token)
         raise
     except RecursionError:
-        raise evaluation.depth_limit_error() from None
+        raise evaluation.make_depth_limit_error() from None
     evaluation.depth_left += weight
     return result
 
 
-def _not_callable_error(function: Any, token: str | None, hint: bool) -> ExpressionError:
+def _make_not_callable_error(function: Any, token: str | None, hint: bool) -> ExpressionError:
     """Return the error T1005 or T1006 of a call of a value that is no function."""
     if function is UNDEFINED and hint:
         return ExpressionError(
@@ -113,7 +113,7 @@ def call_library(
         add_position(error, position, function.name)
         raise
     except RecursionError:
-        raise evaluation.depth_limit_error() from None
+        raise evaluation.make_depth_limit_error() from None
     evaluation.depth_left += weight
     return result
 

@@ -70,7 +70,7 @@ def append_items(evaluation: Evaluation, array: list[Any], value: Any) -> None:
     if isinstance(value, list):
         evaluation.charge(len(value))
         if len(value) + len(array) > evaluation.limits.items:
-            raise evaluation.limit_error("items", "array")
+            raise evaluation.make_limit_error("items", "array")
         array.extend(value)
         if len(value) > MAX_FREE_LENGTH:
             evaluation.charge_memory(8 * len(value))
@@ -109,7 +109,7 @@ def build_groups(
     made: dict[str, Any] = {}
     for key, number in pace(owners.items(), 4, evaluation):
         found = held[key]
-        value = pairs[number][1](found.value() if type(found) is GroupAccumulator else found)
+        value = pairs[number][1](found.get_value() if type(found) is GroupAccumulator else found)
         if value is not UNDEFINED:
             made[key] = value
     return made
@@ -139,7 +139,7 @@ def build_tuple_groups(
             evaluation.charge(len(member))
             for slot, one in zip(together, member, strict=True):
                 slot.add(one)
-        value = pairs[owners[key]][1](tuple(slot.value() for slot in together))
+        value = pairs[owners[key]][1](tuple(slot.get_value() for slot in together))
         if value is not UNDEFINED:
             made[key] = value
     return made
@@ -160,7 +160,7 @@ def sort_by_terms(
         return Sequence(value)
     evaluation.charge(len(value) * 8)
     if len(value) > evaluation.limits.items:
-        raise evaluation.limit_error("items", "order-by")
+        raise evaluation.make_limit_error("items", "order-by")
     if len(terms) == 1:
         key_of, descending = terms[0]
         keys = [key_of(item) for item in pace(value, 4, evaluation)]
@@ -187,7 +187,7 @@ class _Row:
         self._terms = terms
         self._keys: list[Any] = []
 
-    def key(self, number: int) -> Any:
+    def get_key(self, number: int) -> Any:
         """Return the item's key for the sort term of this number."""
         while len(self._keys) <= number:
             self._keys.append(self._terms[len(self._keys)][0](self.item))
@@ -201,7 +201,7 @@ def _compare_rows(
     input decides."""
     row.evaluation.charge(4)
     for number, (_, descending) in enumerate(terms):
-        left, right = row.key(number), other_row.key(number)
+        left, right = row.get_key(number), other_row.get_key(number)
         if left is UNDEFINED or right is UNDEFINED:
             if left is right:
                 continue

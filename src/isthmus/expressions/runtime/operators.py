@@ -41,7 +41,7 @@ DOUBLE_LIMIT: Final = 2**1024
 MAX_RANGE_SIZE: Final = 10_000_000
 
 
-def out_of_range_error(value: float) -> ExpressionError:
+def make_out_of_range_error(value: float) -> ExpressionError:
     """Return the error D1001 of a number that is no finite double."""
     return ExpressionError("D1001", f"Number out of range: {format_number_text(value)}", value=value)
 
@@ -51,11 +51,11 @@ def is_jsonata_number(value: object) -> bool:
     number."""
     if type(value) is int:
         if not -DOUBLE_LIMIT < value < DOUBLE_LIMIT:
-            raise out_of_range_error(value)
+            raise make_out_of_range_error(value)
         return True
     if type(value) is float:
         if value in (inf, -inf):
-            raise out_of_range_error(value)
+            raise make_out_of_range_error(value)
         return value == value
     return False
 

@@ -54,7 +54,7 @@ def list_inputs(evaluation: Evaluation, value: Any) -> Any:
     """
     if isinstance(value, list):
         if len(value) > 50_000 and len(value) > evaluation.limits.items:
-            raise evaluation.limit_error("items", "path")
+            raise evaluation.make_limit_error("items", "path")
         return value
     return () if value is UNDEFINED else (value,)
 
@@ -83,7 +83,7 @@ def check_size(evaluation: Evaluation, items: list[Any], added: int | None = Non
     Raises `ExpressionError` for more items than allowed.
     """
     if len(items) > evaluation.limits.items:
-        raise evaluation.limit_error("items", "path")
+        raise evaluation.make_limit_error("items", "path")
     size = len(items) if added is None else added
     evaluation.charge(size)
     evaluation.charge_memory(8 * size)
@@ -288,7 +288,7 @@ class GroupAccumulator:
         elif item is not UNDEFINED:
             self.more.append(item)
 
-    def value(self) -> Any:
+    def get_value(self) -> Any:
         """Return all values that were added, as one."""
         return self.first if self.more is None else self.more
 
@@ -303,7 +303,7 @@ def merge_context_items(evaluation: Evaluation, value: Any) -> Any:
     together = GroupAccumulator(value[0])
     for item in pace(value[1:], 1, evaluation):
         together.add(item)
-    return together.value()
+    return together.get_value()
 
 
 def copy_items(evaluation: Evaluation, value: Any) -> list[Any]:
@@ -314,6 +314,6 @@ def copy_items(evaluation: Evaluation, value: Any) -> list[Any]:
     if len(value) > MAX_FREE_LENGTH:
         evaluation.charge(len(value))
         if len(value) > evaluation.limits.items:
-            raise evaluation.limit_error("items", "array")
+            raise evaluation.make_limit_error("items", "array")
         evaluation.charge_memory(8 * len(value))
     return [*value]

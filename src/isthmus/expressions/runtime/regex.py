@@ -76,13 +76,13 @@ def search_pattern(evaluation: Evaluation, pattern: Pattern, text: str, start: i
     evaluation.charge(20)
     if pattern.linear is not None and len(text) - start < MAX_LINEAR_LENGTH:
         return pattern.linear.search(text, start)
-    limit, left = evaluation.limits.regex_seconds, evaluation.remaining_seconds()
+    limit, left = evaluation.limits.regex_seconds, evaluation.get_remaining_seconds()
     try:
         return pattern.compiled.search(text, start, timeout=min(limit, left))
     except TimeoutError:
         if left < limit:
-            raise evaluation.time_limit_error() from None
-        raise evaluation.limit_error("regex_seconds", "regular expression") from None
+            raise evaluation.make_time_limit_error() from None
+        raise evaluation.make_limit_error("regex_seconds", "regular expression") from None
 
 
 def _find_match(matcher: Matcher, text: str, start: int) -> Any:

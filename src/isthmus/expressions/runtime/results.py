@@ -80,7 +80,7 @@ class _ResultConverter:
         size = len(value)
         self.charge(size, depth)
         if size > self.evaluation.limits.items:
-            raise self.evaluation.limit_error("items", "result")
+            raise self.evaluation.make_limit_error("items", "result")
         changed: list[Any] | None = None if type(value) is list else list(value)
         for index, item in enumerate(value):
             if item.__class__ in _SCALARS:
@@ -99,9 +99,9 @@ class _ResultConverter:
         self.evaluation.charge(size)
         self.chars_left -= 2 + 2 * size
         if self.chars_left < 0:
-            raise self.evaluation.limit_error("output_chars", "result")
+            raise self.evaluation.make_limit_error("output_chars", "result")
         if depth > 2 * self.evaluation.limits.data_depth:
-            raise self.evaluation.limit_error("data_depth", "result")
+            raise self.evaluation.make_limit_error("data_depth", "result")
 
 
 def check_result_size(evaluation: Evaluation, value: Any) -> None:
@@ -127,4 +127,4 @@ def check_result_size(evaluation: Evaluation, value: Any) -> None:
             elif item.__class__ not in _SCALARS:
                 pending.append(item)
         if room < 0:
-            raise evaluation.limit_error("output_chars", "result")
+            raise evaluation.make_limit_error("output_chars", "result")

@@ -27,7 +27,7 @@ def charge_new_text(evaluation: Evaluation, text: str, function: str) -> str:
     size = len(text)
     if size > MAX_FREE_RESULT:
         if size > evaluation.limits.output_chars:
-            raise evaluation.limit_error("output_chars", function)
+            raise evaluation.make_limit_error("output_chars", function)
         evaluation.charge(size)
         evaluation.charge_memory(size if text.isascii() else 4 * size)
     return text

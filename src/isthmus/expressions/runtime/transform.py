@@ -21,7 +21,7 @@ ItemFunction = Callable[[Any], Any]
 def clone_value(evaluation: Evaluation, value: Any, depth: int = 0) -> Any:
     """Return a deep copy as if through JSON text."""
     if depth > 2 * evaluation.limits.data_depth:
-        raise evaluation.limit_error("data_depth", "clone")
+        raise evaluation.make_limit_error("data_depth", "clone")
     if type(value) is float:
         if not math.isfinite(value):
             return None

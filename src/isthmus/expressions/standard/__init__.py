@@ -78,7 +78,7 @@ FUNCTIONS: Final = (
     _make_function("shuffle", arrays.shuffle, "<a:a>", wants_evaluation=True),
     _make_function("distinct", arrays.distinct, "<x:x>", wants_evaluation=True),
     _make_function("zip", arrays.zip_arrays, "<a+>", wants_evaluation=True),
-    _make_function("type", arrays.type_name, "<x:s>"),
+    _make_function("type", arrays.get_type_name, "<x:s>"),
     _make_function("map", higher_order.map_items, "<af>", wants_evaluation=True),
     _make_function("filter", higher_order.filter_items, "<af>", wants_evaluation=True),
     _make_function("single", higher_order.single, "<af?>", wants_evaluation=True),

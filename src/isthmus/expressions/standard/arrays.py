@@ -11,7 +11,15 @@ from isthmus.expressions.runtime.operators import is_deep_equal, is_jsonata_numb
 from isthmus.expressions.values import UNDEFINED, Sequence, is_function
 
 __all__ = [
-    "append", "boolean", "count", "distinct", "exists", "not_", "reverse", "shuffle", "type_name",
+    "append",
+    "boolean",
+    "count",
+    "distinct",
+    "exists",
+    "get_type_name",
+    "not_",
+    "reverse",
+    "shuffle",
     "zip_arrays",
 ]  # fmt: skip
 
@@ -46,7 +54,7 @@ def append(evaluation: Evaluation, first: Any, second: Any) -> Any:
     second_items = second if isinstance(second, list) else [second]
     size = len(first_items) + len(second_items)
     if size > evaluation.limits.items:
-        raise evaluation.limit_error("items", "append")
+        raise evaluation.make_limit_error("items", "append")
     evaluation.charge(size >> 2)
     return [*first_items, *second_items]
 
@@ -56,7 +64,7 @@ def reverse(evaluation: Evaluation, values: Any) -> Any:
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
-        raise evaluation.limit_error("items", "reverse")
+        raise evaluation.make_limit_error("items", "reverse")
     return [*reversed(values)]
 
 
@@ -65,7 +73,7 @@ def shuffle(evaluation: Evaluation, values: Any) -> Any:
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
-        raise evaluation.limit_error("items", "shuffle")
+        raise evaluation.make_limit_error("items", "shuffle")
     shuffled = [*values]
     draw = evaluation.services.random.randrange
     for at in pace(range(len(shuffled) - 1, 0, -1), 10, evaluation):
@@ -79,7 +87,7 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
     if not isinstance(values, list) or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
-        raise evaluation.limit_error("items", "distinct")
+        raise evaluation.make_limit_error("items", "distinct")
     found: list[Any] = Sequence() if type(values) is Sequence else []
     seen: set[Any] = set()
     nested: list[Any] = []
@@ -104,12 +112,12 @@ def zip_arrays(evaluation: Evaluation, *lists: Any) -> list[Any]:
     """`$zip`: return arrays of the items at one index, as many as the shortest array has items."""
     size = min((len(one) if isinstance(one, list) else 0 for one in lists), default=0)
     if size > evaluation.limits.items:
-        raise evaluation.limit_error("items", "zip")
+        raise evaluation.make_limit_error("items", "zip")
     evaluation.charge(size * len(lists))
     return [[one[at] for one in lists] for at in pace(range(size), len(lists), evaluation)]
 
 
-def type_name(value: Any) -> Any:
+def get_type_name(value: Any) -> Any:
     """`$type`: return the name of a value's type: null, boolean, number, string, array, object or
     function; undefined for undefined."""
     if value is UNDEFINED:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
 
-__all__ = ["DAYS", "MONTHS", "Moment", "days_from_civil"]
+__all__ = ["DAYS", "MONTHS", "Moment", "convert_date_to_days"]
 
 MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
@@ -18,7 +18,7 @@ _DAY_MILLIS: Final = 86_400_000
 MAX_MILLIS: Final = 8.64e15
 
 
-def days_from_civil(year: int, month: int, day: int) -> int:
+def convert_date_to_days(year: int, month: int, day: int) -> int:
     """Return days from 1970-01-01 to a date of the proleptic Gregorian calendar."""
     shifted = year - (month <= 2)
     era, year_of_era = divmod(shifted, 400)
@@ -26,7 +26,7 @@ def days_from_civil(year: int, month: int, day: int) -> int:
     return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719_468
 
 
-def civil_from_days(days: int) -> tuple[int, int, int]:
+def convert_days_to_date(days: int) -> tuple[int, int, int]:
     """Return the year, month and day of a day counted from 1970-01-01."""
     era, day_of_era = divmod(days + 719_468, 146_097)
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
@@ -43,7 +43,7 @@ def _compute_weekday(days: int) -> int:
 
 def _find_first_week(year: int, month: int) -> int:
     """Return the day on which week 1 of a year or month starts: the week with its first Thursday."""
-    first = days_from_civil(year, month, 1)
+    first = convert_date_to_days(year, month, 1)
     weekday = _compute_weekday(first)
     return first + 8 - weekday if weekday > 4 else first - weekday + 1
 
@@ -69,7 +69,7 @@ class Moment:
             raise ExpressionError("D3110", "The time is beyond what can be represented", value=millis)
         whole = trunc(millis)
         self.days, rest = divmod(whole, _DAY_MILLIS)
-        self.year, self.month, self.day = civil_from_days(self.days)
+        self.year, self.month, self.day = convert_days_to_date(self.days)
         self.hour, rest = divmod(rest, 3_600_000)
         self.minute, rest = divmod(rest, 60_000)
         self.second, self.millis = divmod(rest, 1000)
@@ -90,7 +90,7 @@ class Moment:
         if letter == "F":
             return _compute_weekday(self.days)
         if letter == "d":
-            return self.days - days_from_civil(self.year, 1, 1) + 1
+            return self.days - convert_date_to_days(self.year, 1, 1) + 1
         return self._get_week_component(letter)
 
     def _get_week_component(self, letter: str) -> Any:

@@ -17,7 +17,7 @@ from isthmus.expressions.standard.date_pictures import (
     INTEGER_COMPONENTS,
     PLAIN_COMPONENTS,
     PicturePart,
-    name_modifier_error,
+    make_name_modifier_error,
     parse_picture,
 )
 from isthmus.expressions.standard.integer_pictures import format_with, parse_integer_picture
@@ -51,7 +51,7 @@ def _compile_template(picture: str) -> tuple[str, Callable[[tuple[int, ...]], An
     return (template, itemgetter(*places)) if places else None
 
 
-_cached_civil_from_days = lru_cache(maxsize=4_096)(calendar.civil_from_days)
+_cached_civil_from_days = lru_cache(maxsize=4_096)(calendar.convert_days_to_date)
 
 
 def format_time(millis: float, picture: str, zone: Any) -> str:
@@ -100,7 +100,7 @@ def _format_name(part: PicturePart, value: Any) -> str:
     elif part.component == "F":
         name = calendar.DAYS[int(value)]
     else:
-        raise name_modifier_error(part.component)
+        raise make_name_modifier_error(part.component)
     if part.names == "upper":
         name = name.upper()
     elif part.names == "lower":

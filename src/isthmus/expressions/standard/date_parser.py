@@ -10,14 +10,14 @@ from typing import Any
 
 import regex
 
-from isthmus.expressions.errors import ExpressionError, check_picture, limit_error
+from isthmus.expressions.errors import ExpressionError, check_picture, make_limit_error
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.limits import MAX_PICTURE_CHARS
 from isthmus.expressions.standard import calendar
 from isthmus.expressions.standard.date_pictures import (
     PLAIN_COMPONENTS,
     PicturePart,
-    name_modifier_error,
+    make_name_modifier_error,
     parse_picture,
 )
 from isthmus.expressions.standard.integer_pictures import compile_reader
@@ -62,7 +62,7 @@ def _compile_component(part: PicturePart) -> tuple[str, Reader]:
     elif component == "P":
         names = {"am": 0, "AM": 0, "pm": 1, "PM": 1}
     else:
-        raise name_modifier_error(component)
+        raise make_name_modifier_error(component)
     return "[a-zA-Z]+", lambda text: names.get(text, UNDEFINED)
 
 
@@ -140,7 +140,7 @@ def parse_time(evaluation: Evaluation, text: str, picture: str) -> Any:
     """
     check_picture(picture, "toMillis")
     if len(text) > MAX_PICTURE_CHARS:
-        raise limit_error("toMillis", "characters of a time", MAX_PICTURE_CHARS)
+        raise make_limit_error("toMillis", "characters of a time", MAX_PICTURE_CHARS)
     plain = _compile_plain_picture(picture)
     if plain is not None:
         fitting = plain[0].fullmatch(text)
@@ -151,10 +151,10 @@ def parse_time(evaluation: Evaluation, text: str, picture: str) -> Any:
     pattern, readers = _compile_picture(picture)
     try:
         found = pattern.fullmatch(
-            text, timeout=min(evaluation.limits.regex_seconds, evaluation.remaining_seconds())
+            text, timeout=min(evaluation.limits.regex_seconds, evaluation.get_remaining_seconds())
         )
     except TimeoutError:
-        raise evaluation.limit_error("regex_seconds", "toMillis") from None
+        raise evaluation.make_limit_error("regex_seconds", "toMillis") from None
     if found is None or not readers:
         return UNDEFINED
     given: dict[str, Any] = {}
@@ -163,15 +163,15 @@ def parse_time(evaluation: Evaluation, text: str, picture: str) -> Any:
     date, time = _choose_date_components(given), _choose_time_components(given)
     _fill_in_components(given, date + time, evaluation.now)
     if date not in ("YMD", "YD"):
-        raise _incomplete_picture_error()
+        raise _make_incomplete_picture_error()
     month = int(given.get("M") or 0) - 1 if (given.get("M") or 0) > 0 else 0
     if date == "YD":
         day_of_year = given.get("d", UNDEFINED)
         if day_of_year is UNDEFINED:
             return float("nan")
-        days = calendar.days_from_civil(int(given["Y"]), 1, 1) + int(day_of_year) - 1
+        days = calendar.convert_date_to_days(int(given["Y"]), 1, 1) + int(day_of_year) - 1
     else:
-        days = calendar.days_from_civil(int(given["Y"]), month + 1, 1) + int(given["D"]) - 1
+        days = calendar.convert_date_to_days(int(given["Y"]), month + 1, 1) + int(given["D"]) - 1
     hour = given.get("H", 0)
     if time[0] == "P":
         hour = 0 if given["h"] == 12 else given["h"]
@@ -180,7 +180,7 @@ def parse_time(evaluation: Evaluation, text: str, picture: str) -> Any:
     return millis - (given.get("Z") or given.get("z") or 0) * 60_000
 
 
-def _incomplete_picture_error() -> ExpressionError:
+def _make_incomplete_picture_error() -> ExpressionError:
     """Return the error D3136 of a picture that names too few components."""
     return ExpressionError(
         "D3136", "The date/time picture string is missing specifiers required to parse the timestamp"
@@ -236,4 +236,4 @@ def _fill_in_components(values: dict[str, Any], components: str, now: datetime) 
         else:
             has_started = True
             if has_ended:
-                raise _incomplete_picture_error()
+                raise _make_incomplete_picture_error()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from isthmus.expressions.errors import ExpressionError, limit_error
+from isthmus.expressions.errors import ExpressionError, make_limit_error
 from isthmus.expressions.limits import MAX_PICTURE_CHARS
 from isthmus.expressions.standard.integer_pictures import (
     IntegerFormat,
@@ -15,7 +15,13 @@ from isthmus.expressions.standard.integer_pictures import (
     with_parse_width,
 )
 
-__all__ = ["INTEGER_COMPONENTS", "PLAIN_COMPONENTS", "PicturePart", "name_modifier_error", "parse_picture"]
+__all__ = [
+    "INTEGER_COMPONENTS",
+    "PLAIN_COMPONENTS",
+    "PicturePart",
+    "make_name_modifier_error",
+    "parse_picture",
+]
 
 _DEFAULTS: Final = {
     "Y": "1", "M": "1", "D": "1", "d": "1", "F": "n", "W": "1", "w": "1", "X": "1", "x": "1", "H": "1",
@@ -77,7 +83,7 @@ def _parse_width(text: str) -> int | None:
     digits = re.match(r"[0-9]+", text)
     width = int(digits.group()) if digits else None
     if width is not None and width > MAX_PICTURE_CHARS:
-        raise limit_error("picture", "width", MAX_PICTURE_CHARS)
+        raise make_limit_error("picture", "width", MAX_PICTURE_CHARS)
     return width
 
 
@@ -127,7 +133,7 @@ def _with_number_format(part: PicturePart, picture: str) -> PicturePart:
     return replace(part, form=form, year=year)
 
 
-def name_modifier_error(component: str) -> ExpressionError:
+def make_name_modifier_error(component: str) -> ExpressionError:
     """Return the error D3133 of a component that has no name."""
     return ExpressionError(
         "D3133",

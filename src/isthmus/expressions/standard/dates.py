@@ -110,7 +110,7 @@ def _compute_iso_millis(match: re.Match[str]) -> Any:
     part = float(f"0{fraction}") if fraction else 0.0
     if hours > 24 or (hours == 24 and (minutes or seconds or part)):
         return float("nan")
-    days = calendar.days_from_civil(int(year), month_number, 1) + day_number - 1
+    days = calendar.convert_date_to_days(int(year), month_number, 1) + day_number - 1
     total = ((days * 24 + hours) * 60 + minutes) * 60_000 + seconds * 1000 + int(part * 1000 + 1e-9)
     if zone and zone != "Z":
         sign = -1 if zone[0] == "-" else 1

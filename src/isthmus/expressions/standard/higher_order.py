@@ -32,7 +32,7 @@ def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
         return UNDEFINED
     found = Sequence()
     if len(values) > evaluation.limits.items:
-        raise evaluation.limit_error("items", "map")
+        raise evaluation.make_limit_error("items", "map")
     call = _bind_loop_function(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
@@ -53,7 +53,7 @@ def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any
         if to_boolean(evaluation, call(value, at, values)):
             found.append(value)
     if len(found) > evaluation.limits.items:
-        raise evaluation.limit_error("items", "filter")
+        raise evaluation.make_limit_error("items", "filter")
     return found
 
 
@@ -135,7 +135,7 @@ def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
-        raise evaluation.limit_error("items", "sort")
+        raise evaluation.make_limit_error("items", "sort")
     evaluation.charge(len(values) * 8)
     if function is UNDEFINED:
         return _sort_plain_values(values)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from math import floor, gcd, inf, log10
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError, check_picture, limit_error
+from isthmus.expressions.errors import ExpressionError, check_picture, make_limit_error
 from isthmus.expressions.json_writer import format_number_text
 from isthmus.expressions.limits import MAX_PICTURE_CHARS
 from isthmus.expressions.runtime.operators import normalize_number
@@ -166,7 +166,7 @@ def find_regular_distance(positions: Sequence[int]) -> int:
     return factor if all(factor * number in positions for number in range(1, len(positions) + 1)) else 0
 
 
-def unsupported_sequence_error(form: IntegerFormat) -> ExpressionError:
+def make_unsupported_sequence_error(form: IntegerFormat) -> ExpressionError:
     """Return the error D3130 of a picture that starts an unknown sequence."""
     return ExpressionError(
         "D3130",
@@ -200,7 +200,7 @@ def format_with(value: float, form: IntegerFormat) -> str:
     elif form.kind == "decimal":
         text = _format_decimal(size, form)
     else:
-        raise unsupported_sequence_error(form)
+        raise make_unsupported_sequence_error(form)
     return f"-{text}" if value < 0 else text
 
 
@@ -346,7 +346,7 @@ def parse_integer(value: Any, picture: Any) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
     if len(value) > MAX_PICTURE_CHARS:
-        raise limit_error("parseInteger", "characters of a number", MAX_PICTURE_CHARS)
+        raise make_limit_error("parseInteger", "characters of a number", MAX_PICTURE_CHARS)
     return normalize_number(
         compile_reader(parse_integer_picture(check_picture(picture, "parseInteger")))[1](value)
     )
@@ -373,7 +373,7 @@ def compile_reader(form: IntegerFormat) -> tuple[str, Callable[[str], float]]:
         if form.is_ordinal:
             pattern += "(?:th|st|nd|rd)"
         return pattern, lambda text: _parse_decimal(text, form)
-    raise unsupported_sequence_error(form)
+    raise make_unsupported_sequence_error(form)
 
 
 def _parse_decimal(text: str, form: IntegerFormat) -> float:

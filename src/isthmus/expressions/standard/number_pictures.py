@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError, check_picture, limit_error
+from isthmus.expressions.errors import ExpressionError, check_picture, make_limit_error
 from isthmus.expressions.json_writer import format_number_text, to_double
 from isthmus.expressions.standard.integer_pictures import find_regular_distance
 from isthmus.expressions.values import UNDEFINED
@@ -139,7 +139,7 @@ def _compile_picture(picture: str, symbols: _Symbols) -> tuple[_Plan, _Plan]:
     malformed."""
     pictures = picture.split(symbols.separator)
     if len(pictures) > 2:
-        raise _picture_error("D3080")
+        raise _make_picture_error("D3080")
     parts = [_split_picture(one, symbols) for one in pictures]
     for one in parts:
         _check_rules(one, symbols)
@@ -149,7 +149,7 @@ def _compile_picture(picture: str, symbols: _Symbols) -> tuple[_Plan, _Plan]:
     return plans[0], plans[1]
 
 
-def _picture_error(code: str) -> ExpressionError:
+def _make_picture_error(code: str) -> ExpressionError:
     """Return the error of a malformed picture."""
     return ExpressionError(code, _MESSAGES[code])
 
@@ -179,7 +179,7 @@ def _check_rules(parts: _Parts, symbols: _Symbols) -> None:
     """Raise the error of a sub-picture that breaks rules; where it breaks several, the last one counts."""
     broken = [code for code, is_broken in _evaluate_rules(parts, symbols) if is_broken]
     if broken:
-        raise _picture_error(broken[-1])
+        raise _make_picture_error(broken[-1])
 
 
 def _evaluate_rules(parts: _Parts, symbols: _Symbols) -> list[tuple[str, bool]]:
@@ -293,7 +293,7 @@ class _Formatter:
     def scale_to_exponent(self, number: float) -> tuple[float, int]:
         """Return the number scaled to the digits before the exponent, and the exponent."""
         if self.plan.scaling > 300:
-            raise limit_error("formatNumber", "digits before the exponent", 300)
+            raise make_limit_error("formatNumber", "digits before the exponent", 300)
         most, least = 10.0**self.plan.scaling, 10.0 ** (self.plan.scaling - 1)
         exponent = 0
         if number:

@@ -7,7 +7,7 @@ import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError, limit_error
+from isthmus.expressions.errors import ExpressionError, make_limit_error
 from isthmus.expressions.json_writer import format_number_text, to_double
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import MAX_FREE_LENGTH
@@ -107,7 +107,7 @@ def to_number(value: Any) -> Any:
         if len(value) < 16 and value.isdigit() and value.isascii():
             return int(value)
         if len(value) > MAX_DIGITS:
-            raise limit_error("number", "characters of a number", MAX_DIGITS)
+            raise make_limit_error("number", "characters of a number", MAX_DIGITS)
         if _DECIMAL.fullmatch(value):
             result = float(value)
             if math.isfinite(result):

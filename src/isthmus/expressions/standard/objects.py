@@ -31,7 +31,7 @@ def _add_keys(evaluation: Evaluation, value: Any, names: dict[str, None]) -> Non
         evaluation.charge(len(value))
         names.update(dict.fromkeys(value))
         if len(names) > evaluation.limits.items:
-            raise evaluation.limit_error("items", "keys")
+            raise evaluation.make_limit_error("items", "keys")
     elif isinstance(value, list):
         evaluation.charge(len(value))
         for item in pace(value, 1, evaluation):
@@ -57,7 +57,7 @@ def spread(evaluation: Evaluation, value: Any) -> Any:
             elif parts is not UNDEFINED:
                 objects.append(parts)
             if len(objects) > evaluation.limits.items:
-                raise evaluation.limit_error("items", "spread")
+                raise evaluation.make_limit_error("items", "spread")
         return objects if value else Sequence()
     return value
 
@@ -71,7 +71,7 @@ def merge(evaluation: Evaluation, objects: Any) -> Any:
         evaluation.charge(len(item) + 1)
         merged.update(item)
         if len(merged) > evaluation.limits.items:
-            raise evaluation.limit_error("items", "merge")
+            raise evaluation.make_limit_error("items", "merge")
     return merged
 
 

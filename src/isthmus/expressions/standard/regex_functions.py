@@ -114,7 +114,7 @@ def match(evaluation: Evaluation, text: Any, matcher: Any, limit: Any) -> Any:
             if limit is not UNDEFINED and len(found) >= limit:
                 break
             if len(found) > evaluation.limits.items:
-                raise evaluation.limit_error("items", "match")
+                raise evaluation.make_limit_error("items", "match")
     return found
 
 
@@ -148,7 +148,7 @@ def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, l
             given = "[object Object]"
         count = text.count(pattern) if times < 0 else min(times, text.count(pattern))
         if len(text) + count * max(0, len(given) - len(pattern)) > evaluation.limits.output_chars:
-            raise evaluation.limit_error("output_chars", "replace")
+            raise evaluation.make_limit_error("output_chars", "replace")
         return charge_new_text(evaluation, text.replace(pattern, given, times), "replace")
     return _replace_matches(evaluation, text, pattern, replacement, limit)
 
@@ -165,7 +165,7 @@ def _replace_matches(evaluation: Evaluation, text: str, pattern: Any, replacemen
             and "\\" not in replacement
         ):
             if len(text) * max(1, len(replacement)) > evaluation.limits.output_chars:
-                raise evaluation.limit_error("output_chars", "replace")
+                raise evaluation.make_limit_error("output_chars", "replace")
             return charge_new_text(evaluation, linear.sub(replacement, text), "replace")
     parts: list[str] = []
     room = evaluation.limits.output_chars
@@ -184,7 +184,7 @@ def _replace_matches(evaluation: Evaluation, text: str, pattern: Any, replacemen
         parts += (text[position : one.start], new)
         room -= len(new)
         if room < 0:
-            raise evaluation.limit_error("output_chars", "replace")
+            raise evaluation.make_limit_error("output_chars", "replace")
         position = one.start + len(one.text)
         if limit is not UNDEFINED and count >= limit:
             break
@@ -252,7 +252,7 @@ def split(evaluation: Evaluation, text: Any, separator: Any, limit: Any) -> Any:
     else:
         parts = _split_at_matches(evaluation, text, separator, limit)
     if len(parts) > evaluation.limits.items:
-        raise evaluation.limit_error("items", "split")
+        raise evaluation.make_limit_error("items", "split")
     return parts
 
 
@@ -263,7 +263,7 @@ def _split_at_matches(evaluation: Evaluation, text: str, separator: Any, limit: 
     for one in _find_matches(evaluation, separator, text):
         parts.append(text[start : one.start])
         if len(parts) > evaluation.limits.items:
-            raise evaluation.limit_error("items", "split")
+            raise evaluation.make_limit_error("items", "split")
         start = one.end
         if limit is not UNDEFINED and len(parts) >= limit:
             return parts

@@ -135,7 +135,7 @@ def pad(evaluation: Evaluation, text: Any, width: Any, char: Any) -> Any:
     if missing <= 0:
         return text
     if missing > evaluation.limits.output_chars:
-        raise evaluation.limit_error("output_chars", "pad")
+        raise evaluation.make_limit_error("output_chars", "pad")
     padding = (filler * (missing // len(filler) + 1))[:missing]
     return charge_new_text(evaluation, text + padding if wanted > 0 else padding + text, "pad")
 
@@ -158,7 +158,7 @@ def join(evaluation: Evaluation, texts: Any, separator: Any) -> Any:
         return UNDEFINED
     between = "" if separator is UNDEFINED else separator
     if len(texts) * len(between) > evaluation.limits.output_chars:
-        raise evaluation.limit_error("output_chars", "join")
+        raise evaluation.make_limit_error("output_chars", "join")
     return charge_new_text(evaluation, between.join(texts), "join")
 
 
@@ -198,10 +198,10 @@ def _percent_encode(evaluation: Evaluation, text: Any, safe: str, name: str) -> 
         starts = charge_each(evaluation, range(0, len(text), _PIECE_LENGTH), _PIECE_LENGTH)
         return "".join([quote(text[start : start + _PIECE_LENGTH], safe=safe) for start in starts])
     except UnicodeEncodeError:
-        raise _malformed_url_error(name, text) from None
+        raise _make_malformed_url_error(name, text) from None
 
 
-def _malformed_url_error(name: str, text: str) -> ExpressionError:
+def _make_malformed_url_error(name: str, text: str) -> ExpressionError:
     """Return the error D3140 of a text that cannot be encoded or decoded."""
     shown = text.encode("utf-8", "backslashreplace").decode()
     return ExpressionError("D3140", f'Malformed URL passed to ${name}(): "{shown}"', value=text, token=name)
@@ -226,11 +226,11 @@ def _percent_decode(text: Any, keep: str, name: str) -> Any:
     def decode_run(match: re.Match[str]) -> str:
         run = match.group()
         if run == "%":
-            raise _malformed_url_error(name, text)
+            raise _make_malformed_url_error(name, text)
         try:
             decoded = bytes.fromhex(run.replace("%", "")).decode("utf-8")
         except UnicodeDecodeError:
-            raise _malformed_url_error(name, text) from None
+            raise _make_malformed_url_error(name, text) from None
         return "".join(f"%{ord(char):02X}" if char in keep else char for char in decoded)
 
     return _PERCENT.sub(decode_run, text)

@@ -53,11 +53,11 @@ def shape_tree(tree: Node) -> Node:
     """Return the shaped tree. Raises S0217 for a `%` whose step cannot be found."""
     shaped = _shape_node(tree)
     if isinstance(shaped, Parent) or shaped.seeking:
-        raise _no_parent_error(shaped)
+        raise _make_no_parent_error(shaped)
     return shaped
 
 
-def _no_parent_error(node: Node) -> ExpressionError:
+def _make_no_parent_error(node: Node) -> ExpressionError:
     """Return the error S0217 of a `%` whose step cannot be found."""
     return ExpressionError(
         "S0217",
@@ -364,4 +364,4 @@ def _find_parent_step(node: Node, slot: Slot) -> None:
                 at -= 1
                 _find_parent_step(node.steps[at], slot)
         case _:
-            raise _no_parent_error(node)
+            raise _make_no_parent_error(node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from isthmus.expressions.errors import function_error, not_configured_error
+from isthmus.expressions.errors import make_function_error, make_not_configured_error
 from isthmus.expressions.functions.arguments import get_setting
 from isthmus.expressions.functions.documents.worker_process import run_worker
 from isthmus.expressions.functions.service_requests import (
@@ -46,7 +46,7 @@ async def parse_document(
     """
     mode = get_setting(evaluation, "documents.mode", "off")
     if mode not in {"local", "remote"}:
-        raise not_configured_error(_NAME)
+        raise make_not_configured_error(_NAME)
     kind = file.type if isinstance(file, Blob) and not is_truthy(file_type) else file_type
     body = await _read_content(file)
     media_type = "" if is_nil(kind) else to_text(kind)
@@ -62,7 +62,7 @@ async def _read_content(file: object) -> bytes:
         return await drain_stream(file, _NAME)
     data = encode_text(file) if isinstance(file, str) else extract_bytes(file)
     if data is None:
-        raise function_error(
+        raise make_function_error(
             _NAME, f"{_NAME}: the file must be a blob, bytes, text or stream, not {describe_kind(file)}"
         )
     return data
@@ -73,9 +73,9 @@ async def _parse_by_service(evaluation: Evaluation, body: bytes, media_type: str
     text."""
     url, key = get_document_service(evaluation)
     if not isinstance(key, str) or not key:
-        raise function_error(_NAME, "API key not found in environment")
+        raise make_function_error(_NAME, "API key not found in environment")
     if not isinstance(url, str) or not has_fetcher(evaluation):
-        raise not_configured_error(_NAME)
+        raise make_not_configured_error(_NAME)
     response = await post_with_retry(
         evaluation,
         _NAME,
@@ -96,5 +96,5 @@ async def _parse_by_service(evaluation: Evaluation, body: bytes, media_type: str
         found = None
     content = found.get("content") if isinstance(found, dict) else None
     if not isinstance(content, str):
-        raise function_error(_NAME, f"{_NAME}: the answer has no content")
+        raise make_function_error(_NAME, f"{_NAME}: the answer has no content")
     return content

@@ -12,7 +12,7 @@ from html import escape
 from typing import Final
 from urllib.parse import unquote
 
-from isthmus.expressions.errors import function_error, not_configured_error
+from isthmus.expressions.errors import make_function_error, make_not_configured_error
 from isthmus.expressions.functions.arguments import check_input_text, get_options, get_setting
 from isthmus.expressions.functions.documents.worker_process import run_worker
 from isthmus.expressions.functions.markdown.blocks import parse_markdown
@@ -71,7 +71,7 @@ async def convert_md_to_pdf(
         => error: Markdown content is required and must be a string
     """
     if not isinstance(markdown, str) or not markdown:
-        raise function_error(_NAME, "Markdown content is required and must be a string")
+        raise make_function_error(_NAME, "Markdown content is required and must be a string")
     source = check_input_text(evaluation, markdown, _NAME)
     options = get_options(options)
     filename = options.get("filename")
@@ -93,9 +93,9 @@ async def _convert_by_service(
     url, key = get_document_service(evaluation)
     for value, part in ((key, "key"), (url, "URL")):
         if not isinstance(value, str) or not value:
-            raise function_error(_NAME, f"Document parser API {part} not found in environment")
+            raise make_function_error(_NAME, f"Document parser API {part} not found in environment")
     if not has_fetcher(evaluation):
-        raise not_configured_error(_NAME)
+        raise make_not_configured_error(_NAME)
     body = {"markdown": markdown, "options": dict(options), "assetHeaders": dict(get_options(headers))}
     response = await post_with_retry(
         evaluation,
@@ -109,19 +109,19 @@ async def _convert_by_service(
         body=to_json_text(body).encode(),
         retry=RetryPolicy(longest=30.0),
     )
-    return _response_to_blob(response, name)
+    return _convert_response_to_blob(response, name)
 
 
-def _response_to_blob(response: ServiceResponse, default: str) -> Blob:
+def _convert_response_to_blob(response: ServiceResponse, default: str) -> Blob:
     """Return the PDF under the name that the service gives it, else `default`; raises ExpressionError for
     no PDF."""
     if response.status >= 400:
-        raise function_error(
-            _NAME, f"PDF conversion failed ({response.status}){_error_details(response.body)}"
+        raise make_function_error(
+            _NAME, f"PDF conversion failed ({response.status}){_get_error_details(response.body)}"
         )
     kind = response.headers.get("content-type", "")
     if "application/pdf" not in kind:
-        raise function_error(_NAME, f"Expected PDF but received: {kind}")
+        raise make_function_error(_NAME, f"Expected PDF but received: {kind}")
     disposition = response.headers.get("content-disposition", "")
     if found := _EXTENDED_FILENAME.search(disposition):
         default = unquote(found[1])
@@ -130,7 +130,7 @@ def _response_to_blob(response: ServiceResponse, default: str) -> Blob:
     return Blob(response.body, "application/pdf", default)
 
 
-def _error_details(body: bytes) -> str:
+def _get_error_details(body: bytes) -> str:
     """Return the service's own message behind a colon; `""` where there is none."""
     try:
         found = json.loads(body)

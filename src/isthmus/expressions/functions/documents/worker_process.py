@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.errors import function_error, limit_error
+from isthmus.expressions.errors import make_function_error, make_limit_error
 from isthmus.expressions.functions.documents.worker import MAX_SECONDS
 
 __all__ = ["run_worker"]
@@ -39,14 +39,14 @@ async def run_worker(function: str, task: str, head: Mapping[str, object], body:
             process.communicate(data), MAX_SECONDS + _STARTUP_SECONDS
         )
     except TimeoutError:
-        raise limit_error(function, "seconds", MAX_SECONDS) from None
+        raise make_limit_error(function, "seconds", MAX_SECONDS) from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
         message = error_output[-500:].decode("utf-8", "replace") or "the worker process was killed"
-        raise function_error(function, f"{function}: {message}")
+        raise make_function_error(function, f"{function}: {message}")
     if len(output) > _MAX_OUTPUT_BYTES:
-        raise limit_error(function, "bytes of the result", _MAX_OUTPUT_BYTES)
+        raise make_limit_error(function, "bytes of the result", _MAX_OUTPUT_BYTES)
     return output

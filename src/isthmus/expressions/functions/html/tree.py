@@ -84,7 +84,7 @@ class Node:
             return False
         return not any(node.tag in _VOID_TAGS or node.tag in _MEANINGFUL_TAGS for node in self.walk())
 
-    def sibling(self, step: int) -> Node | None:
+    def get_sibling(self, step: int) -> Node | None:
         """Return the node `step` places behind this one in its parent, or before it; None if there is
         none."""
         if self.parent is None:
@@ -204,7 +204,7 @@ def find_flanking_whitespace(node: Node) -> tuple[str, str]:
 def _borders_on_space(node: Node, step: int) -> bool:
     """Return whether the inline sibling behind a node (before it, for a negative step) has a space on its
     side."""
-    sibling = node.sibling(step)
+    sibling = node.get_sibling(step)
     if sibling is None or sibling.is_block:
         return False
     text = sibling.content

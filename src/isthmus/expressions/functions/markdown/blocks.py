@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import check_input_text
 from isthmus.expressions.functions.markdown.inline import References, parse_inline
 from isthmus.expressions.functions.markdown.tokens import Token
@@ -59,7 +59,9 @@ def parse_markdown_argument(evaluation: Evaluation, value: object, function: str
     """Return the tokens of a Markdown argument; raises ExpressionError for anything but text, and for too
     much."""
     if not isinstance(value, str):
-        raise function_error(function, f"{function}: the Markdown must be text, not {describe_kind(value)}")
+        raise make_function_error(
+            function, f"{function}: the Markdown must be text, not {describe_kind(value)}"
+        )
     return parse_markdown(check_input_text(evaluation, value, function))
 
 

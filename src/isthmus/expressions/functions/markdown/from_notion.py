@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import check_output_text, is_strict
 from isthmus.expressions.javascript import (
     as_list,
@@ -47,7 +47,7 @@ def convert_notion_to_markdown(
         => "# Hi\\n\\n"
     """
     if is_nil(blocks):
-        raise function_error(
+        raise make_function_error(
             "convertNotionToMarkdown", f"convertNotionToMarkdown: the blocks are {describe_kind(blocks)}"
         )
     checked = [_check_block(block) for block in as_list(blocks)]
@@ -64,7 +64,7 @@ def convert_notion_to_markdown(
 def _check_block(block: object) -> Block:
     """Return the block itself; raises ExpressionError for anything but an object."""
     if not isinstance(block, Mapping):
-        raise function_error(
+        raise make_function_error(
             "convertNotionToMarkdown", f"convertNotionToMarkdown: a block is {describe_kind(block)}"
         )
     return block
@@ -201,7 +201,9 @@ def convert_notion_to_md(block: object = UNDEFINED) -> str:
         => "- [X] a\\n"
     """
     if not isinstance(block, Mapping):
-        raise function_error("convertNotionToMd", f"convertNotionToMd: the block is {describe_kind(block)}")
+        raise make_function_error(
+            "convertNotionToMd", f"convertNotionToMd: the block is {describe_kind(block)}"
+        )
     kind = to_text(block.get("type"))
     body = _get_body(block, "convertNotionToMd")
     texts = _read_linked_texts(body)
@@ -267,7 +269,7 @@ def _get_body(block: Block, function: str) -> Block:
     without it."""
     body = block.get(to_text(block.get("type")))
     if not isinstance(body, Mapping):
-        raise function_error(
+        raise make_function_error(
             function, f"{function}: a block of type {to_text(block.get('type'))} has nothing under that name"
         )
     return body
@@ -344,7 +346,7 @@ def _read_attachment_url(body: Block) -> str:
     kind = to_text(body.get("type"))
     place = body.get(kind)
     if not isinstance(place, Mapping):
-        raise function_error(
+        raise make_function_error(
             "convertNotionToMarkdown", f"A file block has no address: {describe_kind(place)}"
         )
     return to_text(place.get("url", ""))

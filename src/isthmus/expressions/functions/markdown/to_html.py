@@ -8,7 +8,7 @@ from html import escape as escape_all
 from typing import Any, Final
 from urllib.parse import quote
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import check_input_text, get_options
 from isthmus.expressions.functions.markdown.blocks import parse_markdown
 from isthmus.expressions.functions.markdown.tokens import Token
@@ -46,10 +46,10 @@ def convert_markdown_to_html(
         => "<p><strong>b</strong> <del>s</del></p>\\n"
     """
     if is_nil(markdown):
-        raise function_error("convertMarkdownToHtml", "marked(): input parameter is undefined or null")
+        raise make_function_error("convertMarkdownToHtml", "marked(): input parameter is undefined or null")
     if not isinstance(markdown, str):
         kind = _JAVASCRIPT_TYPES.get(describe_kind(markdown), "Object")
-        raise function_error(
+        raise make_function_error(
             "convertMarkdownToHtml",
             f"marked(): input parameter is of type [object {kind}], string expected",
         )

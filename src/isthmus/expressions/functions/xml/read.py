@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from xml.parsers import expat
 
-from isthmus.expressions.errors import function_error, limit_error
+from isthmus.expressions.errors import make_function_error, make_limit_error
 from isthmus.expressions.functions.arguments import check_input_text
 from isthmus.expressions.functions.xml.options import XmlOptions, parse_options
 from isthmus.expressions.javascript import MAX_DATA_DEPTH, describe_kind, to_number, to_text
@@ -36,7 +36,7 @@ def xml_to_js(evaluation: Evaluation, xml: object = UNDEFINED, options: object =
         => ["t", "u"]
     """
     if xml is UNDEFINED:
-        raise function_error("xmlToJs", f"xmlToJs: the XML is {describe_kind(xml)}")
+        raise make_function_error("xmlToJs", f"xmlToJs: the XML is {describe_kind(xml)}")
     source = check_input_text(evaluation, to_text(xml), "xmlToJs") if isinstance(xml, str) else ""
     chosen = parse_options(options)
     if not source.strip():
@@ -67,9 +67,9 @@ class _Builder:
         """Count one node; raises ExpressionError where they are too many or nested too deep."""
         self.nodes += 1
         if self.nodes > self.evaluation.limits.xml_nodes:
-            raise self.evaluation.limit_error("xml_nodes", "xmlToJs")
+            raise self.evaluation.make_limit_error("xml_nodes", "xmlToJs")
         if len(self.stack) > MAX_DATA_DEPTH:
-            raise limit_error("xmlToJs", "data_depth", MAX_DATA_DEPTH)
+            raise make_limit_error("xmlToJs", "data_depth", MAX_DATA_DEPTH)
 
     def add_part(self, part: str, value: object) -> None:
         """Add a part of the open element that is no element: text, comment and the like."""
@@ -226,7 +226,7 @@ def _parse_xml(source: str, builder: _Builder, evaluation: Evaluation) -> None:
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
-        raise function_error(
+        raise make_function_error(
             "xmlToJs", f"xmlToJs: {reason}\nLine: {error.lineno - 1}\nColumn: {error.offset}"
         ) from None
 
@@ -263,6 +263,6 @@ def _make_doctype_handler(builder: _Builder) -> Callable[[str, str | None, str |
 
 def _refuse_entity(name: str, *_: object) -> None:
     """Raise ExpressionError for the declaration of an entity."""
-    raise function_error(
+    raise make_function_error(
         "xmlToJs", f"xmlToJs: the document declares the entity {name}; entities are not expanded"
     )

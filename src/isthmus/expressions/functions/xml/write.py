@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import check_output_text
 from isthmus.expressions.functions.xml.options import XmlOptions, parse_options
 from isthmus.expressions.host_value import Host
@@ -161,7 +161,7 @@ class _Writer:
 def _check_name(name: object) -> str:
     """Return the name itself; raises ExpressionError where XML cannot have it."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise function_error(
+        raise make_function_error(
             "jsToXml", f"jsToXml: {to_text(name)!r} cannot be the name of an element or attribute"
         )
     return name

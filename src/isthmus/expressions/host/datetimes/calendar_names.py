@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, Literal
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 
 __all__ = ["DAYS", "MONTHS", "Width", "get_day_names", "get_meridiem_name", "get_month_names"]
 
@@ -75,11 +75,11 @@ def _load_babel_locale(locale: str) -> Any:
     try:
         babel = import_module("babel")
     except ImportError:
-        raise function_error(
+        raise make_function_error(
             "toFormat",
             f"Names in the language {locale!r} need the extra `locales`: pip install 'isthmus[locales]'",
         ) from None
     try:
         return babel.Locale.parse(locale, sep="-")
     except (ValueError, babel.UnknownLocaleError):
-        raise function_error("toFormat", f"Incorrect locale information provided: {locale}") from None
+        raise make_function_error("toFormat", f"Incorrect locale information provided: {locale}") from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias, cast
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.host.datetimes.pattern_tokens import split_pattern
 from isthmus.expressions.host_value import Host, make_host_type
 from isthmus.expressions.javascript import (
@@ -90,7 +90,7 @@ def parse_unit(name: object, function: str = "date-time") -> Unit:
     for candidate in (lowered, lowered + "s"):
         if candidate in _UNIT_MS:
             return cast(Unit, candidate)
-    raise function_error(function, f"Invalid unit {to_text(name)}")
+    raise make_function_error(function, f"Invalid unit {to_text(name)}")
 
 
 def parse_units(names: object, function: str) -> list[Unit]:
@@ -265,10 +265,10 @@ def to_duration(value: object, function: str) -> Duration:
             if is_nil(amount):
                 continue
             if not is_number(amount) and not isinstance(amount, (str, bool)):
-                raise function_error(function, f"Invalid unit value {to_text(amount)}")
+                raise make_function_error(function, f"Invalid unit value {to_text(amount)}")
             amounts[unit] = _to_amount(amount, function)
         return Duration({unit: amounts[unit] for unit in UNITS if unit in amounts})
-    raise function_error(
+    raise make_function_error(
         function,
         f"Unknown duration argument {to_text(value)}: give an object of units, a number of milliseconds "
         "or a duration",
@@ -279,7 +279,7 @@ def _to_amount(value: object, function: str) -> Number:
     """Return the number that a value stands for; raises ExpressionError where it is none, or too large."""
     number = to_number(value)
     if isinstance(value, bool) or value == "" or not -_MAX_AMOUNT < number < _MAX_AMOUNT:
-        raise function_error(function, f"Invalid unit value {to_text(value)}")
+        raise make_function_error(function, f"Invalid unit value {to_text(value)}")
     return number
 
 

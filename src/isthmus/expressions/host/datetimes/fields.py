@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.host.datetimes.value import (
     DateTime,
     count_days_in_year,
     count_weeks_in_iso_year,
-    invalid_datetime,
-    mixed_units_error,
+    make_invalid_datetime,
+    make_mixed_units_error,
     to_epoch_ms,
 )
 from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone
@@ -56,9 +56,9 @@ def _build_in_zone(fields: Mapping[str, int], zone: Zone, context: ParseContext)
     """Return the date-time of the fields as a local time of `zone`; invalid where a field is out of range."""
     field_names = fields.keys()
     if field_names & {"weekYear", "weekNumber"} and field_names & {"year", "month", "day", "ordinal"}:
-        raise mixed_units_error()
+        raise make_mixed_units_error()
     if "ordinal" in field_names and field_names & {"month", "day"}:
-        raise function_error("date-time", "Can't mix ordinal dates with month/day")
+        raise make_function_error("date-time", "Can't mix ordinal dates with month/day")
     is_weekly = bool(field_names & {"weekYear", "weekNumber"}) or (
         "weekday" in field_names and not field_names & set(_GREGORIAN_FIELDS)
     )
@@ -69,7 +69,7 @@ def _build_in_zone(fields: Mapping[str, int], zone: Zone, context: ParseContext)
     complete = _fill_in_missing(fields, (*date_fields, *CLOCK_FIELDS), now)
     wrong = _find_out_of_range(complete, date_fields)
     if wrong is not None:
-        return invalid_datetime(
+        return make_invalid_datetime(
             "unit out of range",
             f"you specified {complete[wrong]} (of type number) as a {wrong}, which is invalid",
         )
@@ -82,7 +82,7 @@ def _build_in_zone(fields: Mapping[str, int], zone: Zone, context: ParseContext)
     moment = DateTime(to_epoch_ms(local, zone, now.offset), zone, locale=context.locale)
     weekday = fields.get("weekday")
     if weekday is not None and field_names & set(_GREGORIAN_FIELDS) and moment.iso_week[2] != weekday:
-        return invalid_datetime(
+        return make_invalid_datetime(
             "mismatched weekday",
             f"you can't specify both a weekday of {weekday} and a date of {moment.to_iso()}",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from isthmus.expressions.errors import function_error
+from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.host.datetimes.calendar_names import get_day_names, get_month_names
 from isthmus.expressions.host.datetimes.differences import (
     compute_difference,
@@ -58,8 +58,8 @@ _NAMES: Final[Mapping[str, Callable[[DateTime], object]]] = {
     "monthLong": lambda moment: get_month_names(moment.locale, "long")[moment.local.month - 1],
     "weekdayShort": lambda moment: get_day_names(moment.locale, "short")[moment.iso_week[2] - 1],
     "weekdayLong": lambda moment: get_day_names(moment.locale, "long")[moment.iso_week[2] - 1],
-    "offsetNameShort": lambda moment: moment.zone.short_name(moment.epoch_ms),
-    "offsetNameLong": lambda moment: moment.zone.long_name(moment.epoch_ms),
+    "offsetNameShort": lambda moment: moment.zone.get_short_name(moment.epoch_ms),
+    "offsetNameLong": lambda moment: moment.zone.get_long_name(moment.epoch_ms),
     "zoneName": lambda moment: moment.zone.name,
     "zone": lambda moment: moment.zone.name,
     "locale": lambda moment: moment.locale,
@@ -95,7 +95,7 @@ def _to_utc(moment: DateTime, offset: object, options: object) -> DateTime:
 def _to_format(moment: DateTime, pattern: object, options: object) -> str:
     """`toFormat()`: return text by a pattern; raises ExpressionError where the pattern is no text."""
     if not isinstance(pattern, str):
-        raise function_error("toFormat", "toFormat: the pattern must be text")
+        raise make_function_error("toFormat", "toFormat: the pattern must be text")
     locale = options.get("locale") if isinstance(options, Mapping) else None
     return format_datetime(moment, pattern, locale if isinstance(locale, str) else None)
 

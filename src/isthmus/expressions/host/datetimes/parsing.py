@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import regex
 
-from isthmus.expressions.errors import limit_error
+from isthmus.expressions.errors import make_limit_error
 from isthmus.expressions.host.datetimes.calendar_names import DAYS, MONTHS, get_day_names, get_month_names
 from isthmus.expressions.host.datetimes.fields import CLOCK_FIELDS, FIELD_MINIMUMS, ParseContext
 from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
-from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
+from isthmus.expressions.host.datetimes.value import DateTime, make_invalid_datetime
 from isthmus.expressions.host.datetimes.zones import Zone, find_zone, make_fixed_zone
 from isthmus.expressions.limits import MAX_PICTURE_CHARS
-from isthmus.expressions.meter import remaining_seconds
+from isthmus.expressions.meter import get_remaining_seconds
 
 __all__ = ["parse_iso", "parse_rfc2822", "parse_with_pattern"]
 
@@ -74,7 +74,7 @@ def parse_iso(value: object, context: ParseContext) -> DateTime:
             if match:
                 return _build_from_iso_groups(match.groupdict(), context)
     shown = value[:MAX_PICTURE_CHARS] if isinstance(value, str) else "null" if value is None else str(value)
-    return invalid_datetime("unparsable", f'the input "{shown}" can\'t be parsed as ISO 8601')
+    return make_invalid_datetime("unparsable", f'the input "{shown}" can\'t be parsed as ISO 8601')
 
 
 def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseContext) -> DateTime:
@@ -83,7 +83,7 @@ def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseConte
         name: int(value) for key, name in _ISO_GROUP_FIELDS.items() if (value := groups.get(key)) is not None
     }
     if groups.get("u"):
-        fields["millisecond"] = _fraction_to_milliseconds(groups["u"] or "0")
+        fields["millisecond"] = _convert_fraction_to_milliseconds(groups["u"] or "0")
     if "year" in fields or "weekYear" in fields:
         is_weekly = "weekYear" in fields
         parts = ("weekNumber", "weekday") if is_weekly else () if "ordinal" in fields else ("month", "day")
@@ -103,10 +103,10 @@ def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseConte
 
 def _make_unsupported_zone(name: str) -> DateTime:
     """Return the invalid date-time of a text that names an unknown zone."""
-    return invalid_datetime("unsupported zone", f'the zone "{name}" is not supported')
+    return make_invalid_datetime("unsupported zone", f'the zone "{name}" is not supported')
 
 
-def _fraction_to_milliseconds(digits: str) -> int:
+def _convert_fraction_to_milliseconds(digits: str) -> int:
     """Return the digits after a second's point as milliseconds; further digits are cut off."""
     return int((digits + "00")[:3])
 
@@ -124,7 +124,7 @@ def parse_rfc2822(value: str, context: ParseContext) -> DateTime:
     match = _RFC2822.fullmatch(cleaned)
     months = {name[:3]: index + 1 for index, name in enumerate(MONTHS)}
     if match is None or match["month"] not in months:
-        return invalid_datetime("unparsable", f'the input "{value}" can\'t be parsed as RFC 2822')
+        return make_invalid_datetime("unparsable", f'the input "{value}" can\'t be parsed as RFC 2822')
     fields = {
         "year": _expand_year(match["y"]),
         "month": months[match["month"]],
@@ -150,11 +150,13 @@ def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateT
     """
     compiled, keys = _compile_pattern(pattern, context.locale)
     try:
-        match = compiled.fullmatch(value, timeout=remaining_seconds())
+        match = compiled.fullmatch(value, timeout=get_remaining_seconds())
     except TimeoutError:
-        raise limit_error("dtFromFormat", "regex_seconds", 1) from None
+        raise make_limit_error("dtFromFormat", "regex_seconds", 1) from None
     if match is None:
-        return invalid_datetime("unparsable", f'the input "{value}" can\'t be parsed as format {pattern}')
+        return make_invalid_datetime(
+            "unparsable", f'the input "{value}" can\'t be parsed as format {pattern}'
+        )
     fields: dict[str, int] = {}
     own_zone: Zone | None = None
     meridiem = era = None
@@ -225,7 +227,7 @@ _FIELD_READERS: Final[Mapping[str, tuple[str, Callable[[str], int]]]] = {
     "q": ("quarter", int),
     "s": ("second", int),
     "S": ("millisecond", int),
-    "u": ("millisecond", _fraction_to_milliseconds),
+    "u": ("millisecond", _convert_fraction_to_milliseconds),
     "k": ("weekYear", int),
     "kk": ("weekYear", _expand_year),
     "W": ("weekNumber", int),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from isthmus.expressions.errors import ExpressionError, function_error
+from isthmus.expressions.errors import ExpressionError, make_function_error
 from isthmus.expressions.host.datetimes.durations import UNITS, Duration, Unit, parse_unit
 from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone, format_offset
 from isthmus.expressions.host_value import Host
@@ -24,8 +24,8 @@ __all__ = [
     "count_days_in_year",
     "count_weeks_in_iso_year",
     "get_option",
-    "invalid_datetime",
-    "mixed_units_error",
+    "make_invalid_datetime",
+    "make_mixed_units_error",
     "to_epoch_ms",
 ]
 
@@ -76,7 +76,7 @@ class DateTime(Host):
         self.zone = zone
         self.locale = locale
         self.epoch_ms: int = int(epoch_ms) if reason is None else 0
-        self.offset = zone.offset(self.epoch_ms)
+        self.offset = zone.get_offset(self.epoch_ms)
         self.local = _EPOCH + timedelta(milliseconds=self.epoch_ms, minutes=self.offset)
 
     @property
@@ -174,11 +174,11 @@ class DateTime(Host):
         Invalid where `zone` is None; `name` is what the caller asked for, for the explanation.
         """
         if zone is None:
-            return invalid_datetime("unsupported zone", f'the zone "{to_text(name)}" is not supported')
+            return make_invalid_datetime("unsupported zone", f'the zone "{to_text(name)}" is not supported')
         if not self.is_valid or zone == self.zone:
             return self
         if keep_local:
-            guess = zone.offset(self.epoch_ms)
+            guess = zone.get_offset(self.epoch_ms)
             return DateTime(to_epoch_ms(self.local, zone, guess), zone, locale=self.locale)
         return DateTime(self.epoch_ms, zone, locale=self.locale)
 
@@ -193,7 +193,7 @@ class DateTime(Host):
         if not self.is_valid:
             return self
         if not duration.is_valid:
-            return invalid_datetime(duration.reason or "invalid duration")
+            return make_invalid_datetime(duration.reason or "invalid duration")
         whole = {unit: math.trunc(duration.get(unit)) for unit in UNITS[:5]}
         months = whole["months"] + whole["quarters"] * 3
         local = _shift_date(self.local, whole["years"], months, whole["days"] + whole["weeks"] * 7)
@@ -214,7 +214,7 @@ class DateTime(Host):
         other.
         """
         if not isinstance(values, Mapping):
-            raise function_error("set", "set: give an object of units")
+            raise make_function_error("set", "set: give an object of units")
         fields = {
             _to_field_name(name): _to_field_value(value, "set")
             for name, value in values.items()
@@ -224,9 +224,9 @@ class DateTime(Host):
             return self
         weekly = fields.keys() & {"weekYear", "weekNumber"}
         if weekly and fields.keys() & {"year", "month", "day", "ordinal"}:
-            raise mixed_units_error()
+            raise make_mixed_units_error()
         if fields.keys() & {"ordinal"} and fields.keys() & {"month", "day"}:
-            raise function_error("date-time", "Can't mix ordinal dates with month/day")
+            raise make_function_error("date-time", "Can't mix ordinal dates with month/day")
         return self.with_local(_replace_fields(self, fields, bool(weekly or "weekday" in fields)))
 
     def start_of(self, name: object) -> DateTime:
@@ -248,7 +248,7 @@ class DateTime(Host):
         Raises ExpressionError where `other` is no date-time or `name` no unit.
         """
         if not isinstance(other, DateTime):
-            raise function_error("hasSame", "hasSame: the other value must be a date-time")
+            raise make_function_error("hasSame", "hasSame: the other value must be a date-time")
         unit = parse_unit(name)
         if not (self.is_valid and other.is_valid):
             return False
@@ -265,14 +265,16 @@ class DateTime(Host):
         )
 
 
-def invalid_datetime(reason: str, explanation: str | None = None) -> DateTime:
+def make_invalid_datetime(reason: str, explanation: str | None = None) -> DateTime:
     """Return a date-time whose `is_valid` is false, with the reason that expressions see."""
     return DateTime(0, reason=reason, explanation=explanation)
 
 
-def mixed_units_error() -> ExpressionError:
+def make_mixed_units_error() -> ExpressionError:
     """Return the error of week fields beside calendar fields."""
-    return function_error("date-time", "Can't mix weekYear/weekNumber units with year/month/day or ordinals")
+    return make_function_error(
+        "date-time", "Can't mix weekYear/weekNumber units with year/month/day or ordinals"
+    )
 
 
 def get_option(options: object, name: str, default: object) -> object:
@@ -288,16 +290,16 @@ def to_epoch_ms(local: datetime, zone: Zone, offset_guess: int | float) -> int:
     leaves out is moved on by the length of the change.
     """
     as_utc = (local - _EPOCH) // _MILLISECOND
-    first = as_utc - _minutes_to_ms(offset_guess)
-    offset = zone.offset(first)
+    first = as_utc - _convert_minutes_to_ms(offset_guess)
+    offset = zone.get_offset(first)
     if offset == offset_guess:
         return first
-    second = as_utc - _minutes_to_ms(offset)
-    second_offset = zone.offset(second)
-    return second if second_offset == offset else as_utc - _minutes_to_ms(min(offset, second_offset))
+    second = as_utc - _convert_minutes_to_ms(offset)
+    second_offset = zone.get_offset(second)
+    return second if second_offset == offset else as_utc - _convert_minutes_to_ms(min(offset, second_offset))
 
 
-def _minutes_to_ms(minutes: int | float) -> int:
+def _convert_minutes_to_ms(minutes: int | float) -> int:
     """Convert minutes to whole milliseconds."""
     return round(minutes * 60_000)
 
@@ -325,7 +327,7 @@ def _to_field_name(name: object) -> str:
     lowered = to_text(name).lower()
     field_name = _FIELD_NAMES.get(lowered) or _FIELD_NAMES.get(lowered.removesuffix("s"))
     if field_name is None:
-        raise function_error("set", f"Invalid unit {to_text(name)}")
+        raise make_function_error("set", f"Invalid unit {to_text(name)}")
     return field_name
 
 
@@ -333,7 +335,7 @@ def _to_field_value(value: object, function: str) -> int:
     """Return a number cut to an integer; raises for what is none and for numbers beyond any date."""
     number = to_number(value)
     if isinstance(value, bool) or value == "" or not -_MAX_NUMBER < number < _MAX_NUMBER:
-        raise function_error(function, f"Invalid unit value {to_text(value)}")
+        raise make_function_error(function, f"Invalid unit value {to_text(value)}")
     return math.trunc(number)
 
 

@@ -53,7 +53,7 @@ class Zone:
     is_fixed: bool = True
     rules: ZoneInfo | None = None
 
-    def offset(self, stamp: int | float) -> int | float:
+    def get_offset(self, stamp: int | float) -> int | float:
         """Return the minutes east of UTC at `stamp` (milliseconds since 1970)."""
         if self.rules is None:
             return self.minutes
@@ -66,10 +66,10 @@ class Zone:
         `year`."""
         if self.rules is None:
             return False
-        now = self.offset(stamp)
-        return any(now > self.offset(_stamp_as_utc(datetime(year, month, 1))) for month in (1, 5))
+        now = self.get_offset(stamp)
+        return any(now > self.get_offset(_read_stamp_as_utc(datetime(year, month, 1))) for month in (1, 5))
 
-    def short_name(self, stamp: int) -> str:
+    def get_short_name(self, stamp: int) -> str:
         """Return the American abbreviation (`EST`), or `GMT+2` where there is none; a fixed zone's own
         name."""
         if self.rules is None:
@@ -77,14 +77,14 @@ class Zone:
         name = self._to_local_time(stamp).tzname() or ""
         if name in _AMERICAN_ABBREVIATIONS and self.name not in _ZONES_SHARING_THEM:
             return name
-        return "UTC" if name == "UTC" else _format_offset_name(self.offset(stamp), "GMT")
+        return "UTC" if name == "UTC" else _format_offset_name(self.get_offset(stamp), "GMT")
 
-    def long_name(self, stamp: int) -> str:
+    def get_long_name(self, stamp: int) -> str:
         """Return the English name (`India Standard Time`) with the extra `locales`, else the short name."""
         if self.rules is None:
             return _LONG_NAMES.get(self.name, self.name)
         name = _find_babel_name(self.rules.key, self._to_local_time(stamp))
-        return name if name is not None else _LONG_NAMES.get(self.name, self.short_name(stamp))
+        return name if name is not None else _LONG_NAMES.get(self.name, self.get_short_name(stamp))
 
     def _to_local_time(self, stamp: int | float) -> datetime:
         """Return the local time at `stamp`, with the zone attached."""
@@ -92,7 +92,7 @@ class Zone:
         return moment.astimezone(self.rules)
 
 
-def _stamp_as_utc(local: datetime) -> int:
+def _read_stamp_as_utc(local: datetime) -> int:
     """Return the milliseconds since 1970 of a local time read as UTC."""
     return (local - _EPOCH) // timedelta(milliseconds=1)
 
