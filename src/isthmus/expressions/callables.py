@@ -76,7 +76,7 @@ class Lambda(FunctionValue):
         return self._arity
 
     def call_once(self, arguments: tuple[Any, ...], context: Any) -> Any:
-        """Return the result of the body: its value, or the tail call that it ended with."""
+        """Run the body once, and return its value or the `TailCall` that it ended with."""
         if self.signature is not None:
             arguments = self.signature.bind_arguments(arguments, context)
         arity = self._arity

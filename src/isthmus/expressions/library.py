@@ -45,11 +45,15 @@ class Callback(Protocol):
     """
 
     @property
-    def arity(self) -> int: ...
+    def arity(self) -> int:
+        """The number of parameters that it declares."""
+        ...
 
     def __call__(self, *arguments: Any) -> Any: ...
 
-    async def call_async(self, *arguments: Any) -> Any: ...
+    async def call_async(self, *arguments: Any) -> Any:
+        """Call it from a coroutine function, also if it awaits something itself."""
+        ...
 
 
 class Fetcher(Protocol):
@@ -64,7 +68,12 @@ class Fetcher(Protocol):
         body: bytes | None,
         seconds: float,
         max_bytes: int,
-    ) -> tuple[int, Mapping[str, str], bytes]: ...
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send the request, and return status, headers and body of the response.
+
+        `seconds`: the time that it may take. `max_bytes`: the size that the body of the response may have.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

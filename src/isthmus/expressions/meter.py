@@ -53,12 +53,14 @@ _MAX_UNCHECKED_BYTES: Final = 32 * 2**20
 class Meter:
     """Counts the work of one evaluation.
 
-    `steps_left`: steps until the clock is checked. `depth_left`: calls that may still be nested.
-    `result_chars_left`: characters that the result may still have. `unchecked_bytes`: bytes of long texts and
-    lists since memory was measured. `used_bytes`: bytes of long texts that the function now running has
-    worked with. `trace`: called with every value, if an author wants to see them. `pause`: lets others run
-    where this runs on an event loop; called every 50 ms. The time runs from the first check, so that a short
-    evaluation never pays for one.
+    `steps_left`: steps until the clock is checked, of the `slice_steps` between two checks. `deadline`: when
+    the time is over, on the monotonic clock in seconds; 0 before the first check. `checked_at`: when the
+    clock was last checked. `awaited_seconds`: time spent waiting, which does not count. `depth_left`: calls
+    that may still be nested. `result_chars_left`: characters that the result may still have.
+    `unchecked_bytes`: bytes of long texts and lists since memory was measured. `used_bytes`: bytes of long
+    texts that the function now running has worked with. `trace`: called with every value, if an author wants
+    to see them. `pause`: lets others run where this runs on an event loop; called every 50 ms. The time runs
+    from the first check, so that a short evaluation never pays for one.
     """
 
     # Values that most evaluations never change stay on the class, so that an evaluation starts quickly.
@@ -133,14 +135,14 @@ class Meter:
             self.take_pause(now)
 
     def take_pause(self, now: float) -> None:
-        """Let others run, unless the work has only begun."""
+        """Let others run, unless the work has only begun. `now`: the monotonic clock in seconds."""
         if self.last_turn and self.pause is not None:
             self.pause(self)
             now = monotonic()
         self.last_turn = self.checked_at = now
 
     def get_remaining_seconds(self) -> float:
-        """Return seconds until the time is over, for work that takes a time-out. Raises `ExpressionError`
+        """Return the seconds until the time is over, for work that takes a time-out. Raises `ExpressionError`
         when it is over."""
         self.check_clock()
         return self.deadline + self.awaited_seconds - monotonic()
@@ -257,6 +259,6 @@ def charge_text_use(text: str) -> None:
 
 
 def get_remaining_seconds(most: float = 1.0) -> float:
-    """Return how long a single piece of work may take in the evaluation that runs here, at most `most`."""
+    """Return the seconds that a piece of work may take in the evaluation that runs here, at most `most`."""
     meter = current_evaluation.meter
     return most if meter is None else min(most, meter.get_remaining_seconds())

@@ -161,21 +161,22 @@ class _ReasonFinder:
         return self.trace.text[node.start : node.end]
 
     def find_value(self, node: t.Node, place: int) -> tuple[Any, int] | None:
-        """Return the last value of a node before `place`, and its own place; None if it was not evaluated."""
+        """Return (value, place) of a node's last evaluation before `place`; None if it was not evaluated."""
         for earlier in range(place - 1, -1, -1):
             if self.trace.nodes[self.trace.events[earlier][0]] is node:
                 return self.trace.events[earlier][2], earlier
         return None
 
     def explain_part(self, node: t.Node, place: int) -> str | None:
-        """Return the reason of a part, if it was undefined; else None."""
+        """Return why a part was undefined when it was last evaluated before `place`; None if it had a
+        value or was not evaluated."""
         known = self.find_value(node, place)
         if known is None or known[0] is not UNDEFINED:
             return None
         return self.explain(node, known[1])
 
     def explain(self, node: t.Node, place: int) -> str:
-        """Why the node was undefined at `place`."""
+        """Return why the node was undefined at `place`, an index of the trace's events, in a sentence."""
         match node:
             case t.Path():
                 return self.explain_path(node, place)

@@ -160,7 +160,8 @@ class GeneratorBase(CodeWriter):
     def write_value(
         self, node: t.Node, context: InputContext, *, final: bool = False, handed_on: bool = False
     ) -> Operand:
-        """Write the lines that compute a node; with `final`, its value is a part of the result.
+        """Write the lines that compute a node, and return its value as an operand; with `final`, its value
+        is a part of the result.
 
         handed_on: the value is also that of the node around it, which still has to collapse what is nested.
         """
@@ -216,7 +217,7 @@ class GeneratorBase(CodeWriter):
         """Write the code of a path whose values carry variables."""
         raise NotImplementedError
 
-    def write_or_empty(self, operand: Operand, array: str, *, keep: bool) -> Operand:
+    def write_value_or_empty_list(self, operand: Operand, array: str, *, keep: bool) -> Operand:
         """Write the code of `operand`, or of an empty list where the list `array` is empty."""
         raise NotImplementedError
 

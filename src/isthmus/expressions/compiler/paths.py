@@ -67,10 +67,10 @@ class PathGenerator(FilterGenerator):
         operand = self.write_remaining_steps(node, flow, step_count, context, final=final)
         first = node.steps[0]
         if isinstance(first, t.Array) and first.cons and first.stages is None:
-            return self.write_or_empty(operand, flow.code, keep=node.keep)
+            return self.write_value_or_empty_list(operand, flow.code, keep=node.keep)
         return operand
 
-    def write_or_empty(self, operand: Operand, array: str, *, keep: bool) -> Operand:
+    def write_value_or_empty_list(self, operand: Operand, array: str, *, keep: bool) -> Operand:
         """Write the code of the value of a path that starts with a written array: if the array is empty,
         it is the value."""
         name, is_raw = self.make_name("t"), operand.is_raw or operand.is_collected

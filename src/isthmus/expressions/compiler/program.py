@@ -66,7 +66,7 @@ def compile_tree(
 
 
 def as_expression_error(error: Exception, evaluation: Meter, text: str) -> ExpressionError | None:
-    """Return a Python error that bad input led to, as an error of the expression `text`; None for any
+    """Convert a Python error that bad input led to into an error of the expression `text`; None for any
     other error.
 
     Only errors that code of `isthmus.expressions` raised count: those of a caller's functions are the

@@ -42,6 +42,7 @@ class Survey:
     closures: nodes that hold a function which may outlive the pass of a loop it is made in.
     weights: how many nodes lie below.
     free: variables that no frame binds (bindings or functions of the library).
+    uses_eval: whether `$eval` is among them.
     """
 
     bound: dict[int, dict[str, int]] = field(default_factory=dict)

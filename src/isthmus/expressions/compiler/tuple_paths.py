@@ -46,7 +46,9 @@ class TupleGenerator(GeneratorBase):
         operand = Operand(
             name, ANY & ~SEQUENCE, is_pure=stream.is_pure, is_atom=True, is_raw=True, is_collected=True
         )
-        return self.write_or_empty(operand, stream.array, keep=node.keep) if stream.array else operand
+        return (
+            self.write_value_or_empty_list(operand, stream.array, keep=node.keep) if stream.array else operand
+        )
 
     def write_stream(self, node: t.Path, context: InputContext) -> _TupleStream:
         """Write the tuples that the steps of a path give."""
@@ -189,8 +191,8 @@ class TupleGenerator(GeneratorBase):
     def write_step_tuples(
         self, stream: _TupleStream, step: t.Node, context: InputContext, out: str
     ) -> tuple[list[str], bool]:
-        """Write the code of a step for one tuple, and add its results to `out`; returns the variables of
-        the new tuples."""
+        """Write the code of a step for one tuple, and add its results to `out`; returns the names of the
+        new tuples' variables, and whether their values are parts of the input."""
         nested = _find_nested_path(step)
         if nested is not None:
             return self.write_nested_step_tuples(stream, step, nested, context, out)

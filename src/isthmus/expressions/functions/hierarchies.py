@@ -110,6 +110,7 @@ def _flatten_tree(
     sort key."""
 
     def sort_siblings(siblings: list[object]) -> list[object]:
+        """Return the items of one level in the order of their sequence."""
         return sorted(siblings, key=lambda item: sort_key(get_path(item, sequence_path)))
 
     ordered: list[object] = []

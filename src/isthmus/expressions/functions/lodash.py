@@ -85,7 +85,8 @@ def _to_index(key: str) -> int | None:
 
 
 def get_child(target: object, key: str) -> object:
-    """Return one step: a field, an item by its index, or the `length` of a list or text."""
+    """Return what one step of a path leads to: a field, an item by its index, or the `length` of a list or
+    text."""
     if isinstance(target, Mapping):
         return target.get(key, UNDEFINED)
     if isinstance(target, (list, str)):

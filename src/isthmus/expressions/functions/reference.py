@@ -167,7 +167,7 @@ def _render_contents() -> str:
 
 
 def _render_function(function: Function) -> str:
-    """Return the section of one function."""
+    """Return the section of one function, as Markdown."""
     entry = parse_entry(function)
     shown = ", ".join(f"{name}?" if "default" in text else name for name, text in entry.arguments)
     lines = [f"### {function.name}", "", f"`${function.name}({shown})`", "", entry.summary, ""]
@@ -184,7 +184,7 @@ def _render_function(function: Function) -> str:
 
 
 def _render_host(host: HostType) -> str:
-    """Return the section of one kind of host value."""
+    """Return the section of one kind of host value, as Markdown."""
     title, summary = _HOST_TITLES_AND_SUMMARIES[host.python_type.__name__]
     lines = [f"### {title}", "", summary, ""]
     if host.properties:

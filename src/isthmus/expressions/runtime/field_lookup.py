@@ -110,7 +110,7 @@ def read_root_each(evaluation: Evaluation, value: Any, name: str) -> Any:
 
 
 def read_step(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """Return the step `name` in the middle of a path, on what the step before it gave."""
+    """Return the values of the step `name` in the middle of a path, on what the step before it gave."""
     if type(value) is dict:
         found = value.get(name, UNDEFINED)
         return found if type(found) is not Sequence else Stream(found)
@@ -128,7 +128,8 @@ def read_step(evaluation: Evaluation, value: Any, name: str) -> Any:
 
 
 def read_last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """Return the step `name` at the end of a path, on what the step before it gave; collapsed."""
+    """Return the value of the step `name` at the end of a path, on what the step before it gave;
+    collapsed."""
     if type(value) is dict:
         found = value.get(name, UNDEFINED)
         return flatten_last(evaluation, [found]) if type(found) is Sequence else found
@@ -155,12 +156,12 @@ def read_last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
 
 
 def read_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """Return the path `name` on a context that is no plain dict; collapsed."""
+    """Return the value of the path `name` on a context that is no plain dict; collapsed."""
     return read_last_field(evaluation, value, name)
 
 
 def read_root_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """Return the path `name` on the root, where a list counts as one value; collapsed."""
+    """Return the value of the path `name` on the root, where a list counts as one value; collapsed."""
     found = read_name(evaluation, value, name)
     return flatten_last(evaluation, [found]) if type(found) is Sequence else found
 
@@ -215,7 +216,7 @@ def get_nothing(name: str, default: Any) -> Any:
 
 
 def read_root_step(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """Return the first of several steps, on the root."""
+    """Return the values of the first of several steps, `name`, on the root."""
     if type(value) is dict:
         return value.get(name, UNDEFINED)
     one = read_name(evaluation, value, name)

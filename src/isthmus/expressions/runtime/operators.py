@@ -205,7 +205,7 @@ def is_deep_equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
     if left is right:
         return True
     if isinstance(left, (list, dict)):
-        return _Comparison(evaluation).compare_nested(left, right)
+        return _Comparison(evaluation).are_nested_equal(left, right)
     return is_function(left) and is_function(right) and bool(left == right)
 
 
@@ -222,7 +222,7 @@ class _Comparison:
         self.evaluation = evaluation
         self.known_equal: set[tuple[int, int]] = set()
 
-    def compare_nested(self, left: Any, right: Any) -> bool:
+    def are_nested_equal(self, left: Any, right: Any) -> bool:
         """Return whether a list or object equals another value."""
         if left is right or (id(left), id(right)) in self.known_equal:
             return True
@@ -233,20 +233,20 @@ class _Comparison:
             if type(left) is LazyRange and type(right) is LazyRange:
                 return left.numbers == right.numbers
             pairs = zip(pace(left, 1, self.evaluation), right, strict=True)
-            same = all(self.compare_items(one, other) for one, other in pairs)
+            same = all(self.are_items_equal(one, other) for one, other in pairs)
         else:
             if not isinstance(right, dict) or len(left) != len(right):
                 return False
             fields = pace(left.items(), 1, self.evaluation)
-            same = all(key in right and self.compare_items(value, right[key]) for key, value in fields)
+            same = all(key in right and self.are_items_equal(value, right[key]) for key, value in fields)
         if same:
             self.known_equal.add((id(left), id(right)))
         return same
 
-    def compare_items(self, left: Any, right: Any) -> bool:
+    def are_items_equal(self, left: Any, right: Any) -> bool:
         """Return whether two items are equal; two undefined ones are."""
         if isinstance(left, (list, dict)):
-            return self.compare_nested(left, right)
+            return self.are_nested_equal(left, right)
         return (left is UNDEFINED and right is UNDEFINED) or is_deep_equal(self.evaluation, left, right)
 
 

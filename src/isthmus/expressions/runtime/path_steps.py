@@ -257,7 +257,7 @@ def list_group_inputs(value: Any) -> Any:
 
 
 def merge_group_values(merged: Any, more: Any) -> Any:
-    """Return two values of one group as one, as `$append` joins them."""
+    """Return the values that a group has so far, joined with `more` as `$append` joins them."""
     if merged is UNDEFINED:
         return more
     if more is UNDEFINED:

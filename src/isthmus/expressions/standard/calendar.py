@@ -19,7 +19,7 @@ MAX_MILLIS: Final = 8.64e15
 
 
 def convert_date_to_days(year: int, month: int, day: int) -> int:
-    """Return days from 1970-01-01 to a date of the proleptic Gregorian calendar."""
+    """Return the days from 1970-01-01 to a date of the proleptic Gregorian calendar."""
     shifted = year - (month <= 2)
     era, year_of_era = divmod(shifted, 400)
     day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1

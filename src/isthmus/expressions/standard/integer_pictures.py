@@ -353,7 +353,8 @@ def parse_integer(value: Any, picture: Any) -> Any:
 
 
 def compile_reader(form: IntegerFormat) -> tuple[str, Callable[[str], float]]:
-    """Return a pattern for the texts of a format, and the function that reads a text which matches it."""
+    """Return a pattern for the texts of a format, and the function that turns a text which matches it into
+    a number."""
     is_upper = form.case == "upper"
     if form.kind == "letters":
         return (

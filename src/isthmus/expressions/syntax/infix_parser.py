@@ -186,7 +186,7 @@ _INFIX_PARSERS: Final[dict[str, Callable[[InfixParser, Node, Token], Node]]] = {
 
 
 def _get_node_name(node: Node) -> str | None:
-    """Return the name or text of a node, for error messages."""
+    """Return the name or text of a node, for error messages; None if it has none."""
     match node:
         case Name():
             return node.value
