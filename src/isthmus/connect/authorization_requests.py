@@ -90,8 +90,8 @@ async def create_authorization_request(
 async def start_authorization_request(
     conn: AsyncConnection, ticket: str
 ) -> tuple[AuthorizationRequest, Secret[str]]:
-    """The request of a ticket, and the value of the cookie that binds the browser to it. Raises ConnectError
-    for a ticket that is unknown, used or expired."""
+    """Marks the request of a ticket as started. Returns it, and the value of the cookie that binds the
+    browser to it. Raises ConnectError for a ticket that is unknown, used or expired."""
     row = await _find_row(conn, connect_trip.c.ticket_digest == hash_token(ticket))
     now = current_time(conn)
     if row is None or row["expires_at"] <= now:
@@ -130,9 +130,9 @@ async def store_request_token(
 async def complete_authorization_request(
     conn: AsyncConnection, state: str | None, binding: str | None
 ) -> AuthorizationRequest:
-    """The request of a callback, whose state cannot be used again. The caller must commit even if this
-    raises: ConnectError for a state that is unknown, used or expired, ForgedRequest for a browser without the
-    cookie.
+    """Marks the request of a callback as used, so that its state cannot be used again, and returns it. The
+    caller must commit even if this raises: ConnectError for a state that is unknown, used or expired,
+    ForgedRequest for a browser without the cookie.
 
     `binding`: the value of the cookie, which holds one binding for each open request, separated by dots.
     """
@@ -148,7 +148,7 @@ async def complete_authorization_request(
     if not done.rowcount:
         raise ConnectError(_REQUEST_UNKNOWN)
     expected = row["binding_digest"]
-    if not any(hmac.compare_digest(hash_token(each), expected) for each in (binding or "").split(".")):
+    if not any(hmac.compare_digest(hash_token(value), expected) for value in (binding or "").split(".")):
         raise ForgedRequest(
             "This answer came to another browser than the one that asked for it. Start again."
         )
@@ -156,11 +156,13 @@ async def complete_authorization_request(
 
 
 async def _find_row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | None:
+    """Reads the request that meets a condition; returns None if there is none."""
     row = (await conn.execute(select(connect_trip).where(condition))).mappings().one_or_none()
     return None if row is None else dict(row)
 
 
 def _make_request(conn: AsyncConnection, row: Mapping[str, Any]) -> AuthorizationRequest:
+    """Builds the request from its row, whose payload it decrypts."""
     payload = _PAYLOAD.decrypt(get_key_ring(conn), row["id"], row["payload"])
     request_token = payload.pop("request")
     return AuthorizationRequest(

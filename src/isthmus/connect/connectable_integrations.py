@@ -55,13 +55,14 @@ class ConnectableIntegration:
 
     @property
     def credentials(self) -> Mapping[str, Credential]:
+        """The credentials of the definition by format."""
         return self.definition.credentials
 
 
 async def list_connectable(
     conn: AsyncConnection, link: LinkToken, options: PageOptions
 ) -> tuple[IntegrationSummary, ...]:
-    """The integrations to choose from, sorted by label: installed, enabled, shown in the catalogue, and
+    """Lists the integrations to choose from, sorted by label: installed, enabled, shown in the catalogue, and
     matching the models of the link and the names in the page's options."""
     statement = _select_installs(link.environment_id).where(
         environment_integration.c.is_enabled, environment_integration.c.show_in_catalog
@@ -80,10 +81,10 @@ async def list_connectable(
 async def load_connectable(
     conn: AsyncConnection, effective: EffectiveDefinitions, link: LinkToken, options: PageOptions, slug: str
 ) -> ConnectableIntegration:
-    """One integration with its definition. Raises InvalidIntegration where it must not be connected. A link
-    that reconnects an account may use an integration that is not shown in the catalogue."""
+    """Loads one integration with its definition. Raises InvalidIntegration if it must not be connected. A
+    link that reconnects an account may use an integration that is not shown in the catalogue."""
     if link.account_id is None and not any(
-        each.slug == slug for each in await list_connectable(conn, link, options)
+        summary.slug == slug for summary in await list_connectable(conn, link, options)
     ):
         raise InvalidIntegration(f"“{slug}” cannot be connected here. Tell whoever sent you.")
     statement = _select_installs(link.environment_id).where(
@@ -106,13 +107,13 @@ async def load_connectable(
 
 
 async def read_summary(conn: AsyncConnection, environment_id: str, slug: str) -> IntegrationSummary:
-    """The summary of an installed integration, whether or not it is shown in the catalogue."""
+    """Reads the summary of an installed integration, whether or not it is shown in the catalogue."""
     statement = _select_installs(environment_id).where(integration.c.name == slug)
     return _build_summary((await conn.execute(statement)).mappings().one())
 
 
 async def find_slug_of_account(conn: AsyncConnection, environment_id: str, account_id: str) -> str | None:
-    """The name of an account's integration; None where the environment has no such account."""
+    """Returns the name of an account's integration; None if the environment has no such account."""
     statement = (
         select(integration.c.name)
         .join(environment_integration, environment_integration.c.integration_id == integration.c.id)
@@ -122,15 +123,15 @@ async def find_slug_of_account(conn: AsyncConnection, environment_id: str, accou
         )
         .where(integrated_account.c.id == account_id, integrated_account.c.environment_id == environment_id)
     )
-    found: str | None = (await conn.execute(statement)).scalar_one_or_none()
-    return found
+    slug: str | None = (await conn.execute(statement)).scalar_one_or_none()
+    return slug
 
 
 async def find_scopes(
     conn: AsyncConnection, link: LinkToken, chosen: ConnectableIntegration
 ) -> tuple[str, ...]:
-    """The scopes to request: those of the link, otherwise those that its models need, otherwise those of the
-    definition."""
+    """Returns the OAuth scopes to request: those of the link, otherwise those that its models need, otherwise
+    those of the definition."""
     if link.scopes is not None:
         return link.scopes
     needed = await _find_scopes_of_models(conn, link, chosen)
@@ -140,6 +141,8 @@ async def find_scopes(
 
 
 def _select_installs(environment_id: str) -> Any:
+    """Returns the query of an environment's installed integrations, with what both the list and a connection
+    need."""
     return (
         select(
             integration.c.id,
@@ -161,11 +164,13 @@ def _select_installs(environment_id: str) -> Any:
 
 
 def _build_summary(row: Any) -> IntegrationSummary:
+    """Builds the summary from a row of `_select_installs`. The install's override wins for label and logo."""
     override, config = row["override"], row["config"]
 
     def read_text(name: str) -> str | None:
-        found = override.get(name) or config.get(name)
-        return found if isinstance(found, str) else None
+        """Returns the text of the override, otherwise that of the config; None if neither has one."""
+        text = override.get(name) or config.get(name)
+        return text if isinstance(text, str) else None
 
     return IntegrationSummary(
         slug=row["name"],
@@ -176,24 +181,26 @@ def _build_summary(row: Any) -> IntegrationSummary:
 
 
 async def _find_mapped_integrations(conn: AsyncConnection, link: LinkToken) -> frozenset[str] | None:
-    """Names of integrations that are mapped to every model of the link; None where it names no model."""
-    found: frozenset[str] | None = None
+    """Returns the names of integrations that are mapped to every model of the link; None if it names no
+    model."""
+    common_names: frozenset[str] | None = None
     for model_id in link.models:
         rows = await conn.execute(_select_mappings(link.environment_id, model_id, "integration_name"))
         names = frozenset(rows.scalars())
-        found = names if found is None else found & names
-    return found
+        common_names = names if common_names is None else common_names & names
+    return common_names
 
 
 def _select_mappings(environment_id: str, model_id: str, column: str) -> Any:
+    """Returns the query of one column of a model's mappings: base mappings and the environment's own."""
     base = unified_model_resource_method
-    own = environment_unified_model_resource_method
+    override = environment_unified_model_resource_method
     return union(
         select(base.c[column]).where(base.c.unified_model_id == model_id),
-        select(own.c[column])
+        select(override.c[column])
         .join(
             environment_unified_model,
-            environment_unified_model.c.id == own.c.environment_unified_model_id,
+            environment_unified_model.c.id == override.c.environment_unified_model_id,
         )
         .where(
             environment_unified_model.c.unified_model_id == model_id,
@@ -205,57 +212,59 @@ def _select_mappings(environment_id: str, model_id: str, column: str) -> Any:
 async def _find_scopes_of_models(
     conn: AsyncConnection, link: LinkToken, chosen: ConnectableIntegration
 ) -> tuple[str, ...]:
-    """The scopes of the methods that the models' mappings call, and those that the models list for the
-    integration."""
-    found: dict[str, None] = {}
+    """Returns the scopes of the methods that the models' mappings call, and those that the models list for
+    the integration, each once."""
+    scopes: dict[str, None] = {}
     for model_id in link.models:
         for config in await _read_mapping_configs(conn, link.environment_id, model_id, chosen.slug):
-            found.update(dict.fromkeys(_find_method_scopes(chosen.definition, config)))
-        found.update(
+            scopes.update(dict.fromkeys(_find_method_scopes(chosen.definition, config)))
+        scopes.update(
             dict.fromkeys(await _read_listed_scopes(conn, link.environment_id, model_id, chosen.slug))
         )
-    return tuple(found)
+    return tuple(scopes)
 
 
 async def _read_mapping_configs(
     conn: AsyncConnection, environment_id: str, model_id: str, slug: str
 ) -> Iterable[Mapping[str, Any]]:
-    """The configs of base mappings and of the environment's overrides, each with the resource and method that
-    it maps to."""
+    """Reads the configs of base mappings and of the environment's overrides. Each has the `resource` and
+    `method` that it maps to, unless it names others."""
     base = unified_model_resource_method
-    own = environment_unified_model_resource_method
-    named = ("resource_name", "method_name", "config")
-    of_base = select(*(base.c[name] for name in named)).where(
+    override = environment_unified_model_resource_method
+    columns = ("resource_name", "method_name", "config")
+    base_query = select(*(base.c[name] for name in columns)).where(
         base.c.unified_model_id == model_id, base.c.integration_name == slug
     )
-    of_own = (
-        select(*(own.c[name] for name in named))
+    override_query = (
+        select(*(override.c[name] for name in columns))
         .join(
             environment_unified_model,
-            environment_unified_model.c.id == own.c.environment_unified_model_id,
+            environment_unified_model.c.id == override.c.environment_unified_model_id,
         )
         .where(
             environment_unified_model.c.unified_model_id == model_id,
             environment_unified_model.c.environment_id == environment_id,
-            own.c.integration_name == slug,
+            override.c.integration_name == slug,
         )
     )
-    rows = [*(await conn.execute(of_base)).all(), *(await conn.execute(of_own)).all()]
+    rows = [*(await conn.execute(base_query)).all(), *(await conn.execute(override_query)).all()]
     return [{"resource": row.resource_name, "method": row.method_name, **row.config} for row in rows]
 
 
 def _find_method_scopes(definition: IntegrationConfig, config: Mapping[str, Any]) -> Iterable[str]:
-    """The scopes of the method that a mapping calls; none where an expression computes its name."""
+    """Returns the scopes of the method that a mapping calls; none if an expression computes its name."""
     resource, method = config["resource"], config["method"]
     if not isinstance(resource, str) or not isinstance(method, str):
         return ()
-    found = definition.find_method(resource, method)
-    return () if found is None else found.scopes or ()
+    definition_of_method = definition.find_method(resource, method)
+    return () if definition_of_method is None else definition_of_method.scopes or ()
 
 
 async def _read_listed_scopes(
     conn: AsyncConnection, environment_id: str, model_id: str, slug: str
 ) -> Iterable[str]:
+    """Reads the scopes that a model lists for an integration; the environment's override of the model wins.
+    Empty if it lists none."""
     statement = (
         select(unified_model.c.scopes, environment_unified_model.c.override)
         .join(environment_unified_model, environment_unified_model.c.unified_model_id == unified_model.c.id)

@@ -46,7 +46,7 @@ _MAX_DESCRIPTION_LENGTH: Final = 500
 
 
 class CredentialExchange:
-    """The requests that exchange a form or a code for credentials, each through the Sender it is given.
+    """Exchanges a form or a code for credentials, with requests through the Sender that each call is given.
     `public_url`: of the pages; the callback is below it."""
 
     def __init__(self, guard: Guard, clock: Clock, public_url: str) -> None:
@@ -57,8 +57,8 @@ class CredentialExchange:
     async def exchange_form(
         self, http: Sender, chosen: ConnectableIntegration, format: str, entered: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The context for a submitted form: what was entered, and the token where the format has one. Raises
-        ConnectionFailed where the provider refuses the credentials."""
+        """Returns the account's context for a submitted form: what was entered, and under `oauth` the token
+        if the format has one. Raises ConnectionFailed if the provider refuses the credentials."""
         credential = chosen.credentials[format]
         scope = _make_template_scope(chosen, entered)
         grant: Grant
@@ -71,7 +71,7 @@ class CredentialExchange:
             scopes, grant = credential.config.scope, request_keka_token(credential.config, scope)
         else:
             return dict(entered)
-        reply = await _run_grant(http, chosen, grant, of_person=True)
+        reply = await _run_grant(http, chosen, grant, has_own_client=True)
         return {**entered, "oauth": make_oauth_context(reply, now=self._clock.now(), requested=scopes)}
 
     async def build_authorization_url(
@@ -82,8 +82,8 @@ class CredentialExchange:
         entered: Mapping[str, Any],
         scopes: Sequence[str],
     ) -> tuple[str, tuple[str, str] | None]:
-        """The provider's address to redirect the browser to; for OAuth 1.0a also the temporary token and its
-        secret (RFC 5849 §2.1), otherwise None. Raises ConnectionFailed."""
+        """Returns the provider's address to redirect the browser to; for OAuth 1.0a also the temporary token
+        and its secret (RFC 5849 §2.1), which it requests, otherwise None. Raises ConnectionFailed."""
         credential = chosen.credentials[request.format]
         scope = _make_template_scope(chosen, entered)
         if isinstance(credential, OAuth1Credential):
@@ -129,8 +129,8 @@ class CredentialExchange:
         scopes: Sequence[str],
         query: Mapping[str, str],
     ) -> dict[str, Any]:
-        """The context for a browser that the provider redirected back. `query`: of the callback. Raises
-        ConnectionFailed, with a message for the person."""
+        """Returns the account's context for a browser that the provider redirected back. `query`: of the
+        callback. Raises ConnectionFailed, with a message for the person."""
         _refuse_denial(chosen, query)
         credential = chosen.credentials[request.format]
         scope = _make_template_scope(chosen, entered, query)
@@ -155,6 +155,8 @@ class CredentialExchange:
         return {**entered, "oauth": oauth}
 
     def _build_url(self, chosen: ConnectableIntegration, build: Callable[[], str]) -> str:
+        """Returns the address that `build` makes. Raises ConnectionFailed if it fails, or if browsers must
+        not be sent there."""
         try:
             address = build()
             self._require_public(address)
@@ -175,24 +177,29 @@ class CredentialExchange:
 
 
 async def _run_grant(
-    http: Sender, chosen: ConnectableIntegration, grant: Grant, *, of_person: bool = False
+    http: Sender, chosen: ConnectableIntegration, grant: Grant, *, has_own_client: bool = False
 ) -> dict[str, Any]:
-    """The token response of a grant. `of_person`: whether the client id and secret belong to the person, not
-    to an app of the operator. Raises ConnectionFailed."""
+    """Requests a token and returns the provider's response. `has_own_client`: True if the client id and
+    secret belong to the person, not to an app of the operator. Raises ConnectionFailed."""
     try:
         return await drive_flow(grant, http.send)
     except IsthmusError as failed:
-        raise ConnectionFailed(_make_person_message(chosen, failed, of_person=of_person)) from failed
+        raise ConnectionFailed(
+            _make_person_message(chosen, failed, has_own_client=has_own_client)
+        ) from failed
 
 
 def _make_template_scope(
     chosen: ConnectableIntegration, entered: Mapping[str, Any], query: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
+    """Returns the names that templates of the credential see: what was entered, with the definition's
+    variables, and the callback's query."""
     context = build_effective_context(entered, chosen.definition.reveal_variables())
     return make_template_scope(context, id=None, query=dict(query or {}), body=NO_BODY)
 
 
 def _refuse_denial(chosen: ConnectableIntegration, query: Mapping[str, str]) -> None:
+    """Raises ConnectionFailed if the callback says that access was denied or failed."""
     error = query.get("error")
     if error == "access_denied" or "denied" in query:
         raise ConnectionFailed("Access was not granted.")
@@ -210,6 +217,8 @@ def _make_access_token_grant(
     request: AuthorizationRequest,
     query: Mapping[str, str],
 ) -> Grant:
+    """Returns the request that exchanges the callback's verifier for an OAuth 1.0a access token. Raises
+    ConnectionFailed if the callback belongs to another temporary token."""
     token, verifier = query.get("oauth_token"), query.get("oauth_verifier")
     if request.request_token is None or token != request.request_token[0] or not verifier:
         raise ConnectionFailed(f"{chosen.summary.label} sent no answer that can be used. Try again.")
@@ -223,20 +232,20 @@ def _make_access_token_grant(
 
 
 def _make_person_message(
-    chosen: ConnectableIntegration, failed: IsthmusError, *, of_person: bool = False
+    chosen: ConnectableIntegration, error: IsthmusError, *, has_own_client: bool = False
 ) -> str:
-    """The message for a person who is no engineer. The details are in the log."""
+    """Returns the message about an error for a person who is no engineer. The details are in the log."""
     label = chosen.summary.label
-    match failed:
-        case CredentialsRefused(code="invalid_client" | "unauthorized_client") if not of_person:
+    match error:
+        case CredentialsRefused(code="invalid_client" | "unauthorized_client") if not has_own_client:
             return f"{label} does not know the app that asks for access. Tell who runs this page."
         case CredentialsRefused():
-            return f"{label} did not accept this. {failed.message}"
+            return f"{label} did not accept this. {error.message}"
         case EgressDenied():
             return f"That address of {label} cannot be used. Check what you entered."
         case UpstreamError():
             return f"{label} could not be reached, or did not answer as it should. Try again in a moment."
         case BadRequest():
-            return f"{label} is not set up correctly: {failed.message}"
+            return f"{label} is not set up correctly: {error.message}"
         case _:
             return f"Connecting {label} failed. Try again."

@@ -35,23 +35,29 @@ def redirects_to_provider(credential: Credential) -> bool:
     return isinstance(credential, OAuth2Credential | OAuth1Credential)
 
 
-def select_fields_to_fill(credential: Credential, given: Mapping[str, Any]) -> tuple[CredentialField, ...]:
-    """The fields that the person has to fill in. `given`: the link's context, whose fields are left out."""
-    return tuple(each for each in credential.config.fields if given.get(each.name) is None)
+def select_fields_to_fill(
+    credential: Credential, link_context: Mapping[str, Any]
+) -> tuple[CredentialField, ...]:
+    """Returns the fields that the person has to fill in. `link_context`: the link's context, whose fields are
+    left out."""
+    return tuple(spec for spec in credential.config.fields if link_context.get(spec.name) is None)
 
 
-def parse_form(credential: Credential, sent: Mapping[str, str], given: Mapping[str, Any]) -> FormValues:
+def parse_form(
+    credential: Credential, sent: Mapping[str, str], link_context: Mapping[str, Any]
+) -> FormValues:
     """Parses and checks a submitted form. `sent`: texts, as the browser sends them; keys that are no field
-    are dropped. `given`: the link's context, which wins."""
-    fields = select_fields_to_fill(credential, given)
-    parsed = {each.name: _parse_option(each, sent[each.name]) for each in fields if each.name in sent}
+    are dropped. `link_context`: the link's context, which wins."""
+    fields = select_fields_to_fill(credential, link_context)
+    parsed = {spec.name: _parse_option(spec, sent[spec.name]) for spec in fields if spec.name in sent}
     errors: dict[str, str] = {}
 
     def report(path: str, message: str, _: str) -> None:
+        """Keeps the first message of a field. `path`: with the prefix of the context."""
         errors.setdefault(path.removeprefix(_CONTEXT_PREFIX), _to_sentence(message))
 
-    checked = validate_form(credential.config.fields, {**parsed, **given}, report, complete=True)
-    names = {each.name for each in fields}
+    checked = validate_form(credential.config.fields, {**parsed, **link_context}, report, complete=True)
+    names = {spec.name for spec in fields}
     return FormValues({name: value for name, value in checked.items() if name in names}, errors)
 
 
@@ -59,17 +65,19 @@ def build_form(
     integration: IntegrationSummary,
     credential: Credential,
     formats: tuple[tuple[str, str], ...],
-    given: Mapping[str, Any],
+    link_context: Mapping[str, Any],
     *,
     can_go_back: bool,
     sent: Mapping[str, Any] | None = None,
     errors: Mapping[str, str] | None = None,
     error: str | None = None,
 ) -> Form:
-    """The form to show. `formats`: the others to choose from. `sent`: what was typed before; a password is
-    never shown again. `errors`: by field. `error`: of the checked form."""
+    """Builds the form to show. `formats`: name and label of the formats to choose from. `sent`: what was
+    typed before; a password is never shown again. `errors`: messages by field. `error`: message about the
+    whole form."""
     fields = tuple(
-        _build_field(each, sent or {}, errors or {}) for each in select_fields_to_fill(credential, given)
+        _build_field(spec, sent or {}, errors or {})
+        for spec in select_fields_to_fill(credential, link_context)
     )
     return Form(
         integration=integration,
@@ -85,6 +93,7 @@ def build_form(
 
 
 def _build_field(spec: CredentialField, sent: Mapping[str, Any], errors: Mapping[str, str]) -> Field:
+    """Builds the field to show, with what was typed or its default. `errors`: messages by field."""
     value = sent.get(spec.name, spec.default)
     built = Field(
         name=spec.name,
@@ -109,8 +118,8 @@ def _build_field(spec: CredentialField, sent: Mapping[str, Any], errors: Mapping
 
 
 def _parse_option(spec: CredentialField, text: str) -> Any:
-    """The value of the option with this text, otherwise the text: a browser sends texts, and an option may be
-    a number or true."""
+    """Returns the value of the option with this text, otherwise the text: a browser sends texts, and an
+    option may be a number or true."""
     for option in spec.options or ():
         if str(option.value) == text:
             return option.value
@@ -118,7 +127,7 @@ def _parse_option(spec: CredentialField, text: str) -> Any:
 
 
 def _to_sentence(message: str) -> str:
-    """A check's message as a sentence: `must be a number` -> `It must be a number.`"""
+    """Turns a check's message into a sentence: `must be a number` -> `It must be a number.`"""
     if message.startswith("is required"):
         return "Please fill this in."
     if message.startswith("must match the pattern"):
@@ -127,5 +136,5 @@ def _to_sentence(message: str) -> str:
 
 
 def _keep_web_link(link: str | None) -> str | None:
-    """The link where it is https or http, otherwise None."""
+    """Returns the link if it is https or http, otherwise None."""
     return link if link is not None and link.startswith(("https://", "http://")) else None

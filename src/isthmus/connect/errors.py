@@ -31,7 +31,7 @@ PAGE_EXPIRED: Final = "This page has expired. Ask for a new one where you came f
 
 
 def truncate_message(text: str) -> str:
-    """The text, cut to MAX_MESSAGE_LENGTH characters: it may come from a provider."""
+    """Returns the text, cut to MAX_MESSAGE_LENGTH characters: it may come from a provider."""
     return text if len(text) <= MAX_MESSAGE_LENGTH else text[: MAX_MESSAGE_LENGTH - 1] + "…"
 
 

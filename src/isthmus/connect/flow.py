@@ -74,7 +74,8 @@ class RapidFormBuilder(Protocol):
     async def build_form(
         self, session: Session, account_id: str, summary: IntegrationSummary
     ) -> RapidForm | None:
-        """None where its integration has no form. Raises RapidFormFailed where choices cannot be fetched."""
+        """Returns None where its integration has no form. Raises RapidFormFailed where choices cannot be
+        fetched."""
         ...
 
 
@@ -89,7 +90,8 @@ class SubmitResult:
 
 
 class Flow:
-    """One per process."""
+    """Does the steps of connecting an account: each method reads the session, does one step and stores the
+    result."""
 
     def __init__(
         self,
@@ -126,12 +128,14 @@ class Flow:
             )
 
     async def read_session(self, id: str, cookie: str) -> Session:
-        """Raises SessionEnded where the cookie is not that of the session, or the session has expired."""
+        """Reads a session by its id and cookie. Raises SessionEnded if the cookie is not that of the session,
+        or the session has expired."""
         async with self._database.read() as conn:
             return await read_session(conn, id, cookie)
 
     async def build_screen(self, session: Session) -> Screen:
-        """The screen that the session is at."""
+        """Builds the screen that the session is at; for an active account it may call the provider, to build
+        the account's own form."""
         async with self._database.read() as conn:
             screen = await self._screens.build_screen(conn, session)
         if not isinstance(screen, RapidFormPending):
@@ -203,8 +207,9 @@ class Flow:
         return SubmitResult(session, await self.build_screen(session))
 
     async def start_authorization(self, ticket: str) -> tuple[str, Secret[str]]:
-        """The provider's address to redirect the browser to, and the value of the cookie that binds the
-        browser. Raises ConnectError, whose message is stored in the session for its screen."""
+        """Starts the authorization request of a ticket. Returns the provider's address to redirect the
+        browser to, and the value of the cookie that binds the browser. Raises ConnectError, whose message is
+        stored in the session for its screen."""
         async with self._database.write() as conn:
             request, binding = await start_authorization_request(conn, ticket)
             session = await _find_session_of_request(conn, request)
@@ -245,8 +250,8 @@ class Flow:
     async def _complete_authorization_request(
         self, state: str | None, binding: str | None
     ) -> tuple[AuthorizationRequest, Session]:
-        """The request of a callback and its session. An error is raised after the commit, so that the state
-        cannot be used again."""
+        """Returns the request of a callback and its session, and marks the request as used. An error is
+        raised after the commit, so that the state cannot be used again."""
         error: ConnectError | None = None
         async with self._database.write() as conn:
             try:
@@ -261,6 +266,8 @@ class Flow:
     async def _load_authorization_inputs(
         self, session: Session
     ) -> tuple[Sender, LinkToken, ConnectableIntegration, tuple[str, ...]]:
+        """Loads what an authorization needs: the sender of requests, the link, the integration with its
+        definition, and the scopes to request. Raises ConnectError."""
         async with self._database.read() as conn:
             link = await read_link_of_session(conn, session)
             chosen = await load_chosen_integration(conn, self._effective, session, link, session.slug or "")
@@ -270,6 +277,7 @@ class Flow:
     async def _request_authorization(
         self, session: Session, chosen: ConnectableIntegration, format: str, entered: Mapping[str, Any]
     ) -> SubmitResult:
+        """Stores an authorization request and what was entered; the result has the ticket that starts it."""
         values = {"slug": chosen.slug, "format": format, "entered": dict(entered)}
         callback = chosen.callback_url or self._credentials.callback_url
         async with self._database.write() as conn:
@@ -288,7 +296,7 @@ class Flow:
     ) -> Session:
         """Writes the account, uses up the link token and begins the account's lifecycle, in one transaction.
         Raises SessionEnded, and InvalidToken where another session used the link first."""
-        connected = ConnectionResult(
+        result = ConnectionResult(
             environment_id=session.environment_id,
             install_id=chosen.install_id,
             definition=chosen.definition,
@@ -299,7 +307,7 @@ class Flow:
             current = await find_session(conn, session.id, lock=True)
             if current is None:
                 raise SessionEnded(_SESSION_ENDED)
-            account_id = await _write_account(conn, connected, link, current.account_id or link.account_id)
+            account_id = await _write_account(conn, result, link, current.account_id or link.account_id)
             if current.account_id is None and not await consume_link(conn, link.id, account_id):
                 raise InvalidToken(LINK_USED)
             is_reconnect = account_id in (current.account_id, link.account_id)
@@ -316,19 +324,22 @@ class Flow:
                 is_retrying=False,
             )
 
-    async def _record_failure(self, session: Session, failed: ConnectError, **changes: Any) -> Session:
-        cause = failed.__cause__
+    async def _record_failure(self, session: Session, error: ConnectError, **changes: Any) -> Session:
+        """Logs why connecting failed, and stores the message in the session with `changes` to its other
+        fields. Returns the session."""
+        cause = error.__cause__
         log.info(
             "session %s: connecting failed: %s%s",
             session.id,
-            type(failed).__name__,
+            type(error).__name__,
             "" if cause is None else f" ({type(cause).__name__})",
         )
         async with self._database.write() as conn:
-            return await update_session(conn, session, error=failed.message, is_away=False, **changes)
+            return await update_session(conn, session, error=error.message, is_away=False, **changes)
 
 
 async def _find_session_of_request(conn: AsyncConnection, request: AuthorizationRequest) -> Session:
+    """Returns the session that made the request. Raises SessionEnded if it is gone or has expired."""
     session = await find_session(conn, request.session_id)
     if session is None:
         raise SessionEnded(_SESSION_ENDED)
@@ -336,14 +347,14 @@ async def _find_session_of_request(conn: AsyncConnection, request: Authorization
 
 
 async def _write_account(
-    conn: AsyncConnection, connected: ConnectionResult, link: LinkToken, account_id: str | None
+    conn: AsyncConnection, result: ConnectionResult, link: LinkToken, account_id: str | None
 ) -> str:
     """Creates the account, or reconnects the one with this id; returns its id. Raises InvalidToken where it
     is gone."""
     if account_id is None:
         return await connect_account(
             conn,
-            connected,
+            result,
             tenant_id=link.tenant_id or "",
             region=link.region,
             gate_id=link.gate_id,
@@ -352,7 +363,7 @@ async def _write_account(
     try:
         await reconnect_account(
             conn,
-            connected,
+            result,
             account_id,
             keep_context=link.persist_previous_context,
             gate_id=link.gate_id,
@@ -363,4 +374,5 @@ async def _write_account(
 
 
 def _make_unavailable_error(chosen: ConnectableIntegration) -> InvalidIntegration:
+    """Returns the error for a credential format that the integration does not have."""
     return InvalidIntegration(f"{chosen.summary.label} cannot be connected this way.")

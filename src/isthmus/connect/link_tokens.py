@@ -72,9 +72,9 @@ class LinkTokens:
         self._environment_id = scope.environment_id
 
     async def create(self, values: Mapping[str, Any]) -> Secret[str]:
-        """The new token. `values`: the body of `POST /link-token`, where `integrated_account_id` wins over
-        `tenant_id`. Raises BadRequest with every invalid field, NotFound for an account, gate or model that
-        the environment does not have."""
+        """Creates a link token and returns its secret. `values`: the body of `POST /link-token`, where
+        `integrated_account_id` wins over `tenant_id`. Raises BadRequest with every invalid field, NotFound
+        for an account, gate or model that the environment does not have."""
         _check_values(values)
         account_id = values.get("integrated_account_id") or None
         if account_id is not None:
@@ -109,24 +109,26 @@ class LinkTokens:
         return token
 
     async def _require_account(self, id: str) -> None:
-        """Locks the account against deletion until the commit. Raises NotFound."""
-        mine = select(integrated_account.c.id).where(
+        """Checks that the environment has the account, and locks it against deletion until the commit. Raises
+        NotFound."""
+        account_query = select(integrated_account.c.id).where(
             integrated_account.c.id == id, integrated_account.c.environment_id == self._environment_id
         )
-        locking = mine.with_for_update(read=True, key_share=True)
+        locking = account_query.with_for_update(read=True, key_share=True)
         if (await self._conn.execute(locking)).scalar_one_or_none() is None:
             raise account_not_found_error(id)
 
     async def _resolve_models(self, values: Mapping[str, Any]) -> list[str]:
-        """The ids of the unified models that `values` names: by id of an install, by id or by name of a
-        model."""
+        """Returns the ids of the unified models that `values` names: by id of an install, by id or by name of
+        a model. Raises NotFound."""
         names: list[str] = []
         for key in _MODEL_KEYS:
             sent = values.get(key) or []
             names.extend([sent] if isinstance(sent, str) else sent)
-        return [await self._resolve_model(each) for each in dict.fromkeys(names)]
+        return [await self._resolve_model(name) for name in dict.fromkeys(names)]
 
     async def _resolve_model(self, id_or_name: str) -> str:
+        """Returns the id of one installed unified model. Raises NotFound."""
         statement = (
             select(unified_model.c.id)
             .join(
@@ -141,17 +143,17 @@ class LinkTokens:
                 ),
             )
         )
-        found = (await self._conn.execute(statement)).scalars().first()
-        if found is None:
+        model_id = (await self._conn.execute(statement)).scalars().first()
+        if model_id is None:
             raise NotFound(
                 f"no unified model {id_or_name} is installed in this environment. lists what is installed."
             )
-        return str(found)
+        return str(model_id)
 
 
 async def open_link(conn: AsyncConnection, token: str) -> LinkToken:
-    """The link of a token, counted as opened once more. Raises InvalidToken for a token that is unknown,
-    used, expired, or was opened MAX_OPENS times."""
+    """Counts the link of a token as opened once more, and returns it. Raises InvalidToken for a token that is
+    unknown, used, expired, or was opened MAX_OPENS times."""
     row = await _find_row(conn, link_token.c.digest == hash_token(token))
     if row is None:
         raise InvalidToken("This link is not valid. Ask for a new one where you got it.")
@@ -168,14 +170,14 @@ async def open_link(conn: AsyncConnection, token: str) -> LinkToken:
 
 
 async def read_link(conn: AsyncConnection, id: str) -> LinkToken:
-    """The link of a session, even if it is used or expired."""
+    """Reads the link of a session, even if it is used or expired."""
     row = await _find_row(conn, link_token.c.id == id)
     assert row is not None, "a session is deleted with its link"
     return _make_link(conn, row)
 
 
 async def consume_link(conn: AsyncConnection, id: str, account_id: str) -> bool:
-    """Marks the link as used, in the transaction that writes the account. False where it was used or has
+    """Marks the link as used, in the transaction that writes the account. Returns False if it was used or has
     expired."""
     now = current_time(conn)
     done = await conn.execute(
@@ -193,11 +195,13 @@ async def delete_links(conn: AsyncConnection, before: datetime) -> int:
 
 
 async def _find_row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | None:
+    """Reads the link that meets a condition; returns None if there is none."""
     row = (await conn.execute(select(link_token).where(condition))).mappings().one_or_none()
     return None if row is None else dict(row)
 
 
 def _make_link(conn: AsyncConnection, row: Mapping[str, Any]) -> LinkToken:
+    """Builds the link from its row, whose payload it decrypts."""
     payload = _PAYLOAD.decrypt(get_key_ring(conn), row["id"], row["payload"])
     return LinkToken(
         id=row["id"],
@@ -217,6 +221,7 @@ def _make_link(conn: AsyncConnection, row: Mapping[str, Any]) -> LinkToken:
 
 
 def _check_values(values: Mapping[str, Any]) -> None:
+    """Checks the body of `POST /link-token`. Raises BadRequest with every invalid field."""
     failures = Failures()
     if not values.get("integrated_account_id") and not values.get("tenant_id"):
         failures.add(
@@ -224,13 +229,13 @@ def _check_values(values: Mapping[str, Any]) -> None:
             "is needed to connect a new account (or integrated_account_id to reconnect one)",
             "required",
         )
-    for name, most in (
+    for name, max_length in (
         ("tenant_id", MAX_TENANT_ID_LENGTH),
         ("integrated_account_id", None),
         ("truto_static_gate_id", None),
     ):
         if values.get(name) is not None:
-            failures.check_text(name, values[name], max_length=most)
+            failures.check_text(name, values[name], max_length=max_length)
     for name in ("persist_previous_context", "is_sandbox"):
         if values.get(name) is not None:
             failures.check_boolean(name, values[name])
@@ -252,9 +257,10 @@ def _check_values(values: Mapping[str, Any]) -> None:
     failures.raise_if_any("the link token cannot be made")
 
 
-def _check_text_list(failures: Failures, name: str, sent: Any) -> None:
-    if sent is None:
+def _check_text_list(failures: Failures, name: str, value: Any) -> None:
+    """Adds a failure unless the value is missing or a list of texts, none of them empty."""
+    if value is None:
         return
-    is_list = isinstance(sent, Sequence) and not isinstance(sent, str)
-    if not is_list or not all(isinstance(each, str) and each for each in sent):
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    if not is_list or not all(isinstance(text, str) and text for text in value):
         failures.add(name, "must be a list of texts that are not empty", "type")

@@ -51,7 +51,8 @@ class _OpenForm:
 
 
 class RapidForms:
-    """One for the process."""
+    """Builds and stores the own form of an active account; its choices are fetched with the account's
+    credentials."""
 
     def __init__(self, database: Database, connections: Connections) -> None:
         self._database = database
@@ -60,8 +61,8 @@ class RapidForms:
     async def build_form(
         self, session: Session, account_id: str, summary: IntegrationSummary
     ) -> RapidForm | None:
-        """The form to show; None where the integration has none. Raises RapidFormFailed where its steps fail
-        or choices cannot be fetched."""
+        """Builds the form to show; returns None if the integration has none. Raises RapidFormFailed if its
+        steps fail or choices cannot be fetched."""
         form = await self._open_form(session, account_id)
         if form is None:
             return None
@@ -75,10 +76,10 @@ class RapidForms:
         sent: Mapping[str, Sequence[str]],
         cursor: str | None,
     ) -> FieldChoices:
-        """A page of the choices of one field, which may depend on what was chosen so far. `cursor`: None for
-        the first page. Raises RapidFormFailed."""
+        """Fetches a page of the choices of one field, which may depend on what was chosen so far. `cursor`:
+        None for the first page. Raises RapidFormFailed."""
         form = await self._open_form(session, account_id)
-        spec = next((each for each in form.fields if each.name == name), None) if form else None
+        spec = next((spec for spec in form.fields if spec.name == name), None) if form else None
         if form is None or spec is None:
             raise RapidFormFailed("This form has changed. Load the page again.")
         return await self._fetch_choices(form, spec, sent, cursor)
@@ -90,26 +91,28 @@ class RapidForms:
         summary: IntegrationSummary,
         sent: Mapping[str, Sequence[str]],
     ) -> RapidForm | None:
-        """Stores a submitted form and runs the steps after it. Returns the form with its errors; None where
-        it was stored. Raises RapidFormFailed."""
+        """Stores a submitted form and runs the steps after it. Returns None if it was stored, otherwise the
+        form with its errors. Raises RapidFormFailed."""
         form = await self._open_form(session, account_id)
         if form is None:
             return None
         context = form.connection.upstream.context
         options = {
-            each.name: await self._fetch_all_choices(form, each, sent)
-            for each in form.fields
-            if each.type == "resource_select"
+            spec.name: await self._fetch_all_choices(form, spec, sent)
+            for spec in form.fields
+            if spec.type == "resource_select"
         }
-        found = parse_answers(form.fields, sent, context, options, session.rapid)
-        if found.errors:
+        answers = parse_answers(form.fields, sent, context, options, session.rapid)
+        if answers.errors:
             return await self._build_form(
-                session, account_id, summary, form, sent=sent, found=found, known=options
+                session, account_id, summary, form, sent=sent, answers=answers, fetched=options
             )
-        await self._store_answers(session, account_id, form, found.values)
+        await self._store_answers(session, account_id, form, answers.values)
         return None
 
     async def _open_form(self, session: Session, account_id: str) -> _OpenForm | None:
+        """Runs the steps before the form; returns the form, or None if the integration has none or its
+        `run_if` says no. Raises RapidFormFailed."""
         try:
             connection = await self._connections.open(session.environment_id, account_id, request_id=new_id())
             action = connection.definition.actions.get(FORM_ACTION)
@@ -128,17 +131,19 @@ class RapidForms:
     async def _read_fields(
         self, connection: Connection, step: Any, index: int, progress: Progress
     ) -> tuple[FormField, ...]:
+        """Returns the fields of the form's step; evaluates them if they are an expression. Raises
+        RapidFormFailed for invalid fields."""
         assert isinstance(step, FormStep)
         if not isinstance(step.config, Expression):
             return step.config
         runner = make_action_runner(connection.upstream, connection.definition, FORM_ACTION)
         names = runner.scope.names(progress, connection.upstream.context)
-        found = await evaluate_mapping(
+        value = await evaluate_mapping(
             f"actions.{FORM_ACTION}.steps.{index}.config", step.config, names, runner.scope.bindings(progress)
         )
-        many = found if isinstance(found, list) else [] if found is UNDEFINED or found is None else [found]
+        specs = value if isinstance(value, list) else [] if value is UNDEFINED or value is None else [value]
         try:
-            return tuple(FormField.model_validate(each) for each in many)
+            return tuple(FormField.model_validate(spec) for spec in specs)
         except ValueError as wrong:
             raise RapidFormFailed("The form of this product is not set up correctly.") from wrong
 
@@ -150,14 +155,17 @@ class RapidForms:
         form: _OpenForm,
         *,
         sent: Mapping[str, Sequence[str]] | None = None,
-        found: FormAnswers | None = None,
-        known: Mapping[str, FieldChoices] | None = None,
+        answers: FormAnswers | None = None,
+        fetched: Mapping[str, FieldChoices] | None = None,
     ) -> RapidForm:
-        """`known`: choices that were fetched already, by field. `found`: the submitted form, parsed."""
+        """Builds the form to show. `sent`: the submitted texts by field. `answers`: the submitted form,
+        parsed. `fetched`: choices that were fetched already, by field."""
         context = form.connection.upstream.context
         fields = []
         for spec in form.fields:
-            options = (known or {}).get(spec.name) or await self._fetch_choices(form, spec, sent or {}, None)
+            options = (fetched or {}).get(spec.name) or await self._fetch_choices(
+                form, spec, sent or {}, None
+            )
             fields.append(
                 build_field(
                     spec,
@@ -165,7 +173,7 @@ class RapidForms:
                     options,
                     session.rapid,
                     sent=None if sent is None else sent.get(spec.name, ()),
-                    error=None if found is None else found.errors.get(spec.name),
+                    error=None if answers is None else answers.errors.get(spec.name),
                 )
             )
         return RapidForm(summary, account_id, tuple(fields), can_skip=session.rapid is None)
@@ -173,7 +181,8 @@ class RapidForms:
     async def _fetch_choices(
         self, form: _OpenForm, spec: FormField, sent: Mapping[str, Sequence[str]], cursor: str | None
     ) -> FieldChoices:
-        """One page of choices; none before the fields that it depends on are filled in."""
+        """Fetches one page of a field's choices; returns none before the fields that it depends on are filled
+        in, and for a field without a resource."""
         if spec.type != "resource_select" or spec.resource is None:
             return FieldChoices()
         context = form.connection.upstream.context
@@ -185,10 +194,10 @@ class RapidForms:
         if any(not scope["form"].get(name) for name in spec.depends_on):
             return FieldChoices()
         try:
-            wanted = spec.query.render(scope) if spec.query is not None else {}
+            nested_query = spec.query.render(scope) if spec.query is not None else {}
             call = Call(
                 method=spec.method,
-                query=Query(nested=wanted if isinstance(wanted, Mapping) else {}),
+                query=Query(nested=nested_query if isinstance(nested_query, Mapping) else {}),
                 limit=_PAGE_SIZE,
                 cursor=cursor,
             )
@@ -196,29 +205,32 @@ class RapidForms:
             result = await calls.call(spec.resource, call, _skip_wait)
             records = result.records if isinstance(result, ListResult) else getattr(result, "body", [])
             more = result.next_cursor if isinstance(result, ListResult) else None
-            many = records if isinstance(records, list) else [records]
-            return FieldChoices(tuple([await _build_option(spec, each) for each in many]), more)
+            record_list = records if isinstance(records, list) else [records]
+            return FieldChoices(tuple([await _build_option(spec, record) for record in record_list]), more)
         except IsthmusError as failed:
             raise RapidFormFailed(_make_person_message(failed)) from failed
 
     async def _fetch_all_choices(
         self, form: _OpenForm, spec: FormField, sent: Mapping[str, Sequence[str]]
     ) -> FieldChoices:
-        """The choices of as many pages as it takes to find everything that was chosen, at most _MAX_PAGES."""
-        wanted = {text for text in sent.get(spec.name, ()) if text}
-        found: list[FieldOption] = []
+        """Fetches as many pages of choices as it takes to find everything that was chosen, at most
+        _MAX_PAGES."""
+        chosen = {text for text in sent.get(spec.name, ()) if text}
+        options: list[FieldOption] = []
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
             page = await self._fetch_choices(form, spec, sent, cursor)
-            found += page.choices
+            options += page.choices
             cursor = page.more
-            if cursor is None or wanted <= {str(option.value) for option in found}:
+            if cursor is None or chosen <= {str(option.value) for option in options}:
                 break
-        return FieldChoices(tuple(found), cursor)
+        return FieldChoices(tuple(options), cursor)
 
     async def _store_answers(
         self, session: Session, account_id: str, form: _OpenForm, values: Mapping[str, Any]
     ) -> None:
+        """Merges the answers into the account's context, emits the event, and runs the steps after the
+        form."""
         additional = _drop_secrets(session.rapid.additional if session.rapid else {})
         connection = form.connection
         patch = {**additional, **values}
@@ -234,16 +246,18 @@ class RapidForms:
     async def _run_remaining_steps(
         self, session: Session, account_id: str, form: _OpenForm, submission: dict[str, Any]
     ) -> None:
-        rest = form.action.steps[form.index + 1 :]
-        if not rest:
+        """Runs the steps after the form. `submission`: the answers, which the steps see as the result of the
+        form's step. Raises RapidFormFailed."""
+        remaining_steps = form.action.steps[form.index + 1 :]
+        if not remaining_steps:
             return
         step = form.action.steps[form.index]
         form.progress.record(step, form.index, submission)
         try:
             connection = await self._connections.open(session.environment_id, account_id, request_id=new_id())
             runner = make_action_runner(connection.upstream, connection.definition, FORM_ACTION)
-            for number, each in enumerate(rest, form.index + 1):
-                await runner.run_step(each, number, form.progress)
+            for number, remaining_step in enumerate(remaining_steps, form.index + 1):
+                await runner.run_step(remaining_step, number, form.progress)
         except IsthmusError as failed:
             raise RapidFormFailed(_make_person_message(failed)) from failed
 
@@ -253,16 +267,20 @@ async def _skip_wait() -> None:
 
 
 def _find_form_step(action: Action | None) -> int | None:
+    """Returns the position of the action's form step; None if there is none."""
     if action is None:
         return None
     return next((index for index, step in enumerate(action.steps) if isinstance(step, FormStep)), None)
 
 
 async def _build_option(spec: FormField, record: Any) -> FieldOption:
+    """Builds an option from a provider's record, with the paths of the field's spec or with `id` and
+    `name`."""
     where = f"actions.{FORM_ACTION}.steps.config.{spec.name}"
     root = record if isinstance(record, Mapping) else {"id": record, "name": record}
 
     async def read(name: str, path: Expression | None, usual: str) -> Any:
+        """Evaluates a path of the spec on the record; without a path, returns the field `usual`."""
         return root.get(usual) if path is None else await evaluate_mapping(f"{where}.{name}", path, root)
 
     value = await read("value_path", spec.value_path, "id")
@@ -272,15 +290,17 @@ async def _build_option(spec: FormField, record: Any) -> FieldOption:
 
 
 def _drop_secrets(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the context without the keys under which credentials are stored."""
     protected = {path[0] for path in PROTECTED_CONTEXT_PATHS}
     return {name: value for name, value in context.items() if name not in protected}
 
 
-def _make_person_message(failed: IsthmusError) -> str:
-    match failed:
+def _make_person_message(error: IsthmusError) -> str:
+    """Returns the message about an error for a person who is no engineer."""
+    match error:
         case AccountError():
             return "The account must be reconnected before its settings can be changed."
         case UpstreamError():
-            return f"The choices could not be fetched: {failed.message}"
+            return f"The choices could not be fetched: {error.message}"
         case _:
-            return f"The form could not be shown: {failed.message}"
+            return f"The form could not be shown: {error.message}"

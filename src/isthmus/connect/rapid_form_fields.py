@@ -49,21 +49,21 @@ def build_field(
     sent: Sequence[str] | None = None,
     error: str | None = None,
 ) -> Field:
-    """The field to show. `options`: its fetched choices. `rapid`: the page's parameters. `sent`: what was
-    submitted, None to show what is stored."""
+    """Builds the field to show. `options`: its fetched choices. `rapid`: the page's parameters. `sent`: what
+    was submitted, None to show what is stored."""
     locks = rapid.prevent_deselect if rapid else {}
     disabled = rapid.disabled if rapid else {}
     stored = list_stored_values(context.get(spec.name))
-    shown = list(sent) if sent is not None else [str(each) for each in stored]
+    shown = list(sent) if sent is not None else [str(value) for value in stored]
     if sent is None and not shown and spec.default is not None:
-        shown = [str(each) for each in list_stored_values(spec.default)]
-    kept = {str(each) for each in stored}
+        shown = [str(value) for value in list_stored_values(spec.default)]
+    stored_texts = {str(value) for value in stored}
     choices = tuple(
         Choice(
             str(option.value),
             option.label,
             is_chosen=str(option.value) in shown,
-            is_locked=spec.name in locks and str(option.value) in kept,
+            is_locked=spec.name in locks and str(option.value) in stored_texts,
         )
         for option in (*_list_missing_options(spec, context, options), *_get_options(spec, options))
     )
@@ -97,7 +97,7 @@ def parse_answers(
     """Parses and checks a submitted form: a choice must be among the options, and a choice that must not be
     deselected stays. `options`: fetched choices by field."""
     locks = rapid.prevent_deselect if rapid else {}
-    open_fields = [each for each in fields if rapid is None or each.name not in rapid.disabled]
+    open_fields = [spec for spec in fields if rapid is None or spec.name not in rapid.disabled]
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for spec in open_fields:
@@ -105,7 +105,7 @@ def parse_answers(
         if spec.is_multiple or spec.type == "resource_select":
             known = _index_options(spec, context, options.get(spec.name, FieldChoices()))
             if spec.name in locks:
-                kept = [str(each) for each in list_stored_values(context.get(spec.name))]
+                kept = [str(value) for value in list_stored_values(context.get(spec.name))]
                 texts = list(dict.fromkeys([*kept, *texts]))
             _parse_choices(spec, texts, known, values, errors)
         elif spec.type == "checkbox":
@@ -114,13 +114,14 @@ def parse_answers(
             value = values[spec.name] = _parse_single(spec, texts[-1] if texts else "")
             if spec.type == "number" and value != "" and not _is_number(value):
                 errors[spec.name] = "It must be a number."
-    plain = [each for each in open_fields if not each.is_multiple and each.type not in _CHOICE_TYPES]
+    plain_fields = [spec for spec in open_fields if not spec.is_multiple and spec.type not in _CHOICE_TYPES]
 
     def report(path: str, message: str, _: str) -> None:
+        """Keeps the first message of a field. `path`: with the prefix of the context."""
         name = path.removeprefix(_CONTEXT_PREFIX)
         errors.setdefault(name, "Please fill this in." if "required" in message else f"It {message}.")
 
-    checked = validate_form(plain, values, report, complete=True)
+    checked = validate_form(plain_fields, values, report, complete=True)
     return FormAnswers({name: value for name, value in checked.items() if value != ""}, errors)
 
 
@@ -128,9 +129,12 @@ _CHOICE_TYPES: Final = frozenset({"checkbox", "resource_select", "multi_select"}
 
 
 def list_stored_values(value: Any) -> list[Any]:
-    """The chosen values of a stored field, which may be one or a list, plain or `{label, value}`."""
-    many = value if isinstance(value, list) else [] if value is None else [value]
-    return [each["value"] if isinstance(each, Mapping) and "value" in each else each for each in many]
+    """Returns the chosen values of a stored field, which may be one or a list, plain or `{label, value}`."""
+    elements = value if isinstance(value, list) else [] if value is None else [value]
+    return [
+        element["value"] if isinstance(element, Mapping) and "value" in element else element
+        for element in elements
+    ]
 
 
 def _parse_choices(
@@ -140,6 +144,8 @@ def _parse_choices(
     values: dict[str, Any],
     errors: dict[str, str],
 ) -> None:
+    """Parses the chosen texts of a field. Puts its value into `values`, or a message into `errors`. `known`:
+    the options by text."""
     if any(text not in known for text in texts):
         errors[spec.name] = "Please choose from the list."
         return
@@ -156,6 +162,7 @@ def _parse_choices(
 
 
 def _parse_single(spec: FormField, text: str) -> Any:
+    """Returns the value of a single text: that of an option, a number, or the text itself."""
     for option in spec.options or ():
         if str(option.value) == text:
             return option.value
@@ -168,36 +175,41 @@ def _parse_single(spec: FormField, text: str) -> Any:
 
 
 def _is_number(value: Any) -> bool:
+    """Returns True for a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _get_options(spec: FormField, options: FieldChoices) -> tuple[FieldOption, ...]:
+    """Returns the options of a field: the fetched ones if it chooses from a resource, otherwise those of its
+    definition."""
     return options.choices if spec.type == "resource_select" else spec.options or ()
 
 
 def _list_missing_options(
     spec: FormField, context: Mapping[str, Any], options: FieldChoices
 ) -> list[FieldOption]:
-    """The stored choices that are not among the fetched ones, because they are on a later page or gone."""
+    """Returns the stored choices that are not among the fetched ones, because they are on a later page or
+    gone."""
     if spec.type != "resource_select":
         return []
-    there = {str(option.value) for option in options.choices}
-    many = context.get(spec.name)
-    kept = many if isinstance(many, list) else [] if many is None else [many]
+    fetched_texts = {str(option.value) for option in options.choices}
+    value = context.get(spec.name)
+    stored_values = value if isinstance(value, list) else [] if value is None else [value]
     return [
         FieldOption(
-            label=str(each.get("label", each["value"])) if isinstance(each, Mapping) else str(each),
-            value=each["value"] if isinstance(each, Mapping) else each,
+            label=str(stored.get("label", stored["value"])) if isinstance(stored, Mapping) else str(stored),
+            value=stored["value"] if isinstance(stored, Mapping) else stored,
         )
-        for each in kept
-        if (not isinstance(each, Mapping) or "value" in each)
-        and str(list_stored_values(each)[0]) not in there
+        for stored in stored_values
+        if (not isinstance(stored, Mapping) or "value" in stored)
+        and str(list_stored_values(stored)[0]) not in fetched_texts
     ]
 
 
 def _index_options(
     spec: FormField, context: Mapping[str, Any], options: FieldChoices
 ) -> dict[str, FieldOption]:
+    """Returns the options of a field by their text, with the stored choices that were not fetched."""
     return {
         str(option.value): option
         for option in (*_list_missing_options(spec, context, options), *_get_options(spec, options))
@@ -207,10 +219,12 @@ def _index_options(
 def _get_current_value(
     spec: FormField, context: Mapping[str, Any], sent: Sequence[str] | None, shown: Sequence[str]
 ) -> Any:
+    """Returns the value that the field shows: a boolean for a checkbox, otherwise the first text or None."""
     if spec.type != "checkbox":
         return shown[0] if shown else None
     return context.get(spec.name, spec.default) is True if sent is None else _is_ticked(sent)
 
 
 def _is_ticked(texts: Sequence[str]) -> bool:
+    """Returns True if the submitted texts of a checkbox say that it is ticked."""
     return bool(texts) and texts[-1].lower() in _TICKED

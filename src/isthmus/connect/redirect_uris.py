@@ -30,8 +30,8 @@ _FORBIDDEN_SCHEMES: Final = frozenset(
 
 
 def check_redirect_uri(text: object) -> str | None:
-    """`text` where a browser may be redirected to it: https, http on loopback, or an app's own scheme; None
-    otherwise."""
+    """Returns the text if a browser may be redirected to it: https, http on loopback, or an app's own scheme;
+    otherwise None."""
     parts = split_url(text)
     if parts is None:
         return None
@@ -39,10 +39,13 @@ def check_redirect_uri(text: object) -> str | None:
     return str(text) if is_allowed and parts.scheme not in _FORBIDDEN_SCHEMES else None
 
 
-def add_query(address: str, added: Mapping[str, str]) -> str:
-    """The address with the parameters added to its query; an added name replaces one that was there."""
+def add_query(address: str, parameters: Mapping[str, str]) -> str:
+    """Returns the address with the parameters added to its query; an added name replaces one that was
+    there."""
     parts = urlsplit(address)
     kept = [
-        (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in added
+        (name, value)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+        if name not in parameters
     ]
-    return urlunsplit(parts._replace(query=urlencode([*kept, *added.items()])))
+    return urlunsplit(parts._replace(query=urlencode([*kept, *parameters.items()])))

@@ -54,7 +54,8 @@ class RapidFormPending:
 
 
 async def read_link_of_session(conn: AsyncConnection, session: Session) -> LinkToken:
-    """The link token of a session. Raises InvalidToken for a session that only shows an account's form."""
+    """Reads the link token of a session. Raises InvalidToken for a session that only shows an account's
+    form."""
     if session.link_id is None:
         raise InvalidToken("This page only shows an account's form.")
     return await read_link(conn, session.link_id)
@@ -63,7 +64,7 @@ async def read_link_of_session(conn: AsyncConnection, session: Session) -> LinkT
 async def load_chosen_integration(
     conn: AsyncConnection, effective: EffectiveDefinitions, session: Session, link: LinkToken, slug: str
 ) -> ConnectableIntegration:
-    """The integration that the person chose. Raises InvalidIntegration where the session must not connect
+    """Loads the integration that the person chose. Raises InvalidIntegration if the session must not connect
     it."""
     required = await _find_required_slug(conn, session, link)
     if required is not None and slug != required:
@@ -72,8 +73,8 @@ async def load_chosen_integration(
 
 
 async def _find_required_slug(conn: AsyncConnection, session: Session, link: LinkToken) -> str | None:
-    """The integration of the account that is reconnected or was saved; None where the person may choose.
-    Raises InvalidToken where that account is gone."""
+    """Returns the integration of the account that is reconnected or was saved; None if the person may choose.
+    Raises InvalidToken if that account is gone."""
     account_id = session.account_id or link.account_id
     if account_id is None:
         return None
@@ -84,14 +85,15 @@ async def _find_required_slug(conn: AsyncConnection, session: Session, link: Lin
 
 
 class ScreenBuilder:
-    """One for the process."""
+    """Builds screens from the stored state of sessions and accounts, without calls to providers."""
 
     def __init__(self, effective: EffectiveDefinitions, lifecycle: Lifecycle) -> None:
         self._effective = effective
         self._lifecycle = lifecycle
 
     async def build_screen(self, conn: AsyncConnection, session: Session) -> Screen | RapidFormPending:
-        """The screen that the session is at. Raises InvalidToken where neither link nor account is left."""
+        """Builds the screen that the session is at. Raises InvalidToken if neither link nor account is
+        left."""
         if session.account_id is not None and not session.is_retrying:
             return await self._build_account_screen(conn, session, session.account_id)
         link = await read_link_of_session(conn, session)
@@ -111,8 +113,8 @@ class ScreenBuilder:
         entered: FormValues | None = None,
         error: str | None = None,
     ) -> Form:
-        """The form of a credential format. `sent`: what was typed; `entered`: that, parsed, with its errors;
-        `error`: why the last try failed."""
+        """Builds the form of a credential format. `sent`: what was typed; `entered`: that, parsed, with its
+        errors; `error`: why the last try failed."""
         has_one_format = session.options.auth_format in chosen.credentials or len(chosen.credentials) < 2
         return build_form(
             chosen.summary,
@@ -126,6 +128,8 @@ class ScreenBuilder:
         )
 
     async def _build_link_screen(self, conn: AsyncConnection, session: Session, link: LinkToken) -> Screen:
+        """Builds the screen of a session whose account is not saved yet: the choice of an integration or
+        format, the form, or Away. Raises ConnectError."""
         if link.is_consumed and session.account_id is None:
             raise InvalidToken(LINK_USED)
         slug = await _find_required_slug(conn, session, link) or session.slug or session.options.integration
@@ -142,11 +146,12 @@ class ScreenBuilder:
     async def _build_account_screen(
         self, conn: AsyncConnection, session: Session, account_id: str
     ) -> Screen | RapidFormPending:
-        found = await read_status(conn, session.environment_id, account_id)
+        """Builds the screen of a session whose account is saved, from the account's status."""
+        account_status = await read_status(conn, session.environment_id, account_id)
         slug = await find_slug_of_account(conn, session.environment_id, account_id)
-        if found is None or slug is None:
+        if account_status is None or slug is None:
             return Problem("invalid_token", "The account was removed.", can_retry=False)
-        status, last_error = found
+        status, last_error = account_status
         summary = await read_summary(conn, session.environment_id, slug)
         link = None if session.link_id is None else await read_link(conn, session.link_id)
         redirect_uri = None if link is None else link.redirect_uri
@@ -172,21 +177,23 @@ class ScreenBuilder:
 
 
 def _can_go_back(session: Session, link: LinkToken) -> bool:
+    """Returns True if the person may go back and choose another integration."""
     is_fixed = session.account_id is not None or link.account_id is not None
     return not (is_fixed or session.options.no_back or session.options.integration)
 
 
 def _select_format(session: Session, chosen: ConnectableIntegration) -> str | None:
-    """The credential format to connect with; None where the person has to choose one. Raises
-    InvalidIntegration where there is none."""
+    """Returns the credential format to connect with; None if the person has to choose one. Raises
+    InvalidIntegration if there is none."""
     names = list(chosen.credentials)
     if not names:
         raise InvalidIntegration(f"{chosen.summary.label} cannot be connected: it has no credential format.")
-    for wanted in (session.options.auth_format, session.format):
-        if wanted in chosen.credentials:
-            return wanted
+    for format in (session.options.auth_format, session.format):
+        if format in chosen.credentials:
+            return format
     return names[0] if len(names) == 1 else None
 
 
 def _label_formats(chosen: ConnectableIntegration) -> tuple[tuple[str, str], ...]:
+    """Returns name and label of each credential format of the integration."""
     return tuple((name, FORMAT_LABELS.get(name, name)) for name in chosen.credentials)

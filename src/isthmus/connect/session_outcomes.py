@@ -1,4 +1,5 @@
-"""What closing the page means for a session now: success, an error, or nothing; and where it stands.
+"""Tells what closing the connect page means for a session now: success, an error, or nothing; and which
+screen it is at.
 
 No provider is called, except for the outcome of a session that only shows an account's form.
 """
@@ -20,7 +21,7 @@ from isthmus.connect.sessions import Session
 from isthmus.db.database import Database
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 
-__all__ = ["SessionOutcome", "SessionOutcomes", "name_place"]
+__all__ = ["SessionOutcome", "SessionOutcomes", "get_screen_name"]
 
 _ADDRESS_PARAMETERS: Final = ("result", "integration", "integrated_account_id", "error", "error_type")
 
@@ -36,6 +37,7 @@ class SessionOutcome:
 
     @classmethod
     def from_screen(cls, screen: Done | Problem) -> SessionOutcome:
+        """Returns the outcome of a last screen: success for Done, an error for Problem."""
         message = build_page_message(screen)
         parameters = {
             name: str(message[name]) for name in _ADDRESS_PARAMETERS if message.get(name) is not None
@@ -45,7 +47,7 @@ class SessionOutcome:
 
 
 class SessionOutcomes:
-    """One for the process."""
+    """Reads the outcomes of sessions from what is stored."""
 
     def __init__(
         self, database: Database, effective: EffectiveDefinitions, lifecycle: Lifecycle, flow: Flow
@@ -54,13 +56,14 @@ class SessionOutcomes:
         self._screens = ScreenBuilder(effective, lifecycle)
         self._flow = flow
 
-    async def read_place(self, session: Session) -> str:
-        """The name of the screen that the session is at; the page is loaded again when it changes."""
+    async def read_screen_name(self, session: Session) -> str:
+        """Returns the name of the screen that the session is at; the page is loaded again when it changes."""
         async with self._database.read() as conn:
-            return name_place(await self._screens.build_screen(conn, session))
+            return get_screen_name(await self._screens.build_screen(conn, session))
 
     async def build_problem(self, session: Session | None, error: ConnectError) -> Problem:
-        """The screen of an error after which the page cannot be continued."""
+        """Builds the screen of an error after which the page cannot be continued. `session`: None if it is
+        unknown."""
         link = None
         if session is not None and session.link_id is not None:
             async with self._database.read() as conn:
@@ -69,8 +72,8 @@ class SessionOutcomes:
         return Problem(error.type, error.message, can_retry=False, redirect_uri=redirect_uri)
 
     async def read_outcome(self, session: Session) -> SessionOutcome:
-        """The outcome of closing the page now: the error of a form that failed, success for the form of a
-        connected account, "closed" for anything else before the end."""
+        """Returns the outcome of closing the page now: the error of a form that failed, success for the form
+        of a connected account, "closed" for anything else before the end."""
         async with self._database.read() as conn:
             screen = await self._screens.build_screen(conn, session)
             link = None if session.link_id is None else await read_link(conn, session.link_id)
@@ -91,15 +94,15 @@ class SessionOutcomes:
         )
 
 
-def name_place(screen: Screen | RapidFormPending) -> str:
-    """The name of a screen for the page's script; of a Progress screen its stage."""
+def get_screen_name(screen: Screen | RapidFormPending) -> str:
+    """Returns the name of a screen for the page's script; for a Progress screen, its stage."""
     if isinstance(screen, Progress):
         return screen.stage
     return "rapidform" if isinstance(screen, RapidFormPending | RapidForm) else type(screen).__name__.lower()
 
 
 def build_page_message(screen: Done | Problem) -> dict[str, Any]:
-    """The message that the page posts to the page that embeds or opened it."""
+    """Builds the message that the page posts to the page that embeds or opened it."""
     if isinstance(screen, Done):
         message: dict[str, Any] = {
             "is_truto": True,

@@ -98,7 +98,7 @@ async def create_session(
     options: PageOptions | None = None,
     rapid: RapidOptions | None = None,
 ) -> tuple[Session, Secret[str]]:
-    """The new session, and the value of its cookie, of which only a digest is stored."""
+    """Stores a new session. Returns it, and the value of its cookie, of which only a digest is stored."""
     session = Session(
         id=new_id(),
         environment_id=environment_id,
@@ -127,8 +127,8 @@ async def create_session(
 
 
 async def read_session(conn: AsyncConnection, id: str, cookie: str) -> Session:
-    """The session. Raises SessionEnded where the cookie is not that of the session, or the session has
-    expired."""
+    """Reads a session by its id and cookie. Raises SessionEnded if the cookie is not that of the session, or
+    the session has expired."""
     row = await _find_row(conn, connect_session.c.id == id, connect_session.c.digest == hash_token(cookie))
     now = current_time(conn)
     if row is None or row["idle_at"] <= now or row["expires_at"] <= now:
@@ -137,8 +137,8 @@ async def read_session(conn: AsyncConnection, id: str, cookie: str) -> Session:
 
 
 async def find_session(conn: AsyncConnection, id: str, *, lock: bool = False) -> Session | None:
-    """The session by its id alone, for a browser that a provider redirected back. None where it is gone or
-    has expired. `lock`: until the commit."""
+    """Reads a session by its id alone, for a browser that a provider redirected back. Returns None if it is
+    gone or has expired. `lock`: locks the row until the commit."""
     row = await _find_row(conn, connect_session.c.id == id, lock=lock)
     if row is None or row["expires_at"] <= current_time(conn):
         return None
@@ -146,7 +146,8 @@ async def find_session(conn: AsyncConnection, id: str, *, lock: bool = False) ->
 
 
 async def update_session(conn: AsyncConnection, session: Session, **changes: Any) -> Session:
-    """The session with the changes, stored; its idle timeout begins again."""
+    """Stores changes to fields of the session, begins its idle timeout again, and returns the changed
+    session."""
     changed = replace(session, **changes)
     now = current_time(conn)
     await conn.execute(
@@ -169,6 +170,8 @@ async def delete_sessions(conn: AsyncConnection, before: datetime) -> int:
 
 
 async def _find_row(conn: AsyncConnection, *conditions: Any, lock: bool = False) -> Mapping[str, Any] | None:
+    """Reads the session that meets all conditions; returns None if there is none. `lock`: locks the row until
+    the commit."""
     statement = select(connect_session).where(*conditions)
     if lock:
         statement = statement.with_for_update()
@@ -180,6 +183,7 @@ _COLUMN_FIELDS: Final = frozenset({"id", "environment_id", "link_id", "account_i
 
 
 def _to_payload(session: Session) -> dict[str, Any]:
+    """Returns the part of the session that is stored encrypted, as JSON."""
     payload = {
         name: getattr(session, name) for name in Session.__dataclass_fields__ if name not in _COLUMN_FIELDS
     }
@@ -192,6 +196,7 @@ def _to_payload(session: Session) -> dict[str, Any]:
 
 
 def _make_session(conn: AsyncConnection, row: Mapping[str, Any]) -> Session:
+    """Builds the session from its row, whose payload it decrypts."""
     payload = _PAYLOAD.decrypt(get_key_ring(conn), row["id"], row["payload"])
     options = payload.pop("options")
     chosen = options.pop("integrations")

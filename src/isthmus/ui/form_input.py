@@ -36,38 +36,41 @@ class FormInput:
         self._values = values
 
     def get_text(self, name: str) -> str:
-        """The last value of a name; "" for none."""
+        """Returns the last value of a name; "" if the name was not sent."""
         return (self._values.get(name) or [""])[-1]
 
     @property
     def fields(self) -> dict[str, list[str]]:
+        """All values of each field by its name, without the page's own names."""
         return {name: list(values) for name, values in self._values.items() if name not in _RESERVED_NAMES}
 
     @property
     def texts(self) -> dict[str, str]:
+        """The last value of each field by its name."""
         return {name: self.get_text(name) for name in self.fields}
 
 
 async def read_form_input(request: Request) -> FormInput:
-    """The input of a request; empty where a JSON body is not an object. Raises ConnectError for a malformed
-    form."""
+    """Reads the submitted values from a form or JSON body. Returns an empty input if a JSON body is not an
+    object. Raises ConnectError for a malformed form."""
     if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
         try:
             body: Any = orjson.loads(await request.body())
         except orjson.JSONDecodeError:
             body = None
-        found = body if isinstance(body, dict) else {}
-        return FormInput({name: _to_texts(value) for name, value in found.items()})
+        fields = body if isinstance(body, dict) else {}
+        return FormInput({name: _to_texts(value) for name, value in fields.items()})
     return FormInput(await read_form_fields(request))
 
 
 async def read_form_fields(request: Request) -> dict[str, list[str]]:
-    """The texts of a form by name. Raises ConnectError for a malformed form."""
+    """Reads a form body; returns the texts by field name, without uploaded files. Raises ConnectError for a
+    malformed form."""
     try:
         form = await request.form(max_files=0)
     except HTTPException as broken:
         raise ConnectError("This form could not be read. Load the page again.") from broken
-    return {name: [each for each in form.getlist(name) if isinstance(each, str)] for name in form}
+    return {name: [text for text in form.getlist(name) if isinstance(text, str)] for name in form}
 
 
 def wants_json(request: Request) -> bool:
@@ -76,9 +79,10 @@ def wants_json(request: Request) -> bool:
 
 
 def _to_texts(value: object) -> list[str]:
-    """A JSON value as the texts that a form would have."""
+    """Converts a JSON value to the texts that a form would have sent: none for null, one for each element of
+    a list."""
     if isinstance(value, list):
-        return [text for each in value for text in _to_texts(each)]
+        return [text for element in value for text in _to_texts(element)]
     if value is None:
         return []
     return [str(value).lower() if isinstance(value, bool) else str(value)]

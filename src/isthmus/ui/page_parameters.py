@@ -17,6 +17,7 @@ _MAX_LENGTH: Final = 64 * 1024
 
 
 def parse_page_options(request: Request) -> PageOptions:
+    """Parses the options of the connect page, such as `integration` and `no_back`, from the query string."""
     parameters = request.query_params
     slugs = tuple(slug.strip() for slug in parameters.get("integrations", "").split(",") if slug.strip())
     return PageOptions(
@@ -30,7 +31,8 @@ def parse_page_options(request: Request) -> PageOptions:
 
 
 def parse_rapid_options(request: Request) -> RapidOptions:
-    """Raises RapidFormFailed for a parameter that is not a JSON object."""
+    """Parses the options of a page that only shows an account's form. Raises RapidFormFailed for a parameter
+    that is not a JSON object."""
     return RapidOptions(
         additional=_parse_object(request, "truto_additional_context"),
         prevent_deselect=_parse_messages(request, "truto_prevent_deselect"),
@@ -49,25 +51,27 @@ def is_framed(request: Request) -> bool:
 
 
 def _is_true(text: str | None) -> bool:
+    """Returns True unless the parameter is missing, empty, or a text for false such as `0` or `null`."""
     return text is not None and text.lower() not in ("", "false", "0", "undefined", "null")
 
 
 def _parse_object(request: Request, name: str) -> Mapping[str, Any]:
-    """The JSON object of a parameter; empty where it was not sent. Raises RapidFormFailed."""
+    """Parses a query parameter as a JSON object; returns an empty one if it was not sent. Raises
+    RapidFormFailed for any other value, and for one that is too long."""
     text = request.query_params.get(name)
     if not text:
         return {}
     try:
-        found = json.loads(text) if len(text) <= _MAX_LENGTH else None
+        value = json.loads(text) if len(text) <= _MAX_LENGTH else None
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        value = None
+    if not isinstance(value, dict):
         raise RapidFormFailed(f"The page was opened with a {name} that is no JSON object.")
-    return found
+    return value
 
 
 def _parse_messages(request: Request, name: str) -> Mapping[str, str]:
-    """`{field: {message}}` as `{field: message}`."""
+    """Parses a parameter `{field: {message}}` or `{field: message}`; returns the message by field."""
     return {
         field: str(value.get("message") or "") if isinstance(value, Mapping) else str(value)
         for field, value in _parse_object(request, name).items()

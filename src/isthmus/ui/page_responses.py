@@ -1,5 +1,4 @@
-"""What the routes of the connect pages share: they read the session, and respond with a page, JSON or an
-error."""
+"""Shared parts of the connect page routes: read the session, build responses, turn errors into pages."""
 
 from __future__ import annotations
 
@@ -44,6 +43,8 @@ _PROVIDER_PATHS: Final = ("/start", "/callback")
 
 
 class _InternalError(ConnectError):
+    """An unexpected error, shown without its details."""
+
     status = 500
 
 
@@ -62,7 +63,8 @@ class PageParts:
 
 
 class PageResponder:
-    """One per process."""
+    """Reads the sessions of requests to the connect pages, and builds the responses with their security
+    headers."""
 
     def __init__(self, parts: PageParts) -> None:
         self.site = Site.from_url(parts.public_url)
@@ -71,13 +73,14 @@ class PageResponder:
         self._parts = parts
         self._rate_limit = PageRateLimit(parts.clock)
 
-    def guard_endpoint(self, endpoint: Endpoint, verb: str) -> Endpoint:
-        """The endpoint with its errors turned into pages. Addresses are never logged, because their query may
-        hold secrets."""
+    def guard_endpoint(self, endpoint: Endpoint, http_method: str) -> Endpoint:
+        """Returns the endpoint, wrapped so that its errors become pages and any other HTTP method, HEAD
+        included, gets 405. Addresses are never logged, because their query may hold secrets."""
 
         async def serve_guarded(request: Request) -> Response:
-            if request.method != verb:  # HEAD must not use up a ticket
-                return Response(status_code=405, headers={"allow": verb})
+            """Calls the endpoint; answers 405 to another method, and errors with a page."""
+            if request.method != http_method:  # HEAD must not use up a ticket
+                return Response(status_code=405, headers={"allow": http_method})
             try:
                 return await endpoint(request)
             except ConnectError as error:
@@ -89,8 +92,8 @@ class PageResponder:
         return serve_guarded
 
     async def read_session(self, request: Request) -> Session:
-        """The session that the address names. Raises SessionEnded where the browser does not have its
-        cookie."""
+        """Reads the session that the request's address names. Raises SessionEnded if the browser does not
+        have its cookie, or the session has expired."""
         identity = request.query_params.get("session", "")
         cookie = read_session_cookie(request, identity)
         if not is_uuid(identity) or not cookie:
@@ -98,34 +101,42 @@ class PageResponder:
         return await self._parts.flow.read_session(identity, cookie)
 
     async def find_session(self, request: Request) -> Session | None:
+        """Reads the request's session; returns None if there is no valid one."""
         try:
             return await self.read_session(request)
         except ConnectError:
             return None
 
     async def read_post(self, request: Request) -> tuple[Session, FormInput]:
-        """Of a form of ours. Raises Forged for any other."""
+        """Reads a posted form of a connect page; returns its session and what was submitted. Raises
+        SessionEnded, and ForgedRequest for a form of another site."""
         session = await self.read_session(request)
-        sent = await read_form_input(request)
-        require_own_page(self.site, request, session, sent.get_text(CSRF))
-        return session, sent
+        form_input = await read_form_input(request)
+        require_own_page(self.site, request, session, form_input.get_text(CSRF))
+        return session, form_input
 
-    def count_open(self, request: Request, token: str) -> None:
-        self._rate_limit.count_open(request.client.host if request.client else "", hash_token(token))
+    def count_opening(self, request: Request, token: str) -> None:
+        """Counts the opening of a page with this token. Raises TooManyPageOpens if the token, or the client's
+        address, opened too many."""
+        self._rate_limit.count_opening(request.client.host if request.client else "", hash_token(token))
 
     def respond_with_cookie(self, session: Session, cookie: str) -> Response:
-        """The first response of a session: sets its cookie, and redirects to an address without the token."""
+        """Returns the first response of a session: it sets the session's cookie, and redirects to an address
+        without the token."""
         response = self.redirect_to_session(session)
         self.site.set_session_cookie(response, session, cookie)
         return response
 
     def redirect_to_session(self, session: Session) -> Response:
+        """Returns a redirect to the page of the session."""
         return self._add_headers(RedirectResponse(self.site.make_session_path(session), 303))
 
     def respond_json(self, value: Any, status: int = 200) -> Response:
+        """Returns a JSON response with the security headers of a page."""
         return self._add_headers(JSONResponse(value, status))
 
     async def render_screen(self, session: Session, screen: Screen, *, status: int = 200) -> Response:
+        """Renders a screen as a response; for the screen Done, the session's outcome."""
         if isinstance(screen, Done):
             return await self.render_outcome(session, await self._parts.outcomes.read_outcome(session))
         return await self.render_page(
@@ -133,6 +144,7 @@ class PageResponder:
         )
 
     async def render_outcome(self, session: Session, outcome: SessionOutcome) -> Response:
+        """Renders the last page of a session, which reports the outcome to the page that opened it."""
         return await self.render_page(
             session, lambda **common: self.renderer.render_outcome(outcome, **common)
         )
@@ -140,24 +152,32 @@ class PageResponder:
     async def render_page(
         self, session: Session, render: Callable[..., str], *, status: int = 200
     ) -> Response:
+        """Renders a page as a response. `render`: returns the HTML; called with `nonce`, `session` and
+        `settings`."""
         settings, nonce = await self.read_settings(session), _make_nonce()
         html = render(nonce=nonce, session=session, settings=settings)
         return self._add_headers(HTMLResponse(html, status), nonce=nonce, settings=settings)
 
-    def forbid_framing(self, response: Response, nonce: str | None = None) -> Response:
-        """Adds the headers of a page that no other site may embed: redirects to and from providers."""
+    def add_unframable_headers(self, response: Response, nonce: str | None = None) -> Response:
+        """Adds the page headers that forbid every site to embed the page, for redirects to and from
+        providers. `nonce`: of the page's scripts. Returns the response."""
         return self.site.add_page_headers(response, nonce or _make_nonce(), framable=False)
 
-    def render_returned(self) -> Response:
+    def render_callback_done(self) -> Response:
+        """Renders the page of a second window whose authorization is complete; no site may embed it."""
         nonce = _make_nonce()
-        return self.forbid_framing(HTMLResponse(self.renderer.render_returned(nonce=nonce)), nonce)
+        return self.add_unframable_headers(
+            HTMLResponse(self.renderer.render_callback_done(nonce=nonce)), nonce
+        )
 
     async def read_settings(self, session: Session) -> ConnectSettings:
+        """Reads the connect settings of the session's environment."""
         async with self._parts.database.read() as conn:
             return await read_connect_settings(conn, session.environment_id)
 
     async def _render_error(self, request: Request, error: ConnectError) -> Response:
-        """The page of an error. On the way to or from a provider it says nothing about the session."""
+        """Renders the page of an error. On the way to or from a provider it says nothing about the
+        session."""
         is_provider_redirect = request.url.path.rstrip("/").endswith(_PROVIDER_PATHS)
         session = None if is_provider_redirect else await self.find_session(request)
         screen, nonce = await self._parts.outcomes.build_problem(session, error), _make_nonce()
@@ -168,15 +188,18 @@ class PageResponder:
         )
         response = HTMLResponse(html, error.status)
         if is_provider_redirect:
-            return self.forbid_framing(response, nonce)
+            return self.add_unframable_headers(response, nonce)
         return self._add_headers(response, nonce=nonce, settings=settings)
 
     def _add_headers(
         self, response: Response, *, nonce: str | None = None, settings: ConnectSettings | None = None
     ) -> Response:
+        """Adds the headers of a page that other sites may embed: those in `settings`, or any. Returns the
+        response."""
         origins = settings.origins if settings is not None else ()
         return self.site.add_page_headers(response, nonce or _make_nonce(), framable=True, origins=origins)
 
 
 def _make_nonce() -> str:
+    """Returns a random value that allows the page's own inline scripts in its content security policy."""
     return secrets.token_urlsafe(16)

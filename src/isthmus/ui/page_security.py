@@ -25,11 +25,13 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def _make_cookie_name(session_id: str) -> str:
-    """Each session has its own cookie, so that several windows can be open side by side."""
+    """Returns the name of a session's cookie: each session has its own, so that several windows can be
+    open."""
     return f"connect_{session_id[:8]}"
 
 
 def read_session_cookie(request: Request, session_id: str) -> str:
+    """Reads the cookie of a session; returns "" if the browser sent none."""
     return request.cookies.get(_make_cookie_name(session_id), "")
 
 
@@ -44,6 +46,7 @@ class Site:
 
     @classmethod
     def from_url(cls, public_url: str) -> Site:
+        """Parses the public URL of the server."""
         parts = urlsplit(public_url)
         return cls(
             origin=f"{parts.scheme}://{parts.netloc}",
@@ -53,25 +56,28 @@ class Site:
         )
 
     def make_path(self, path: str) -> str:
+        """Returns the path of a connect page on this site. `path`: below `/connect-account`, with its leading
+        slash."""
         return f"{self.path}/connect-account{path}"
 
     def make_session_path(self, session: Session) -> str:
+        """Returns the path of the page that shows the session."""
         return f"{self.make_path('')}?session={session.id}"
 
     def set_session_cookie(self, response: Response, session: Session, cookie: str) -> None:
         """Sets the session's cookie. In a frame of another site the cookie must be SameSite=None and
         partitioned; browsers accept that only over https, or on this machine."""
         is_framed = session.options.is_framed or (session.rapid is not None and session.rapid.is_framed)
-        is_third_party = is_framed and (self.is_https or self.is_loopback)
+        cross_site = is_framed and (self.is_https or self.is_loopback)
         self._set_cookie(
             response,
             _make_cookie_name(session.id),
             cookie,
-            int(MAX_AGE.total_seconds()),
-            self.make_path(""),
-            is_third_party,
+            max_age_seconds=int(MAX_AGE.total_seconds()),
+            path=self.make_path(""),
+            cross_site=cross_site,
         )
-        if is_third_party:
+        if cross_site:
             response.headers["set-cookie"] += "; Partitioned"
 
     def set_binding_cookie(
@@ -79,9 +85,16 @@ class Site:
     ) -> None:
         """Adds the binding of an authorization request to the browser's cookie. `by_post`: whether the
         provider calls back with a form that its own site posts (response_mode=form_post)."""
-        others = [each for each in request.cookies.get(BINDING_COOKIE, "").split(".") if each]
+        others = [binding for binding in request.cookies.get(BINDING_COOKIE, "").split(".") if binding]
         value = ".".join([binding, *others[: _MAX_BINDINGS - 1]])
-        self._set_cookie(response, BINDING_COOKIE, value, _BINDING_SECONDS, self.make_path(""), by_post)
+        self._set_cookie(
+            response,
+            BINDING_COOKIE,
+            value,
+            max_age_seconds=_BINDING_SECONDS,
+            path=self.make_path(""),
+            cross_site=by_post,
+        )
 
     def add_page_headers(
         self, response: Response, nonce: str, *, framable: bool, origins: Iterable[str] = ()
@@ -122,18 +135,21 @@ class Site:
         response: Response,
         name: str,
         value: str,
-        seconds: int,
+        *,
+        max_age_seconds: int,
         path: str,
-        is_third_party: bool,
+        cross_site: bool,
     ) -> None:
+        """Sets an HttpOnly cookie. `cross_site`: True if the browser must also send it in frames and form
+        posts of other sites (SameSite=None; Secure); otherwise it is SameSite=Lax."""
         response.set_cookie(
             name,
             value,
-            max_age=seconds,
+            max_age=max_age_seconds,
             path=path,
-            secure=self.is_https or is_third_party,
+            secure=self.is_https or cross_site,
             httponly=True,
-            samesite="none" if is_third_party else "lax",
+            samesite="none" if cross_site else "lax",
         )
 
 

@@ -31,7 +31,7 @@ _NO_LINK: Final = "This page is opened with a link. Go back to where you came fr
 
 
 def build_pages(parts: PageParts) -> Starlette:
-    """The application with all routes of the pages."""
+    """Builds the application with all routes of the connect pages and of their files."""
     responder = PageResponder(parts)
     pages, forms = _Pages(parts, responder), RapidFormPages(parts, responder)
     routes = [
@@ -42,7 +42,7 @@ def build_pages(parts: PageParts) -> Starlette:
         ("/start", pages.start_authorization, "GET"),
         ("/callback", pages.handle_callback, "GET"),
         ("/callback", pages.handle_callback, "POST"),
-        ("/status", pages.report_place, "GET"),
+        ("/status", pages.respond_with_screen_name, "GET"),
         ("/post-connect", forms.show, "GET"),
         ("/post-connect", forms.submit, "POST"),
         ("/done", pages.show_outcome, "GET"),
@@ -60,6 +60,8 @@ def build_pages(parts: PageParts) -> Starlette:
 
 
 class _Pages:
+    """The routes of a connection, from opening the link to the last page."""
+
     def __init__(self, parts: PageParts, responder: PageResponder) -> None:
         self._flow = parts.flow
         self._outcomes = parts.outcomes
@@ -71,7 +73,7 @@ class _Pages:
         without the token."""
         token = request.query_params.get("link_token")
         if token:
-            self._responder.count_open(request, token)
+            self._responder.count_opening(request, token)
             session, cookie = await self._flow.open_link(token, parse_page_options(request))
             return self._responder.respond_with_cookie(session, cookie.reveal())
         if "session" not in request.query_params:
@@ -90,6 +92,7 @@ class _Pages:
         return self._responder.redirect_to_session(session)
 
     async def choose_integration(self, request: Request) -> Response:
+        """Stores which integration, and which credential format if the query has one, the person chose."""
         session = await self._responder.read_session(request)
         format = request.query_params.get("format") or None
         return self._responder.redirect_to_session(
@@ -97,6 +100,8 @@ class _Pages:
         )
 
     async def submit_form(self, request: Request) -> Response:
+        """Handles a submitted credential form: sends the browser to the provider, shows the form again with
+        its errors, or continues with the next screen."""
         session, sent = await self._responder.read_post(request)
         slug, format = request.path_params["slug"], request.path_params["format"]
         done = await self._flow.submit_form(session, slug, format, sent.texts)
@@ -113,14 +118,14 @@ class _Pages:
         try:
             address, binding = await self._flow.start_authorization(request.query_params.get("ticket", ""))
         except ConnectError:
-            mine = await self._responder.find_session(request)
-            if mine is None or mine.options.is_framed:
+            session = await self._responder.find_session(request)
+            if session is None or session.options.is_framed:
                 raise
-            return self._responder.redirect_to_session(mine)
+            return self._responder.redirect_to_session(session)
         response = RedirectResponse(address, 303)
         by_post = ("response_mode", "form_post") in parse_qsl(urlsplit(address).query)
         self._site.set_binding_cookie(request, response, binding.reveal(), by_post=by_post)
-        return self._responder.forbid_framing(response)
+        return self._responder.add_unframable_headers(response)
 
     async def handle_callback(self, request: Request) -> Response:
         """Handles the callback of a provider. Another window has nothing more to show then: the frame that
@@ -132,15 +137,17 @@ class _Pages:
             }
         session = await self._flow.complete_authorization(query, request.cookies.get(BINDING_COOKIE))
         if session.options.is_framed:
-            return self._responder.render_returned()
-        return self._responder.forbid_framing(RedirectResponse(self._site.make_session_path(session), 303))
+            return self._responder.render_callback_done()
+        return self._responder.add_unframable_headers(
+            RedirectResponse(self._site.make_session_path(session), 303)
+        )
 
-    async def report_place(self, request: Request) -> Response:
+    async def respond_with_screen_name(self, request: Request) -> Response:
         """Responds with the name of the current screen to a page that waits, which is loaded again when the
         name changes."""
         session = await self._responder.find_session(request)
         return self._responder.respond_json(
-            {"place": "problem" if session is None else await self._outcomes.read_place(session)}
+            {"place": "problem" if session is None else await self._outcomes.read_screen_name(session)}
         )
 
     async def show_outcome(self, request: Request) -> Response:
@@ -149,14 +156,16 @@ class _Pages:
         return await self._responder.render_outcome(session, await self._outcomes.read_outcome(session))
 
     async def serve_theme(self, request: Request) -> Response:
+        """Serves the style sheet with the colours of the session's environment."""
         session = await self._responder.find_session(request)
         settings = ConnectSettings() if session is None else await self._responder.read_settings(session)
         sheet = build_style_sheet(settings.theme).encode()
         return make_file_response(self._site, sheet, "text/css; charset=utf-8", cache_control="no-store")
 
     async def _send_to_provider(self, request: Request, done: SubmitResult, ticket: str) -> Response:
-        """A page that leads to the provider, not a redirect: the page's `form-action` applies to redirects of
-        a form, and the provider's address may depend on what was typed."""
+        """Responds with a page that leads to the provider, or for the page's script with its address. It is
+        not a redirect: the page's `form-action` applies to redirects of a form, and the provider's address
+        may depend on what was typed."""
         session = done.session
         address = f"{self._site.make_path('/start')}?ticket={quote(ticket)}&session={session.id}"
         if wants_json(request):

@@ -16,6 +16,8 @@ __all__ = ["RapidFormPages"]
 
 
 class RapidFormPages:
+    """The routes that show and submit an account's own form."""
+
     def __init__(self, parts: PageParts, responder: PageResponder) -> None:
         self._parts = parts
         self._responder = responder
@@ -49,7 +51,9 @@ class RapidFormPages:
         return self._responder.redirect_to_session(await self._parts.flow.finish_rapid_form(session))
 
     async def _begin_session(self, request: Request, token: str) -> Response:
-        self._responder.count_open(request, token)
+        """Begins a session for the account of an account token, and redirects to an address without the
+        token. Raises RapidFormFailed for an invalid token, TooManyPageOpens."""
+        self._responder.count_opening(request, token)
         rapid = parse_rapid_options(request)
         principal = self._parts.account_tokens.verify(token)
         if principal is None or principal.integrated_account_id is None:
@@ -62,8 +66,9 @@ class RapidFormPages:
     async def _respond_with_choices(
         self, session: Session, screen: RapidForm, form_input: FormInput
     ) -> Response:
+        """Responds to the page's script with one page of a field's choices as JSON, or with the error."""
         try:
-            found = await self._parts.rapid_forms.fetch_choices(
+            page = await self._parts.rapid_forms.fetch_choices(
                 session,
                 screen.account_id,
                 form_input.get_text(FIELD),
@@ -72,5 +77,5 @@ class RapidFormPages:
             )
         except RapidFormFailed as failed:
             return self._responder.respond_json({"error": failed.message}, 422)
-        choices = [{"value": str(each.value), "label": each.label} for each in found.choices]
-        return self._responder.respond_json({"choices": choices, "more": found.more})
+        choices = [{"value": str(option.value), "label": option.label} for option in page.choices]
+        return self._responder.respond_json({"choices": choices, "more": page.more})

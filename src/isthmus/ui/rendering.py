@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from isthmus.connect.screens import IntegrationSummary, Screen
-from isthmus.connect.session_outcomes import SessionOutcome, name_place
+from isthmus.connect.session_outcomes import SessionOutcome, get_screen_name
 from isthmus.connect.sessions import Session
 from isthmus.tenancy.connect_settings import ConnectSettings
 from isthmus.ui.page_security import Site
@@ -22,7 +22,8 @@ _LOGO_PREFIXES: Final = ("https://", "data:image/")
 
 
 class PageRenderer:
-    """One per process. Every text is escaped, so that nothing a provider sent becomes markup."""
+    """Renders the templates of the connect pages. Every text is escaped, so that nothing a provider sent
+    becomes markup."""
 
     def __init__(self, site: Site, files: StaticFiles) -> None:
         self._site = site
@@ -30,6 +31,7 @@ class PageRenderer:
 
     @cached_property
     def _templates(self) -> Environment:
+        """The template environment; its globals are functions for addresses, and the digest of the assets."""
         from jinja2 import (  # imported late: slow, and not needed before the first page
             Environment,
             PackageLoader,
@@ -58,38 +60,41 @@ class PageRenderer:
         outcome: SessionOutcome | None = None,
         **more: Any,
     ) -> str:
-        """The page of a screen. `outcome`: of closing the page, where there is no session to read it from."""
+        """Renders the page of a screen. `outcome`: of closing the page, if there is no session to read it
+        from. `more`: further values for the template."""
         name = type(screen).__name__.lower()
         return self._render(name, nonce, session, settings, screen=screen, outcome=outcome, **more)
 
     def render_outcome(
         self, outcome: SessionOutcome, *, nonce: str, session: Session | None, settings: ConnectSettings
     ) -> str:
-        """The last page, whose script posts the outcome to the page that opened it, or goes to its
+        """Renders the last page, whose script posts the outcome to the page that opened it, or goes to its
         address."""
         return self._render("ended", nonce, session, settings, outcome=outcome)
 
     def render_redirect(
         self, label: str, address: str, *, nonce: str, session: Session, settings: ConnectSettings
     ) -> str:
-        """The page that leads to a provider: in this window, or from a frame in another one. `label`: of the
-        integration."""
+        """Renders the page that leads to a provider: in this window, or from a frame in another one. `label`:
+        of the integration. `address`: of the provider's page."""
         return self._render("leaving", nonce, session, settings, label=label, address=address)
 
-    def render_returned(self, *, nonce: str) -> str:
-        """The page that another window shows after it came back from a provider."""
+    def render_callback_done(self, *, nonce: str) -> str:
+        """Renders the page that another window shows after it came back from a provider."""
         return self._render("returned", nonce, None, ConnectSettings())
 
     def _render(
         self, name: str, nonce: str, session: Session | None, settings: ConnectSettings, **values: Any
     ) -> str:
+        """Renders a template with the values that all pages share. `name`: of the template, without
+        `.html`."""
         screen: Screen | None = values.get("screen")
         common: Mapping[str, Any] = {
             "nonce": nonce,
             "session": session,
             "theme": settings.theme,
             "origins": settings.origins or ("*",),
-            "place": name if screen is None else name_place(screen),
+            "place": name if screen is None else get_screen_name(screen),
             "home": None if session is None else self._site.make_session_path(session),
             "query": "" if session is None else f"?session={session.id}",
             "framed": session is not None and _is_framed(session),
@@ -98,6 +103,8 @@ class PageRenderer:
         return self._templates.get_template(f"{name}.html").render({**common, **values})
 
     def _find_logo_address(self, integration: IntegrationSummary) -> str | None:
+        """Returns the address of an integration's logo: its own, otherwise the shipped one; None if it has
+        neither."""
         if integration.logo is not None and integration.logo.startswith(_LOGO_PREFIXES):
             return integration.logo
         return (
@@ -108,4 +115,5 @@ class PageRenderer:
 
 
 def _is_framed(session: Session) -> bool:
+    """Returns True if the session's page was opened in a frame."""
     return session.options.is_framed or (session.rapid is not None and session.rapid.is_framed)

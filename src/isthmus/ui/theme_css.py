@@ -10,8 +10,8 @@ _RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722
 
 
 def build_style_sheet(theme: Theme) -> str:
-    """The CSS of a theme; empty for the default one. Text on an accent is black or white, whichever has more
-    contrast, so that any accent passes WCAG 2.2 AA (1.4.3)."""
+    """Returns the CSS of a theme; empty for the default one. Text on an accent is black or white, whichever
+    has more contrast, so that any accent passes WCAG 2.2 AA (1.4.3)."""
     light = [f"--radius: {theme.radius}px;"] if theme.radius is not None else []
     light += _build_accent_rules(theme.accent)
     dark = _build_accent_rules(theme.accent_dark or theme.accent)
@@ -24,18 +24,20 @@ def build_style_sheet(theme: Theme) -> str:
 
 
 def _build_accent_rules(colour: str | None) -> list[str]:
+    """Returns the CSS declarations of an accent colour; none for None."""
     if colour is None:
         return []
     return [f"--accent: {colour};", f"--on-accent: {_choose_text_colour(colour)};"]
 
 
 def _choose_text_colour(colour: str) -> str:
-    """Black or white, whichever has more contrast to the colour (WCAG 2.2, contrast ratio)."""
+    """Returns black or white, whichever has more contrast to the colour (WCAG 2.2, contrast ratio). `colour`:
+    as `#rrggbb`."""
     red, green, blue = (_linearize(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
     luminance = _RED * red + _GREEN * green + _BLUE * blue
     return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
 
 
 def _linearize(channel: float) -> float:
-    """A channel of sRGB, 0 to 1, as linear light (WCAG 2.2, relative luminance)."""
+    """Converts a channel of sRGB, 0 to 1, to linear light (WCAG 2.2, relative luminance)."""
     return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)

@@ -47,36 +47,36 @@ async def test_one_address_opens_many_links_but_not_any_number() -> None:
     clock = VirtualClock()
     opens = PageRateLimit(clock)
     for number in range(300):
-        opens.count_open("192.0.2.1", str(number))
+        opens.count_opening("192.0.2.1", str(number))
     with pytest.raises(TooManyPageOpens):
-        opens.count_open("192.0.2.1", "another")
-    opens.count_open("192.0.2.2", "another")
+        opens.count_opening("192.0.2.1", "another")
+    opens.count_opening("192.0.2.2", "another")
     await clock.advance(60)
-    opens.count_open("192.0.2.1", "another")
+    opens.count_opening("192.0.2.1", "another")
 
 
 async def test_one_link_opens_often_but_not_any_number_and_again_after_a_minute() -> None:
     clock = VirtualClock()
     limit = PageRateLimit(clock)
     for number in range(30):
-        limit.count_open(str(number), "token")
+        limit.count_opening(str(number), "token")
     with pytest.raises(TooManyPageOpens):
-        limit.count_open("another", "token")
-    limit.count_open("another", "another token")
+        limit.count_opening("another", "token")
+    limit.count_opening("another", "another token")
     await clock.advance(59.999)
     with pytest.raises(TooManyPageOpens):
-        limit.count_open("another", "token")
+        limit.count_opening("another", "token")
     await clock.advance(0.001)
-    limit.count_open("another", "token")
+    limit.count_opening("another", "token")
 
 
 def test_the_address_that_was_counted_longest_ago_is_forgotten_first() -> None:
     limit = PageRateLimit(VirtualClock())
     for _ in range(30):
-        limit.count_open("first", "token")
+        limit.count_opening("first", "token")
     for number in range(5_000):
-        limit.count_open(str(number), f"token {number}")
-    limit.count_open("first", "token")
+        limit.count_opening(str(number), f"token {number}")
+    limit.count_opening("first", "token")
 
 
 def test_a_browser_is_bound_to_its_latest_requests() -> None:
