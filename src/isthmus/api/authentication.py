@@ -12,14 +12,14 @@ _CHALLENGE = {"www-authenticate": "Bearer"}
 
 
 class Authentication:
-    """One per process."""
+    """Authenticates the bearer tokens of requests."""
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
     async def authenticate_api_token(self, authorization: str | None) -> Principal:
-        """The principal of an `Authorization` header with an API token. Raises Unauthorized for a missing or
-        invalid token, Forbidden for an integrated account token."""
+        """Returns the principal of an `Authorization` header with an API token. Raises Unauthorized for a
+        missing or invalid token, Forbidden for an integrated account token."""
         principal = await self.authenticate_any_token(authorization)
         if principal.kind != "api_token":
             raise Forbidden(
@@ -48,7 +48,7 @@ class Authentication:
         return principal
 
     async def authenticate_account_token(self, authorization: str | None) -> Principal:
-        """The principal of an integrated account token. Raises Unauthorized, and Forbidden for an API
+        """Returns the principal of an integrated account token. Raises Unauthorized, and Forbidden for an API
         token."""
         principal = await self.authenticate_any_token(authorization)
         if principal.integrated_account_id is None:
@@ -60,13 +60,14 @@ class Authentication:
 
 
 def get_account_of_token(principal: Principal, query_string: bytes) -> str | None:
-    """The id of the account that an integrated account token is for; None for an API token, whose call must
-    name one. Raises Forbidden where the query names another account than the token's."""
-    own = principal.integrated_account_id
-    if own is not None:
+    """Returns the id of the account that an integrated account token is for; None for an API token, whose
+    call must name one. Raises Forbidden if the query names another account than the token's."""
+    account_id = principal.integrated_account_id
+    if account_id is not None:
         sent = parse_query(query_string).nested.get("integrated_account_id")
-        if sent not in (None, "", own):
+        if sent not in (None, "", account_id):
             raise Forbidden(
-                f"this token is of the account {own} and calls no other. Leave integrated_account_id out."
+                f"this token is of the account {account_id} and calls no other. Leave integrated_account_id "
+                "out."
             )
-    return own
+    return account_id

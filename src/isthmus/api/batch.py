@@ -44,7 +44,7 @@ class BatchRequest(DefinitionModel):
 
 
 class BatchRequests:
-    """One per process."""
+    """Serves batch requests: checks the token and the account, then runs the graph of calls."""
 
     def __init__(
         self,
@@ -75,6 +75,8 @@ class BatchRequests:
         return with_rate_limit_headers(response, standing)
 
     async def _respond(self, request: IncomingRequest, principal: Principal) -> OutgoingResponse:
+        """Runs the batch, or returns the stored response of an earlier request with the same idempotency
+        key."""
         body = parse_json_body(await request.read_body(), request.content_type, can_pass_through=False)
         account_id = _read_account_id(body)
         connection = await self._connections.open(
@@ -82,11 +84,12 @@ class BatchRequests:
         )
         key = read_idempotency_key(request)
 
-        async def work() -> OutgoingResponse:
+        async def respond() -> OutgoingResponse:
+            """Runs the batch, once it is known that no earlier response is stored."""
             return await self._run(request, connection, body)
 
         if key is None:
-            return await request.run_until_disconnect(work())
+            return await request.run_until_disconnect(respond())
         # A caller that sends a key will ask again for the response: it runs to its end.
         return await run_once(
             self._idempotency,
@@ -94,10 +97,12 @@ class BatchRequests:
             key,
             environment_id=principal.environment_id,
             account_id=account_id,
-            work=work,
+            make_response=respond,
         )
 
     async def _run(self, request: IncomingRequest, connection: Connection, body: Any) -> OutgoingResponse:
+        """Parses the batch, runs its nodes and returns their records and errors. Raises BadRequest for an
+        invalid batch."""
         batch = parse_batch_request(body, max_nodes=self._batch.nodes)
         graph = Graph.from_nodes(batch.resources, where=_NODES)
         account = connection.account
@@ -117,6 +122,7 @@ class BatchRequests:
 
 
 def _has_json_form(value: Any) -> bool:
+    """Returns True if the value can be written as JSON."""
     try:
         make_json_response(value)
     except TypeError:
@@ -125,7 +131,7 @@ def _has_json_form(value: Any) -> bool:
 
 
 def parse_batch_request(body: Any, *, max_nodes: int) -> BatchRequest:
-    """The batch request of a JSON value. Raises BadRequest with everything that is wrong with it."""
+    """Parses the JSON value of a batch request. Raises BadRequest with everything that is wrong with it."""
     request = load(BatchRequest, body, source=_SOURCE)
     nodes = request.resources
     failures = [
@@ -156,6 +162,7 @@ def parse_batch_request(body: Any, *, max_nodes: int) -> BatchRequest:
 
 
 def _check_route(request: IncomingRequest) -> None:
+    """Raises NotFound for a longer path, MethodNotAllowed for a verb other than POST."""
     if len(request.segments) != 1:
         raise NotFound(
             f"no route {request.verb} /{'/'.join(request.segments)}. Batches go to /batch-request."
@@ -176,16 +183,16 @@ def _refuse_explanation(request: IncomingRequest) -> None:
 
 
 def _read_account_id(body: Any) -> str:
-    """The account's id, before the rest of the body is checked: the account's own checks come first. Raises
-    BadRequest."""
+    """Reads the account's id before the rest of the body is checked: the account's own checks come first.
+    Raises BadRequest."""
     if body is NO_BODY or not isinstance(body, dict):
         raise BadRequest(
             "the body must be a JSON object {integrated_account_id, resources, args?}.",
             failures=[failure("body", "must be an object", "type")],
         )
-    found = body.get("integrated_account_id")
-    if isinstance(found, str) and found:
-        return found
+    account_id = body.get("integrated_account_id")
+    if isinstance(account_id, str) and account_id:
+        return account_id
     raise BadRequest(
         "integrated_account_id is missing. Put the id of the account that every node calls into the body; "
         "GET /integrated-account lists the accounts of this environment.",

@@ -38,7 +38,7 @@ _IRRELEVANT_PATHS: Final = (
 
 
 class CallExplanations:
-    """One per process. Each method answers one kind of call with its explanation."""
+    """Explains data-plane calls; each method answers one kind of call with its explanation."""
 
     def __init__(self, authentication: Authentication, connections: Connections) -> None:
         self._authentication = authentication
@@ -47,6 +47,8 @@ class CallExplanations:
     async def explain_unified(
         self, request: IncomingRequest, model: str, resource: str, method: str, record_id: str | None
     ) -> OutgoingResponse:
+        """Explains a unified call: the request it would send, and the mapping behind it. `record_id`: None if
+        the path has none."""
         dry_call = await self._open_account(request)
         schema, mapping = await dry_call.connection.find_mapping(model, resource, method)
         call = await read_data_call(request, method, record_id)
@@ -55,23 +57,31 @@ class CallExplanations:
         explained = await self._connections.read_explained_mappings(
             dry_call.account, model=model, method=method
         )
-        name = match_either_separator(resource, (each.resource for each in explained))
-        body = next((each.body for each in explained if each.resource == name), None)
+        name = match_either_separator(
+            resource, (explained_mapping.resource for explained_mapping in explained)
+        )
+        body = next(
+            (explained_mapping.body for explained_mapping in explained if explained_mapping.resource == name),
+            None,
+        )
         return dry_call.respond(explanation, mapping=body)
 
     async def explain_proxy(
         self, request: IncomingRequest, resource: str, method: str, record_id: str | None
     ) -> OutgoingResponse:
+        """Explains a proxy call. `record_id`: None if the path has none."""
         dry_call = await self._open_account(request)
         call = await read_data_call(request, method, record_id)
         return dry_call.respond(await explain_proxy(dry_call.dry_run, dry_call.definition, resource, call))
 
     async def explain_custom(self, request: IncomingRequest) -> OutgoingResponse:
+        """Explains a custom call."""
         dry_call = await self._open_account(request)
         call = await read_custom_call(request, request.rest_of_path, is_trusted=True)
         return dry_call.respond(await explain_custom(dry_call.dry_run, dry_call.definition, call))
 
     async def explain_action(self, request: IncomingRequest, name: str) -> OutgoingResponse:
+        """Explains a run of an action of the integration."""
         dry_call = await self._open_account(request)
         action = find_custom_action(dry_call.definition, dry_call.account.install.integration_name, name)
         call = await read_data_call(request, "custom", None)
@@ -79,8 +89,9 @@ class CallExplanations:
         return dry_call.respond(explanation)
 
     async def _open_account(self, request: IncomingRequest) -> _DryCall:
-        """Raises what a call raises for its token and account, and Forbidden for an integrated account token,
-        because an explanation shows how the integration is defined."""
+        """Opens the account that the query names, for a call that sends nothing. Raises what a call raises
+        for its token and account, and Forbidden for an integrated account token, because an explanation shows
+        how the integration is defined."""
         principal = await self._authentication.authenticate_api_token(request.headers.get("authorization"))
         environment_id, account_id = principal.environment_id, parse_account_id(request.query)
         connection = await self._connections.open(environment_id, account_id, request_id=request.request_id)
@@ -111,8 +122,8 @@ class _DryCall:
     def respond(
         self, explanation: CallExplanation, *, mapping: Mapping[str, Any] | None = None
     ) -> OutgoingResponse:
-        """The response with the explanation, the values of the definition behind it, and the mapping if
-        any."""
+        """Builds the response: the explanation, the values of the definition that take part in the call, and
+        the mapping if any."""
         body = explanation.body
         install = self.account.install
         explained = explain_definition(install, self.account.override)

@@ -70,7 +70,7 @@ def parse_call(
     content_type: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Call:
-    """The call of a method, from the parts of an HTTP request.
+    """Parses the parts of an HTTP request into a call of `method`.
 
     A parameter `id` that repeats the id of the path is dropped, because clients that call tools send both.
     Raises BadRequest for a malformed limit, cursor or response option and for an unknown `truto_` or
@@ -120,7 +120,7 @@ def parse_call(
 
 
 def parse_node_call(node: str, method: str, *, id: str | None, query: Mapping[str, Any], body: Any) -> Call:
-    """The call of a batch node, whose `query` may hold the same parameters as a caller's query string.
+    """Parses the call of a batch node, whose `query` may hold the same parameters as a caller's query string.
 
     `node`: its name, for messages. Raises what `parse_call` raises, and BadRequest for a parameter that a
     node cannot have.
@@ -136,7 +136,8 @@ def parse_node_call(node: str, method: str, *, id: str | None, query: Mapping[st
 
 
 def parse_account_id(query: Query) -> str:
-    """The value of `integrated_account_id`. Raises BadRequest where it is missing or sent several times."""
+    """Returns the value of `integrated_account_id`. Raises BadRequest if it is missing or sent several
+    times."""
     value = query.nested.get("integrated_account_id")
     if isinstance(value, str) and value:
         return value
@@ -153,21 +154,22 @@ def parse_account_id(query: Query) -> str:
 
 
 def _parse_flag(values: Mapping[str, Any], name: str) -> bool:
-    """A parameter that is true or false, in any case; false where it is absent or empty. Raises BadRequest
-    for anything else."""
+    """Returns a parameter that is true or false, in any case; False if it is absent or empty. Raises
+    BadRequest for anything else."""
     text = _parse_text(values, name)
-    found = False if text is None else _BOOLEANS.get(text.lower())
-    if found is None:
+    flag = False if text is None else _BOOLEANS.get(text.lower())
+    if flag is None:
         accepted = ", ".join(_BOOLEANS)
         raise BadRequest(
             f"{name} must be one of {accepted}.",
             failures=[failure(name, f"must be one of {accepted}", "bad_value")],
         )
-    return found
+    return flag
 
 
 async def read_data_call(request: IncomingRequest, method: str, record_id: str | None) -> Call:
-    """The unified or proxy call of a request. `record_id`: from the path, None where there is none.
+    """Reads and parses the unified or proxy call of a request. `record_id`: from the path, None if there is
+    none.
 
     With `truto_body_passthrough` the body stays a stream, so that its size costs no memory.
     """
@@ -188,7 +190,8 @@ async def read_data_call(request: IncomingRequest, method: str, record_id: str |
 
 
 def _parse_body(raw: bytes, request: IncomingRequest) -> Any:
-    """The value of JSON, an object for a multipart form, a Blob for any other content type."""
+    """Parses a body by its content type: JSON to its value, a multipart form to an object, anything else to a
+    Blob. Returns NO_BODY for an empty one."""
     kind = request.content_type
     if kind == _MULTIPART and raw:
         return parse_multipart(raw, request.headers["content-type"])
@@ -198,7 +201,7 @@ def _parse_body(raw: bytes, request: IncomingRequest) -> Any:
 
 
 async def read_custom_call(request: IncomingRequest, path: str, *, is_trusted: bool) -> CustomCall:
-    """The custom call of a request to `path`. Only a body that may be JSON is read here, to look for a
+    """Parses the custom call of a request to `path`. Only a body that may be JSON is read here, to look for a
     `methodConfig` in it; any other body is forwarded as a stream.
 
     `is_trusted`: whether the caller has an API token, not the token of one account.
@@ -210,38 +213,39 @@ async def read_custom_call(request: IncomingRequest, path: str, *, is_trusted: b
         is_trusted=is_trusted,
         forwarded=select_forwarded_headers(request.forwardable_headers),
     )
-    kind, given = request.content_type, request.headers.get("content-type")
+    kind, sent_type = request.content_type, request.headers.get("content-type")
     if not kind.endswith("json") and kind not in _PLAIN:
         stream = request.get_body_to_forward()
         if stream is None:
             return call
-        return replace(call, raw=RawBody(stream, given, request.content_length))
+        return replace(call, raw=RawBody(stream, sent_type, request.content_length))
     raw = await request.read_body()
     if not raw:
         return call
     value = _parse_json_or_none(raw)
     if not isinstance(value, dict) or METHOD_CONFIG not in value:
         # Clients send JSON as text/plain; providers accept it only as application/json.
-        content_type = _JSON if kind in _PLAIN and isinstance(value, (dict, list)) else given
+        content_type = _JSON if kind in _PLAIN and isinstance(value, (dict, list)) else sent_type
         return replace(call, raw=RawBody(raw, content_type))
     return _add_method_config(call, request, value)
 
 
 def _add_method_config(call: CustomCall, request: IncomingRequest, value: dict[str, Any]) -> CustomCall:
-    """The call with the `methodConfig` taken out of its body. Its paging parameters are then the platform's,
-    as in any list."""
+    """Returns the call with the `methodConfig` taken out of its body. Its paging parameters are then the
+    platform's, as in any list. Raises BadRequest for a `methodConfig` that is not an object."""
     config = value[METHOD_CONFIG]
     if not isinstance(config, dict):
         raise BadRequest(
             f"{METHOD_CONFIG} must be an object: the definition of a method.",
             failures=[failure(METHOD_CONFIG, "must be an object", "type")],
         )
-    rest = {name: item for name, item in value.items() if name != METHOD_CONFIG}
-    asked = parse_call("custom", query=request.query, body=rest or NO_BODY)
-    return replace(call, parameters=asked, method_config=config)
+    remaining_body = {name: item for name, item in value.items() if name != METHOD_CONFIG}
+    parameters = parse_call("custom", query=request.query, body=remaining_body or NO_BODY)
+    return replace(call, parameters=parameters, method_config=config)
 
 
 def _parse_json_or_none(raw: bytes) -> Any:
+    """Returns the JSON value; None if the bytes are not JSON."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -255,7 +259,7 @@ def wants_explanation(request: IncomingRequest) -> bool:
 
 
 def _drop_parameters(query: Query, names: Collection[str]) -> Query:
-    """The same query without the parameters of these names, nested forms included."""
+    """Returns the same query without the parameters of these names, nested forms included."""
     return Query(
         tuple(pair for pair in query.pairs if pair[0].partition("[")[0] not in names),
         {key: value for key, value in query.nested.items() if key not in names},
@@ -263,8 +267,8 @@ def _drop_parameters(query: Query, names: Collection[str]) -> Query:
 
 
 def _parse_cursor(values: Mapping[str, Any]) -> str | None:
-    """`next_cursor` or `prev_cursor`; None for the first page. An empty one counts as absent, because clients
-    send `next_cursor=` on the first page. Raises BadRequest where both are sent."""
+    """Returns `next_cursor` or `prev_cursor`; None for the first page. An empty one counts as absent, because
+    clients send `next_cursor=` on the first page. Raises BadRequest if both are sent."""
     forward, back = _parse_text(values, "next_cursor"), _parse_text(values, "prev_cursor")
     if forward and back:
         raise BadRequest(
@@ -275,6 +279,8 @@ def _parse_cursor(values: Mapping[str, Any]) -> str | None:
 
 
 def _parse_limit(value: Any) -> int | None:
+    """Returns the page size; None if it is absent or empty. Raises BadRequest for anything but a whole number
+    from 1 to 1000000."""
     if value is None or value == "":
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value[:12]) <= 1_000_000:
@@ -286,8 +292,8 @@ def _parse_limit(value: Any) -> int | None:
 
 
 def _parse_text(values: Mapping[str, Any], name: str) -> str | None:
-    """The text of a parameter; None where it is absent or empty. Raises BadRequest for several values, and
-    for brackets after the name."""
+    """Returns the text of a parameter; None if it is absent or empty. Raises BadRequest for several values,
+    and for brackets after the name."""
     value = values.get(name)
     if value is None or value == "":
         return None
@@ -300,6 +306,8 @@ def _parse_text(values: Mapping[str, Any], name: str) -> str | None:
 
 
 def _parse_remote_query(value: Any) -> Mapping[str, Any]:
+    """Returns the parameters for the provider; empty if there are none. Raises BadRequest for a value without
+    names in brackets."""
     if value is None or value == "":
         return {}
     if isinstance(value, dict):
@@ -311,6 +319,7 @@ def _parse_remote_query(value: Any) -> Mapping[str, Any]:
 
 
 def _parse_response_options(values: Mapping[str, Any]) -> ResponseOptions:
+    """Parses the `truto_` parameters that shape the response. Raises BadRequest."""
     if not any(name.startswith("truto_") for name in values):
         return _DEFAULT_OPTIONS
     exclude = values.get("truto_exclude_fields")

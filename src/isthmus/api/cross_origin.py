@@ -32,7 +32,8 @@ def is_open_to_pages(segments: tuple[str, ...]) -> bool:
 
 
 def make_preflight_response(verb: str, headers: Mapping[str, str]) -> OutgoingResponse | None:
-    """The response to a preflight request; None for any other request, also one with the verb OPTIONS."""
+    """Returns the response to a preflight request; None for any other request, also one with the verb
+    OPTIONS."""
     if verb != "OPTIONS" or "access-control-request-method" not in headers:
         return None
     requested = headers.get("access-control-request-headers", "")
@@ -50,9 +51,11 @@ def make_preflight_response(verb: str, headers: Mapping[str, str]) -> OutgoingRe
 
 
 def with_cors_headers(send: Send) -> Send:
-    """A `send` that adds the headers with which a page may read the response, also that of an error."""
+    """Wraps an ASGI `send` so that it adds the headers with which a page may read the response, also that of
+    an error."""
 
     async def send_with_headers(message: Message) -> None:
+        """Sends a message; adds the headers to the start of the response."""
         if message["type"] == "http.response.start":
             more = [
                 (b"access-control-allow-origin", _ANY_ORIGIN.encode()),

@@ -42,7 +42,8 @@ _VERBS: Final = {
 
 
 class DataPlane:
-    """One per process. Each public method serves the requests under one first path segment."""
+    """Serves the calls of the data plane. Each public method serves the requests under one first path
+    segment."""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class DataPlane:
             return await self._explanations.explain_unified(request, model, resource, method, record_id)
 
         async def run(connection: Connection, call: Call) -> CallResult:
+            """Calls the unified method, mapped for the account's integration."""
             schema, mapping = await connection.find_mapping(model, resource, method)
             target = UnifiedTarget(model, resource, schema, connection.integration_name)
             return await unified.call_method(
@@ -93,6 +95,7 @@ class DataPlane:
             return await self._explanations.explain_proxy(request, resource, method, record_id)
 
         async def run(connection: Connection, call: Call) -> CallResult:
+            """Calls the method of the provider's resource."""
             return await proxy.call_method(connection.upstream, connection.definition, resource, call)
 
         return await self._serve_call(request, method, record_id, run)
@@ -108,6 +111,7 @@ class DataPlane:
             return await self._explanations.explain_custom(request)
 
         async def run(connection: Connection, principal: Principal) -> CallResult:
+            """Calls the path; a read is cancelled once the caller hangs up."""
             call = await read_custom_call(
                 request, request.rest_of_path, is_trusted=principal.kind == "api_token"
             )
@@ -131,6 +135,7 @@ class DataPlane:
             return await self._explanations.explain_action(request, name)
 
         async def run(connection: Connection, call: Call) -> CallResult:
+            """Runs the steps of the action."""
             return await run_custom_action(connection, name, call)
 
         return await self._serve_call(request, "custom", None, run, label=f"the action {name}")
@@ -147,6 +152,7 @@ class DataPlane:
         """Checks the request, parses its call and runs it. A GET is cancelled once the caller hangs up."""
 
         async def run(connection: Connection, _: Principal) -> CallResult:
+            """Parses the call and runs it."""
             calling = run_call(connection, await read_data_call(request, method, record_id))
             return await (request.run_until_disconnect(calling) if request.verb == "GET" else calling)
 
@@ -178,6 +184,7 @@ class DataPlane:
             return _make_response(await run(connection, principal))
 
         async def respond() -> OutgoingResponse:
+            """Runs the call and converts its result."""
             return _make_response(await run(connection, principal))
 
         try:
@@ -190,35 +197,36 @@ class DataPlane:
                     key,
                     environment_id=principal.environment_id,
                     account_id=connection.account.id,
-                    work=respond,
+                    make_response=respond,
                 )
         except IsthmusError as error:
             response = make_error_response(error, request.request_id)
         return with_rate_limit_headers(response, token_standing, account_standing)
 
 
-def _resolve_method(request: IncomingRequest, rest: tuple[str, ...]) -> tuple[str, str | None]:
-    """The method's name in the definition, and the record's id, None where the path has none. `rest`: the
-    segments behind the resource. Raises MethodNotAllowed."""
-    if rest and request.verb == "POST":
-        if rest[0] in _VERBS:
-            verb = _VERBS[rest[0]]
+def _resolve_method(request: IncomingRequest, segments: tuple[str, ...]) -> tuple[str, str | None]:
+    """Returns the method's name in the definition, and the record's id, None if the path has none.
+    `segments`: those behind the resource, one at most. Raises MethodNotAllowed."""
+    if segments and request.verb == "POST":
+        if segments[0] in _VERBS:
+            verb = _VERBS[segments[0]]
             raise MethodNotAllowed(
-                f"{rest[0]} is no custom method. It is called by {verb} without /{rest[0]}"
-                f"{', with the id in its place' if rest[0] in ITEM_METHODS.values() else ''}.",
+                f"{segments[0]} is no custom method. It is called by {verb} without /{segments[0]}"
+                f"{', with the id in its place' if segments[0] in ITEM_METHODS.values() else ''}.",
                 headers={"allow": "GET, HEAD, PATCH, DELETE"},
             )
-        return rest[0], None
-    method = (ITEM_METHODS if rest else COLLECTION_METHODS).get(request.verb)
+        return segments[0], None
+    method = (ITEM_METHODS if segments else COLLECTION_METHODS).get(request.verb)
     if method is None:
         raise MethodNotAllowed(
             f"{request.verb} is not served here. Use GET, POST, PATCH or DELETE.",
             headers={"allow": "GET, HEAD, POST, PATCH, DELETE"},
         )
-    return method, rest[0] if rest else None
+    return method, segments[0] if segments else None
 
 
 def _make_response(result: CallResult) -> OutgoingResponse:
+    """Converts the result of a call to a response."""
     if isinstance(result, StreamResult):
         headers = dict(result.headers)
         content_type = headers.pop("content-type", "application/octet-stream")

@@ -61,7 +61,7 @@ class PartsOfApp:
     tool_name_template: str | None = None
 
     def format_row(self, row: Mapping[str, Any]) -> Any:
-        """The row with its times as text; FastAPI validates it against the route's model."""
+        """Returns the row with its times as text; FastAPI validates it against the route's model."""
         return format_times(row, self.time_format)
 
 
@@ -74,6 +74,7 @@ class Caller:
 
 
 async def _get_parts(request: Request) -> PartsOfApp:
+    """Returns the application's parts that the dispatcher put on the request."""
     parts: PartsOfApp = request.state.parts
     return parts
 
@@ -86,6 +87,8 @@ _bearer = HTTPBearer(auto_error=False, description="An API token of an environme
 async def _require_api_token(
     request: Request, parts: Parts, _: Annotated[Any, Security(_bearer)]
 ) -> Principal:
+    """Authenticates an API token, and counts the request against its limit. Raises Unauthorized, Forbidden,
+    TooManyRequests."""
     principal = await parts.authentication.authenticate_api_token(request.headers.get("authorization"))
     parts.limits.take_token(principal)
     return principal
@@ -103,6 +106,8 @@ _account_bearer = HTTPBearer(
 async def _require_account_token(
     request: Request, parts: Parts, _: Annotated[Any, Security(_account_bearer)]
 ) -> Principal:
+    """Authenticates an integrated account token, and counts the request against its limit. Raises
+    Unauthorized, Forbidden, TooManyRequests."""
     principal = await parts.authentication.authenticate_account_token(request.headers.get("authorization"))
     parts.limits.take_token(principal)
     return principal
@@ -117,6 +122,8 @@ async def _require_any_token(
     _: Annotated[Any, Security(_bearer)],
     __: Annotated[Any, Security(_account_bearer)],
 ) -> Caller:
+    """Authenticates a token of either kind, and counts the request against its limit. Raises Unauthorized,
+    Forbidden, TooManyRequests."""
     principal = await parts.authentication.authenticate_any_token(request.headers.get("authorization"))
     parts.limits.take_token(principal)
     return Caller(principal, get_account_of_token(principal, request.scope["query_string"]))
@@ -129,6 +136,8 @@ AnyCaller = Annotated[Caller, Depends(_require_any_token)]
 async def _accept_api_token(
     request: Request, parts: Parts, bearer: Annotated[Any, Security(_bearer)]
 ) -> Principal | None:
+    """Returns the principal of an API token, or None if no token was sent. Raises Unauthorized and Forbidden
+    for a token that is sent and not valid."""
     if request.headers.get("authorization") is None:
         return None
     return await _require_api_token(request, parts, bearer)
@@ -139,8 +148,8 @@ OptionalPrincipal = Annotated[Principal | None, Depends(_accept_api_token)]
 
 
 def parse_comma_list(request: Request, name: str) -> frozenset[str] | None:
-    """The names of a parameter that is a comma list, repeated, or an array (`a[]=`, `a[0]=`). None where it
-    was not sent or is empty."""
+    """Returns the names of a parameter that is a comma list, repeated, or an array (`a[]=`, `a[0]=`); None if
+    it was not sent or is empty."""
     values = [
         part.strip()
         for key, value in request.query_params.multi_items()
@@ -151,7 +160,8 @@ def parse_comma_list(request: Request, name: str) -> frozenset[str] | None:
 
 
 def replace_empty(default: object) -> BeforeValidator:
-    """A validator that replaces an empty parameter with its default, because clients send null as empty."""
+    """Makes a validator that replaces an empty parameter with its default, because clients send null as
+    empty."""
     return BeforeValidator(lambda value: default if value == "" else value)
 
 
@@ -199,7 +209,7 @@ class ListRequest:
             check_select(self._select, out.model_fields)
 
     def respond(self, page: Page) -> Any:
-        """The list envelope of a page, whose rows have their wire names and hold datetimes.
+        """Returns the list envelope of a page, whose rows have their wire names and hold datetimes.
 
         With `select` it is a response that FastAPI does not validate: rows without some of their fields do
         not match the route's model.
@@ -212,6 +222,8 @@ class ListRequest:
 async def _parse_list_request(
     principal: ApiPrincipal, listed: Annotated[ListRequest, Depends()]
 ) -> ListRequest:
+    """Returns the list's parameters. Raises Forbidden for a filter by another environment, BadRequest for
+    malformed parameters."""
     require_own_environment(listed.query, principal.environment_id)
     return listed
 

@@ -47,7 +47,8 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def split_path(raw_path: bytes) -> tuple[str, ...]:
-    """The decoded segments of a path: `/proxy/a%2Fb/` -> ("proxy", "a/b"). Empty segments do not count."""
+    """Splits a path into its decoded segments: `/proxy/a%2Fb/` -> ("proxy", "a/b"). Empty segments do not
+    count."""
     return tuple(
         unquote_to_bytes(segment).decode("utf-8", "replace")
         for segment in raw_path.strip(b"/").split(b"/")
@@ -56,7 +57,7 @@ def split_path(raw_path: bytes) -> tuple[str, ...]:
 
 
 def make_exception_response(error: BaseException, request_id: str) -> OutgoingResponse:
-    """The error response for any exception. One that is no IsthmusError is logged with its trace, and
+    """Makes the error response for any exception. One that is no IsthmusError is logged with its trace, and
     answered 500 without details."""
     if not isinstance(error, IsthmusError):
         log.error("request %s failed", request_id, exc_info=error)
@@ -65,9 +66,12 @@ def make_exception_response(error: BaseException, request_id: str) -> OutgoingRe
 
 
 class Dispatcher:
-    """`handlers`: of the data plane, by first path segment. `pages`: the ASGI application of pages, by first
+    """Dispatches requests to what serves their first path segment.
+
+    `handlers`: of the data plane, by first path segment. `pages`: the ASGI application of pages, by first
     path segment. `platform`: the ASGI application of everything else. `state`: what both applications find on
-    `request.state`. `evaluations`: how expressions are evaluated inside each request."""
+    `request.state`. `evaluations`: how expressions are evaluated inside each request.
+    """
 
     def __init__(
         self,
@@ -87,6 +91,7 @@ class Dispatcher:
         self._evaluations = evaluations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request (ASGI)."""
         token = EVALUATION_SETTINGS.set(self._evaluations)
         try:
             await self._dispatch(scope, receive, send)
@@ -94,6 +99,7 @@ class Dispatcher:
             EVALUATION_SETTINGS.reset(token)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one HTTP request; hands anything else, such as the lifespan, to the platform application."""
         if scope["type"] != "http":
             await self._platform(scope, receive, send)
             return
@@ -145,6 +151,7 @@ class Dispatcher:
         is_complete = False
 
         async def send_with_id(message: Mapping[str, object]) -> None:
+            """Sends a message; adds the request id to the start, and notes the end."""
             nonlocal is_complete
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]  # type: ignore[misc]  # ASGI messages are untyped
@@ -170,7 +177,7 @@ class Dispatcher:
 
 
 def _find_meta_segments(verb: str, segments: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The path under which the platform application answers a question about the unified API
+    """Returns the path under which the platform application answers a question about the unified API
     (`/unified/…/meta/…`); None for every other path. `meta` is reserved: no model or resource has that name.
 
     `/custom/unified/…/meta/…` is the same question, because some clients can only ask it there.
@@ -188,26 +195,29 @@ def _find_meta_segments(verb: str, segments: tuple[str, ...]) -> tuple[str, ...]
 
 
 def _without_body(send: Send) -> Send:
-    """A `send` that drops the bodies of messages, for the response to a HEAD request."""
+    """Wraps an ASGI `send` so that it drops the bodies of messages, for the response to a HEAD request."""
 
     async def send_head(message: Message) -> None:
+        """Sends a message, without its body."""
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
     return send_head
 
 
 def _replay_body(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives a body that was read already, and after it what `receive` gives."""
+    """Returns an ASGI `receive` that gives a body that was read already, and after it what `receive`
+    gives."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def next_message() -> Message:
+        """Returns the body first, then what `receive` gives."""
         return messages.pop() if messages else await receive()
 
     return next_message
 
 
 def _choose_request_id(scope: Scope) -> str:
-    """The caller's own `X-Request-Id` where it has at most 64 plain characters, otherwise a new id."""
+    """Returns the caller's own `X-Request-Id` if it has at most 64 plain characters, otherwise a new id."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             text: str = value.decode("latin-1")

@@ -1,5 +1,5 @@
-"""Calls with an `Idempotency-Key`: the first response is stored, and given again to repetitions with the same
-key.
+"""Serves calls with an `Idempotency-Key`: stores the first response, and gives it again to repetitions with
+the same key.
 
 A call without the header, or one that reads, never comes here.
 """
@@ -26,8 +26,8 @@ _MUTATING: Final = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 
 def read_idempotency_key(request: IncomingRequest) -> str | None:
-    """The key of a request that may change something; None for other verbs and for an empty key. Raises
-    BadRequest for a key of more than 255 characters."""
+    """Returns the key of a request that may change something; None for other verbs and for an empty key.
+    Raises BadRequest for a key of more than 255 characters."""
     key = request.headers.get(IDEMPOTENCY_KEY)
     if not key or request.verb not in _MUTATING:
         return None
@@ -48,11 +48,13 @@ async def run_once(
     *,
     environment_id: str,
     account_id: str,
-    work: Callable[[], Awaitable[OutgoingResponse]],
+    make_response: Callable[[], Awaitable[OutgoingResponse]],
 ) -> OutgoingResponse:
-    """The response of `work`, which is stored; or the stored response of an earlier request with this key.
+    """Runs `make_response` and stores its response; or returns the stored response of an earlier request with
+    this key.
 
-    Reads the whole body first, because it is compared with that of the earlier request.
+    Reads the whole body first, because it is compared with that of the earlier request. An error response is
+    stored too; nothing is stored if another exception is raised.
     """
     body = await request.read_body()
     claim = await keys.claim(
@@ -65,7 +67,7 @@ async def run_once(
         headers = {**stored.headers, REPLAYED: "true"}
         return OutgoingResponse(stored.status, stored.content_type, stored.body, headers=headers)
     try:
-        response = await _read_short_stream(await work())
+        response = await _read_short_stream(await make_response())
     except IsthmusError as error:
         response = make_error_response(error, request.request_id)
     except BaseException:
@@ -86,8 +88,8 @@ async def _store_response(keys: IdempotencyKeys, claim: Claim, response: Outgoin
 
 
 async def _read_short_stream(response: OutgoingResponse) -> OutgoingResponse:
-    """The response with its stream read into a body, where it is short enough to be stored; otherwise the
-    same response, whose stream begins with what was read already."""
+    """Returns the response with its stream read into a body, if it is short enough to be stored; otherwise
+    the same response, whose stream begins with what was read already."""
     stream = response.stream
     if stream is None:
         return response
@@ -106,16 +108,18 @@ async def _read_short_stream(response: OutgoingResponse) -> OutgoingResponse:
 class _PartlyReadStream:
     """A stream whose first chunks were read already, and are given again."""
 
-    def __init__(self, parts: list[bytes], rest: AsyncIterator[bytes], stream: HttpStream) -> None:
-        self._parts = parts
-        self._rest = rest
+    def __init__(self, read_parts: list[bytes], remaining: AsyncIterator[bytes], stream: HttpStream) -> None:
+        self._parts = read_parts
+        self._rest = remaining
         self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yields the chunks that were read already, then the remaining ones."""
         while self._parts:
             yield self._parts.pop(0)
         async for part in self._rest:
             yield part
 
     async def close(self) -> None:
+        """Closes the provider's stream."""
         await self._stream.close()

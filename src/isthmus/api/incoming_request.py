@@ -103,15 +103,15 @@ class IncomingRequest:
         return int(declared) if declared.isdigit() else None
 
     async def read_body(self) -> bytes:
-        """The whole body; can be called repeatedly. Raises PayloadTooLarge at the server's limit, before
-        reading on, and BadRequest where the caller hangs up first."""
+        """Reads the whole body; can be called repeatedly. Raises PayloadTooLarge at the server's limit,
+        before reading on, and BadRequest if the caller hangs up first."""
         if self._body is None:
             self._body = b"".join([chunk async for chunk in self._read_chunks()])
         return self._body
 
     def get_body_to_forward(self) -> bytes | AsyncIterator[bytes] | None:
-        """The body to send on, once: a stream, or bytes where it was read before. None where the request has
-        no body. Iterating raises what `read_body` raises."""
+        """Returns the body to send on, once: a stream, or bytes if it was read before; None if the request
+        has no body. Iterating raises what `read_body` raises."""
         if self._body is not None:
             return self._body or None
         if self.content_length == 0:
@@ -120,8 +120,9 @@ class IncomingRequest:
             return None
         return self._read_chunks()
 
-    async def run_until_disconnect(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`, which is cancelled, with BadRequest raised, once the caller hangs up.
+    async def run_until_disconnect(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Awaits the coroutine and returns its result. Cancels it once the caller hangs up, and raises
+        BadRequest.
 
         For requests whose body was read or is not needed, and for work that may stop anywhere: a write that
         is cancelled may have been done.
@@ -133,18 +134,20 @@ class IncomingRequest:
         is_gone = False
 
         async def watch() -> None:
+            """Cancels the task once the caller hangs up."""
             nonlocal is_gone
             await self._wait_for_disconnect()
             is_gone = True
             task.cancel()
 
         def start_watching() -> None:
+            """Starts the watcher, if the call is not over by then."""
             nonlocal watcher
             watcher = asyncio.ensure_future(watch())
 
         timer = loop.call_later(_WATCH_AFTER_SECONDS, start_watching)
         try:
-            return await work
+            return await coroutine
         except asyncio.CancelledError:
             if not is_gone or task.uncancel() > 0:
                 raise
@@ -155,10 +158,13 @@ class IncomingRequest:
                 watcher.cancel()
 
     async def _wait_for_disconnect(self) -> None:
+        """Returns once the caller hangs up."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
     async def _read_chunks(self) -> AsyncIterator[bytes]:
+        """Yields the chunks of the body as they arrive. Raises PayloadTooLarge, and BadRequest if the caller
+        hangs up."""
         if (self.content_length or 0) > self._max_body_bytes:
             raise self._make_too_large_error()
         size = 0
@@ -176,6 +182,7 @@ class IncomingRequest:
                 return
 
     def _make_too_large_error(self) -> PayloadTooLarge:
+        """Returns the error for a body above the server's limit."""
         return PayloadTooLarge(
             f"the body is larger than {self._max_body_bytes} bytes. Send less at once, or raise "
             "ISTHMUS_MAX_REQUEST_BYTES."
@@ -183,7 +190,7 @@ class IncomingRequest:
 
 
 def add_json_content_type(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers with the content type `application/json` where it is missing, empty or `text/plain`:
+    """Returns the headers with the content type `application/json` if it is missing, empty or `text/plain`:
     clients send JSON under all of them."""
     kept = [pair for pair in headers if pair[0] != b"content-type" or not _is_plain(pair[1])]
     if not any(name == b"content-type" for name, _ in kept):
@@ -192,15 +199,17 @@ def add_json_content_type(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[
 
 
 def _is_plain(content_type: bytes) -> bool:
+    """Returns True for an empty content type and for `text/plain`."""
     return content_type.partition(b";")[0].strip().lower() in (b"text/plain", b"")
 
 
 def parse_json_body(raw: bytes, content_type: str, *, can_pass_through: bool = True) -> Any:
-    """The JSON value of a body; NO_BODY for an empty one, whatever its type, because clients send a JSON
+    """Parses a JSON body. Returns NO_BODY for an empty one, whatever its type, because clients send a JSON
     content type on GET and DELETE too. `text/plain` counts as JSON.
 
-    `can_pass_through`: whether the route can forward the bytes instead, for the error message. Raises
-    BadRequest for other types and for malformed JSON, PayloadTooLarge above MAX_JSON_BYTES.
+    `content_type`: without parameters, lower-case. `can_pass_through`: whether the route can forward the
+    bytes instead, for the error message. Raises BadRequest for other types and for malformed JSON,
+    PayloadTooLarge above MAX_JSON_BYTES.
     """
     instead = f", or add {_PASSTHROUGH_HINT}" if can_pass_through else ""
     if not raw.strip():

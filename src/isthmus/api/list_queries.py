@@ -30,7 +30,8 @@ def build_list_envelope(
     select: str | None,
     signer: CursorSigner,
 ) -> dict[str, Any]:
-    """`{result, next_cursor, limit}`. `select`: a comma list of dotted paths, None for whole rows."""
+    """Builds `{result, next_cursor, limit}`. `after`: the position of the last row, None on the last page.
+    `select`: a comma list of dotted paths, None for whole rows."""
     cursor = None
     if after is not None:
         cursor = signer.encode({"k": after.key, "id": after.id, "s": query.sort_by, "d": query.descending})
@@ -48,8 +49,8 @@ def parse_list_query(
     sort_by: str | None,
     signer: CursorSigner,
 ) -> ListQuery:
-    """The query of a list from its parameters. `items`: every parameter; those that are not for paging are
-    filters. Raises BadRequest for a malformed limit, sorting or cursor."""
+    """Parses the parameters of a list. `items`: every parameter; those that are not for paging are filters.
+    Raises BadRequest for a malformed limit, sorting or cursor."""
     field, _, direction = (sort_by or "created_at:desc").partition(":")
     descending = (direction or ("desc" if sort_by is None else "asc")) == "desc"
     if direction not in ("", "asc", "desc"):
@@ -70,10 +71,10 @@ def parse_list_query(
 
 
 def require_own_environment(query: ListQuery, environment_id: str) -> None:
-    """Raises Forbidden where a filter names another environment than the token's."""
-    for each in query.filters:
-        if each.field == "environment_id" and each.operator in ("eq", "in"):
-            foreign = [value for value in each.values if value != environment_id]
+    """Raises Forbidden if a filter names another environment than the token's."""
+    for filter in query.filters:
+        if filter.field == "environment_id" and filter.operator in ("eq", "in"):
+            foreign = [value for value in filter.values if value != environment_id]
             if foreign:
                 raise Forbidden(
                     f"environment {foreign[0]} is not this token's. Leave environment_id out: a token sees "
@@ -82,7 +83,8 @@ def require_own_environment(query: ListQuery, environment_id: str) -> None:
 
 
 def _parse_limit(text: str | None) -> int:
-    """MAX_LIMIT where none was sent. Raises BadRequest for anything but a number from 1 to MAX_LIMIT."""
+    """Returns the page size; MAX_LIMIT if none was sent. Raises BadRequest for anything but a number from 1
+    to MAX_LIMIT."""
     if not text:
         return MAX_LIMIT
     if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= MAX_LIMIT:
@@ -94,16 +96,17 @@ def _parse_limit(text: str | None) -> int:
 
 
 def _parse_filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
-    """`a=1` is the filter `a[eq]=1`; `a[in]=1,2`, `a[in][]=1&a[in][]=2` and a repeated `a=1&a=2` are lists.
+    """Yields the filters of a list: `a=1` is the filter `a[eq]=1`; `a[in]=1,2`, `a[in][]=1&a[in][]=2` and a
+    repeated `a=1&a=2` are lists.
 
     The last name in brackets is the operator, those before it a relation: `a[b][in]=1` is `a.b[in]=1`.
     """
     gathered: dict[tuple[str, str], list[str]] = {}
     for name, value in items:
-        field, _, rest = name.partition("[")
+        field, _, brackets = name.partition("[")
         if field in _PAGING_PARAMETERS:
             continue
-        steps = rest.removesuffix("]").split("][") if rest else []
+        steps = brackets.removesuffix("]").split("][") if brackets else []
         operator = "eq"
         if steps and (steps[-1] == "" or steps[-1].isdigit()):
             steps.pop()
@@ -136,7 +139,7 @@ def check_select(select: str, fields: Iterable[str]) -> None:
 
 
 def select_fields(row: Mapping[str, Any], select: str) -> dict[str, Any]:
-    """The row with only the named fields; `a.b` keeps `{a: {b}}`. Unknown names are left out."""
+    """Returns the row with only the named fields; `a.b` keeps `{a: {b}}`. Unknown names are left out."""
     kept: dict[str, Any] = {}
     for path in select.split(","):
         source: Any = row

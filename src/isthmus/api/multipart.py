@@ -22,7 +22,8 @@ MAX_HEADER_BYTES: Final = 4_224
 
 
 def parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
-    """The parts of a body by name; names with brackets make objects and arrays, as in a query string.
+    """Parses a body into its parts by name; names with brackets make objects and arrays, as in a query
+    string.
 
     `content_type`: the header's value, with its parameters. Raises BadRequest for a body that is not
     multipart or breaks off, that has more than MAX_PARTS parts, or a header of more than MAX_HEADER_BYTES.
@@ -61,6 +62,7 @@ class _PartCollector:
     _data: bytearray = field(default_factory=bytearray)
 
     def get_callbacks(self) -> dict[str, Any]:
+        """Returns the functions that the parser calls, by event."""
         return {
             "on_part_begin": self._begin_part,
             "on_part_data": self._add_data,
@@ -72,25 +74,32 @@ class _PartCollector:
         }
 
     def _begin_part(self) -> None:
+        """Begins a part. Raises BadRequest above MAX_PARTS."""
         if len(self.fields) >= MAX_PARTS:
             raise _make_malformed_error(f"has more than {MAX_PARTS} parts")
         self._headers = {}
         self._data = bytearray()
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:
+        """Adds a piece of the part's content."""
         self._data += data[start:end]
 
     def _add_header_name(self, data: bytes, start: int, end: int) -> None:
+        """Adds a piece of a header's name."""
         self._header_name += data[start:end]
 
     def _add_header_value(self, data: bytes, start: int, end: int) -> None:
+        """Adds a piece of a header's value."""
         self._header_value += data[start:end]
 
     def _end_header(self) -> None:
+        """Keeps the header that was read, under its lower-case name."""
         self._headers[self._header_name.decode("latin-1").lower()] = bytes(self._header_value)
         self._header_name, self._header_value = bytearray(), bytearray()
 
     def _end_part(self) -> None:
+        """Adds the part to `fields`: as text, or as a Blob if it is a file. Raises BadRequest for a part
+        without a name."""
         _, options = parse_options_header(self._headers.get("content-disposition", b""))
         name = options.get(b"name")
         if name is None:
@@ -105,10 +114,12 @@ class _PartCollector:
         self.fields.append((key, Blob(data, content_type, decoded)))
 
     def _finish(self) -> None:
+        """Notes that the last boundary was read."""
         self.is_complete = True
 
 
 def _make_malformed_error(message: str) -> BadRequest:
+    """Returns the error for a malformed body. `message`: continues "the multipart body"."""
     return BadRequest(
         f"the multipart body {message}.", failures=[failure("body", message, "malformed_multipart")]
     )

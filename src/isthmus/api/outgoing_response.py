@@ -1,4 +1,4 @@
-"""A response of the API, how it is made of values and errors, and how it is sent to the ASGI server."""
+"""Responses of the API: how they are made of values and errors, and how they are sent to the ASGI server."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class OutgoingResponse:
-    """`stream`: a body to send on as it arrives; None where `body` is the whole body. Header names are
-    lower-case."""
+    """A response to send. `stream`: a body to send on as it arrives; None if `body` is the whole body. Header
+    names are lower-case."""
 
     status: int
     content_type: str
@@ -54,12 +54,13 @@ class OutgoingResponse:
 def make_json_response(
     value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> OutgoingResponse:
-    """Raises TypeError for a value without a JSON form, such as bytes or a date."""
+    """Makes a JSON response. Raises TypeError for a value without a JSON form, such as bytes or a date."""
     return OutgoingResponse(status, _JSON, _dump_json(value), headers or {})
 
 
 def _dump_json(value: Any) -> bytes:
-    """`json` writes what `orjson` refuses although JSON has it: lone surrogates and integers of any size."""
+    """Writes a value as JSON. `json` writes what `orjson` refuses although JSON has it: lone surrogates and
+    integers of any size. Raises TypeError."""
     try:
         return orjson.dumps(value, default=_refuse_value)
     except TypeError:
@@ -67,7 +68,7 @@ def _dump_json(value: Any) -> bytes:
 
 
 def make_error_response(error: IsthmusError, request_id: str) -> OutgoingResponse:
-    """The error envelope, with the id under which the operator finds the request in the log."""
+    """Makes the error envelope, with the id under which the operator finds the request in the log."""
     body = to_error_envelope(error)
     body["isthmus_request_id"] = request_id
     return make_json_response(body, status=error.status, headers=error.headers)
@@ -76,7 +77,7 @@ def make_error_response(error: IsthmusError, request_id: str) -> OutgoingRespons
 async def send_response(
     receive: Receive, send: Send, response: OutgoingResponse, request_id: str, *, is_head: bool = False
 ) -> None:
-    """Sends the response, and closes its stream in any case. `is_head`: without the body.
+    """Sends the response, and closes its stream in any case. `is_head`: send no body.
 
     `receive`: of a request whose body was read or is not needed.
     """
@@ -117,19 +118,21 @@ async def _send_stream(receive: Receive, send: Send, stream: HttpStream) -> None
 
 
 async def _send_chunks(send: Send, stream: HttpStream) -> None:
+    """Sends the chunks of the stream, and the end of the body."""
     async for chunk in stream:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:
+    """Returns once the caller hangs up."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 def _encode_header(text: str) -> bytes:
-    """The bytes of a header's name or value, for text of a provider the bytes that it was read from: file
-    names come in any encoding.
+    """Encodes a header's name or value; text of a provider to the bytes that it was read from: file names
+    come in any encoding.
 
     Control characters become spaces, because a mapping may take the value from the provider's data, and a
     line break in it would begin a header of its own.
@@ -138,5 +141,6 @@ def _encode_header(text: str) -> bytes:
 
 
 def _refuse_value(value: object) -> object:
-    """Bytes and dates have no JSON form: the author of the mapping chooses how they are converted."""
+    """Raises TypeError: bytes and dates have no JSON form, and the author of the mapping chooses how they are
+    converted."""
     raise TypeError(f"a {type(value).__name__} has no JSON form")

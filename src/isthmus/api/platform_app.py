@@ -54,7 +54,7 @@ the page after. Errors answer `{statusCode, error, message, details?, isthmus_re
 
 
 def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
-    """The application with all routers. It holds no state of a server: what a request needs is on
+    """Builds the application with all routers. It holds no state of a server: what a request needs is on
     `request.state`, where the dispatcher puts it."""
     app = FastAPI(
         title="Isthmus",
@@ -77,7 +77,8 @@ def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
 
 
 def _build_openapi_document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of all routes, those of the data plane included; built once."""
+    """Builds the OpenAPI 3.1 document of all routes, those of the data plane included; once per
+    application."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -92,24 +93,27 @@ def _build_openapi_document(app: FastAPI) -> dict[str, Any]:
         document["paths"] = build_data_plane_paths() | {BATCH_PATH: build_batch_path()} | document["paths"]
         schemas = document["components"]["schemas"]
         schemas |= build_batch_schemas()
-        own = ErrorOut.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= own.pop("$defs", {})
-        schemas[ErrorOut.__name__] = own
+        error_schema = ErrorOut.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= error_schema.pop("$defs", {})
+        schemas[ErrorOut.__name__] = error_schema
         add_error_responses(document["paths"])
         app.openapi_schema = document
     return app.openapi_schema
 
 
 def _respond_with_error(request: Request, error: BaseException) -> Response:
+    """Makes the error response of an exception, as FastAPI needs it."""
     answer: OutgoingResponse = make_exception_response(error, request.scope.get("isthmus.request_id", ""))
     return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
 
 
 async def _handle_error(request: Request, error: Exception) -> Response:
+    """Answers any exception that has no handler of its own."""
     return _respond_with_error(request, error)
 
 
 async def _handle_invalid_request(request: Request, error: Exception) -> Response:
+    """Answers a request that the route's model refuses, with 400."""
     assert isinstance(error, RequestValidationError)  # registered for it
     unread = _find_unreadable_body_error(request, error)
     if unread is not None:
@@ -120,7 +124,8 @@ async def _handle_invalid_request(request: Request, error: Exception) -> Respons
 
 
 def _find_unreadable_body_error(request: Request, error: RequestValidationError) -> BadRequest | None:
-    """The error for a body that is not JSON or has another content type; None where the body was read."""
+    """Returns the error for a body that is not JSON or has another content type; None if the body was
+    read."""
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         before = str(error.body)[: first["loc"][1]]
@@ -140,6 +145,7 @@ def _find_unreadable_body_error(request: Request, error: RequestValidationError)
 
 
 async def _handle_http_exception(request: Request, error: Exception) -> Response:
+    """Answers what the router and body parsing raise: 404 and 405 with a hint, anything else with 400."""
     assert isinstance(error, HTTPException)  # registered for it
     route = f"{request.method} {request.url.path}"
     if error.status_code == 404:
@@ -162,24 +168,26 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
 
 
 def _list_allowed_methods(request: Request) -> str:
-    """The methods that a path has, as an `Allow` header. Each method is a route of its own, and the router's
-    own header names those of the first route only."""
-    here = request.scope["path"].split("/")
-    found = {
+    """Lists the methods that a path has, as an `Allow` header. Each method is a route of its own, and the
+    router's own header names those of the first route only."""
+    segments = request.scope["path"].split("/")
+    methods = {
         method.upper()
         for path, operations in _build_openapi_document(request.app)["paths"].items()
-        if len(parts := path.split("/")) == len(here)
-        and all(part == name or part.startswith("{") for part, name in zip(parts, here, strict=True))
+        if len(parts := path.split("/")) == len(segments)
+        and all(part == name or part.startswith("{") for part, name in zip(parts, segments, strict=True))
         for method in operations
     }
-    return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _to_failures(errors: Sequence[Any]) -> list[dict[str, str]]:
-    return [failure(_format_path(each["loc"]), _get_message(each), each["type"]) for each in errors]
+    """Converts the validator's errors to failures with path, message and code."""
+    return [failure(_format_path(error["loc"]), _get_message(error), error["type"]) for error in errors]
 
 
 def _get_message(error: Any) -> str:
+    """Returns the message of a validator's error, in words of JSON."""
     if error["type"] == "literal_error":
         return f"must be {error['ctx']['expected']}"
     if error["type"] in _LENGTH_MESSAGES:
@@ -189,16 +197,18 @@ def _get_message(error: Any) -> str:
 
 
 def _summarize(errors: Sequence[Any]) -> str:
+    """Returns one line with the first error, and how many more there are."""
     first = errors[0]
     more = f" (and {len(errors) - 1} more, see details.failures)" if len(errors) > 1 else ""
     return f"{_format_path(first['loc'])}: {_get_message(first)}{more}"
 
 
 def _format_path(location: Sequence[str | int]) -> str:
-    """`("body", "config", "label")` -> `config.label`; a whole missing body stays `body`."""
-    rest = (
+    """Formats a place in the request: `("body", "config", "label")` -> `config.label`; a whole missing body
+    stays `body`."""
+    names = (
         [str(part) for part in location[1:]]
         if location[0] in ("body", "query", "path")
         else list(map(str, location))
     )
-    return ".".join(rest) or str(location[0])
+    return ".".join(names) or str(location[0])

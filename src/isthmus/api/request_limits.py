@@ -28,6 +28,7 @@ class Standing:
 
     @property
     def headers(self) -> dict[str, str]:
+        """The `X-RateLimit-*` headers of a response."""
         return {
             "x-ratelimit-limit": str(self.limit),
             "x-ratelimit-remaining": str(self.remaining),
@@ -46,7 +47,7 @@ class RequestLimit:
         self._counter = FixedWindowCounter(_WINDOW_SECONDS, clock)
 
     def take(self, key: str) -> Standing | None:
-        """Counts one request, and says what is left; None where there is no limit. Raises TooManyRequests,
+        """Counts one request and returns what is left; None if there is no limit. Raises TooManyRequests,
         with the seconds until the window ends."""
         if not self._limit:
             return None
@@ -55,34 +56,40 @@ class RequestLimit:
         standing = Standing(self._limit, self._limit - window.count, reset_at)
         if window.is_exceeded:
             wait = math.ceil(window.seconds_left)
-            refused = TooManyRequests(
+            error = TooManyRequests(
                 f"more than {self._limit} requests in 10 seconds with one {self._key_name}. Wait {wait} s.",
                 retry_after=wait,
             )
-            refused.headers.update(standing.headers)
-            raise refused
+            error.headers.update(standing.headers)
+            raise error
         return standing
 
 
 class RequestLimits:
-    """One per process. `per_token`, `per_account`: requests in ten seconds, 0 for no limit."""
+    """The limits of requests per token and per account. `per_token`, `per_account`: requests in ten seconds,
+    0 for no limit."""
 
     def __init__(self, *, per_token: int, per_account: int, clock: Clock) -> None:
         self._tokens = RequestLimit(per_token, clock, "token")
         self._accounts = RequestLimit(per_account, clock, "account")
 
     def take_token(self, principal: Principal) -> Standing | None:
+        """Counts one request of the principal's token; returns what is left, None if there is no limit.
+        Raises TooManyRequests."""
         return self._tokens.take(principal.token_id or principal.environment_id)
 
     def take_account(self, account_id: str) -> Standing | None:
+        """Counts one request to the account; returns what is left, None if there is no limit. Raises
+        TooManyRequests."""
         return self._accounts.take(account_id)
 
 
 def with_rate_limit_headers(response: OutgoingResponse, *standings: Standing | None) -> OutgoingResponse:
-    """The response with `X-RateLimit-*` headers of the limit that leaves the fewest requests; unchanged where
-    there is no limit. A provider's own headers of these names, which its errors bring, are kept."""
-    given = [each for each in standings if each is not None]
-    if not given:
+    """Returns the response with `X-RateLimit-*` headers of the limit that leaves the fewest requests;
+    unchanged if there is no limit. A provider's own headers of these names, which its errors bring, are
+    kept."""
+    limited = [standing for standing in standings if standing is not None]
+    if not limited:
         return response
-    tightest = min(given, key=lambda each: each.remaining)
+    tightest = min(limited, key=lambda standing: standing.remaining)
     return replace(response, headers={**tightest.headers, **response.headers})

@@ -12,15 +12,17 @@ TimeFormat = Callable[[datetime], str]
 
 
 def _format_with_space(moment: datetime) -> str:
+    """Formats a time as `2024-09-01 10:00:00`, in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _format_iso(moment: datetime) -> str:
+    """Formats a time as `2024-09-01T10:00:00.000Z`, in UTC."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def format_times(value: Any, format_time: TimeFormat) -> Any:
-    """`value` with every datetime in it, at any depth, as text."""
+    """Returns `value` with every datetime in it, at any depth, as text."""
     if isinstance(value, datetime):
         return format_time(value)
     if isinstance(value, Mapping):
@@ -31,5 +33,6 @@ def format_times(value: Any, format_time: TimeFormat) -> Any:
 
 
 def get_time_format(name: Literal["space", "iso"]) -> TimeFormat:
-    """`space`: `2024-09-01 10:00:00`; `iso`: `2024-09-01T10:00:00.000Z`. Both are UTC."""
+    """Returns the formatter of a name: `space`: `2024-09-01 10:00:00`; `iso`: `2024-09-01T10:00:00.000Z`.
+    Both are UTC."""
     return _format_with_space if name == "space" else _format_iso

@@ -16,9 +16,9 @@ _REF: Final = "#/components/schemas/{model}"
 
 
 def build_batch_path() -> dict[str, Any]:
-    """The path item of `/batch-request`."""
+    """Builds the path item of `/batch-request`."""
     error = {"$ref": _REF.format(model=ErrorOut.__name__)}
-    each = {"type": "object", "properties": {"node": {"type": "string"}, "turn": {"type": "integer"}}}
+    node_error = {"type": "object", "properties": {"node": {"type": "string"}, "turn": {"type": "integer"}}}
     answer = {
         "type": "object",
         "properties": {
@@ -30,7 +30,7 @@ def build_batch_path() -> dict[str, Any]:
             },
             "errors": {
                 "type": "object",
-                "additionalProperties": {"type": "array", "items": each},
+                "additionalProperties": {"type": "array", "items": node_error},
                 "description": "Under every key the errors of its nodes: each as the call alone would be "
                 "answered, with the `node`, and the `turn` of its loop.",
             },
@@ -67,10 +67,10 @@ def build_batch_path() -> dict[str, Any]:
 
 
 def build_batch_schemas() -> dict[str, Any]:
-    """The schemas of the request body by name, for `components.schemas`."""
-    own = BatchRequest.model_json_schema(ref_template=_REF)
-    found = {**own.pop("$defs", {}), BatchRequest.__name__: own}
+    """Builds the schemas of the request body by name, for `components.schemas`."""
+    request_schema = BatchRequest.model_json_schema(ref_template=_REF)
+    schemas = {**request_schema.pop("$defs", {}), BatchRequest.__name__: request_schema}
     return {
-        name: {**each, "additionalProperties": False} if each.get("type") == "object" else each
-        for name, each in found.items()
+        name: {**schema, "additionalProperties": False} if schema.get("type") == "object" else schema
+        for name, schema in schemas.items()
     }

@@ -64,7 +64,7 @@ _IDEMPOTENCY_HEADER: Final = {
 
 
 def build_data_plane_paths() -> dict[str, Any]:
-    """The `paths` object (OpenAPI 3.1) of unified, proxy and custom calls."""
+    """Builds the `paths` object (OpenAPI 3.1) of unified, proxy and custom calls."""
     paths: dict[str, Any] = {}
     for plane, (prefix, shape) in _PLANES.items():
         paths[prefix] = {
@@ -85,6 +85,7 @@ def build_data_plane_paths() -> dict[str, Any]:
 
 
 def _build_action_operation() -> dict[str, Any]:
+    """Builds the operation that runs an action."""
     name = {
         "type": "string",
         "description": "Name of an action of the integration, except those of its lifecycle.",
@@ -112,7 +113,8 @@ def _build_action_operation() -> dict[str, Any]:
 
 
 def _build_custom_operation(verb: str) -> dict[str, Any]:
-    """The request is the provider's own, so that only the envelope of the response is described."""
+    """Builds the operation of one verb on a custom path. The request is the provider's own, so that only the
+    envelope of the response is described."""
     path = {
         "type": "string",
         "description": "Path below the provider's base URL, as the provider has it; slashes are kept.",
@@ -151,6 +153,7 @@ def _build_custom_operation(verb: str) -> dict[str, Any]:
 
 
 def _build_responses(answer: dict[str, Any]) -> dict[int | str, Any]:
+    """Builds the responses of a call, for the schema of a successful one."""
     return {
         "200": {"description": "Done.", "content": {JSON: {"schema": answer}}},
         **PROVIDER_ERRORS,
@@ -158,12 +161,14 @@ def _build_responses(answer: dict[str, Any]) -> dict[int | str, Any]:
 
 
 def _build_path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Builds a parameter of the path. `schema`: only its description is used."""
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} | {
         "description": schema["description"]
     }
 
 
 def _build_account_parameter() -> dict[str, Any]:
+    """Builds the parameter that names the account."""
     return {
         "name": "integrated_account_id",
         "in": "query",
@@ -174,6 +179,7 @@ def _build_account_parameter() -> dict[str, Any]:
 
 
 def _build_explain_parameter() -> dict[str, Any]:
+    """Builds the parameter that asks for an explanation."""
     ((name, (kind, about)),) = _EXPLAIN_PARAMETER.items()
     return {
         "name": name,
@@ -185,6 +191,9 @@ def _build_explain_parameter() -> dict[str, Any]:
 
 
 def _build_operation(plane: str, name: str, prefix: str, shape: str, *, has_id: bool) -> dict[str, Any]:
+    """Builds the operation of a method. `plane`: `unified` or `proxy`. `name`: of the method. `prefix`: the
+    path without an id. `shape`: the end of descriptions of records. `has_id`: whether the path ends in an
+    id."""
     operation: dict[str, Any] = {
         "tags": [f"{plane} API"],
         "operationId": f"{plane}_{name}"
@@ -206,16 +215,17 @@ def _build_operation(plane: str, name: str, prefix: str, shape: str, *, has_id: 
 
 
 def _build_parameters(plane: str, name: str, prefix: str, has_id: bool) -> list[dict[str, Any]]:
+    """Builds the path and query parameters of a method; arguments as of `_build_operation`."""
     names = [part[1:-1] for part in prefix.split("/") if part.startswith("{")] + (["id"] if has_id else [])
     parameters: list[dict[str, Any]] = [
         {
-            "name": each,
+            "name": parameter_name,
             "in": "path",
             "required": True,
             "schema": {"type": "string"},
-            "description": _PATH_DESCRIPTIONS[each],
+            "description": _PATH_DESCRIPTIONS[parameter_name],
         }
-        for each in names
+        for parameter_name in names
     ]
     account = ("string", _ACCOUNT_DESCRIPTION)
     query = {"integrated_account_id": account} | (_PAGE_PARAMETERS if name == "list" else {})
@@ -224,14 +234,14 @@ def _build_parameters(plane: str, name: str, prefix: str, has_id: bool) -> list[
     if name in ("create", "update", "custom"):
         query |= _PASSTHROUGH_PARAMETER
     query |= _EXPLAIN_PARAMETER
-    for each, (kind, about) in query.items():
+    for parameter_name, (kind, about) in query.items():
         parameter: dict[str, Any] = {
-            "name": each,
+            "name": parameter_name,
             "in": "query",
             "schema": {"type": kind},
             "description": about,
         }
-        parameter["required"] = each == "integrated_account_id"
+        parameter["required"] = parameter_name == "integrated_account_id"
         if kind == "object":
             parameter |= {"style": "deepObject", "explode": True}
         parameters.append(parameter)
@@ -239,6 +249,7 @@ def _build_parameters(plane: str, name: str, prefix: str, has_id: bool) -> list[
 
 
 def _build_response_schema(plane: str, name: str, shape: str) -> dict[str, Any]:
+    """Builds the schema of a successful response; arguments as of `_build_operation`."""
     record = {"description": f"A record {shape}."}
     if name == "list":
         cursor = {"type": ["string", "null"]}

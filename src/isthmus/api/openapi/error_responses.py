@@ -33,19 +33,20 @@ def add_error_responses(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> No
 
 
 def _list_possible_statuses(path: str, verb: str, operation: Mapping[str, Any]) -> list[str]:
+    """Lists the error statuses that an operation can answer, sorted."""
     calls_provider = "5XX" in operation["responses"]
     writes = verb not in ("get", "head", "options")
-    found = {"400"}
+    statuses = {"400"}
     if "security" in operation:
-        found |= {"401", "403", "429"}
+        statuses |= {"401", "403", "429"}
     if "{" in path or "requestBody" in operation or calls_provider:
-        found.add("404")
+        statuses.add("404")
     if calls_provider:
-        found.add("405")
+        statuses.add("405")
     if writes:
-        found.add("409")
+        statuses.add("409")
     if "requestBody" in operation:
-        found.add("413")
-    if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ())):
-        found.add("422")
-    return sorted(found)
+        statuses.add("413")
+    if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ())):
+        statuses.add("422")
+    return sorted(statuses)

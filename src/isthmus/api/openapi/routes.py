@@ -39,7 +39,7 @@ _ASSETS = {
 
 
 def make_document_cache() -> RevisionCache[Any, bytes]:
-    """The cache `request.state.documents`: JSON documents by environment and revision of its models."""
+    """Makes the cache `request.state.documents`: JSON documents by environment and revision of its models."""
     return RevisionCache(_MAX_DOCUMENTS)
 
 
@@ -59,6 +59,7 @@ async def serve_openapi_document(request: Request, parts: Parts, principal: Opti
 
 
 def _build_document(app: FastAPI, models: Sequence[EnvironmentModel]) -> bytes:
+    """Builds the OpenAPI document with operations for the models, as JSON."""
     return orjson.dumps(add_unified_models(app.openapi(), models))
 
 

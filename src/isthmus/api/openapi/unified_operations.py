@@ -25,7 +25,7 @@ _JSON: Final = "application/json"
 
 
 def add_unified_models(document: Mapping[str, Any], models: Iterable[EnvironmentModel]) -> Json:
-    """The document with the paths and schemas of `models` added; `document` itself is not changed."""
+    """Returns the document with the paths and schemas of `models` added; `document` itself is not changed."""
     paths, schemas = dict(document["paths"]), dict(document["components"]["schemas"])
     for model in models:
         for resource, definition in sorted(model.resources.items()):
@@ -37,7 +37,8 @@ def add_unified_models(document: Mapping[str, Any], models: Iterable[Environment
 
 
 class _Resource:
-    """One unified resource. `generic`: the paths of the data plane, to copy operations from."""
+    """Builds the operations and schemas of one unified resource. `generic`: the paths of the data plane, to
+    copy operations from."""
 
     def __init__(
         self, generic: Mapping[str, Any], model: str, resource: str, definition: Mapping[str, Any]
@@ -49,7 +50,8 @@ class _Resource:
         self._name = f"{model}.{resource}"
 
     def build_schemas(self) -> Json:
-        """The schemas of the record, and of what a caller sends where the model has no schema for it."""
+        """Builds, by name, the schema of the record, and of what a caller sends if the model has no schema
+        for it."""
         record = _relocate_references(self._definition.get("schema") or {}, self._name)
         record.pop("$schema", None)
         sent = {key: part for key, part in record.items() if key != "required"}
@@ -63,6 +65,7 @@ class _Resource:
         }
 
     def build_paths(self) -> Json:
+        """Builds the operations by path and verb."""
         address = f"/unified/{self._model}/{self._resource}"
         paths: dict[str, Json] = {}
         for method in self._list_methods():
@@ -71,24 +74,26 @@ class _Resource:
         return paths
 
     def _list_methods(self) -> list[str]:
-        named = self._definition.get("methods")
-        return list(named) if named else list(COLLECTION_METHODS.values())
+        """Lists the methods that the model declares; if none, those of any collection."""
+        declared_methods = self._definition.get("methods")
+        return list(declared_methods) if declared_methods else list(COLLECTION_METHODS.values())
 
     def _build_operations(self, address: str, method: str) -> Iterator[tuple[str, str, Json]]:
-        found = False
+        """Yields path, verb and operation of each way to call a method."""
+        is_standard_method = False
         for path, place, table in (
             (address, _COLLECTION_PATH, COLLECTION_METHODS),
             (f"{address}/{{id}}", _ITEM_PATH, ITEM_METHODS),
         ):
             for verb, name in table.items():
                 if name == method:
-                    found = True
+                    is_standard_method = True
                     yield (
                         path,
                         verb.lower(),
                         self._build_operation(self._generic[place][verb.lower()], method),
                     )
-        if not found:
+        if not is_standard_method:
             operation = self._build_operation(
                 self._generic[_ITEM_PATH]["post"], method, dropped=_NAME_PARAMETERS | {"id"}
             )
@@ -97,6 +102,8 @@ class _Resource:
     def _build_operation(
         self, generic: Mapping[str, Any], method: str, dropped: frozenset[str] = _NAME_PARAMETERS
     ) -> Json:
+        """Builds the operation of a method from the generic one. `dropped`: parameters that are not in its
+        path."""
         operation = copy.deepcopy(dict(generic))
         suffix = "_by_body" if operation["operationId"].endswith("_by_body") else ""
         operation["operationId"] = f"unified_{self._model}_{self._resource}_{method}{suffix}"
@@ -105,10 +112,12 @@ class _Resource:
         operation["summary"] = f"{self._resource}: {method}"
         if about:
             operation["description"] = about
-        kept = [each for each in operation["parameters"] if each["name"] not in dropped]
-        taken = {each["name"] for each in kept}
+        kept = [parameter for parameter in operation["parameters"] if parameter["name"] not in dropped]
+        kept_names = {parameter["name"] for parameter in kept}
         operation["parameters"] = kept + [
-            each for each in self._build_filter_parameters(method) if each["name"] not in taken
+            parameter
+            for parameter in self._build_filter_parameters(method)
+            if parameter["name"] not in kept_names
         ]
         if "requestBody" in operation:
             operation["requestBody"]["content"][_JSON]["schema"] = self._build_body_schema(method)
@@ -117,6 +126,7 @@ class _Resource:
         return operation
 
     def _build_filter_parameters(self, method: str) -> Iterator[Json]:
+        """Yields the query parameters that the model declares for a method."""
         schema = self._find_schema("query_schema", method) or {}
         required = schema.get("required") or ()
         for name, part in (schema.get("properties") or {}).items():
@@ -130,29 +140,33 @@ class _Resource:
             yield parameter
 
     def _build_body_schema(self, method: str) -> Json:
-        own = self._find_schema("request_body_schema", method)
-        if own is not None:
-            return own
+        """Returns the model's schema of a body; for create and update otherwise a reference to the record's,
+        without required fields; {} for other methods."""
+        schema = self._find_schema("request_body_schema", method)
+        if schema is not None:
+            return schema
         return self._make_ref(".sent") if method in ("create", "update") else {}
 
     def _build_response_schema(self, method: str, generic: Json) -> Json:
-        """The schema of a response; the generic one for methods whose response the model does not
-        describe."""
+        """Builds the schema of a response; returns the generic one for methods whose response the model does
+        not describe."""
         if method == "list":
             generic["properties"]["result"]["items"] = self._make_ref()
             return generic
         return self._make_ref() if method in ("get", "create", "update") else generic
 
     def _find_schema(self, kind: str, method: str) -> Json | None:
+        """Returns the model's schema of a kind for a method, as JSON Schema; None if there is none."""
         schemas = self._definition.get(kind)
         return as_json_schema(schemas.get(method)) if isinstance(schemas, Mapping) else None
 
     def _make_ref(self, suffix: str = "") -> Json:
+        """Returns a reference to the record's schema, or to the one with this suffix."""
         return {"$ref": f"#/components/schemas/{self._name}{suffix}"}
 
 
 def _relocate_references(schema: Any, name: str) -> Any:
-    """The schema with its references to itself changed to its place in the document."""
+    """Returns the schema with its references to itself changed to its place in the document."""
     if isinstance(schema, Mapping):
         return {
             key: f"#/components/schemas/{name}{value[1:]}"

@@ -37,22 +37,24 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unstorable_values(cls, value: Any) -> Any:
+        """Returns the value unchanged. Raises ValueError if it holds, at any depth, a text or number that
+        cannot be stored."""
         pending = [value]
         while pending:
-            each = pending.pop()
-            if isinstance(each, dict):
-                pending += each
-                pending += each.values()
-            elif isinstance(each, list):
-                pending += each
-            elif isinstance(each, str) and _UNSTORABLE.search(each):
+            item = pending.pop()
+            if isinstance(item, dict):
+                pending += item
+                pending += item.values()
+            elif isinstance(item, list):
+                pending += item
+            elif isinstance(item, str) and _UNSTORABLE.search(item):
                 raise ValueError("must hold no text with NUL or half of a surrogate pair")
-            elif isinstance(each, float) and not math.isfinite(each):
+            elif isinstance(item, float) and not math.isfinite(item):
                 raise ValueError("must hold no number that JSON cannot say (NaN, Infinity)")
         return value
 
     def get_sent_fields(self) -> dict[str, Any]:
-        """Only the keys that the client sent, so that a missing key differs from an explicit null."""
+        """Returns only the keys that the client sent, so that a missing key differs from an explicit null."""
         return self.model_dump(exclude_unset=True)
 
 

@@ -129,6 +129,7 @@ def _parse_capability_filter(
         bool, replace_empty(True), Query(description="`false`: also proxy methods without a description.")
     ] = True,
 ) -> CapabilityFilter:
+    """Parses which capabilities the caller asks for; every parameter narrows the lists."""
     return CapabilityFilter(type, parse_comma_list(request, "methods"), resource or None, has_description)
 
 
@@ -137,6 +138,7 @@ def _parse_tool_filter(
     methods: Annotated[str | None, Query(description=f"{_METHODS}`custom` (any other).")] = None,
     tags: Annotated[str | None, Query(description="Comma list; one tag in common is enough.")] = None,
 ) -> ToolFilter:
+    """Parses which tools the caller asks for; None for a list that was not sent."""
     return ToolFilter(parse_comma_list(request, "methods"), parse_comma_list(request, "tags"))
 
 
@@ -150,14 +152,14 @@ ToolFilterParameters = Annotated[ToolFilter, Depends(_parse_tool_filter)]
     response_model_exclude_unset=True,
 )
 async def integration_capabilities(
-    parts: Parts, principal: ApiPrincipal, id: str, wanted: CapabilityFilterParameters
+    parts: Parts, principal: ApiPrincipal, id: str, capability_filter: CapabilityFilterParameters
 ) -> Any:
     """By id or name: its methods, the unified resources it is mapped to, and how it is connected. As this
     environment has it, where it is installed."""
     async with parts.database.read() as conn:
         described = await describe_integration(conn, principal, id)
         mapped = await read_mapped_resources(conn, principal, described.name, only_installed=False)
-    return build_capabilities(described, mapped, wanted, name_template=parts.tool_name_template)
+    return build_capabilities(described, mapped, capability_filter, name_template=parts.tool_name_template)
 
 
 @router.get(
@@ -166,7 +168,7 @@ async def integration_capabilities(
     response_model_exclude_unset=True,
 )
 async def account_capabilities(
-    parts: Parts, principal: ApiPrincipal, id: str, wanted: CapabilityFilterParameters
+    parts: Parts, principal: ApiPrincipal, id: str, capability_filter: CapabilityFilterParameters
 ) -> Any:
     """What can be called through the account, whatever the state of its connection; `account` has the
     state."""
@@ -186,26 +188,28 @@ async def account_capabilities(
         "is_blocked": account.is_blocked,
     }
     template = parts.tool_name_template
-    found = build_capabilities(account.integration, mapped, wanted, name_template=template)
-    return {**found, "environment_id": principal.environment_id, "account": state}
+    capabilities = build_capabilities(account.integration, mapped, capability_filter, name_template=template)
+    return {**capabilities, "environment_id": principal.environment_id, "account": state}
 
 
 @router.get("/integration/{id}/tools", response_model=ListOut[ToolOut])
 async def integration_tools(
-    parts: Parts, principal: ApiPrincipal, id: str, wanted: ToolFilterParameters
+    parts: Parts, principal: ApiPrincipal, id: str, tool_filter: ToolFilterParameters
 ) -> Any:
     """Its documented proxy methods as tools, by id or name; as this environment has it, where installed."""
     async with parts.database.read() as conn:
         described = await describe_integration(conn, principal, id)
-    return _list_envelope(build_tools(described, wanted, name_template=parts.tool_name_template))
+    return _list_envelope(build_tools(described, tool_filter, name_template=parts.tool_name_template))
 
 
 @router.get("/integrated-account/{id}/tools", response_model=ListOut[ToolOut])
-async def account_tools(parts: Parts, principal: ApiPrincipal, id: str, wanted: ToolFilterParameters) -> Any:
+async def account_tools(
+    parts: Parts, principal: ApiPrincipal, id: str, tool_filter: ToolFilterParameters
+) -> Any:
     """The documented proxy methods of the account as tools, for agents."""
     async with parts.database.read() as conn:
         described = (await describe_account(conn, principal, id)).integration
-    return _list_envelope(build_tools(described, wanted, name_template=parts.tool_name_template))
+    return _list_envelope(build_tools(described, tool_filter, name_template=parts.tool_name_template))
 
 
 @router.get("/integration/{id}/unified-apis", response_model=ListOut[UnifiedApiOut])
@@ -218,5 +222,5 @@ async def integration_unified_apis(parts: Parts, principal: ApiPrincipal, id: st
 
 
 def _list_envelope(rows: Sequence[Any]) -> dict[str, Any]:
-    """The envelope of a list that has no pages."""
+    """Returns the envelope of a list that has no pages."""
     return {"result": rows, "next_cursor": None, "limit": MAX_LIMIT}

@@ -26,20 +26,30 @@ RowHook = Callable[[PartsOfApp, Mapping[str, Any]], Mapping[str, Any]]
 class ReadableRepository(Protocol):
     """A repository for one caller. Rows have their wire names, and times are datetimes."""
 
-    async def list(self, query: ListQuery) -> Page: ...
+    async def list(self, query: ListQuery) -> Page:
+        """Lists the page of rows that the query asks for."""
+        ...
 
-    async def get(self, id: str, /) -> Mapping[str, Any]: ...
+    async def get(self, id: str, /) -> Mapping[str, Any]:
+        """Returns a row by its id. Raises NotFound."""
+        ...
 
 
 class WritableRepository(Protocol):
     """A repository for one caller. `values` and `changes` hold only the keys that the client sent. `delete`
     returns the deleted row's id."""
 
-    async def create(self, values: Mapping[str, Any]) -> Mapping[str, Any]: ...
+    async def create(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Stores a row and returns it. Raises BadRequest, Conflict."""
+        ...
 
-    async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]: ...
+    async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Changes a row and returns it whole. Raises NotFound, BadRequest, Conflict."""
+        ...
 
-    async def delete(self, id: str, /) -> str: ...
+    async def delete(self, id: str, /) -> str:
+        """Deletes a row and returns its id. Raises NotFound."""
+        ...
 
 
 def add_read_routes(
@@ -67,8 +77,8 @@ def add_read_routes(
         if select:
             check_select(select, out.model_fields)
         async with parts.database.read() as conn:
-            found = await repository(conn, principal).get(id)
-        row = parts.format_row({**found, **more_fields(parts, found)})
+            stored = await repository(conn, principal).get(id)
+        row = parts.format_row({**stored, **more_fields(parts, stored)})
         return JSONResponse(select_fields(row, select)) if select else row
 
     page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
@@ -90,12 +100,12 @@ def add_write_routes(
     create: type[Body],
     update: type[Body],
     descriptions: Mapping[str, str] | None = None,
-    may_need_version: bool = False,
+    requires_version: bool = False,
     extra_fields: RowHook | None = None,
     to_stored: RowHook | None = None,
 ) -> None:
     """Adds `POST`, `PATCH /{id}` and `DELETE /{id}`. `descriptions`: by `create`, `update`, `delete`.
-    `may_need_version`: whether an update must send `version` where the setting requires it. `extra_fields`:
+    `requires_version`: whether an update must send `version` where the setting requires it. `extra_fields`:
     as of `add_read_routes`. `to_stored`: turns a body into the values to store, so that a client can send
     back a row with its extra fields."""
     descriptions = descriptions or {}
@@ -108,7 +118,7 @@ def add_write_routes(
         return parts.format_row({**row, **more_fields(parts, row)})
 
     async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
-        if may_need_version and parts.strict_version:
+        if requires_version and parts.strict_version:
             _require_version(body)
         async with parts.database.write() as conn:
             row = await repository(conn, principal).update(id, to_values(parts, body.get_sent_fields()))
@@ -136,14 +146,17 @@ def add_write_routes(
 
 
 def _add_no_fields(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns no fields: for rows without extra ones."""
     return {}
 
 
 def _return_unchanged(_: PartsOfApp, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the values unchanged: for bodies that are stored as they are."""
     return values
 
 
 def _require_version(body: Body) -> None:
+    """Raises BadRequest if the body does not name the version that it changes."""
     if body.get_sent_fields().get("version") is None:
         raise BadRequest(
             "version is missing. Send the version that was read with the row: this server changes no other.",

@@ -86,6 +86,9 @@ ReadEffective = Callable[..., Awaitable[dict[str, Any]]]
 
 
 def _add_route(path: str, name: str, read_effective: ReadEffective, description: str) -> None:
+    """Adds one of the two routes. `read_effective`: reads the layers, by environment, id and the names of the
+    selection."""
+
     async def get_effective(
         parts: Parts, principal: ApiPrincipal, id: str, selection: Annotated[PartSelection, Depends()]
     ) -> EffectiveOut:

@@ -59,15 +59,15 @@ class InstallPatch(Body):
 
 
 def _make_callback_url_field(parts: PartsOfApp, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The install's own callback URL, otherwise that of the server."""
+    """Returns the field with the install's own callback URL, otherwise that of the server."""
     return {"isthmus_callback_url": row["isthmus_callback_url"] or parts.callback_url}
 
 
-def _clear_own_callback_url(parts: PartsOfApp, sent: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The body with null in place of the server's own callback URL, which a row shows where none is
+def _clear_own_callback_url(parts: PartsOfApp, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the body with null in place of the server's own callback URL, which a row shows if none is
     stored."""
-    is_own = sent.get("isthmus_callback_url") == parts.callback_url
-    return {**sent, "isthmus_callback_url": None} if is_own else sent
+    is_own = values.get("isthmus_callback_url") == parts.callback_url
+    return {**values, "isthmus_callback_url": None} if is_own else values
 
 
 add_read_routes(

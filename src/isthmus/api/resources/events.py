@@ -35,6 +35,7 @@ class EventOut(BaseModel):
 
 
 def _make_repository(conn: AsyncConnection, principal: Principal) -> Events:
+    """Makes the repository of the caller's events."""
     return Events(conn, principal.environment_id)
 
 

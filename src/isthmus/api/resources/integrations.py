@@ -59,5 +59,5 @@ add_write_routes(
     create=IntegrationIn,
     update=IntegrationPatch,
     descriptions={"delete": "409 while it is installed in an environment; `details` has the installs."},
-    may_need_version=True,
+    requires_version=True,
 )

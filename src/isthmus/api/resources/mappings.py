@@ -1,5 +1,4 @@
-"""The routes of the base mappings of unified models, and of the mappings by which an environment overrides
-them."""
+"""Routes of base mappings, and of an environment's overrides of them."""
 
 from __future__ import annotations
 
@@ -14,9 +13,9 @@ from isthmus.integrations.mappings.mapping_repositories import EnvironmentMappin
 
 __all__ = ["routers"]
 
-base = APIRouter(prefix="/unified-model-resource-method", tags=["mappings"])
-environment = APIRouter(prefix="/environment-unified-model-resource-method", tags=["mappings"])
-routers = (base, environment)
+base_router = APIRouter(prefix="/unified-model-resource-method", tags=["mappings"])
+environment_router = APIRouter(prefix="/environment-unified-model-resource-method", tags=["mappings"])
+routers = (base_router, environment_router)
 
 
 class _MappingRowOut(Row):
@@ -61,11 +60,11 @@ class MappingPatch(Body):
     version: int | None = Field(None, description="When sent, must be the stored version (409 otherwise).")
 
 
-add_read_routes(base, "mapping", ModelMappings, MappingOut)
-add_write_routes(base, "mapping", ModelMappings, MappingOut, create=MappingIn, update=MappingPatch)
-add_read_routes(environment, "environment_mapping", EnvironmentMappings, EnvironmentMappingOut)
+add_read_routes(base_router, "mapping", ModelMappings, MappingOut)
+add_write_routes(base_router, "mapping", ModelMappings, MappingOut, create=MappingIn, update=MappingPatch)
+add_read_routes(environment_router, "environment_mapping", EnvironmentMappings, EnvironmentMappingOut)
 add_write_routes(
-    environment,
+    environment_router,
     "environment_mapping",
     EnvironmentMappings,
     EnvironmentMappingOut,

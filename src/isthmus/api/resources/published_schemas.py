@@ -41,6 +41,7 @@ class SchemaOut(BaseModel):
 
 @cache
 def _load_definition_schema(name: str) -> dict[str, Any]:
+    """Loads the JSON Schema of a file that definitions are written in, and keeps it."""
     return make_published_schema(name)
 
 
@@ -89,17 +90,17 @@ async def get_unified_schema(
 
     Isthmus's own route."""
     async with parts.database.read() as conn:
-        found = await read_model(conn, principal, model)
-    wanted = resource.removesuffix(_SUFFIX)
-    name = match_either_separator(wanted, found.resources)
+        model_definition = await read_model(conn, principal, model)
+    resource_name = resource.removesuffix(_SUFFIX)
+    name = match_either_separator(resource_name, model_definition.resources)
     if name is None:
-        known = ", ".join(sorted(found.resources))
+        known = ", ".join(sorted(model_definition.resources))
         raise unknown_name_error(
-            f"the unified model {model} has no resource {wanted}",
-            wanted,
-            found.resources,
+            f"the unified model {model} has no resource {resource_name}",
+            resource_name,
+            model_definition.resources,
             f"Its resources: {known}.",
         )
-    schema = found.resources[name].get("schema") or {}
+    schema = model_definition.resources[name].get("schema") or {}
     whole = {"$schema": _DIALECT, "title": name, **schema}
     return SchemaResponse(whole | {"examples": [make_example(schema)]})

@@ -63,5 +63,5 @@ add_write_routes(
     create=UnifiedModelIn,
     update=UnifiedModelPatch,
     descriptions={"delete": "409 while it is installed in an environment; `details` has the installs."},
-    may_need_version=True,
+    requires_version=True,
 )
