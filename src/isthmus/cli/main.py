@@ -58,14 +58,14 @@ _AUTHORING_PANEL: Final = "Definitions and expressions"
 
 
 def run() -> None:
-    """The entry point. An expected error or an error of the operating system ends with its message, without a
-    trace."""
+    """Runs the command line. An expected error or an error of the operating system ends with its message,
+    without a trace."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(
                 encoding="utf-8", errors="strict" if stream is sys.stdin else "backslashreplace"
             )
-    if any(_is_invalid_utf8(each) for each in sys.argv):
+    if any(_is_invalid_utf8(argument) for argument in sys.argv):
         typer.echo("isthmus: an argument is not UTF-8.", err=True)
         sys.exit(2)
     try:
@@ -81,12 +81,13 @@ def run() -> None:
 
 
 def _is_invalid_utf8(argument: str) -> bool:
-    """True if its bytes were not UTF-8: Python represents them as lone surrogates."""
-    return any("\ud800" <= each <= "\udfff" for each in argument)
+    """Returns True if the argument's bytes were not UTF-8: Python represents them as lone surrogates."""
+    return any("\ud800" <= character <= "\udfff" for character in argument)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    """Prints the version and exits, if `--version` was given."""
+    if is_requested:
         typer.echo(__version__)
         raise typer.Exit
 

@@ -21,7 +21,7 @@ __all__ = [
     "discard_output",
     "format_cell",
     "format_lines",
-    "get_value",
+    "get_at_path",
     "make_closed_pipe_exit",
     "print_records",
     "refuse_id_output",
@@ -51,7 +51,8 @@ def print_records(value: Json, output: Format, *, columns: Sequence[str] = ()) -
 
 
 def make_closed_pipe_exit() -> typer.Exit:
-    """The exit, without a message, after the reader of standard output has closed the pipe."""
+    """Returns the exit to raise after the reader of standard output has closed the pipe; it prints no
+    message. Discards the unwritten output."""
     discard_output()
     return typer.Exit(_CLOSED_PIPE_EXIT_CODE)
 
@@ -62,7 +63,7 @@ def discard_output() -> None:
 
 
 def format_lines(value: Json, output: Format, columns: Sequence[str] = ()) -> Iterator[str]:
-    """The lines that `print_records` prints."""
+    """Yields the lines that `print_records` prints."""
     records = value if isinstance(value, list) else [value]
     if output == "json":
         yield json.dumps(value, indent=2, ensure_ascii=False)
@@ -84,6 +85,7 @@ def format_lines(value: Json, output: Format, columns: Sequence[str] = ()) -> It
 
 
 def _format_ids(records: Sequence[Json]) -> Iterator[str]:
+    """Yields the ids. Raises SetupError for a record without one."""
     for record in records:
         if not isinstance(record, Mapping) or record.get("id") is None:
             raise _make_no_id_error()
@@ -98,6 +100,7 @@ def refuse_id_output(output: Format | None) -> None:
 
 
 def _make_no_id_error() -> SetupError:
+    """Returns the error for records without ids."""
     return SetupError("these records have no id: choose an --output other than id.")
 
 
@@ -107,11 +110,12 @@ class _LastLine:
     line = ""
 
     def write(self, text: str) -> None:
+        """Keeps the line, in place of the one before."""
         self.line = text
 
 
 def _format_csv(records: Sequence[Json]) -> Iterator[str]:
-    """The lines of a CSV file (RFC 4180). The header has the names of all records."""
+    """Yields the lines of a CSV file (RFC 4180). The header has the names of all records."""
     rows = [record if isinstance(record, Mapping) else {"value": record} for record in records]
     names = list(dict.fromkeys(name for row in rows for name in row))
     sink = _LastLine()
@@ -122,13 +126,14 @@ def _format_csv(records: Sequence[Json]) -> Iterator[str]:
 
 
 def format_cell(value: Json) -> str:
-    """A value for a table or CSV: text unchanged, null as nothing, anything else as JSON."""
+    """Formats a value for a table or CSV: text unchanged, null as nothing, anything else as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _format_fields(record: Json) -> Iterator[str]:
+    """Yields a line with name and value for each field of a record."""
     if not isinstance(record, Mapping):
         yield format_cell(record)
         return
@@ -138,50 +143,53 @@ def _format_fields(record: Json) -> Iterator[str]:
 
 
 def _format_table(records: Sequence[Json], columns: Sequence[str]) -> Iterator[str]:
+    """Yields the lines of a table. `columns`: dotted names, empty for those that are chosen."""
     rows = [record if isinstance(record, Mapping) else {"value": record} for record in records]
     if not rows:
         yield "No results found."
         return
     names = list(columns) or _choose_columns(rows)
-    cells = [names, *([format_cell(get_value(row, name)) for name in names] for row in rows)]
+    cells = [names, *([format_cell(get_at_path(row, name)) for name in names] for row in rows)]
     shown = _fit_columns(names, cells)
     for line in cells:
-        yield _COLUMN_GAP.join(_truncate(line[place], width).ljust(width) for place, width in shown).rstrip()
+        yield _COLUMN_GAP.join(_truncate(line[index], width).ljust(width) for index, width in shown).rstrip()
 
 
 def _choose_columns(rows: Sequence[Mapping[str, Json]]) -> list[str]:
-    """The columns to show by default: those with values that are not objects or arrays, the id first."""
+    """Returns the columns to show by default: those with values that are not objects or arrays, the id
+    first."""
     names = dict.fromkeys(name for row in rows for name in row)
-    found = [
+    scalar_names = [
         name
         for name in names
         if any(row.get(name) is not None for row in rows)
         and not any(isinstance(row.get(name), Mapping | list) for row in rows)
     ]
-    return sorted(found, key=lambda name: name != "id") or list(names)
+    return sorted(scalar_names, key=lambda name: name != "id") or list(names)
 
 
 def _fit_columns(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
-    """Index and width of the columns that fit the terminal. An id is never truncated or left out; the last
-    column takes the remaining width."""
-    room = shutil.get_terminal_size().columns
+    """Returns index and width of the columns that fit the terminal. An id is never truncated or left out; the
+    last column takes the remaining width."""
+    width_left = shutil.get_terminal_size().columns
     shown: list[tuple[int, int]] = []
-    for place, name in enumerate(names):
-        width = max(len(line[place]) for line in cells)
+    for index, name in enumerate(names):
+        width = max(len(line[index]) for line in cells)
         if name != "id":
             width = min(width, _MAX_CELL_WIDTH)
-        if shown and width > room:
+        if shown and width > width_left:
             break
-        shown.append((place, width))
-        room -= width + len(_COLUMN_GAP)
+        shown.append((index, width))
+        width_left -= width + len(_COLUMN_GAP)
     if shown:
-        place, width = shown[-1]
-        shown[-1] = (place, min(max(len(line[place]) for line in cells), width + max(0, room)))
+        index, width = shown[-1]
+        shown[-1] = (index, min(max(len(line[index]) for line in cells), width + max(0, width_left)))
     return shown
 
 
-def get_value(record: Json, path: str) -> Json:
-    """The value at a dotted path; None where there is none."""
+def get_at_path(record: Json, path: str) -> Json:
+    """Returns the value at a dotted path of object keys; None if a key is missing or its value is null. Does
+    not index lists."""
     value = record
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -189,15 +197,17 @@ def get_value(record: Json, path: str) -> Json:
 
 
 def _to_one_line(text: str) -> str:
+    """Replaces line breaks by spaces, and control characters by U+FFFD."""
     return replace_control_characters(" ".join(text.split()))
 
 
 def _truncate(text: str, width: int) -> str:
+    """Returns the text on one line, cut to `width` characters with "…" at its end."""
     text = _to_one_line(text)
     return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
 
 
 def replace_control_characters(text: str) -> str:
-    """The text with U+FFFD for each control character, so that what a server sent cannot control the
+    """Returns the text with U+FFFD for each control character, so that what a server sent cannot control the
     terminal."""
-    return "".join("\ufffd" if category(each) == "Cc" else each for each in text)
+    return "".join("\ufffd" if category(character) == "Cc" else character for character in text)

@@ -49,34 +49,37 @@ Each command's text names the exit codes that it uses.
 
 
 def list_commands() -> Iterator[tuple[str, Command]]:
-    """Each visible command with its full name (`isthmus tokens create`), a group before its commands."""
+    """Yields each visible command with its full name (`isthmus tokens create`), a group before its
+    commands."""
     yield from _walk_commands(_NAME, typer.main.get_command(app))
 
 
 def render_page() -> str:
-    """The Markdown of the page, which ends with a newline."""
+    """Renders the Markdown of the page, which ends with a newline."""
     return "\n".join([_INTRODUCTION, *(_render_section(name, command) for name, command in list_commands())])
 
 
 def _walk_commands(name: str, command: Command) -> Iterator[tuple[str, Command]]:
+    """Yields a command with its full name, and after it those below it that are visible."""
     yield name, command
-    for word, each in getattr(command, "commands", {}).items():
-        if not each.hidden:
-            yield from _walk_commands(f"{name} {word}", each)
+    for word, subcommand in getattr(command, "commands", {}).items():
+        if not subcommand.hidden:
+            yield from _walk_commands(f"{name} {word}", subcommand)
 
 
 def _render_section(name: str, command: Command) -> str:
-    parameters = [each for each in command.params if each.name not in _HIDDEN_OPTIONS]
+    """Renders the section of a command or group."""
+    parameters = [item for item in command.params if item.name not in _HIDDEN_OPTIONS]
     lines = [f"## {name}", "", *_render_help(command.help or "")]
     below = getattr(command, "commands", None)
     if below:
         lines += [
-            f"- [`{name} {word}`](#{name.replace(' ', '-')}-{word}): {_get_first_line(each)}"
-            for word, each in below.items()
-            if not each.hidden
+            f"- [`{name} {word}`](#{name.replace(' ', '-')}-{word}): {_get_first_line(item)}"
+            for word, item in below.items()
+            if not item.hidden
         ]
         return "\n".join([*lines, ""])
-    arguments = [each for each in parameters if each.param_type_name == "argument"]
+    arguments = [item for item in parameters if item.param_type_name == "argument"]
     usage = " ".join(
         [
             name,
@@ -91,7 +94,7 @@ def _render_section(name: str, command: Command) -> str:
 
 
 def _render_help(text: str) -> Iterator[str]:
-    """The paragraphs of a help text; those after "Examples:" become a block of commands."""
+    """Yields the paragraphs of a help text; those after "Examples:" become a block of commands."""
     is_example = False
     examples = []
     for paragraph in cleandoc(text).split("\n\n"):
@@ -107,6 +110,7 @@ def _render_help(text: str) -> Iterator[str]:
 
 
 def _get_first_line(command: Command) -> str:
+    """Returns the first paragraph of the command's help, on one line."""
     return _escape_markdown(" ".join(cleandoc(command.help or "").partition("\n\n")[0].split()))
 
 
@@ -118,6 +122,7 @@ def _escape_markdown(line: str) -> str:
 
 
 def _render_argument(argument: Parameter) -> str:
+    """Renders an argument as in a usage line: `ID`, `[ID]`, `[FILE...]`."""
     shown = _get_metavar(argument) + (
         "..." if argument.nargs == -1 and "..." not in _get_metavar(argument) else ""
     )
@@ -125,14 +130,16 @@ def _render_argument(argument: Parameter) -> str:
 
 
 def _get_metavar(parameter: Parameter) -> str:
+    """Returns the name under which help shows the parameter."""
     return str(parameter.metavar or parameter.name.upper())
 
 
 def _render_parameter_row(parameter: Parameter) -> str:
+    """Renders the table row of an argument or option."""
     if parameter.param_type_name == "argument":
         names = f"`{_get_metavar(parameter)}`"
     else:
-        names = ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
+        names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
         if not parameter.is_flag:
             names += f" {_describe_values(parameter)}"
     meaning = _escape_markdown(" ".join((parameter.help or "").split())).replace("|", "\\|")
@@ -140,9 +147,10 @@ def _render_parameter_row(parameter: Parameter) -> str:
 
 
 def _describe_values(option: Parameter) -> str:
+    """Describes what values an option takes: its choices, its metavar, or its type."""
     kind = option.type_descriptor.annotation
     if get_origin(kind) is Literal:
-        return " or ".join(f"`{each}`" for each in get_args(kind))
+        return " or ".join(f"`{value}`" for value in get_args(kind))
     if option.metavar:
         return f"`{option.metavar}`"
     if option.min is not None:
@@ -151,6 +159,7 @@ def _describe_values(option: Parameter) -> str:
 
 
 def _describe_default(parameter: Parameter) -> str:
+    """Describes the default: "required", the text that help shows, or the value; empty for none."""
     if parameter.required:
         return "required"
     if isinstance(parameter.show_default, str):

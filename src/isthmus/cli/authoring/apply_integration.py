@@ -1,4 +1,4 @@
-"""The work of `isthmus integrations apply`: creating and updating a server's rows from an integration's
+"""Implements `isthmus integrations apply`: creates and updates a server's rows from an integration's
 folder."""
 
 from __future__ import annotations
@@ -40,31 +40,36 @@ class _Application:
     @property
     def id(self) -> str | None:
         """The id in the file of the row to update; None if the file has none."""
-        found: str | None = self.entry.definition.get("id")
-        return found
+        id_in_file: str | None = self.entry.definition.get("id")
+        return id_in_file
 
 
 def apply(
     name: str, *, api_url: str | None, token: str | None, dry_run: bool, slug: str | None, docs_only: bool
 ) -> int:
-    """Returns the exit code: 0, 1 for files with errors, otherwise that of the failed call.
+    """Applies an integration's files to a server. Returns the exit code: 0, 1 for files with errors,
+    otherwise that of the failed call.
 
     `slug`: another name for a new integration. `docs_only`: applies only documentation rows, of an existing
     one.
     """
     try:
         entry, files = _read_files(name)
-        wrong = [line for path in files for line in validate_file(path).format_lines() if ": error: " in line]
-        for line in wrong:
+        error_lines = [
+            line for path in files for line in validate_file(path).format_lines() if ": error: " in line
+        ]
+        for line in error_lines:
             typer.echo(line, err=True)
-        if wrong:
+        if error_lines:
             return 1
-        applied = _Application(entry, slug or entry.definition["name"], ApiClient(api_url, token), dry_run)
-        if slug is not None and applied.id is not None:
+        application = _Application(
+            entry, slug or entry.definition["name"], ApiClient(api_url, token), dry_run
+        )
+        if slug is not None and application.id is not None:
             raise SetupError(
                 "--slug-override names what is created, and the file has an id: it updates that."
             )
-        for line in asyncio.run(_apply_files(applied, is_new=slug is not None, docs_only=docs_only)):
+        for line in asyncio.run(_apply_files(application, is_new=slug is not None, docs_only=docs_only)):
             typer.echo(line)
     except (RemoteCallFailed, IsthmusError) as error:
         return report_error(error)
@@ -72,7 +77,8 @@ def apply(
 
 
 def _read_files(name: str) -> tuple[CatalogEntry, list[Path]]:
-    """The integration, and its files: those of a folder, or a single `<name>.integration.json`."""
+    """Reads the integration. Returns it, and its files: those of a folder, or a single
+    `<name>.integration.json`. Raises SetupError."""
     path = Path(name)
     if path.is_file() and path.name != _MAIN:
         try:
@@ -87,103 +93,112 @@ def _read_files(name: str) -> tuple[CatalogEntry, list[Path]]:
     return entry, [folder / _MAIN, *sorted(folder.glob("mappings/*.yaml"))]
 
 
-async def _apply_files(applied: _Application, *, is_new: bool, docs_only: bool) -> list[str]:
+async def _apply_files(application: _Application, *, is_new: bool, docs_only: bool) -> list[str]:
     """Applies the files and returns a line for each kind of row. Nothing is deleted."""
-    async with applied.remote as remote:
-        live = await _find_stored_row(applied)
-        if live is not None:  # found by its id, it may have another name than the file
-            applied = replace(applied, name=live["name"])
-        if live is not None and is_new:
+    async with application.remote as remote:
+        stored_row = await _find_stored_row(application)
+        if stored_row is not None:  # found by its id, it may have another name than the file
+            application = replace(application, name=stored_row["name"])
+        if stored_row is not None and is_new:
             raise SetupError(
-                f"an integration {applied.name} is there already: --slug-override names what is created."
+                f"an integration {application.name} is there already: --slug-override names what is created."
             )
-        if live is None and docs_only:
-            raise SetupError(f"there is no integration {applied.name} yet: apply it without --docs-only.")
-        format_counts = []
+        if stored_row is None and docs_only:
+            raise SetupError(f"there is no integration {application.name} yet: apply it without --docs-only.")
+        lines = []
         if not docs_only:
-            line, live = await _apply_integration(applied, live)
-            format_counts.append(line)
-            for model, mapping in applied.entry.mappings.items():
-                format_counts.append(await _apply_mappings(applied, model, mapping["cells"], remote))
-        format_counts += await _apply_documentation(applied, live, remote)
-    return [f"{line} (not done: --dry-run)" for line in format_counts] if applied.dry_run else format_counts
+            line, stored_row = await _apply_integration(application, stored_row)
+            lines.append(line)
+            for model, mapping in application.entry.mappings.items():
+                lines.append(await _apply_mappings(application, model, mapping["cells"], remote))
+        lines += await _apply_documentation(application, stored_row, remote)
+    return [f"{line} (not done: --dry-run)" for line in lines] if application.dry_run else lines
 
 
-async def _find_stored_row(applied: _Application) -> dict[str, Json] | None:
-    """The integration's row on the server; None if there is none yet."""
-    if applied.id is not None:
-        row: dict[str, Json] = await applied.remote.call("GET", f"/integration/{applied.id}")
+async def _find_stored_row(application: _Application) -> dict[str, Json] | None:
+    """Fetches the integration's row from the server; returns None if there is none yet."""
+    if application.id is not None:
+        row: dict[str, Json] = await application.remote.call("GET", f"/integration/{application.id}")
         return row
-    return next(iter(await applied.remote.fetch_all_rows("/integration", name=applied.name)), None)
+    return next(iter(await application.remote.fetch_all_rows("/integration", name=application.name)), None)
 
 
 async def _apply_integration(
-    applied: _Application, live: dict[str, Json] | None
+    application: _Application, stored_row: dict[str, Json] | None
 ) -> tuple[str, dict[str, Json] | None]:
     """Creates, updates and installs the integration. Returns a line on what was done, and the row.
 
     The row is None if it would be created and `dry_run` is set.
     """
-    file, remote = applied.entry.definition, applied.remote
+    file, remote = application.entry.definition, application.remote
     row = {name: file[name] for name in ("category", "is_beta", "sharing") if name in file}
-    config = {"label": file.get("label", applied.name), **file["config"]}
+    config = {"label": file.get("label", application.name), **file["config"]}
     done = "unchanged"
-    if live is None:
+    if stored_row is None:
         done = "created"
-        if not applied.dry_run:
-            live = await remote.call(
-                "POST", "/integration", body={"name": applied.name, **row, "config": config}
+        if not application.dry_run:
+            stored_row = await remote.call(
+                "POST", "/integration", body={"name": application.name, **row, "config": config}
             )
     else:
-        changes: dict[str, Json] = {name: value for name, value in row.items() if live.get(name) != value}
-        changed = make_patch(live["config"], config)
+        changes: dict[str, Json] = {
+            name: value for name, value in row.items() if stored_row.get(name) != value
+        }
+        changed = make_patch(stored_row["config"], config)
         changes |= {"config": changed} if changed else {}
         if changes:
             done = "updated"
-            if not applied.dry_run:
-                body = {"version": live["version"], **changes}
-                await remote.call("PATCH", f"/integration/{live['id']}", body=body)
-    if live is not None and not applied.dry_run:
+            if not application.dry_run:
+                body = {"version": stored_row["version"], **changes}
+                await remote.call("PATCH", f"/integration/{stored_row['id']}", body=body)
+    if stored_row is not None and not application.dry_run:
         installs = await remote.fetch_all_rows(
-            "/environment-integration", **{"integration.name": live["name"]}
+            "/environment-integration", **{"integration.name": stored_row["name"]}
         )
         if not installs:
-            await remote.call("POST", "/environment-integration", body={"integration_id": live["id"]})
+            await remote.call("POST", "/environment-integration", body={"integration_id": stored_row["id"]})
             done += ", installed"
-    return f"integration {applied.name}: {done}", live
+    return f"integration {application.name}: {done}", stored_row
 
 
 async def _apply_mappings(
-    applied: _Application, model: str, cells: list[dict[str, Json]], remote: ApiClient
+    application: _Application, model: str, cells: list[dict[str, Json]], remote: ApiClient
 ) -> str:
     """Applies the mappings of one model to the environment's layer, since shipped models have no other."""
-    changes = await plan_changes(await find_layer(remote, "env", model), applied.name, cells)
-    if not applied.dry_run:
+    changes = await plan_changes(await find_layer(remote, "env", model), application.name, cells)
+    if not application.dry_run:
         for change in changes:
             await send_change(remote, change)
     return format_counts(f"mappings {model}", [change.done for change in changes])
 
 
 async def _apply_documentation(
-    applied: _Application, live: dict[str, Json] | None, remote: ApiClient
+    application: _Application, stored_row: dict[str, Json] | None, remote: ApiClient
 ) -> list[str]:
-    """Creates and updates documentation rows. Rows that are not in the files stay."""
-    wanted = list(iter_written_documentation(applied.entry.definition, applied.entry.directory))
-    if not wanted:
+    """Creates and updates documentation rows. Rows that are not in the files stay. Returns a line on what was
+    done, or none."""
+    documents = list(iter_written_documentation(application.entry.definition, application.entry.directory))
+    if not documents:
         return []
-    owner = {} if live is None else {"integration_id": live["id"]}
-    rows = [] if live is None else await remote.fetch_all_rows("/documentation", **owner)
-    known = {tuple(row[name] for name in _DOCUMENTATION_KEY): row for row in rows}
-    done_to = []
-    for each in wanted:
-        row = known.get(tuple(each[name] for name in _DOCUMENTATION_KEY))
-        done = "created" if row is None else "unchanged" if row["content"] == each["content"] else "updated"
-        done_to.append(done)
-        if applied.dry_run or done == "unchanged":
+    owner = {} if stored_row is None else {"integration_id": stored_row["id"]}
+    rows = [] if stored_row is None else await remote.fetch_all_rows("/documentation", **owner)
+    rows_by_key = {tuple(row[name] for name in _DOCUMENTATION_KEY): row for row in rows}
+    actions = []
+    for document in documents:
+        row = rows_by_key.get(tuple(document[name] for name in _DOCUMENTATION_KEY))
+        action = (
+            "created" if row is None else "unchanged" if row["content"] == document["content"] else "updated"
+        )
+        actions.append(action)
+        if application.dry_run or action == "unchanged":
             continue
         if row is None:
-            body = {name: each[name] for name in (*_DOCUMENTATION_KEY, "content") if each[name] is not None}
+            body = {
+                name: document[name]
+                for name in (*_DOCUMENTATION_KEY, "content")
+                if document[name] is not None
+            }
             await remote.call("POST", "/documentation", body={**owner, **body})
         else:
-            await remote.call("PATCH", f"/documentation/{row['id']}", body={"content": each["content"]})
-    return [format_counts("documentation", done_to)]
+            await remote.call("PATCH", f"/documentation/{row['id']}", body={"content": document["content"]})
+    return [format_counts("documentation", actions)]

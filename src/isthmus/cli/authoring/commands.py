@@ -12,7 +12,7 @@ __all__ = ["add_commands"]
 
 
 def add_commands(app: typer.Typer, *, panel: str) -> None:
-    """All but the commands of integrations: their group is that of rows too."""
+    """Adds the commands to the app, all but those of integrations: their group is that of rows too."""
     app.command("expr", rich_help_panel=panel)(expression)
     app.add_typer(mappings, name="unified-mappings", rich_help_panel=panel)
 
@@ -43,6 +43,8 @@ def expression(
 
     isthmus expr --explain @mapping.jsonata - < contact.json
     """
-    from isthmus.cli.authoring.expression_command import run_expression as work
+    from isthmus.cli.authoring.expression_command import run_expression
 
-    raise typer.Exit(work(text, document=document, trace=trace, explain=explain, time=time, python=python))
+    raise typer.Exit(
+        run_expression(text, document=document, trace=trace, explain=explain, time=time, python=python)
+    )

@@ -1,4 +1,4 @@
-"""The work of `isthmus integrations test`: running the contract suite on one integration."""
+"""Implements `isthmus integrations test`: runs the contract suite on one integration."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ _MARKS: Final = {"passed": "ok", "failed": "FAIL", "skipped": "--"}
 _MAX_COMPLAINTS: Final = 20
 
 
-def run_contract(name: str, *, only: Sequence[str], everything: bool, output: str) -> int:
-    """Prints the outcomes and returns the exit code: 0 if all checks pass, 1 if one fails, 2 for unreadable
-    files.
+def run_contract(name: str, *, only: Sequence[str], all_complaints: bool, output: str) -> int:
+    """Runs the contract suite and prints the outcomes. Returns the exit code: 0 if all checks pass, 1 if one
+    fails, 2 for unreadable files.
 
-    `only`: the checks to show; empty for all. `everything`: prints all complaints of a check.
+    `only`: the checks to show; empty for all. `all_complaints`: prints all complaints of a check, not only
+    the first 20.
     """
     known = [check.name for check in (*CHECKS, _SANDBOX)]
     unknown = sorted(set(only) - set(known))
     if unknown or output not in ("text", "json"):
-        what = f"no check is named {', '.join(unknown)}" if unknown else f"no output is named {output}"
+        problem = f"no check is named {', '.join(unknown)}" if unknown else f"no output is named {output}"
         typer.echo(
-            f"isthmus: {what}; there are {', '.join(known if unknown else ('text', 'json'))}.", err=True
+            f"isthmus: {problem}; there are {', '.join(known if unknown else ('text', 'json'))}.", err=True
         )
         return 2
     try:
@@ -49,25 +50,28 @@ def run_contract(name: str, *, only: Sequence[str], everything: bool, output: st
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2
     outcomes = asyncio.run(run_suite(entry, [_SANDBOX]))
-    chosen = [each for each in outcomes if not only or each.name in only]
-    summary = {status: sum(each.status == status for each in chosen) for status in _MARKS}
+    chosen = [outcome for outcome in outcomes if not only or outcome.name in only]
+    summary = {status: sum(outcome.status == status for outcome in chosen) for status in _MARKS}
     if output == "json":
         report = {"integration": entry.name, "folder": str(folder), "summary": summary}
-        typer.echo(json.dumps({**report, "checks": [each.as_json() for each in chosen]}, indent=2))
+        typer.echo(json.dumps({**report, "checks": [outcome.as_json() for outcome in chosen]}, indent=2))
     else:
-        _print_outcomes(entry.name, folder, chosen, everything=everything)
+        _print_outcomes(entry.name, folder, chosen, all_complaints=all_complaints)
         typer.echo(", ".join(f"{count} {status}" for status, count in summary.items()))
     return 1 if summary["failed"] else 0
 
 
-def _print_outcomes(name: str, folder: Path, outcomes: Sequence[Outcome], *, everything: bool) -> None:
+def _print_outcomes(name: str, folder: Path, outcomes: Sequence[Outcome], *, all_complaints: bool) -> None:
+    """Prints a line for each check, and its complaints below it."""
     typer.echo(f"{name} ({folder})")
-    width = max((len(each.name) for each in outcomes), default=0)
-    for each in outcomes:
-        tail = " (skipped: fix the above first)" if each.status == "skipped" else ""
-        typer.echo(f"  {_MARKS[each.status].ljust(4)}  {each.name.ljust(width)}  {each.holds_when}{tail}")
-        shown = each.complaints if everything else each.complaints[:_MAX_COMPLAINTS]
+    width = max((len(outcome.name) for outcome in outcomes), default=0)
+    for outcome in outcomes:
+        tail = " (skipped: fix the above first)" if outcome.status == "skipped" else ""
+        typer.echo(
+            f"  {_MARKS[outcome.status].ljust(4)}  {outcome.name.ljust(width)}  {outcome.holds_when}{tail}"
+        )
+        shown = outcome.complaints if all_complaints else outcome.complaints[:_MAX_COMPLAINTS]
         for complaint in shown:
             typer.echo(f"          - {complaint}")
-        if len(shown) < len(each.complaints):
-            typer.echo(f"          … {len(each.complaints) - len(shown)} more; --all shows them")
+        if len(shown) < len(outcome.complaints):
+            typer.echo(f"          … {len(outcome.complaints) - len(shown)} more; --all shows them")

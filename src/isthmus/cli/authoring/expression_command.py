@@ -1,5 +1,4 @@
-"""The work of `isthmus expr`: running an expression on a JSON document, and printing how its result came
-about."""
+"""Implements `isthmus expr`: runs an expression on a JSON document, and prints how its result came about."""
 
 from __future__ import annotations
 
@@ -24,10 +23,11 @@ _MAX_LENGTH = 100
 def run_expression(
     expression: str, *, document: str | None, trace: bool, explain: bool, time: bool, python: bool
 ) -> int:
-    """Prints the result as JSON to standard output, everything else to standard error, and returns the exit
-    code.
+    """Runs an expression. Prints the result as JSON to standard output, everything else to standard error.
+    Returns the exit code: 1 if the expression fails.
 
-    `expression`: a text, or `@file`. `document`: a file, `-` for standard input, or None.
+    `expression`: a text, or `@file`. `document`: a file, `-` for standard input, or None. `time`: prints how
+    long it took. `python`: prints the generated Python instead.
     """
     try:
         started = perf_counter()
@@ -36,15 +36,15 @@ def run_expression(
         if python:
             typer.echo(compiled.get_generated_python())
             return 0
-        given = _read_document(document)
+        input_value = _read_document(document)
         started = perf_counter()
-        result = compiled.evaluate(given)
+        result = compiled.evaluate(input_value)
         evaluate_ms = (perf_counter() - started) * 1000
     except ExpressionError as error:
         typer.echo(str(error), err=True)
         return 1
     if trace or explain:
-        _print_steps(compiled, given, trace=trace, explain=explain)
+        _print_steps(compiled, input_value, trace=trace, explain=explain)
     if time:
         typer.echo(f"compiled in {compile_ms:.2f} ms, evaluated in {evaluate_ms:.3f} ms", err=True)
     if result is not UNDEFINED:
@@ -52,26 +52,28 @@ def run_expression(
     return 0
 
 
-def _print_steps(compiled: Expression, given: Any, *, trace: bool, explain: bool) -> None:
+def _print_steps(compiled: Expression, input_value: Any, *, trace: bool, explain: bool) -> None:
     """Prints the steps of the evaluation (`trace`), and why results came out empty (`explain`)."""
     if trace:
-        told = compiled.trace(given)
-        for step in told.steps:
+        trace_of_steps = compiled.trace(input_value)
+        for step in trace_of_steps.steps:
             typer.echo(
                 f"{step.text}\n    in  {_format_value(step.input)}\n    out {_format_value(step.output)}",
                 err=True,
             )
-        if told.is_truncated:
+        if trace_of_steps.is_truncated:
             typer.echo("(cut: more steps than a trace holds)", err=True)
     if explain:
-        for each in compiled.explain(given):
-            name = each.field or "the result"
+        for gap in compiled.explain(input_value):
+            name = gap.field or "the result"
             typer.echo(
-                f"{name} was empty {each.times} of {each.of} times: {each.reason}\n    {each.text}", err=True
+                f"{name} was empty {gap.times} of {gap.of} times: {gap.reason}\n    {gap.text}",
+                err=True,
             )
 
 
 def _to_json(value: Any, *, indent: bool = False) -> str:
+    """Writes a value as JSON; what JSON has no form for, as text."""
     try:
         return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None, default=str).decode()
     except TypeError:  # half of a surrogate pair, which JSON can only name
@@ -79,7 +81,7 @@ def _to_json(value: Any, *, indent: bool = False) -> str:
 
 
 def _format_value(value: Any) -> str:
-    """The value as JSON, cut after 100 characters."""
+    """Formats the value as JSON, cut after 100 characters."""
     if value is UNDEFINED:
         return "(nothing)"
     text = _to_json(value)
@@ -87,7 +89,7 @@ def _format_value(value: Any) -> str:
 
 
 def _read_expression(expression: str) -> str:
-    """The text, or the content of the file after `@`. Raises SetupError."""
+    """Returns the text, or the content of the file after `@`. Raises SetupError."""
     if not expression.startswith("@"):
         return expression
     try:
@@ -97,7 +99,8 @@ def _read_expression(expression: str) -> str:
 
 
 def _read_document(name: str | None) -> Any:
-    """The JSON document of a file, or of standard input for `-`. Raises SetupError."""
+    """Reads the JSON document of a file, or of standard input for `-`; returns UNDEFINED for None. Raises
+    SetupError."""
     if name is None:
         return UNDEFINED
     try:

@@ -86,10 +86,10 @@ def init(
     isthmus integrations init quillboard --base-url https://paper.example
     --resources people --out quillboard.integration.json
     """
-    from isthmus.cli.authoring.write_scaffold import init as work
+    from isthmus.cli.authoring.write_scaffold import init
 
     raise typer.Exit(
-        work(
+        init(
             name,
             into=into,
             prints=prints,
@@ -152,10 +152,9 @@ def validate(
 
     isthmus integrations validate -o json quillboard/integration.yaml
     """
-    from isthmus.cli.authoring.validate_files import ValidationRequest
-    from isthmus.cli.authoring.validate_files import validate as work
+    from isthmus.cli.authoring.validate_files import ValidationRequest, validate
 
-    wanted = ValidationRequest(
+    request = ValidationRequest(
         [*(files or ()), *map(str, file or ())],
         stdin=stdin,
         against=against,
@@ -163,7 +162,9 @@ def validate(
         api_url=api_url,
         token=token,
     )
-    raise typer.Exit(work(wanted, ignore_warnings=ignore_warnings, ignore_info=ignore_info, output=output))
+    raise typer.Exit(
+        validate(request, ignore_warnings=ignore_warnings, ignore_info=ignore_info, output=output)
+    )
 
 
 @integrations.command("test")
@@ -188,9 +189,9 @@ def run_contract(
 
     isthmus integrations test quillboard --check fields -o json
     """
-    from isthmus.cli.authoring.contract_suite import run_contract as work
+    from isthmus.cli.authoring.contract_suite import run_contract
 
-    raise typer.Exit(work(integration, only=check or (), everything=everything, output=output))
+    raise typer.Exit(run_contract(integration, only=check or (), all_complaints=everything, output=output))
 
 
 @integrations.command("record")
@@ -236,10 +237,10 @@ def record(
     isthmus integrations record quillboard --account 0b6f2c1e-6a55-4f0e...
     --method notes.list --query board_id=7 --dry-run
     """
-    from isthmus.cli.authoring.record_account import record as work
+    from isthmus.cli.authoring.record_account import record
 
     raise typer.Exit(
-        work(
+        record(
             integration,
             account=account,
             methods=method or (),
@@ -285,10 +286,10 @@ def apply(
 
     isthmus integrations apply quillboard --dry-run
     """
-    from isthmus.cli.authoring.apply_integration import apply as work
+    from isthmus.cli.authoring.apply_integration import apply
 
     raise typer.Exit(
-        work(
+        apply(
             integration,
             api_url=api_url,
             token=token,

@@ -1,4 +1,4 @@
-"""Finding the folder of an integration, given by path or by its name in the shipped catalogue."""
+"""Finds the folder of an integration, given by path or by its name in the shipped catalogue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _MAIN = "integration.yaml"
 
 
 def find_folder(name: str) -> Path:
-    """The folder that `name` stands for: a folder, an `integration.yaml` in one, or a shipped integration.
+    """Returns the folder that `name` stands for: a folder, an `integration.yaml` in one, or a shipped
+    integration.
 
     Raises SetupError if there is none.
     """
@@ -22,7 +23,10 @@ def find_folder(name: str) -> Path:
         return path.parent
     if path.is_dir():
         return path
-    shipped = {each.parent.name: each.parent for each in find_catalog().path.glob(f"integrations/*/{_MAIN}")}
+    shipped = {
+        path_of_file.parent.name: path_of_file.parent
+        for path_of_file in find_catalog().path.glob(f"integrations/*/{_MAIN}")
+    }
     if name in shipped:
         return shipped[name]
     raise SetupError(
@@ -32,6 +36,7 @@ def find_folder(name: str) -> Path:
 
 
 def list_model_folders(folder: Path) -> tuple[Path, ...]:
-    """The folders with unified models for the integration in `folder`: beside it, then the shipped ones."""
-    around = folder.resolve().parent.parent / "unified"
-    return (*([around] if around.is_dir() else []), find_catalog().path / "unified")
+    """Returns the folders with unified models for the integration in `folder`: beside it, then the shipped
+    ones."""
+    sibling = folder.resolve().parent.parent / "unified"
+    return (*([sibling] if sibling.is_dir() else []), find_catalog().path / "unified")

@@ -1,4 +1,4 @@
-"""Planning and sending the changes of a server's mapping rows that a mapping file asks for. Rows are not
+"""Plans and sends the changes of a server's mapping rows that a mapping file asks for. Rows are not
 deleted."""
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class MappingChange:
 
 
 async def find_layer(remote: ApiClient, target: LayerName, model: str) -> MappingLayer:
-    """The base or environment layer of a model. Raises SetupError if the model does not exist or is not
-    installed."""
+    """Finds the base or environment layer of a model on the server. Raises SetupError if the model does not
+    exist or is not installed."""
     if target == "base":
         models = await remote.fetch_all_rows("/unified-model", name=model)
         if not models:
@@ -71,39 +71,41 @@ async def find_layer(remote: ApiClient, target: LayerName, model: str) -> Mappin
 async def plan_changes(
     layer: MappingLayer, integration: str, cells: Sequence[Mapping[str, Json]]
 ) -> list[MappingChange]:
-    """The change for each cell of a file; nothing is sent.
+    """Returns the change for each cell of a file, in which a cell is the mapping of one method; nothing is
+    sent.
 
     Raises Conflict for a cell whose `existing_version` differs from the version of the row.
     """
     owner = {**layer.owner, "integration_name": integration}
     rows = await layer.remote.fetch_all_rows(layer.route, **owner)
-    live = {(row["resource_name"], row["method_name"]): row for row in rows}
-    return [_plan_change(layer.route, owner, cell, live) for cell in cells]
+    rows_by_method = {(row["resource_name"], row["method_name"]): row for row in rows}
+    return [_plan_change(layer.route, owner, cell, rows_by_method) for cell in cells]
 
 
 def _plan_change(
     route: str,
     owner: Mapping[str, str],
     cell: Mapping[str, Json],
-    live: Mapping[tuple[str, str], Mapping[str, Json]],
+    rows_by_method: Mapping[tuple[str, str], Mapping[str, Json]],
 ) -> MappingChange:
-    """The change for one cell. `live`: the server's rows by resource and method. Raises Conflict."""
+    """Returns the change for one cell. `rows_by_method`: the server's rows by resource and method. Raises
+    Conflict."""
     resource, method = cell["resource_name"], cell["method_name"]
     name = f"{resource}.{method}"
     if cell.get("apply_db_action") == "skip":
         return MappingChange(name, "skipped")
-    row = live.get((resource, method))
+    row = rows_by_method.get((resource, method))
     if row is None:
         body = {**owner, "resource_name": resource, "method_name": method, "config": cell["config"]}
         return MappingChange(name, "created", "POST", route, body)
     patch = make_patch(row["config"], cell["config"])
     if not patch:
         return MappingChange(name, "unchanged")
-    built_on = cell.get("existing_version")
-    if built_on is not None and built_on != row["version"]:
+    base_version = cell.get("existing_version")
+    if base_version is not None and base_version != row["version"]:
         raise Conflict(
-            f"{name} was built on version {built_on}, and the server has version {row['version']}: it was "
-            "changed meanwhile. Take that in, or take existing_version out to replace what is there."
+            f"{name} was built on version {base_version}, and the server has version {row['version']}: it "
+            "was changed meanwhile. Take that in, or take existing_version out to replace what is there."
         )
     return MappingChange(
         name, "updated", "PATCH", f"{route}/{row['id']}", {"version": row["version"], "config": patch}
@@ -116,8 +118,9 @@ async def send_change(remote: ApiClient, change: MappingChange) -> None:
         await remote.call(change.verb, change.path, body=change.body)
 
 
-def format_counts(what: str, done: Iterable[str]) -> str:
-    """A line such as `mappings crm: 2 created, 0 updated, 1 unchanged`."""
+def format_counts(subject: str, actions: Iterable[str]) -> str:
+    """Formats a line such as `mappings crm: 2 created, 0 updated, 1 unchanged`. `actions`: what was done to
+    each row."""
     counts = Counter(dict.fromkeys(_ALWAYS_COUNTED, 0))
-    counts.update(done)
-    return f"{what}: {', '.join(f'{count} {each}' for each, count in counts.items())}"
+    counts.update(actions)
+    return f"{subject}: {', '.join(f'{count} {action}' for action, count in counts.items())}"

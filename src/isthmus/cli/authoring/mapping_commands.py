@@ -42,10 +42,10 @@ def validate(
 
     isthmus unified-mappings validate -v quillboard.crm.mappings.json
     """
-    from isthmus.cli.authoring.mapping_files import validate as work
+    from isthmus.cli.authoring.mapping_files import validate
 
     raise typer.Exit(
-        work(files, verbose=verbose, environment_id=environment_id, api_url=api_url, token=token)
+        validate(files, verbose=verbose, environment_id=environment_id, api_url=api_url, token=token)
     )
 
 
@@ -83,6 +83,6 @@ def apply(
 
     isthmus unified-mappings apply quillboard.crm.mappings.json --dry-run
     """
-    from isthmus.cli.authoring.mapping_files import apply as work
+    from isthmus.cli.authoring.mapping_files import apply
 
-    raise typer.Exit(work(file, target=target, api_url=api_url, token=token, dry_run=dry_run, yes=yes))
+    raise typer.Exit(apply(file, target=target, api_url=api_url, token=token, dry_run=dry_run, yes=yes))

@@ -1,4 +1,4 @@
-"""The work of `isthmus unified-mappings`: checking mapping files, and applying them to a server."""
+"""Implements `isthmus unified-mappings`: checks mapping files, and applies them to a server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CONFLICT: Final = 6
 def validate(
     files: Sequence[str], *, verbose: bool, environment_id: str | None, api_url: str | None, token: str | None
 ) -> int:
-    """Prints the findings and returns the exit code; warnings do not count.
+    """Checks mapping files and prints the findings. Returns the exit code; warnings do not count.
 
     `environment_id`: checks against the models of this environment of the server; None for models in files.
     """
@@ -43,8 +43,10 @@ def validate(
         documents = {name: _read_mapping_file(Path(name)) for name in files}
         models: dict[str, Mapping[str, Json]] = {}
         if environment_id is not None:
-            wanted = {name for name in map(_get_model_name, documents.values()) if name}
-            models = asyncio.run(_read_environment_models(wanted, environment_id, ApiClient(api_url, token)))
+            model_names = {name for name in map(_get_model_name, documents.values()) if name}
+            models = asyncio.run(
+                _read_environment_models(model_names, environment_id, ApiClient(api_url, token))
+            )
     except (RemoteCallFailed, IsthmusError) as error:
         return report_error(error)
     reports = [
@@ -62,7 +64,8 @@ def validate(
 def apply(
     file: str, *, target: LayerName | None, api_url: str | None, token: str | None, dry_run: bool, yes: bool
 ) -> int:
-    """Returns the exit code: 0, 1 for a file with errors, otherwise that of the failed call.
+    """Applies a mapping file to a server. Returns the exit code: 0, 1 for a file with errors, otherwise that
+    of the failed call.
 
     `target`: the layer to write; None for the one that the file names.
     """
@@ -123,12 +126,14 @@ async def _send_all(remote: ApiClient, changes: Sequence[MappingChange]) -> None
         try:
             await send_change(remote, change)
         except RemoteCallFailed as failed:
-            come = f"{number} of {len(sent)} rows were written before" if number else "nothing was written"
-            raise RemoteCallFailed(f"{change.name}: {failed.message} ({come})", failed.code) from failed
+            progress = (
+                f"{number} of {len(sent)} rows were written before" if number else "nothing was written"
+            )
+            raise RemoteCallFailed(f"{change.name}: {failed.message} ({progress})", failed.code) from failed
 
 
 def _read_mapping_file(path: Path) -> Document:
-    """Raises SetupError if it cannot be read, or is no mapping file."""
+    """Reads a mapping file. Raises SetupError if it cannot be read, or is no mapping file."""
     try:
         document = read_document(path)
     except Unreadable as error:
@@ -143,11 +148,13 @@ def _read_mapping_file(path: Path) -> Document:
 
 
 def _check_document(name: str, document: Document, model: Mapping[str, Json] | None) -> Report:
+    """Lints a mapping file. `model`: to check against, None for the one in files."""
     models = find_catalog().path / "unified"
     return validate_document(document, name, Path(name), models=models, model=model)
 
 
 def _format_findings(report: Report, *, all_of_them: bool) -> list[str]:
+    """Formats the findings, a line each; without infos unless `all_of_them`."""
     return [
         line
         for line, finding in zip(report.format_lines(), report.findings, strict=True)
@@ -161,16 +168,16 @@ def _is_export(document: Document) -> bool:
 
 
 def _get_model_name(document: Document) -> str:
-    """The name of the unified model that a mapping file is of; empty if it has none."""
+    """Returns the name of the unified model that a mapping file is of; empty if it has none."""
     return str(document.data.get("unified_model") or document.data.get("unified_model_name") or "")
 
 
 async def _read_environment_models(
     names: set[str], environment_id: str, remote: ApiClient
 ) -> dict[str, Mapping[str, Json]]:
-    """The models by name, with the environment's overrides. Raises SetupError for one that is not
+    """Fetches the models by name, with the environment's overrides. Raises SetupError for one that is not
     installed."""
-    found: dict[str, Mapping[str, Json]] = {}
+    models: dict[str, Mapping[str, Json]] = {}
     async with remote:
         for name in sorted(names):
             filters = {"environment_id": environment_id, "unified_model.name": name}
@@ -179,5 +186,5 @@ async def _read_environment_models(
                 raise SetupError(f"the environment {environment_id} has no unified model {name}.")
             model, override = rows[0]["unified_model"], rows[0]["override"]
             resources = apply_patch(model["resources"], override.get("resources") or {})
-            found[name] = {**model, "resources": resources}
-    return found
+            models[name] = {**model, "resources": resources}
+    return models

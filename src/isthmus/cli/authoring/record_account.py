@@ -1,4 +1,4 @@
-"""The work of `isthmus integrations record`: recording a real account's answers as redacted exchanges."""
+"""Implements `isthmus integrations record`: records a real account's answers as redacted exchanges."""
 
 from __future__ import annotations
 
@@ -45,30 +45,35 @@ def record(
     dry_run: bool,
     output: str,
 ) -> int:
-    """Returns the exit code: 0 if each method was recorded, 1 if one was not, 2 for a bad request, 3 for
-    refused credentials, 4 for an unknown account, 5 if the provider cannot be reached."""
+    """Records methods of an account into the example files of an integration. Returns the exit code: 0 if
+    each method was recorded, 1 if one was not, 2 for a bad request, 3 for refused credentials, 4 for an
+    unknown account, 5 if the provider cannot be reached.
+
+    `methods`: empty for all that read. `query`: `name=value` texts. `limit`: records of a page. `pages`: of a
+    list, at most. `keep`, `redact`: dotted paths.
+    """
     try:
         folder = find_folder(name)
         entry = read_entry(folder, Models(*list_model_folders(folder)))
         config = load_integration(entry.definition.get("config") or {}, source=f"{folder}/integration.yaml")
-        chosen = [_parse_method(each) for each in methods] or list_read_methods(config)
-        parameters = dict(_parse_parameter(each) for each in query)
-        made = asyncio.run(
+        chosen = [_parse_method(text) for text in methods] or list_read_methods(config)
+        parameters = dict(_parse_parameter(text) for text in query)
+        recorded = asyncio.run(
             _record_account(
                 entry, config, account, chosen, parameters, limit=limit, pages=pages, keep=keep, redact=redact
             )
         )
-        recordings, found = made
+        recordings, changes = recorded
         if not dry_run:
-            write_changes(found)
+            write_changes(changes)
     except IsthmusError as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return _get_exit_code(error)
     if output == "json":
-        typer.echo(json.dumps(_build_report(recordings, found), indent=2))
+        typer.echo(json.dumps(_build_report(recordings, changes), indent=2))
     else:
-        _print_outcome(recordings, found, dry_run=dry_run)
-    return 1 if any(each.skipped for each in recordings) or not found else 0
+        _print_outcome(recordings, changes, dry_run=dry_run)
+    return 1 if any(text.skipped for text in recordings) or not changes else 0
 
 
 async def _record_account(
@@ -126,7 +131,7 @@ async def _record_account(
 
 
 def _iter_secrets(config: IntegrationConfig, context: Mapping[str, Any]) -> Iterator[str]:
-    """All secrets of the account and the definition, and the user names that belong to passwords."""
+    """Yields all secrets of the account and the definition, and the user names that belong to passwords."""
     _, secrets = split_context(context, list_secret_fields(config))
     yield from _iter_texts(secrets)
     yield from (value.reveal() for value in config.secret_environment_variables.values())
@@ -134,7 +139,7 @@ def _iter_secrets(config: IntegrationConfig, context: Mapping[str, Any]) -> Iter
 
 
 def _iter_texts(value: Any) -> Iterator[str]:
-    """Texts and integers inside a JSON value, as texts."""
+    """Yields texts and integers inside a JSON value, as texts."""
     if isinstance(value, Mapping):
         for item in value.values():
             yield from _iter_texts(item)
@@ -146,7 +151,8 @@ def _iter_texts(value: Any) -> Iterator[str]:
 
 
 def _parse_method(text: str) -> Choice:
-    """Resource and method of `<resource>.list` or `<resource>.get`. Raises SetupError for other texts."""
+    """Returns resource and method of `<resource>.list` or `<resource>.get`. Raises SetupError for other
+    texts."""
     resource, dot, method = text.rpartition(".")
     if not dot or not resource or method not in ("list", "get"):
         raise SetupError(f"--method {text} is no read method: write <resource>.list or <resource>.get.")
@@ -154,7 +160,7 @@ def _parse_method(text: str) -> Choice:
 
 
 def _parse_parameter(text: str) -> tuple[str, str]:
-    """Name and value of `<name>=<value>`. Raises SetupError for other texts."""
+    """Returns name and value of `<name>=<value>`. Raises SetupError for other texts."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise SetupError(f"--query {text} is no parameter: write <name>=<value>.")
@@ -162,31 +168,39 @@ def _parse_parameter(text: str) -> tuple[str, str]:
 
 
 def _get_exit_code(error: IsthmusError) -> int:
+    """Returns the exit code of an error, by its class."""
     for kind, code in ((AccountError, _NOT_ALLOWED), (NotFound, _NOT_FOUND), (UpstreamError, _UNREACHABLE)):
         if isinstance(error, kind):
             return code
     return 2
 
 
-def _build_report(recordings: Sequence[Recording], found: Sequence[FileChange]) -> dict[str, Any]:
+def _build_report(recordings: Sequence[Recording], changes: Sequence[FileChange]) -> dict[str, Any]:
+    """Builds the JSON output: the changed files, and the methods that were skipped."""
     return {
-        "files": [each.as_json() for each in found],
-        "skipped": [{"method": each.name, "reason": each.skipped} for each in recordings if each.skipped],
+        "files": [item.as_json() for item in changes],
+        "skipped": [{"method": item.name, "reason": item.skipped} for item in recordings if item.skipped],
     }
 
 
-def _print_outcome(recordings: Sequence[Recording], found: Sequence[FileChange], *, dry_run: bool) -> None:
-    for each in found:
+def _print_outcome(recordings: Sequence[Recording], changes: Sequence[FileChange], *, dry_run: bool) -> None:
+    """Prints the changed files on standard output; the methods that were skipped, and a warning, on standard
+    error."""
+    for change in changes:
         counts = ", ".join(
-            f"{count} {what}"
-            for count, what in ((each.added, "added"), (each.changed, "changed"), (each.removed, "removed"))
+            f"{count} {action}"
+            for count, action in (
+                (change.added, "added"),
+                (change.changed, "changed"),
+                (change.removed, "removed"),
+            )
             if count
         )
-        typer.echo(f"{each.path}: {each.status}{f': {counts}' if counts else ''}")
+        typer.echo(f"{change.path}: {change.status}{f': {counts}' if counts else ''}")
     for recording in recordings:
         if recording.skipped:
             typer.echo(f"{recording.name}: not recorded: {recording.skipped}", err=True)
     if dry_run:
         typer.echo("Nothing was written (--dry-run).", err=True)
-    elif any(each.status != "unchanged" for each in found):
+    elif any(change.status != "unchanged" for change in changes):
         typer.echo("Read them before you give them away: no rule knows every secret.", err=True)

@@ -1,4 +1,4 @@
-"""The work of `isthmus integrations validate` and `lint`: checking files and printing the findings."""
+"""Implements `isthmus integrations validate` and `lint`: checks files and prints the findings."""
 
 from __future__ import annotations
 
@@ -44,56 +44,58 @@ class ValidationRequest:
     token: str | None = None
 
 
-def validate(wanted: ValidationRequest, *, ignore_warnings: bool, ignore_info: bool, output: str) -> int:
-    """Prints the findings and returns the exit code: the highest of all files, or that of a failed call."""
+def validate(request: ValidationRequest, *, ignore_warnings: bool, ignore_info: bool, output: str) -> int:
+    """Checks files and prints the findings. Returns the exit code: the highest of all files, or that of a
+    failed call."""
     try:
-        reports = list(_iter_reports(wanted))
+        reports = list(_iter_reports(request))
     except (RemoteCallFailed, SetupError, NotFound) as error:
         code = report_error(error)
         return 4 if isinstance(error, NotFound) else code
     code = max((report.exit_code(ignore_warnings=ignore_warnings) for report in reports), default=2)
     if ignore_info:
         reports = [
-            replace(each, findings=tuple(item for item in each.findings if item.severity != "info"))
-            for each in reports
+            replace(report, findings=tuple(item for item in report.findings if item.severity != "info"))
+            for report in reports
         ]
     _print_reports(reports, output)
     return code
 
 
-def _iter_reports(wanted: ValidationRequest) -> Iterator[Report]:
-    """A report on each document. Raises SetupError for a bad request, NotFound for an unknown integration."""
-    if not wanted.names and not wanted.stdin:
+def _iter_reports(request: ValidationRequest) -> Iterator[Report]:
+    """Yields a report on each document. Raises SetupError for a bad request, NotFound for an unknown
+    integration."""
+    if not request.names and not request.stdin:
         raise SetupError("name a file, a folder or a stored integration, or give --stdin.")
-    checked: dict[str, Any] = {
+    lint_options: dict[str, Any] = {
         "models": find_catalog().path / "unified",
-        "against": None if wanted.against is None else _read_earlier(wanted.against),
-        "corpus": _build_corpus(wanted.corpus),
+        "against": None if request.against is None else _read_earlier(request.against),
+        "corpus": _build_corpus(request.corpus),
     }
-    if wanted.stdin:
+    if request.stdin:
         try:
             document = parse_document(sys.stdin.read())
         except Unreadable as error:
             raise SetupError(f"{_STDIN} cannot be read: {error}") from error
-        yield validate_document(document, _STDIN, **checked)
-    for name in wanted.names:
+        yield validate_document(document, _STDIN, **lint_options)
+    for name in request.names:
         path = Path(name)
         if path.exists() or path.suffix in _SUFFIXES or len(path.parts) > 1:
-            for each in _iter_files(path):
-                yield validate_file(each, **checked)
+            for file_path in _iter_files(path):
+                yield validate_file(file_path, **lint_options)
         else:
             try:
-                remote = ApiClient(wanted.api_url, wanted.token)
+                remote = ApiClient(request.api_url, request.token)
             except SetupError as error:
                 raise SetupError(
                     f"there is no file {name}, and to look on a server: {error.message}"
                 ) from None
             source, file = asyncio.run(_read_stored_integration(name, remote))
-            yield validate_document(Document(file), source, **checked)
+            yield validate_document(Document(file), source, **lint_options)
 
 
 def _read_earlier(path: Path) -> Mapping[str, Any]:
-    """The content of an earlier integration file. Raises SetupError."""
+    """Reads an earlier integration file and returns its content. Raises SetupError."""
     try:
         data = read_document(path).data
     except Unreadable as error:
@@ -104,12 +106,13 @@ def _read_earlier(path: Path) -> Mapping[str, Any]:
 
 
 def _build_corpus(folder: Path | None) -> Corpus:
-    """The integrations in and below a folder; unreadable files are skipped."""
+    """Reads the integrations in and below a folder; skips unreadable files. `folder`: None for the shipped
+    ones. Raises SetupError if there is no such folder."""
     root = find_catalog().path / "integrations" if folder is None else folder
     if not root.is_dir():
         raise SetupError(f"{root} is no folder of integrations: --integration-config-dir names one.")
     known: dict[str, Mapping[str, Any]] = {}
-    for path in (each for pattern in _MAIN_FILES for each in sorted(root.rglob(pattern))):
+    for path in (found_path for pattern in _MAIN_FILES for found_path in sorted(root.rglob(pattern))):
         try:
             data = read_document(path).data
         except Unreadable:
@@ -120,7 +123,8 @@ def _build_corpus(folder: Path | None) -> Corpus:
 
 
 async def _read_stored_integration(name: str, remote: ApiClient) -> tuple[str, dict[str, Any]]:
-    """URL and file content of an integration on a server. `name`: its id or name. Raises NotFound."""
+    """Fetches an integration from a server; returns its URL and its content as a file has it. `name`: its id
+    or name. Raises NotFound."""
     async with remote:
         if _ID.fullmatch(name):
             row = await remote.call("GET", f"/integration/{name}")
@@ -133,14 +137,15 @@ async def _read_stored_integration(name: str, remote: ApiClient) -> tuple[str, d
 
 
 def _iter_files(path: Path) -> Iterator[Path]:
-    """The path itself if it is no folder, else each YAML and JSON file below it."""
+    """Yields the path itself if it is no folder, else each YAML and JSON file below it."""
     if not path.is_dir():
         yield path
         return
-    yield from sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES)
+    yield from sorted(file_path for file_path in path.rglob("*") if file_path.suffix in _SUFFIXES)
 
 
 def _print_reports(reports: Sequence[Report], output: str) -> None:
+    """Prints the reports as `json`, `ndjson`, `csv` or text."""
     if output == "json":
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
     elif output == "ndjson":
@@ -159,6 +164,7 @@ def _print_reports(reports: Sequence[Report], output: str) -> None:
 
 
 def _print_report(report: Report) -> None:
+    """Prints a report as text: the findings, and their counts."""
     for line in report.format_lines():
         typer.echo(line)
     summary = report.summary

@@ -1,4 +1,4 @@
-"""The work of `isthmus integrations init`: writing the first files of an integration, never over existing
+"""Implements `isthmus integrations init`: writes the first files of an integration, never over existing
 ones."""
 
 from __future__ import annotations
@@ -40,27 +40,31 @@ def init(
     has_webhook: bool,
     schemas: str,
 ) -> int:
-    """Returns the exit code: 0, or 2 if something is missing, wrong or exists already.
+    """Writes the first files of an integration; asks for a missing name, address and resources on the
+    terminal. Returns the exit code: 0, or 2 if something is missing, wrong or exists already.
 
     `prints`: prints the definition only. `out`: writes the definition only, to this file. Otherwise a folder
-    with all files is made in `into`.
+    with all files is made in `into`. `resources`: a text as of `_parse_resources`. `schemas`: the URL of the
+    JSON Schemas.
     """
     if sum((prints, out is not None, into is not None)) > 1:
         typer.echo("isthmus: choose one of --print, --out and --into.", err=True)
         return 2
     name = _get_or_ask(name, "NAME", "Name (a slug, as in the folder's name)")
     base_url = _get_or_ask(base_url, "--base-url", "Address that every path is put behind")
-    named = _get_or_ask(resources, "--resources", "Resources of the provider, a,b (own:unified maps one)")
-    if name is None or base_url is None or named is None:
+    resource_list = _get_or_ask(
+        resources, "--resources", "Resources of the provider, a,b (own:unified maps one)"
+    )
+    if name is None or base_url is None or resource_list is None:
         return 2
     models = Models(find_catalog().path / "unified")
-    wanted = ScaffoldRequest(
+    request = ScaffoldRequest(
         name=name,
         label=label or name.replace("-", " ").replace("_", " ").title(),
         base_url=base_url.rstrip("/"),
         auth=auth,
         pagination=pagination,
-        resources=_parse_resources(named, model, models),
+        resources=_parse_resources(resource_list, model, models),
         models=models,
         model=model,
         category=category,
@@ -68,7 +72,7 @@ def init(
         schemas=schemas.rstrip("/"),
     )
     try:
-        files = build_scaffold(wanted)
+        files = build_scaffold(request)
     except BadRequest as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2
@@ -104,8 +108,10 @@ def _write_definition(files: Mapping[str, str], out: Path | None) -> int:
             typer.echo(f"isthmus: {out} cannot be written: {error.strerror}.", err=True)
             return 2
         typer.echo(out)
-    left = sorted({path.partition("/")[0] for path in files} - {_MAIN})
-    typer.echo(f"Left out: {', '.join(left)}. Without --print and --out, a folder has them too.", err=True)
+    omitted_names = sorted({path.partition("/")[0] for path in files} - {_MAIN})
+    typer.echo(
+        f"Left out: {', '.join(omitted_names)}. Without --print and --out, a folder has them too.", err=True
+    )
     return 0
 
 
@@ -119,7 +125,8 @@ def _refuse_existing(path: Path, option: str) -> int:
 
 
 def _get_or_ask(value: str | None, option: str, question: str) -> str | None:
-    """The value, or the answer to the question; None with a message if there is no terminal to ask on."""
+    """Returns the value, or the answer to the question; None, and prints a message, if there is no terminal
+    to ask on."""
     if value:
         return value
     if sys.stdin.isatty() and sys.stderr.isatty():
@@ -128,27 +135,27 @@ def _get_or_ask(value: str | None, option: str, question: str) -> str | None:
     return None
 
 
-def _parse_resources(named: str, model: str | None, models: Models) -> list[Resource]:
-    """The resources in a text such as `a,own:unified`. A name that the model has too is mapped to that
+def _parse_resources(text: str, model: str | None, models: Models) -> list[Resource]:
+    """Parses a text such as `a,own:unified` into resources. A name that the model has too is mapped to that
     resource."""
     shared = models[model].file.resources if model in models.names else {}
-    found = []
-    for each in filter(None, (part.strip() for part in named.split(","))):
-        own, _, unified = each.partition(":")
-        found.append(Resource(own, unified or (own if own in shared else None)))
-    return found
+    parsed = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, unified = part.partition(":")
+        parsed.append(Resource(name, unified or (name if name in shared else None)))
+    return parsed
 
 
 def _write_files(folder: Path, files: Mapping[str, str]) -> None:
     """Writes all files or none: they are written beside the folder and then moved to it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as made:
-        draft = Path(made) / folder.name
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary_folder:
+        staged_folder = Path(temporary_folder) / folder.name
         for path, content in files.items():
-            target = draft / path
+            target = staged_folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
-        draft.rename(folder)
+        staged_folder.rename(folder)
 
 
 def _print_next_steps(folder: Path, files: Mapping[str, str]) -> None:
@@ -158,5 +165,5 @@ def _print_next_steps(folder: Path, files: Mapping[str, str]) -> None:
     report = validate_file(folder / _MAIN)
     for line in report.format_lines():
         typer.echo(line, err=True)
-    commands = "\n".join(f"  isthmus integrations {each} {folder}" for each in ("validate", "test"))
+    commands = "\n".join(f"  isthmus integrations {command} {folder}" for command in ("validate", "test"))
     typer.echo(f"\nFill it in, then:\n{commands}", err=True)

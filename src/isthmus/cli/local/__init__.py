@@ -1,0 +1,1 @@
+"""Commands that work on the database and settings of this machine."""

@@ -1,4 +1,4 @@
-"""The work of the commands that administer the database of this server, while the server may be running."""
+"""Implements the commands that administer the database of this server, while the server may be running."""
 
 from __future__ import annotations
 
@@ -38,25 +38,28 @@ T = TypeVar("T")
 
 
 def create_environment(name: str) -> None:
+    """Creates an environment with everything that is shipped, and prints its id and name."""
     from isthmus.accounts import install_everything
     from isthmus.integrations.catalog.catalog_sync import sync_catalog
     from isthmus.integrations.catalog.shipped_files import find_catalog
 
-    async def work(database: Database) -> Mapping[str, Any]:
+    async def create(database: Database) -> Mapping[str, Any]:
+        """Synchronises the catalogue and creates the environment; returns its row."""
         await sync_catalog(database, find_catalog())
         return await Administration(database).create_environment(name, install=install_everything)
 
-    row = run_with_database(work)
+    row = run_with_database(create)
     typer.echo(f"{row['id']}  {row['name']}")
 
 
 def list_environments() -> None:
+    """Prints the environments."""
     rows = run_with_database(lambda database: Administration(database).list_environments())
     _print_table(rows, "id", "name", "created_at")
 
 
 def create_token(environment: str, name: str, expires_in_days: int | None) -> None:
-    """The token alone goes to standard output, so that it can be captured."""
+    """Creates an API token. The token alone goes to standard output, so that it can be captured."""
     expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
     issued = run_with_database(
         lambda database: Administration(database).create_token(environment, name, expires_at=expires_at)
@@ -66,6 +69,7 @@ def create_token(environment: str, name: str, expires_in_days: int | None) -> No
 
 
 def list_tokens(environment: str | None) -> None:
+    """Prints the tokens of an environment, or of all for None."""
     rows = run_with_database(lambda database: Administration(database).list_tokens(environment))
     now = datetime.now(UTC)
     shown = [
@@ -75,33 +79,39 @@ def list_tokens(environment: str | None) -> None:
 
 
 def revoke_token(token: str) -> None:
+    """Revokes a token. `token`: its id. Raises NotFound."""
     run_with_database(lambda database: Administration(database).revoke_token(token))
     typer.echo(f"Revoked {token}.")
 
 
 def block_account(id: str, reason: str | None) -> None:
+    """Blocks an account. `reason`: for the list, or None. Raises NotFound."""
     run_with_database(lambda database: BlockList(database).block(id, reason=reason))
     typer.echo(f"Blocked {id}.")
 
 
 def unblock_account(id: str) -> None:
+    """Unblocks an account. Raises NotFound."""
     run_with_database(lambda database: BlockList(database).unblock(id))
     typer.echo(f"Unblocked {id}.")
 
 
 def list_blocked_accounts() -> None:
+    """Prints the blocked accounts."""
     rows = run_with_database(lambda database: BlockList(database).list_entries())
     shown = [{**row, "environment": row["environment_name"], "blocked_at": row["created_at"]} for row in rows]
     _print_table(shown, "id", "environment", "tenant_id", "blocked_at", "reason")
 
 
 def rotate_key(new_key: str | None) -> None:
-    """`new_key`: "-" to read it from standard input. A generated key is printed before it is used, so that it
-    is not lost in a crash."""
-    given = _read_new_key(new_key)
+    """Encrypts every secret with a new key. `new_key`: "-" to read it from standard input. A generated key is
+    printed before it is used, so that it is not lost in a crash. Raises Exit with 1 if some values cannot be
+    decrypted."""
+    operator_key = _read_new_key(new_key)
 
-    async def work(database: Database) -> RotationResult:
-        new = choose_key(database, given)
+    async def rotate_to_new_key(database: Database) -> RotationResult:
+        """Chooses the key, prints it if it was generated, and encrypts every secret with it."""
+        new = choose_key(database, operator_key)
         if new.is_generated and new.key_file is None:
             typer.echo(
                 "The new key, shown only once. Put it first in ISTHMUS_SECRET_KEY, before the old one:",
@@ -110,7 +120,7 @@ def rotate_key(new_key: str | None) -> None:
             typer.echo(new.key.reveal())
         return await rotate(database, new)
 
-    done = run_with_database(work)
+    done = run_with_database(rotate_to_new_key)
     typer.echo(f"Encrypted {done.encrypted} values with the key {done.key_id}.", err=True)
     if done.unreadable:
         typer.echo(
@@ -122,8 +132,8 @@ def rotate_key(new_key: str | None) -> None:
 
 
 def _read_new_key(option: str | None) -> str | None:
-    """The operator's own key; None where a key must be generated. Raises SetupError for a key on the command
-    line."""
+    """Returns the operator's own key; None if a key must be generated. Raises SetupError for a key on the
+    command line."""
     if option is None:
         return os.environ.get(NEW_SECRET_KEY, "").strip() or None
     if option != "-":
@@ -135,6 +145,7 @@ def _read_new_key(option: str | None) -> str | None:
 
 
 def _get_token_state(row: Mapping[str, Any], now: datetime) -> str:
+    """Returns `valid`, `revoked` or `expired`."""
     if row["revoked_at"] is not None:
         return "revoked"
     if row["expires_at"] is not None and row["expires_at"] <= now:
@@ -142,14 +153,15 @@ def _get_token_state(row: Mapping[str, Any], now: datetime) -> str:
     return "valid"
 
 
-def run_with_database(work: Callable[[Database], Awaitable[T]]) -> T:
-    """The result of `work` with the database of the settings. Raises SetupError where there is no database
-    yet: a new one would be empty and not that of the server."""
+def run_with_database(operation: Callable[[Database], Awaitable[T]]) -> T:
+    """Runs `operation` with the database of the settings, and returns its result. Raises SetupError if there
+    is no database yet: a new one would be empty and not that of the server."""
 
     async def run() -> T:
+        """Opens the database, runs the operation, and closes the database."""
         database = await open_database(Settings.from_environment(), existing=True)
         try:
-            return await work(database)
+            return await operation(database)
         finally:
             await database.close()
 
@@ -165,6 +177,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
 
 
 def _format_cell(value: object) -> str:
+    """Formats a value of a table; None as nothing, a time without its zone."""
     if value is None:
         return ""
     return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else str(value)

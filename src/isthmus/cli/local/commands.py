@@ -27,7 +27,7 @@ database = typer.Typer(help="This server's database: change its encryption key."
 def add_commands(app: typer.Typer, *, panel: str) -> None:
     """Adds all commands but those of the groups accounts and environments, which have remote commands too."""
     app.command("connect", rich_help_panel=panel)(print_connect_link)
-    app.command("explain", rich_help_panel=panel)(explain_definition)
+    app.command("explain", rich_help_panel=panel)(explain)
     for name, group in (("tokens", tokens), ("config", configuration), ("db", database)):
         app.add_typer(group, name=name, rich_help_panel=panel)
 
@@ -57,12 +57,14 @@ def print_connect_link(
 
     isthmus connect --account 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
     """
-    from isthmus.cli.local.connect import print_connect_link as work
+    from isthmus.cli.local.connect import print_connect_link
 
-    work(integration, tenant=tenant, account=account, environment=environment, redirect_uri=redirect_uri)
+    print_connect_link(
+        integration, tenant=tenant, account=account, environment=environment, redirect_uri=redirect_uri
+    )
 
 
-def explain_definition(
+def explain(
     id: Annotated[str, typer.Argument(help="Id of an integrated account, or of an install.")],
     path: Annotated[
         str | None, typer.Option(help="Only values of the definition at or below it, e.g. pagination.")
@@ -83,9 +85,9 @@ def explain_definition(
 
     isthmus explain 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --model crm -o json
     """
-    from isthmus.cli.local.explain import explain_definition as work
+    from isthmus.cli.local.explain import explain
 
-    work(id, path=path, model=model, resource=resource, method=method, output=output)
+    explain(id, path=path, model=model, resource=resource, method=method, output=output)
 
 
 @environments.command("create")
@@ -96,9 +98,9 @@ def create_environment(name: Annotated[str, typer.Argument(help="Unique in the t
 
     isthmus environments create production
     """
-    from isthmus.cli.local.administration import create_environment as work
+    from isthmus.cli.local.administration import create_environment
 
-    work(name)
+    create_environment(name)
 
 
 @environments.command("list")
@@ -109,9 +111,9 @@ def list_environments() -> None:
 
     isthmus environments list
     """
-    from isthmus.cli.local.administration import list_environments as work
+    from isthmus.cli.local.administration import list_environments
 
-    work()
+    list_environments()
 
 
 @tokens.command("create")
@@ -131,9 +133,9 @@ def create_token(
 
     isthmus tokens create --environment production --name backend > token.txt
     """
-    from isthmus.cli.local.administration import create_token as work
+    from isthmus.cli.local.administration import create_token
 
-    work(environment, name, expires_in_days)
+    create_token(environment, name, expires_in_days)
 
 
 @tokens.command("list")
@@ -146,9 +148,9 @@ def list_tokens(
 
     isthmus tokens list --environment production
     """
-    from isthmus.cli.local.administration import list_tokens as work
+    from isthmus.cli.local.administration import list_tokens
 
-    work(environment)
+    list_tokens(environment)
 
 
 @tokens.command("revoke")
@@ -161,9 +163,9 @@ def revoke_token(token: Annotated[str, typer.Argument(help="Id of the token.")])
 
     isthmus tokens revoke 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
     """
-    from isthmus.cli.local.administration import revoke_token as work
+    from isthmus.cli.local.administration import revoke_token
 
-    work(token)
+    revoke_token(token)
 
 
 @accounts.command("block")
@@ -177,9 +179,9 @@ def block_account(
 
     isthmus accounts block 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --reason "loops"
     """
-    from isthmus.cli.local.administration import block_account as work
+    from isthmus.cli.local.administration import block_account
 
-    work(id, reason)
+    block_account(id, reason)
 
 
 @accounts.command("unblock")
@@ -190,9 +192,9 @@ def unblock_account(id: Annotated[str, typer.Argument(help="Id of the account.")
 
     isthmus accounts unblock 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
     """
-    from isthmus.cli.local.administration import unblock_account as work
+    from isthmus.cli.local.administration import unblock_account
 
-    work(id)
+    unblock_account(id)
 
 
 @accounts.command("blocked")
@@ -203,9 +205,9 @@ def list_blocked_accounts() -> None:
 
     isthmus accounts blocked
     """
-    from isthmus.cli.local.administration import list_blocked_accounts as work
+    from isthmus.cli.local.administration import list_blocked_accounts
 
-    work()
+    list_blocked_accounts()
 
 
 @configuration.command("show")
@@ -223,9 +225,9 @@ def show_configuration(
 
     isthmus config show
     """
-    from isthmus.cli.local.configuration import show_configuration as work
+    from isthmus.cli.local.configuration import show_configuration
 
-    work(output)
+    show_configuration(output)
 
 
 @database.command("rotate-key")
@@ -252,6 +254,6 @@ def rotate_key(
 
     isthmus db rotate-key --new-key - < key.txt
     """
-    from isthmus.cli.local.administration import rotate_key as work
+    from isthmus.cli.local.administration import rotate_key
 
-    work(new_key)
+    rotate_key(new_key)

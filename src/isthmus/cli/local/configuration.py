@@ -1,4 +1,4 @@
-"""The work of `isthmus config show`: prints the settings that a server started here would have."""
+"""Implements `isthmus config show`: prints the settings that a server started here would have."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ __all__ = ["show_configuration"]
 
 
 def show_configuration(output: Literal["table", "json"]) -> None:
-    """Raises SetupError for an invalid variable."""
+    """Prints each setting with its source. Raises SetupError for an invalid variable."""
     rows = list(_list_settings(Settings.from_environment()))
     print_records(rows, output, columns=("variable", "from", "value"))
 
 
 def _list_settings(settings: Settings) -> Iterator[dict[str, str]]:
-    for each in fields(settings):
-        name = get_variable_name(each)
+    """Yields a row for each setting: variable, source and value. Values of secrets are not shown."""
+    for setting in fields(settings):
+        name = get_variable_name(setting)
         is_set = bool(os.environ.get(name, "").strip())
         value = (
-            _format_value(getattr(settings, each.name)) if is_set else each.metadata["shown"].replace("`", "")
+            _format_value(getattr(settings, setting.name))
+            if is_set
+            else setting.metadata["shown"].replace("`", "")
         )
         yield {"variable": name, "from": "environment" if is_set else "default", "value": value}
 
 
 def _format_value(value: object) -> str:
+    """Formats a setting as its variable would have it; hides a secret."""
     if isinstance(value, Secret):
         return "(set, not shown)"
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The work of `isthmus connect`: makes a link that lets one person connect one account."""
+"""Implements `isthmus connect`: makes a link that lets one person connect one account."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ def print_connect_link(
     environment: str | None,
     redirect_uri: str | None,
 ) -> None:
-    """Prints the link, alone on standard output. Raises SetupError where the environment is ambiguous or the
+    """Prints the link, alone on standard output. Raises SetupError if the environment is ambiguous or the
     integration is not installed in it, NotFound for an account that is not in it."""
     if tenant is None and account is None:
         raise SetupError("give --tenant to connect a new account, or --account to reconnect one.")
-    sent = {"tenant_id": tenant, "integrated_account_id": account, "redirect_uri": redirect_uri}
+    values = {"tenant_id": tenant, "integrated_account_id": account, "redirect_uri": redirect_uri}
 
-    async def work(database: Database) -> str:
+    async def create_token(database: Database) -> str:
+        """Creates the link token; returns its secret."""
         environment_id = await Administration(database).find_environment_id(environment)
-        return await _create_link_token(database, environment_id, integration, sent)
+        return await _create_link_token(database, environment_id, integration, values)
 
-    token = run_with_database(work)
+    token = run_with_database(create_token)
     query = {"link_token": token} | ({} if integration is None else {"integration": integration})
     settings = Settings.from_environment()
     public_url = settings.public_app_url or settings.public_api_url
@@ -46,8 +47,10 @@ def print_connect_link(
 
 
 async def _create_link_token(
-    database: Database, environment_id: str, integration: str | None, sent: Mapping[str, Any]
+    database: Database, environment_id: str, integration: str | None, values: Mapping[str, Any]
 ) -> str:
+    """Creates a link token and returns its secret. `values`: the body of `POST /link-token`. Raises
+    SetupError for an integration that is not installed."""
     from isthmus.connect.link_tokens import LinkTokens
     from isthmus.integrations.installs.environment_integrations import list_enabled_names
     from isthmus.integrations.rows.scope import EnvironmentScope
@@ -61,4 +64,4 @@ async def _create_link_token(
                 f"{', '.join(known) or 'none'}."
             )
         scope = EnvironmentScope(environment_id, await read_team_id(conn, environment_id))
-        return (await LinkTokens(conn, scope).create(sent)).reveal()
+        return (await LinkTokens(conn, scope).create(values)).reveal()

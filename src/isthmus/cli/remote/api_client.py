@@ -15,7 +15,7 @@ import aiohttp
 import typer
 from yarl import URL
 
-from isthmus.cli.record_output import Json, get_value, replace_control_characters
+from isthmus.cli.record_output import Json, get_at_path, replace_control_characters
 from isthmus.cli.remote.profiles.profile_file import Profiles
 from isthmus.config.command_variables import API_TOKEN, API_URL
 from isthmus.errors import IsthmusError, SetupError
@@ -69,9 +69,9 @@ class ApiResponse:
 
 
 class ApiClient:
-    """The API of one server, with a token. `url`, `token`: None for those of environment variables, otherwise
-    of the active profile. The token of a profile is only sent to the profile's server, and a token variable
-    only to the URL variable of the same prefix. Raises SetupError where there is no token."""
+    """Calls the API of one server, with a token. `url`, `token`: None for those of environment variables,
+    otherwise of the active profile. The token of a profile is only sent to the profile's server, and a token
+    variable only to the URL variable of the same prefix. Raises SetupError if there is no token."""
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         set_url, set_token = _read_environment(has_url=url is not None)
@@ -91,6 +91,7 @@ class ApiClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> ApiClient:
+        """Opens the connection to the server."""
         self._session = aiohttp.ClientSession(
             headers=self._headers, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
         )
@@ -99,14 +100,15 @@ class ApiClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Closes the connection."""
         if self._session is not None:
             await self._session.close()
 
     async def call(
         self, verb: str, path: str, *, params: Mapping[str, str] | None = None, body: Json = None
     ) -> Json:
-        """The JSON of a successful response, None for an empty one. `path`: percent-encoded. Raises
-        RemoteCallFailed with the server's message."""
+        """Makes a call and returns the JSON of a successful response, None for an empty one. `path`:
+        percent-encoded. Raises RemoteCallFailed with the server's message."""
         answer = await self.send(verb, path, params=params, body=body)
         try:
             return json.loads(answer.body) if answer.body.strip() else None
@@ -124,8 +126,9 @@ class ApiClient:
         body: Json = None,
         headers: Mapping[str, str] | None = None,
     ) -> ApiResponse:
-        """The successful response. A GET, or a request with an idempotency key, is retried where the server
-        is busy: after its Retry-After, otherwise after half a second, then one. Raises RemoteCallFailed."""
+        """Sends a request and returns the successful response. A GET, or a request with an idempotency key,
+        is retried if the server is busy: after its Retry-After, otherwise after half a second, then one.
+        Raises RemoteCallFailed."""
         if self._session is None:
             raise SetupError("the connection to the server is not open.")
         query = f"?{urlencode(params, errors='surrogateescape')}" if params else ""
@@ -169,23 +172,23 @@ class ApiClient:
         return answer
 
     async def fetch_all_rows(self, path: str, **params: str) -> list[dict[str, Json]]:
-        """All rows of a list that match the filters."""
-        found: list[dict[str, Json]] = []
+        """Fetches all pages of a list, and returns the rows. `params`: filters."""
+        all_rows: list[dict[str, Json]] = []
         cursor: str | None = None
         while True:
             page = {**params, "limit": "100"} | ({"next_cursor": cursor} if cursor else {})
             rows, cursor = await self.fetch_page(path, page)
-            found += rows
+            all_rows += rows
             if not cursor:
-                return found
+                return all_rows
 
     async def fetch_page(self, path: str, params: Mapping[str, str]) -> tuple[list[Json], str | None]:
-        """One page of a list, and the cursor of the next page, None on the last."""
+        """Fetches one page of a list; returns its rows, and the cursor of the next page, None on the last."""
         answer = await self.call("GET", path, params=params)
         rows = require_value(answer, "result")
         if not isinstance(rows, list):
             raise RemoteCallFailed(_UNKNOWN_API, _UNREACHABLE_EXIT_CODE)
-        return rows, get_value(answer, "next_cursor")
+        return rows, get_at_path(answer, "next_cursor")
 
 
 def report_error(error: RemoteCallFailed | IsthmusError, *, addition: str = "") -> int:
@@ -198,15 +201,16 @@ def report_error(error: RemoteCallFailed | IsthmusError, *, addition: str = "") 
 def run_command(
     api_url: str | None,
     token: str | None,
-    work: Callable[[ApiClient], Awaitable[Found]],
+    call_server: Callable[[ApiClient], Awaitable[Found]],
     print_result: Callable[[Found], int],
 ) -> int:
-    """Calls the server with `work` and prints the result. Returns the exit code of `print_result`, of the
-    failed call, or 2 for wrong usage."""
+    """Calls the server with `call_server` and prints the result. Returns the exit code of `print_result`, of
+    the failed call, or 2 for wrong usage."""
 
     async def run() -> Found:
+        """Makes the call with an open connection."""
         async with ApiClient(api_url, token) as remote:
-            return await work(remote)
+            return await call_server(remote)
 
     try:
         return print_result(asyncio.run(run()))
@@ -215,20 +219,23 @@ def run_command(
 
 
 def _read_error_message(body: bytes) -> str | None:
-    """The message of an error response, with every failure if there are several; None where it has none."""
+    """Returns the message of an error response, with every failure if there are several; None if it has
+    none."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    message, failures = get_value(answer, "message"), get_value(answer, "details.failures")
+    message, failures = get_at_path(answer, "message"), get_at_path(answer, "details.failures")
     if isinstance(failures, list) and len(failures) > 1:
-        return "; ".join(f"{get_value(each, 'path')}: {get_value(each, 'message')}" for each in failures)
+        return "; ".join(
+            f"{get_at_path(failure, 'path')}: {get_at_path(failure, 'message')}" for failure in failures
+        )
     return message if isinstance(message, str) else None
 
 
 def _make_connection_error_message(url: str, error: Exception) -> str:
-    """The message for a connection that failed. It names the address, not sockets or TLS as the client's
-    error does."""
+    """Returns the message for a connection that failed. It names the address, not sockets or TLS as the
+    client's error does."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return (
             f"{url} does not respond: nothing listens there. Start the server, or give --api-url or "
@@ -237,15 +244,15 @@ def _make_connection_error_message(url: str, error: Exception) -> str:
     return f"{url} does not respond: {error or type(error).__name__}"
 
 
-def choose_server_url(given: str | None, stored: str | None) -> str:
-    """The server for a login: the given one, otherwise that of the environment, otherwise that of the
-    profile."""
-    return check_server_url(given or _find_set_variable(API_URL) or stored or _DEFAULT_URL)
+def choose_server_url(option: str | None, stored: str | None) -> str:
+    """Returns the server for a login: that of the option, otherwise that of the environment, otherwise that
+    of the profile. Raises SetupError for an invalid URL."""
+    return check_server_url(option or _find_set_variable(API_URL) or stored or _DEFAULT_URL)
 
 
 def check_server_url(url_text: str) -> str:
-    """The URL of a server without a trailing slash. Raises SetupError for an invalid URL, without repeating
-    it, because it may hold a password."""
+    """Returns the URL of a server without a trailing slash. Raises SetupError for an invalid URL, without
+    repeating it, because it may hold a password."""
     try:
         url = URL(url_text)
         is_valid = url.scheme in ("http", "https") and bool(url.host) and not (url.query or url.fragment)
@@ -259,30 +266,31 @@ def check_server_url(url_text: str) -> str:
 
 
 def require_value(answer: Json, path: str) -> Json:
-    """The value at a dotted path of a response. Raises RemoteCallFailed where there is none: another program
-    responds at this address."""
-    found = get_value(answer, path)
-    if found is None:
+    """Returns the value at a dotted path of a response. Raises RemoteCallFailed if there is none: another
+    program responds at this address."""
+    value = get_at_path(answer, path)
+    if value is None:
         raise RemoteCallFailed(_UNKNOWN_API, _UNREACHABLE_EXIT_CODE)
-    return found
+    return value
 
 
 def _read_environment(*, has_url: bool) -> tuple[str | None, str | None]:
-    """URL and token of the variables with one prefix: the first whose URL is set, otherwise the first whose
-    token is. `has_url`: a URL was given, so that URL variables do not count."""
-    families = [
+    """Returns URL and token of the variables with one prefix: the first whose URL is set, otherwise the first
+    whose token is; each None if not set. `has_url`: a URL was given, so that URL variables do not count."""
+    pairs = [
         (os.environ.get(url) or None, os.environ.get(token) or None)
         for url, token in zip(API_URL, API_TOKEN, strict=True)
     ]
-    by_url = [] if has_url else [each for each in families if each[0]]
-    return next(iter(by_url + [each for each in families if each[1]]), (None, None))
+    by_url = [] if has_url else [pair for pair in pairs if pair[0]]
+    return next(iter(by_url + [pair for pair in pairs if pair[1]]), (None, None))
 
 
 def _find_token_variable() -> str:
-    """The name of the token variable that belongs to the URL variable that is set."""
+    """Returns the name of the token variable that belongs to the URL variable that is set."""
     names = zip(API_URL, API_TOKEN, strict=True)
     return next((token for url, token in names if os.environ.get(url)), API_TOKEN[0])
 
 
 def _find_set_variable(names: tuple[str, ...]) -> str | None:
+    """Returns the value of the first variable that is set; None if none is."""
     return next((value for name in names if (value := os.environ.get(name))), None)

@@ -36,31 +36,32 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 _COMMA: Final = re.compile(r"(?<!\\),")
 
 
-def choose_account(given: str | None) -> str:
-    """The id of the account to call: the given one, otherwise that of the profile. Raises SetupError where
-    there is neither."""
-    found = given or Profiles().get_active_profile().get("defaultIntegratedAccount")
-    if not found:
+def choose_account(account_id: str | None) -> str:
+    """Returns the id of the account to call: the given one, otherwise that of the profile. Raises SetupError
+    if there is neither."""
+    chosen = account_id or Profiles().get_active_profile().get("defaultIntegratedAccount")
+    if not chosen:
         raise SetupError(
             "no account: give its id with --account, or store it with `isthmus profiles set "
             "default-integrated-account <id>`. `isthmus accounts list` shows the accounts."
         )
-    return found
+    return chosen
 
 
-def parse_pairs(given: Sequence[str], option: str) -> dict[str, str]:
-    """The pairs of a repeatable option `k=v,k2=v2`; a later one wins, `\\,` is a comma. Raises SetupError."""
-    found: dict[str, str] = {}
-    for part in (part for text in given for part in _COMMA.split(text)):
+def parse_pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """Parses the values of a repeatable option `k=v,k2=v2`; a later one wins, `\\,` is a comma. Raises
+    SetupError."""
+    pairs: dict[str, str] = {}
+    for part in (part for text in texts for part in _COMMA.split(text)):
         name, equals, value = part.partition("=")
         if not equals or not name:
             raise SetupError(f"{option} {part!r} is not a pair: write <name>=<value>.")
-        found[name.strip()] = value.replace("\\,", ",")
-    return found
+        pairs[name.strip()] = value.replace("\\,", ",")
+    return pairs
 
 
 def format_cursor_option(cursor: Json) -> str:
-    """The option that continues from a cursor, quoted for a shell and escaped for `parse_pairs`."""
+    """Formats the option that continues from a cursor, quoted for a shell and escaped for `parse_pairs`."""
     escaped = str(cursor).replace(",", "\\,")
     return f"-q {shlex.quote(replace_control_characters(f'next_cursor={escaped}'))}"
 
@@ -72,15 +73,15 @@ def refuse_overwrite(out: Path, *, force: bool) -> None:
 
 
 def build_path(*segments: str) -> str:
-    """A path of percent-encoded segments. Raises SetupError for an empty segment, `.` and `..`."""
-    for each in segments:
-        if each in ("", ".", ".."):
-            raise SetupError(f"{each!r} is not a valid name or id.")
-    return "".join(f"/{quote(each, safe='')}" for each in segments)
+    """Builds a path of percent-encoded segments. Raises SetupError for an empty segment, `.` and `..`."""
+    for segment in segments:
+        if segment in ("", ".", ".."):
+            raise SetupError(f"{segment!r} is not a valid name or id.")
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 
 def read_body(body: str | None, *, stdin: bool) -> Json:
-    """The JSON value of a text, of `@file` or of standard input; None where none is given. Raises
+    """Reads the JSON value of a text, of `@file` or of standard input; returns None if none is given. Raises
     SetupError."""
     if body is not None and stdin:
         typer.echo("Both --body and --stdin are given: --body is sent.", err=True)
@@ -96,21 +97,20 @@ def read_body(body: str | None, *, stdin: bool) -> Json:
     return parse_json(read_standard_input(), "standard input") if stdin else None
 
 
-def parse_json(text: str, where: str) -> Json:
-    """The JSON value of a text. `where`: its source, for the message. Raises SetupError for malformed
-    JSON."""
+def parse_json(text: str, source: str) -> Json:
+    """Parses JSON. `source`: where it comes from, for the message. Raises SetupError for malformed JSON."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise SetupError(
-            f"{where} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            f"{source} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from error
     except RecursionError as error:
-        raise SetupError(f"{where} is nested too deeply.") from error
+        raise SetupError(f"{source} is nested too deeply.") from error
 
 
 def read_standard_input() -> str:
-    """All of standard input. Raises SetupError where it is not UTF-8."""
+    """Reads all of standard input. Raises SetupError if it is not UTF-8."""
     try:
         with _allow_interrupt():
             return sys.stdin.read().removeprefix(_BYTE_ORDER_MARK)

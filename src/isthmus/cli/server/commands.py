@@ -10,6 +10,7 @@ __all__ = ["add_commands"]
 
 
 def add_commands(app: typer.Typer, *, panel: str) -> None:
+    """Adds the commands to the app. `panel`: in which its help lists them."""
     app.command("serve", rich_help_panel=panel)(serve)
     app.command("worker", rich_help_panel=panel)(run_worker)
 
@@ -36,9 +37,9 @@ def serve(
 
     ISTHMUS_DATA_DIR=/var/lib/isthmus isthmus serve --host 0.0.0.0 --port 8001
     """
-    from isthmus.cli.server.serve import serve as work
+    from isthmus.cli.server.serve import serve
 
-    work(host, port, workers)
+    serve(host, port, workers)
 
 
 def run_worker() -> None:
@@ -51,6 +52,6 @@ def run_worker() -> None:
 
     ISTHMUS_DATABASE_URL=postgresql://user@host/isthmus isthmus worker
     """
-    from isthmus.cli.server.worker import run_worker as work
+    from isthmus.cli.server.worker import run_worker
 
-    work()
+    run_worker()

@@ -1,5 +1,4 @@
-"""The HTTP protocol of the server: uvicorn's, with limits on slow and large requests that uvicorn does not
-have."""
+"""Bounds slow and large requests, which uvicorn does not limit: the HTTP protocol that the server runs."""
 
 from __future__ import annotations
 
@@ -49,15 +48,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._body_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Begins the time for the first request's head."""
         super().connection_made(transport)
         self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stops the timers."""
         self._cancel_head_timer()
         self._cancel_body_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Parses the data; refuses a head that is too large, and starts the timer of a head or body that is
+        not complete."""
         super().data_received(data)
         if self._in_body and self._body_timer is None:
             self._start_body_timer()
@@ -84,15 +87,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def on_message_begin(self) -> None:
+        """Begins to count the bytes of a head."""
         self._in_head = True
         self._head_bytes = 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Passes a header on, and drops a trailer."""
         if self._in_head:  # otherwise a trailer: nothing reads them or limits their number
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        """Ends the time for the head, and begins to count the bytes of the body."""
         self._in_head = False
         self._cancel_head_timer()
         super().on_headers_complete()
@@ -100,19 +106,24 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._body_bytes = 0
 
     def on_body(self, body: bytes) -> None:
+        """Counts the bytes of the body."""
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        """Ends the time for the body."""
         self._in_body = False
         self._cancel_body_timer()
         super().on_message_complete()
 
     def _start_body_timer(self) -> None:
+        """Begins the next span of `BODY_SECONDS`."""
         self._was_paused = self._is_paused
         self._body_timer = self.loop.call_later(self.BODY_SECONDS, self._check_body_rate)
 
     def _check_body_rate(self) -> None:
+        """Begins the next span if enough of the body arrived, or the server itself delayed it; otherwise
+        closes the connection, with a response unless one has begun."""
         if self._was_paused or self._is_paused or self._body_bytes >= self.BODY_BYTES:
             self._body_bytes = 0
             self._start_body_timer()
@@ -130,19 +141,23 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return self.flow.read_paused or self.cycle.waiting_for_100_continue
 
     def _cancel_body_timer(self) -> None:
+        """Stops the timer of the body."""
         if self._body_timer is not None:
             self._body_timer.cancel()
             self._body_timer = None
 
     def _start_head_timer(self) -> None:
+        """Begins the `HEAD_SECONDS` of a head."""
         self._head_timer = self.loop.call_later(self.HEAD_SECONDS, self._close_slow_connection)
 
     def _cancel_head_timer(self) -> None:
+        """Stops the timer of the head."""
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
 
     def _close_slow_connection(self) -> None:
+        """Closes the connection, unless an earlier request on it is still being answered."""
         if self.cycle is not None and not self.cycle.response_complete:
             self._start_head_timer()  # a partial request behind one that is still being answered
             return

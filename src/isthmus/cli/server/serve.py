@@ -48,6 +48,7 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 async def _serve_one(settings: Settings, listener: socket.socket, url: str) -> None:
+    """Serves in this process until it is stopped."""
     async with Application.open(settings) as application:
         # The socket listens already: a call that is sent at once waits in its backlog.
         print_greeting(application, url, settings)
@@ -58,6 +59,7 @@ def _serve_many(settings: Settings, listener: socket.socket, url: str, workers: 
     """Runs a supervisor with `workers` processes on one socket. What a first start sets up is done before."""
 
     async def prepare() -> None:
+        """Does what a first start sets up, and prints the greeting."""
         async with Application.open(settings) as application:
             print_greeting(application, url, settings)
 
@@ -76,8 +78,8 @@ def print_greeting(application: Application, url: str, settings: Settings) -> No
         token = "$ISTHMUS_BOOTSTRAP_TOKEN"  # noqa: S105  # the operator's own, known to them alone
     elif application.first_start is not None:
         token = application.first_start.token.reveal()
-        more = f"isthmus tokens create --environment {FIRST_ENVIRONMENT}"
-        lines += [f"Your API token, shown only once (`{more}` creates another):", f"  {token}", ""]
+        command = f"isthmus tokens create --environment {FIRST_ENVIRONMENT}"
+        lines += [f"Your API token, shown only once (`{command}` creates another):", f"  {token}", ""]
     if application.sample_account is not None:
         call = _FIRST_CALL.format(url=url, account=application.sample_account, token=token)
         lines += ["A first call to paste (an offline sandbox account answers it):", f"  {call}", ""]
@@ -85,6 +87,8 @@ def print_greeting(application: Application, url: str, settings: Settings) -> No
 
 
 def _make_uvicorn_config(app: Any, **options: Any) -> uvicorn.Config:
+    """Makes the configuration of uvicorn that every process has. `options`: win over the defaults given
+    here."""
     options = {"lifespan": "off"} | options
     return uvicorn.Config(
         app,
@@ -103,7 +107,7 @@ def _make_uvicorn_config(app: Any, **options: Any) -> uvicorn.Config:
 
 
 def _open_listener(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises SetupError where the address is in use or not allowed."""
+    """Opens a listening socket. Raises SetupError if the address is in use or not allowed."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol by name: asyncio turns Nagle's algorithm off (40 ms an answer) only where it reads "TCP".
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -123,7 +127,7 @@ def _open_listener(host: str, port: int) -> socket.socket:
 
 
 def _display_host(host: str) -> str:
-    """The host for a URL to paste: loopback in place of all interfaces, IPv6 in brackets."""
+    """Returns the host for a URL to paste: loopback in place of all interfaces, IPv6 in brackets."""
     if host in ("0.0.0.0", "::"):  # noqa: S104  # compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
@@ -149,12 +153,14 @@ class _WorkerApplication:
         self._asgi: Asgi | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI scope."""
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
         elif self._asgi is not None:
             await self._asgi(scope, receive, send)
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
+        """Opens the application, and closes it when the server stops."""
         await receive()
         _configure_logging()
         try:

@@ -25,9 +25,10 @@ def run_worker() -> None:
 
 
 async def _work_until_signal(settings: Settings) -> None:
+    """Runs a worker until SIGTERM or SIGINT."""
     stop = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     async with open_worker(settings):
         typer.echo("The worker is running. Stop it with SIGTERM: running jobs may finish.")
         await stop.wait()

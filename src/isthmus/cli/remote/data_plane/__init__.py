@@ -1,0 +1,1 @@
+"""Commands that call the data plane of a server."""

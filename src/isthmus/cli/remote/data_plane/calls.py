@@ -1,4 +1,4 @@
-"""The work of the commands `whoami`, `capabilities`, `unified`, `proxy`, `custom`, `batch` and `schema`."""
+"""Implements the commands `whoami`, `capabilities`, `unified`, `proxy`, `custom`, `batch` and `schema`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import typer
 
-from isthmus.cli.record_output import Format, Json, format_lines, get_value, print_records, refuse_id_output
+from isthmus.cli.record_output import Format, Json, format_lines, get_at_path, print_records, refuse_id_output
 from isthmus.cli.remote.api_client import IDEMPOTENCY_KEY, ApiClient, ApiResponse, require_value, run_command
 from isthmus.cli.remote.arguments import (
     build_path,
@@ -31,12 +31,15 @@ _VERBS: Final = {"list": "GET", "get": "GET", "create": "POST", "update": "PATCH
 
 
 def show_token_owner(api_url: str | None, token: str | None, output: Format | None) -> int:
+    """Prints the team, environment and name of the token. Returns the exit code."""
+
     def print_result(me: Json) -> int:
+        """Prints the names of team, environment and token; as JSON or YAML, everything."""
         brief = {
             "team": require_value(me, "team.name"),
             "environment": require_value(me, "environment.name"),
-            "environment_id": get_value(me, "environment.id"),
-            "token": get_value(me, "api_token.name"),
+            "environment_id": get_at_path(me, "environment.id"),
+            "token": get_at_path(me, "api_token.name"),
         }
         print_records(brief if output in (None, "table", "csv") else me, output or "table")
         return 0
@@ -46,41 +49,45 @@ def show_token_owner(api_url: str | None, token: str | None, output: Format | No
 
 def show_capabilities(
     target: str,
-    of: str | None,
+    target_kind: str | None,
     query: Mapping[str, str],
     api_url: str | None,
     token: str | None,
     output: Format | None,
 ) -> int:
-    kind = of or ("account" if _ID.fullmatch(target) else "integration")
+    """Prints what can be called through an account or integration. `target`: its id or name. `target_kind`:
+    `account` or `integration`; None to tell by the form of `target`. Returns the exit code."""
+    kind = target_kind or ("account" if _ID.fullmatch(target) else "integration")
     route = "/integrated-account" if kind == "account" else "/integration"
 
-    def print_result(found: Json) -> int:
+    def print_result(capabilities: Json) -> int:
+        """Prints the capabilities; for a table, also how many methods are hidden."""
         if output in ("table", "csv"):
-            print_records(_list_resources(found), output)
-            described = require_value(found, "ai_readiness.proxy_methods_with_descriptions")
-            hidden = require_value(found, "ai_readiness.proxy_methods") - described
+            print_records(_list_resources(capabilities), output)
+            described = require_value(capabilities, "ai_readiness.proxy_methods_with_descriptions")
+            hidden = require_value(capabilities, "ai_readiness.proxy_methods") - described
             if hidden and query["has_description"] == "true":
                 typer.echo(f"{hidden} proxy methods have no description: --no-has-description.", err=True)
         else:
-            print_records(found, output or "json")
+            print_records(capabilities, output or "json")
         return 0
 
-    async def work(remote: ApiClient) -> Json:
+    async def fetch_capabilities(remote: ApiClient) -> Json:
+        """Fetches the capabilities."""
         return await remote.call("GET", f"{route}{build_path(target, 'capabilities')}", params=query)
 
-    return run_command(api_url, token, work, print_result)
+    return run_command(api_url, token, fetch_capabilities, print_result)
 
 
-def _list_resources(found: Mapping[str, Json]) -> list[dict[str, str]]:
-    """The rows of the table: one for each proxy and unified resource."""
+def _list_resources(capabilities: Mapping[str, Json]) -> list[dict[str, str]]:
+    """Returns the rows of the table: one for each proxy and unified resource."""
     rows = []
-    for each in require_value(found, "proxy"):
-        methods = ", ".join(method["method"] for method in each["methods"])
-        rows.append({"surface": "proxy", "resource": each["resource"], "methods": methods})
-    for each in require_value(found, "unified"):
-        name = f"{each['model']}/{each['resource']}"
-        rows.append({"surface": "unified", "resource": name, "methods": ", ".join(each["methods"])})
+    for resource in require_value(capabilities, "proxy"):
+        methods = ", ".join(method["method"] for method in resource["methods"])
+        rows.append({"surface": "proxy", "resource": resource["resource"], "methods": methods})
+    for resource in require_value(capabilities, "unified"):
+        name = f"{resource['model']}/{resource['resource']}"
+        rows.append({"surface": "unified", "resource": name, "methods": ", ".join(resource["methods"])})
     return rows
 
 
@@ -103,25 +110,31 @@ def call_resource(
     name = method or ("list" if id is None else "get")
     segments = [*route, *([] if id is None else [id]), *([] if name in _VERBS else [name])]
 
-    async def work(remote: ApiClient) -> ApiResponse:
+    async def send_call(remote: ApiClient) -> ApiResponse:
+        """Reads the body and sends the call."""
         path = build_path(*segments)
-        sent = read_body(body, stdin=stdin)
+        json_body = read_body(body, stdin=stdin)
         params = {"integrated_account_id": choose_account(account), **parse_pairs(query, "--query")}
         return await remote.send(
-            _VERBS.get(name, "POST"), path, params=params, body=sent, headers=_make_idempotency_header(key)
+            _VERBS.get(name, "POST"),
+            path,
+            params=params,
+            body=json_body,
+            headers=_make_idempotency_header(key),
         )
 
     def print_result(response: ApiResponse) -> int:
-        found = _parse_json_body(response)
-        if name == "list" and isinstance(found, Mapping) and isinstance(found.get("result"), list):
-            print_records(found["result"], output or "table")
-            if found.get("next_cursor"):
-                typer.echo(f"Next page: {format_cursor_option(found['next_cursor'])}", err=True)
-        elif found is not None:
-            print_records(found, output or ("table" if name == "list" else "json"))
+        """Prints the records of a list, and how to fetch the next page; any other value as it is."""
+        value = _parse_json_body(response)
+        if name == "list" and isinstance(value, Mapping) and isinstance(value.get("result"), list):
+            print_records(value["result"], output or "table")
+            if value.get("next_cursor"):
+                typer.echo(f"Next page: {format_cursor_option(value['next_cursor'])}", err=True)
+        elif value is not None:
+            print_records(value, output or ("table" if name == "list" else "json"))
         return 0
 
-    return run_command(api_url, token, work, print_result)
+    return run_command(api_url, token, send_call, print_result)
 
 
 def call_path(
@@ -138,26 +151,34 @@ def call_path(
     token: str | None,
     output: Format | None,
 ) -> int:
-    async def work(remote: ApiClient) -> ApiResponse:
+    """Calls a path of the provider's own API and prints the response. `path`: may have a query, over which
+    `query` wins. `key`: the idempotency key. Returns the exit code."""
+
+    async def send_call(remote: ApiClient) -> ApiResponse:
+        """Reads the body and sends the call. Raises SetupError for a whole URL."""
         parts = urlsplit(path)
         if parts.scheme or parts.netloc:
             raise SetupError(f"{path} is not a path: leave out the provider's address.")
-        own = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
-        given = parse_pairs(query, "--query")
-        if "integrated_account_id" not in {*given, *(name for name, _ in own)}:
-            given = {"integrated_account_id": choose_account(account), **given}
-        params = [*(pair for pair in own if pair[0] not in given), *given.items()]
+        path_parameters = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
+        option_parameters = parse_pairs(query, "--query")
+        if "integrated_account_id" not in {*option_parameters, *(name for name, _ in path_parameters)}:
+            option_parameters = {"integrated_account_id": choose_account(account), **option_parameters}
+        params = [
+            *(pair for pair in path_parameters if pair[0] not in option_parameters),
+            *option_parameters.items(),
+        ]
         target = f"/custom/{quote(parts.path.lstrip('/'), safe='/%:@!$&()*+,;=~')}"
-        sent = read_body(body, stdin=stdin)
+        json_body = read_body(body, stdin=stdin)
         return await remote.send(
             verb,
             target,
             params=params,
-            body=sent,
+            body=json_body,
             headers=parse_pairs(headers, "--header") | _make_idempotency_header(key),
         )
 
     def print_result(response: ApiResponse) -> int:
+        """Prints JSON; writes any other response to standard output unchanged, but not to a terminal."""
         if response.content_type.endswith("json"):
             print_records(_parse_json_body(response), output or "json")
         elif response.body and sys.stdout.isatty():
@@ -167,7 +188,7 @@ def call_path(
             sys.stdout.flush()
         return 0
 
-    return run_command(api_url, token, work, print_result)
+    return run_command(api_url, token, send_call, print_result)
 
 
 def run_batch(
@@ -181,34 +202,43 @@ def run_batch(
     token: str | None,
     output: Format | None,
 ) -> int:
-    async def work(remote: ApiClient) -> Json:
+    """Sends a batch request and prints the response. Returns the exit code: 1 if a node failed."""
+
+    async def send_batch(remote: ApiClient) -> Json:
+        """Reads the request and sends it; names the profile's account if the request names none."""
         refuse_id_output(output)
-        sent = read_body(body if file is None else f"@{file}", stdin=stdin)
-        if not isinstance(sent, dict):
+        json_body = read_body(body if file is None else f"@{file}", stdin=stdin)
+        if not isinstance(json_body, dict):
             raise SetupError("the request must be a JSON object: name a file, or give --body or --stdin.")
-        if "integrated_account_id" not in sent:
-            sent = {"integrated_account_id": choose_account(account), **sent}
+        if "integrated_account_id" not in json_body:
+            json_body = {"integrated_account_id": choose_account(account), **json_body}
         return _parse_json_body(
-            await remote.send("POST", "/batch-request", body=sent, headers=_make_idempotency_header(key))
+            await remote.send("POST", "/batch-request", body=json_body, headers=_make_idempotency_header(key))
         )
 
     def print_result(response: Json) -> int:
+        """Prints the response; returns 1 if it has errors."""
         print_records(response, output or "json")
-        errors = get_value(response, "errors")
+        errors = get_at_path(response, "errors")
         return 1 if (any(errors.values()) if isinstance(errors, Mapping) else errors) else 0
 
-    return run_command(api_url, token, work, print_result)
+    return run_command(api_url, token, send_batch, print_result)
 
 
 def fetch_schema(
     out: Path | None, api_url: str | None, token: str | None, output: Format, *, force: bool = False
 ) -> int:
-    async def work(remote: ApiClient) -> Json:
+    """Fetches the OpenAPI document and writes it to `out`, or to standard output for None. Returns the exit
+    code."""
+
+    async def fetch_document(remote: ApiClient) -> Json:
+        """Fetches the document, unless `out` exists."""
         if out is not None:
             refuse_overwrite(out, force=force)
         return await remote.call("GET", "/openapi.json")
 
     def print_result(document: Json) -> int:
+        """Writes the document to `out`, or prints it."""
         if out is None:
             print_records(document, output)
             return 0
@@ -222,15 +252,17 @@ def fetch_schema(
             raise SetupError(f"{out} cannot be written: {error.strerror}.") from error
         return 0
 
-    return run_command(api_url, token, work, print_result)
+    return run_command(api_url, token, fetch_document, print_result)
 
 
 def _make_idempotency_header(key: str | None) -> dict[str, str]:
+    """Returns the header of an idempotency key; none for None."""
     return {} if key is None else {IDEMPOTENCY_KEY: key}
 
 
 def _parse_json_body(response: ApiResponse) -> Json:
-    """The JSON value of a response; None for an empty one. Raises SetupError where it is not JSON."""
+    """Parses the JSON value of a response; returns None for an empty one. Raises SetupError if it is not
+    JSON."""
     if not response.body.strip():
         return None
     try:

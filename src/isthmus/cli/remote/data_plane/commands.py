@@ -37,6 +37,7 @@ Id = Annotated[str | None, typer.Argument(help="Id of a record; any characters."
 
 
 def add_commands(app: typer.Typer, *, panel: str) -> None:
+    """Adds the commands to the app. `panel`: in which its help lists them."""
     for name, command in (
         ("whoami", show_token_owner),
         ("capabilities", show_capabilities),
@@ -59,9 +60,9 @@ def show_token_owner(api_url: ApiUrl = None, token: Token = None, output: TableO
 
     isthmus whoami
     """
-    from isthmus.cli.remote.data_plane.calls import show_token_owner as work
+    from isthmus.cli.remote.data_plane.calls import show_token_owner
 
-    raise typer.Exit(work(api_url, token, output))
+    raise typer.Exit(show_token_owner(api_url, token, output))
 
 
 def show_capabilities(
@@ -94,11 +95,11 @@ def show_capabilities(
 
     isthmus capabilities 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --type unified
     """
-    from isthmus.cli.remote.data_plane.calls import show_capabilities as work
+    from isthmus.cli.remote.data_plane.calls import show_capabilities
 
     query = {"type": kind, "has_description": str(described).lower()}
     query |= {name: value for name, value in (("resource", resource), ("methods", methods)) if value}
-    raise typer.Exit(work(target, of, query, api_url, token, output))
+    raise typer.Exit(show_capabilities(target, of, query, api_url, token, output))
 
 
 def call_unified(
@@ -131,10 +132,10 @@ def call_unified(
 
     isthmus unified crm contacts -a $ACCOUNT -m create -b @contact.json
     """
-    from isthmus.cli.remote.data_plane.calls import call_resource as work
+    from isthmus.cli.remote.data_plane.calls import call_resource
 
     raise typer.Exit(
-        work(
+        call_resource(
             ("unified", model, resource),
             id,
             account=account,
@@ -177,10 +178,10 @@ def call_proxy(
 
     isthmus proxy contacts 42 -a $ACCOUNT -o yaml
     """
-    from isthmus.cli.remote.data_plane.calls import call_resource as work
+    from isthmus.cli.remote.data_plane.calls import call_resource
 
     raise typer.Exit(
-        work(
+        call_resource(
             ("proxy", resource),
             id,
             account=account,
@@ -223,10 +224,10 @@ def call_custom(
 
     isthmus custom /files/7 -a $ACCOUNT > file.pdf
     """
-    from isthmus.cli.remote.data_plane.calls import call_path as work
+    from isthmus.cli.remote.data_plane.calls import call_path
 
     raise typer.Exit(
-        work(
+        call_path(
             path,
             account=account,
             verb=method.upper(),
@@ -265,10 +266,10 @@ def run_batch(
 
     isthmus batch -a $ACCOUNT -b '{"resources": [{"resource": "crm/contacts", "method": "list"}]}'
     """
-    from isthmus.cli.remote.data_plane.calls import run_batch as work
+    from isthmus.cli.remote.data_plane.calls import run_batch
 
     raise typer.Exit(
-        work(
+        run_batch(
             file,
             body=body,
             stdin=stdin,
@@ -311,10 +312,10 @@ def export_records(
 
     isthmus export contacts -a $ACCOUNT -o csv --limit 1000 > contacts.csv
     """
-    from isthmus.cli.remote.data_plane.export import export_records as work
+    from isthmus.cli.remote.data_plane.export import export_records
 
     raise typer.Exit(
-        work(
+        export_records(
             resource,
             account=account,
             query=query or (),
@@ -346,6 +347,6 @@ def fetch_schema(
 
     isthmus schema --out openapi.yaml
     """
-    from isthmus.cli.remote.data_plane.calls import fetch_schema as work
+    from isthmus.cli.remote.data_plane.calls import fetch_schema
 
-    raise typer.Exit(work(out, api_url, token, output, force=force))
+    raise typer.Exit(fetch_schema(out, api_url, token, output, force=force))

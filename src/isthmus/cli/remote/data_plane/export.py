@@ -1,4 +1,4 @@
-"""The work of `isthmus export`: fetches all records of a list and writes each page as it arrives."""
+"""Implements `isthmus export`: fetches all records of a list and writes each page as it arrives."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def export_records(
 
 
 def _build_route(resource: str) -> str:
-    """The route of a resource: `crm/contacts` is a unified one, `contacts` one of the provider. Raises
+    """Builds the route of a resource: `crm/contacts` is a unified one, `contacts` one of the provider. Raises
     SetupError."""
     parts = resource.split("/")
     if not all(parts) or len(parts) > 2:
@@ -80,7 +80,8 @@ def _build_route(resource: str) -> str:
 
 
 class _Export:
-    """One export: counts the records, and knows the cursor to continue from."""
+    """One export: counts the records, and knows the cursor to continue from. `limit`: of records, None for
+    all."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
@@ -90,29 +91,33 @@ class _Export:
 
     @contextmanager
     def open_target(self, out: Path | None, *, force: bool) -> Iterator[TextIO]:
-        """The stream to write to: standard output, or a file that appears only when it is complete."""
+        """Opens the stream to write to: standard output, or a file that appears only when it is complete. If
+        the export stops early, what was written is kept in a partial file. Raises SetupError."""
         if out is None:
             yield sys.stdout
             return
         refuse_overwrite(out, force=force)
         try:
-            with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as made:
-                draft = Path(made) / out.name
+            with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary_folder:
+                unfinished = Path(temporary_folder) / out.name
                 try:
-                    with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+                    with unfinished.open(
+                        "w", encoding="utf-8", errors="backslashreplace", newline=""
+                    ) as stream:
                         yield stream
                 except OSError:  # it is unknown how much was written
                     raise
                 except BaseException:
                     if self._count:
-                        self._partial = draft.replace(_choose_partial_file(out))
+                        self._partial = unfinished.replace(_choose_partial_file(out))
                     raise
-                draft.replace(out)
+                unfinished.replace(out)
         except OSError as error:
             self._cursor = None
             raise SetupError(f"{out} cannot be written: {error.strerror}. Nothing was saved.") from error
 
     async def run(self, remote: ApiClient, route: str, params: dict[str, str], writer: _Writer) -> None:
+        """Fetches the pages and writes each as it arrives."""
         writer.write_start()
         try:
             async with remote:
@@ -126,6 +131,7 @@ class _Export:
     async def _fetch_pages(
         self, remote: ApiClient, route: str, params: dict[str, str]
     ) -> AsyncIterator[list[Json]]:
+        """Yields the pages, cut to the limit. Keeps the cursor of the page that is fetched next."""
         self._cursor = params.get("next_cursor")
         while True:
             query = params | ({"next_cursor": self._cursor} if self._cursor else {})
@@ -134,8 +140,8 @@ class _Export:
                 raise SetupError(
                     "the response is not a list of records: `isthmus unified` and `proxy` show it."
                 )
-            left = None if self._limit is None else self._limit - self._count
-            yield answer["result"][:left]
+            records_left = None if self._limit is None else self._limit - self._count
+            yield answer["result"][:records_left]
             self._cursor = answer.get("next_cursor")
             if not self._cursor or (self._limit is not None and self._count >= self._limit):
                 return
@@ -155,7 +161,7 @@ class _Export:
 
 
 def _choose_partial_file(out: Path) -> Path:
-    """A file name beside `out` that does not exist yet, so that earlier partial files are kept."""
+    """Returns a file name beside `out` that does not exist yet, so that earlier partial files are kept."""
     names = (out.with_name(f"{out.name}.partial-{number}") for number in count(1))
     return next(name for name in names if not name.exists())
 
@@ -170,6 +176,7 @@ class _Writer:
         """Writes what comes before the first page."""
 
     def write_page(self, records: Sequence[Json]) -> None:
+        """Writes the records of a page, and flushes them."""
         for record in records:
             self._write_record(record)
         self._stream.flush()
@@ -178,11 +185,15 @@ class _Writer:
         """Writes what comes after the last page, or where the export stopped."""
 
     def _write_record(self, record: Json) -> None:
+        """Writes one record."""
         raise NotImplementedError
 
 
 class _Ndjson(_Writer):
+    """Writes each record as a line of JSON."""
+
     def _write_record(self, record: Json) -> None:
+        """Writes one record as a line."""
         self._stream.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
@@ -192,20 +203,26 @@ class _Json(_Writer):
     _before = "\n"
 
     def write_start(self) -> None:
+        """Begins the array."""
         self._stream.write("[")
 
     def _write_record(self, record: Json) -> None:
+        """Writes one record, after a comma unless it is the first."""
         text = json.dumps(record, indent=2, ensure_ascii=False).replace("\n", "\n  ")
         self._stream.write(f"{self._before}  {text}")
         self._before = ",\n"
 
     def write_end(self) -> None:
+        """Ends the array."""
         self._stream.write("]\n" if self._before == "\n" else "\n]\n")
         self._stream.flush()
 
 
 class _Yaml(_Writer):
+    """Writes the records as items of one YAML list."""
+
     def _write_record(self, record: Json) -> None:
+        """Writes one record as an item of the list."""
         import yaml
 
         self._stream.write(yaml.safe_dump([record], sort_keys=False, allow_unicode=True))
@@ -221,6 +238,7 @@ class _Csv(_Writer):
         self._dropped: set[str] = set()
 
     def _write_record(self, record: Json) -> None:
+        """Writes one record as a row; before the first also the header."""
         row = record if isinstance(record, dict) else {"value": record}
         if self._names is None:
             self._names = list(row)
@@ -229,6 +247,7 @@ class _Csv(_Writer):
         self._writer.writerow([format_cell(row.get(name)) for name in self._names])
 
     def write_end(self) -> None:
+        """Prints on standard error which fields were left out."""
         if self._dropped:
             names = ", ".join(sorted(self._dropped))
             typer.echo(

@@ -1,0 +1,1 @@
+"""Commands and file of the profiles: stored servers and tokens."""

@@ -14,6 +14,7 @@ profiles = typer.Typer(
 
 
 def add_commands(app: typer.Typer, *, panel: str) -> None:
+    """Adds the commands to the app. `panel`: in which its help lists them."""
     app.command("login", rich_help_panel=panel)(login)
     app.command("logout", rich_help_panel=panel)(logout)
     app.command("use", hidden=True)(use_profile)
@@ -53,9 +54,9 @@ def login(
 
     isthmus login --api-url https://api.example.com --token-stdin < token.txt
     """
-    from isthmus.cli.remote.profiles.login import login as work
+    from isthmus.cli.remote.profiles.login import login
 
-    raise typer.Exit(work(name, api_url, token, stdin=token_stdin))
+    raise typer.Exit(login(name, api_url, token, stdin=token_stdin))
 
 
 def logout(
@@ -69,10 +70,9 @@ def logout(
 
     isthmus logout --all
     """
-    from isthmus.cli.remote.profiles.login import logout as work
-    from isthmus.cli.remote.profiles.login import run_profile_command
+    from isthmus.cli.remote.profiles.login import logout, run_profile_command
 
-    raise typer.Exit(run_profile_command(lambda: work(everywhere=everywhere)))
+    raise typer.Exit(run_profile_command(lambda: logout(everywhere=everywhere)))
 
 
 @profiles.command("list")
@@ -83,10 +83,9 @@ def list_profiles() -> None:
 
     isthmus profiles list
     """
-    from isthmus.cli.remote.profiles.login import list_profiles as work
-    from isthmus.cli.remote.profiles.login import run_profile_command
+    from isthmus.cli.remote.profiles.login import list_profiles, run_profile_command
 
-    raise typer.Exit(run_profile_command(work))
+    raise typer.Exit(run_profile_command(list_profiles))
 
 
 @profiles.command("use")
@@ -97,10 +96,9 @@ def use_profile(name: Annotated[str, typer.Argument(help="Name of a profile.")])
 
     isthmus profiles use production
     """
-    from isthmus.cli.remote.profiles.login import run_profile_command
-    from isthmus.cli.remote.profiles.login import use_profile as work
+    from isthmus.cli.remote.profiles.login import run_profile_command, use_profile
 
-    raise typer.Exit(run_profile_command(lambda: work(name)))
+    raise typer.Exit(run_profile_command(lambda: use_profile(name)))
 
 
 @profiles.command("set")
@@ -114,10 +112,9 @@ def set_key(
 
     isthmus profiles set default-integrated-account $ACCOUNT
     """
-    from isthmus.cli.remote.profiles.login import run_profile_command
-    from isthmus.cli.remote.profiles.login import set_key as work
+    from isthmus.cli.remote.profiles.login import run_profile_command, set_key
 
-    raise typer.Exit(run_profile_command(lambda: work(key, value)))
+    raise typer.Exit(run_profile_command(lambda: set_key(key, value)))
 
 
 @profiles.command("get")
@@ -128,7 +125,6 @@ def get_key(key: Annotated[str, typer.Argument(help="api-url or default-integrat
 
     isthmus profiles get api-url
     """
-    from isthmus.cli.remote.profiles.login import get_key as work
-    from isthmus.cli.remote.profiles.login import run_profile_command
+    from isthmus.cli.remote.profiles.login import get_key, run_profile_command
 
-    raise typer.Exit(run_profile_command(lambda: work(key)))
+    raise typer.Exit(run_profile_command(lambda: get_key(key)))

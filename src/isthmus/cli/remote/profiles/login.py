@@ -1,4 +1,4 @@
-"""The work of the commands `login`, `logout` and `profiles`."""
+"""Implements the commands `login`, `logout` and `profiles`."""
 
 from __future__ import annotations
 
@@ -54,28 +54,29 @@ def _forget_account(profile: dict[str, str], url: str) -> None:
 
 
 async def _fetch_me(remote: ApiClient) -> Json:
+    """Calls `GET /me`, which shows whose token it is."""
     async with remote:
         return await remote.call("GET", "/me")
 
 
 def _ask_for_token(*, stdin: bool) -> str:
-    """The token from standard input or from the terminal. Raises SetupError where there is none."""
+    """Reads the token from standard input or asks for it on the terminal. Raises SetupError if there is
+    none."""
     if stdin:
-        found = sys.stdin.readline().strip()
+        token = sys.stdin.readline().strip()
     elif sys.stdin.isatty() and sys.stderr.isatty():
-        found = getpass.getpass("Token: ").strip()
+        token = getpass.getpass("Token: ").strip()
     else:
         raise SetupError("there is no terminal to ask on: give the token with --token-stdin.")
-    if not found:
+    if not token:
         raise SetupError("no token was given.")
-    return found
+    return token
 
 
-def run_profile_command(work: Callable[[], None]) -> int:
-    """Runs the work of a command of profiles. Returns the exit code: 2 for an error, such as an unknown
-    profile."""
+def run_profile_command(command: Callable[[], None]) -> int:
+    """Runs a command of profiles. Returns the exit code: 2 for an error, such as an unknown profile."""
     try:
-        work()
+        command()
     except IsthmusError as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2
@@ -95,22 +96,23 @@ def logout(*, everywhere: bool) -> None:
 
 
 def list_profiles() -> None:
+    """Prints the profiles; tokens are not shown."""
     profiles = Profiles()
     rows = [
         {
             "": "*" if name == profiles.active else "",
             "name": name,
-            "apiUrl": each.get("apiUrl"),
-            "token": "stored" if each.get("token") else "none",
-            "defaultIntegratedAccount": each.get("defaultIntegratedAccount"),
+            "apiUrl": profile.get("apiUrl"),
+            "token": "stored" if profile.get("token") else "none",
+            "defaultIntegratedAccount": profile.get("defaultIntegratedAccount"),
         }
-        for name, each in sorted(profiles.all.items())
+        for name, profile in sorted(profiles.all.items())
     ]
     print_records(rows, "table", columns=("", "name", "apiUrl", "token", "defaultIntegratedAccount"))
 
 
 def use_profile(name: str) -> None:
-    """Raises SetupError."""
+    """Makes a profile the active one. Raises SetupError for an unknown name."""
     profiles = Profiles()
     profiles.use(name)
     profiles.save()
@@ -118,7 +120,8 @@ def use_profile(name: str) -> None:
 
 
 def set_key(key: str, value: str) -> None:
-    """Raises SetupError."""
+    """Sets a key of the active profile; removes what belongs to another server. Raises SetupError for an
+    unknown key or an invalid URL."""
     profiles = Profiles()
     profiles.get_active_profile()
     profile, name = profiles.all.setdefault(profiles.active, {}), parse_key(key)
@@ -136,7 +139,7 @@ def set_key(key: str, value: str) -> None:
 
 
 def get_key(key: str) -> None:
-    """Raises SetupError."""
+    """Prints a key of the active profile. Raises SetupError for an unknown key, or one that is not set."""
     value = Profiles().get_active_profile().get(parse_key(key))
     if value is None:
         raise SetupError(f"{parse_key(key)} is not set. Keys are {', '.join(KEYS)}.")

@@ -1,4 +1,4 @@
-"""The file in which profiles (server, token, default account) are stored under names."""
+"""Reads and writes the file in which profiles (server, token, default account) are stored under names."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _FILE: Final = "config.json"
 
 
 def parse_key(text: str) -> str:
-    """The key as it is in the file: `api-url`, `api_url` and `apiUrl` are the same. Raises SetupError for an
-    unknown key."""
+    """Returns the key as it is in the file: `api-url`, `api_url` and `apiUrl` are the same. Raises SetupError
+    for an unknown key."""
     for key in KEYS:
         if text.replace("-", "").replace("_", "").lower() == key.lower():
             return key
@@ -41,11 +41,12 @@ class Profiles:
 
     @property
     def all(self) -> dict[str, dict[str, str]]:
+        """The profiles by name, each with its keys. Changes to it are written by `save`."""
         profiles: dict[str, dict[str, str]] = self._data.setdefault("profiles", {})
         return profiles
 
     def get_active_profile(self) -> Mapping[str, str]:
-        """The active profile, empty where there is none. Raises SetupError where the variable names an
+        """Returns the active profile, empty if there is none. Raises SetupError if the variable names an
         unknown one."""
         if self.active not in self.all and os.environ.get(PROFILE):
             raise SetupError(
@@ -67,18 +68,21 @@ class Profiles:
         """Writes the file atomically, readable by its owner only. Raises SetupError."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, draft = tempfile.mkstemp(dir=self.path.parent, prefix=f".{_FILE}-")  # mode 0600
+            descriptor, temporary_path = tempfile.mkstemp(
+                dir=self.path.parent, prefix=f".{_FILE}-"
+            )  # mode 0600
             try:
                 with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
                     json.dump(self._data, file, indent=2, ensure_ascii=False)
                     file.write("\n")
-                Path(draft).replace(self.path)
+                Path(temporary_path).replace(self.path)
             finally:
-                Path(draft).unlink(missing_ok=True)
+                Path(temporary_path).unlink(missing_ok=True)
         except OSError as error:
             raise SetupError(f"{self.path} cannot be written: {error.strerror} ({CONFIG_DIR}).") from error
 
     def _read(self) -> dict[str, Json]:
+        """Reads the content of the file; returns an empty one if there is no file. Raises SetupError."""
         try:
             data = json.loads(self.path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
@@ -86,15 +90,18 @@ class Profiles:
         except (OSError, ValueError) as error:
             raise SetupError(f"{self.path} cannot be read: {error}. Correct or delete it.") from error
         profiles = data.get("profiles", {}) if isinstance(data, dict) else None
-        if not isinstance(profiles, dict) or not all(isinstance(each, dict) for each in profiles.values()):
+        if not isinstance(profiles, dict) or not all(
+            isinstance(profile, dict) for profile in profiles.values()
+        ):
             raise SetupError(f"{self.path} holds no profiles. Correct or delete it.")
         return dict(data)
 
 
 def _find_config_directory() -> Path:
-    given = os.environ.get(CONFIG_DIR)
-    if given:
-        return Path(given).expanduser()
+    """Returns the directory of the variable, otherwise that of the operating system for settings."""
+    configured = os.environ.get(CONFIG_DIR)
+    if configured:
+        return Path(configured).expanduser()
     if sys.platform == "win32":
         return Path(os.environ.get("APPDATA") or Path.home()) / "isthmus"
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "isthmus"

@@ -1,0 +1,1 @@
+"""Commands for the platform's resources: rows of any server."""

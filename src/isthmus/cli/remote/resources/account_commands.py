@@ -19,6 +19,7 @@ Tags = Annotated[str | None, typer.Option(help="Only resources with one of these
 
 
 def add_commands(accounts: typer.Typer, integrations: typer.Typer) -> None:
+    """Adds the commands to the groups of accounts and of integrations."""
     accounts.command("identify")(identify_account)
     accounts.command("refresh-credentials")(refresh_credentials)
     accounts.command("create-token")(create_token)
@@ -36,9 +37,9 @@ def identify_account(id: Id, api_url: ApiUrl = None, token: Token = None, output
 
     isthmus accounts identify 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 -o table
     """
-    from isthmus.cli.remote.resources.account_calls import identify_account as work
+    from isthmus.cli.remote.resources.account_calls import identify_account
 
-    raise typer.Exit(work(id, api_url, token, output))
+    raise typer.Exit(identify_account(id, api_url, token, output))
 
 
 def refresh_credentials(
@@ -53,10 +54,10 @@ def refresh_credentials(
 
     isthmus accounts refresh-credentials 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
     """
-    from isthmus.cli.remote.resources.account_calls import call_route as work
+    from isthmus.cli.remote.resources.account_calls import call_route
 
     raise typer.Exit(
-        work("POST", "/integrated-account/refresh-credentials", api_url, token, output, body={"id": id})
+        call_route("POST", "/integrated-account/refresh-credentials", api_url, token, output, body={"id": id})
     )
 
 
@@ -69,10 +70,10 @@ def create_token(id: Id, api_url: ApiUrl = None, token: Token = None, output: Js
 
     isthmus accounts create-token 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
     """
-    from isthmus.cli.remote.resources.account_calls import call_route as work
+    from isthmus.cli.remote.resources.account_calls import call_route
 
     body = {"integrated_account_id": id}
-    raise typer.Exit(work("POST", "/integrated-account/token", api_url, token, output, body=body))
+    raise typer.Exit(call_route("POST", "/integrated-account/token", api_url, token, output, body=body))
 
 
 def list_account_tools(
@@ -91,9 +92,9 @@ def list_account_tools(
 
     isthmus accounts tools 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --methods read
     """
-    from isthmus.cli.remote.resources.account_calls import list_tools as work
+    from isthmus.cli.remote.resources.account_calls import list_tools
 
-    raise typer.Exit(work("/integrated-account", id, methods, tags, api_url, token, output))
+    raise typer.Exit(list_tools("/integrated-account", id, methods, tags, api_url, token, output))
 
 
 def list_integration_tools(
@@ -112,9 +113,9 @@ def list_integration_tools(
 
     isthmus integrations tools quillboard --methods list,get
     """
-    from isthmus.cli.remote.resources.account_calls import list_tools as work
+    from isthmus.cli.remote.resources.account_calls import list_tools
 
-    raise typer.Exit(work("/integration", id, methods, tags, api_url, token, output))
+    raise typer.Exit(list_tools("/integration", id, methods, tags, api_url, token, output))
 
 
 def list_unified_apis(
@@ -128,6 +129,6 @@ def list_unified_apis(
 
     isthmus integrations unified-apis quillboard
     """
-    from isthmus.cli.remote.resources.account_calls import call_route as work
+    from isthmus.cli.remote.resources.account_calls import call_route
 
-    raise typer.Exit(work("GET", "/integration", api_url, token, output, below=(id, "unified-apis")))
+    raise typer.Exit(call_route("GET", "/integration", api_url, token, output, segments=(id, "unified-apis")))

@@ -1,4 +1,4 @@
-"""The work of the commands `list`, `get`, `create`, `update` and `delete` of resources."""
+"""Implements the commands `list`, `get`, `create`, `update` and `delete` of resources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from isthmus.cli.record_output import (
     Format,
     Json,
-    get_value,
+    get_at_path,
     print_records,
     refuse_id_output,
     replace_control_characters,
@@ -43,11 +43,12 @@ def list_rows(
     """Prints a page of a list, or all of it. `options`: filters, as they were typed. Returns the exit
     code."""
 
-    async def work(remote: ApiClient) -> tuple[list[Json], str | None]:
+    async def fetch_rows(remote: ApiClient) -> tuple[list[Json], str | None]:
+        """Fetches a page, or all; returns the rows, and the cursor of the next page or None."""
         filters = _parse_options(options, group.filters, "filter")
         if group.one_of and not filters.keys() & set(group.one_of):
-            wanted = ", ".join(f"--{name.replace('_', '-')}" for name in group.one_of)
-            raise SetupError(f"a list of {group.name} needs one of {wanted}.")
+            choices = ", ".join(f"--{name.replace('_', '-')}" for name in group.one_of)
+            raise SetupError(f"a list of {group.name} needs one of {choices}.")
         if select is not None:
             filters["select"] = ",".join(_parse_select(select))
         if every:
@@ -55,8 +56,9 @@ def list_rows(
         page = {**filters, "limit": str(limit)} | ({"next_cursor": next_cursor} if next_cursor else {})
         return await remote.fetch_page(group.route, page)
 
-    def print_result(found: tuple[list[Json], str | None]) -> int:
-        rows, cursor = found
+    def print_result(page_and_cursor: tuple[list[Json], str | None]) -> int:
+        """Prints the rows, and how to fetch the next page."""
+        rows, cursor = page_and_cursor
         print_records(
             [_select_values(row, select) for row in rows],
             output or "table",
@@ -68,7 +70,7 @@ def list_rows(
             )
         return 0
 
-    return run_command(api_url, token, work, print_result)
+    return run_command(api_url, token, fetch_rows, print_result)
 
 
 def get_row(
@@ -81,15 +83,20 @@ def get_row(
     token: str | None,
     output: Format | None,
 ) -> int:
-    async def work(remote: ApiClient) -> Json:
+    """Prints one row. `brief`: only the columns of a list. `select`: a comma list of dotted names, None for
+    all. Returns the exit code."""
+
+    async def fetch_row(remote: ApiClient) -> Json:
+        """Fetches the row."""
         return await remote.call("GET", _build_row_path(group, id))
 
     def print_result(row: Json) -> int:
+        """Prints the selected fields of the row."""
         chosen = ",".join(group.columns) if brief and select is None else select
         print_records(_select_values(row, chosen), output or "json")
         return 0
 
-    return run_command(api_url, token, work, print_result)
+    return run_command(api_url, token, fetch_row, print_result)
 
 
 def create_rows(
@@ -106,7 +113,8 @@ def create_rows(
     """Creates one row, or each row of standard input; one that is refused does not stop the others. Returns
     the exit code."""
 
-    async def work(remote: ApiClient) -> int:
+    async def send_rows(remote: ApiClient) -> int:
+        """Creates the row of the body, or those of standard input; returns the exit code."""
         if not group.has_id:
             refuse_id_output(output)
         fields = _parse_fields(options, group)
@@ -131,7 +139,7 @@ def create_rows(
         typer.echo(f"{created} created, {failed} refused.", err=True)
         return 1 if failed else 0
 
-    return run_command(api_url, token, work, int)
+    return run_command(api_url, token, send_rows, int)
 
 
 def update_row(
@@ -146,7 +154,8 @@ def update_row(
     """Updates one row. `words`: its id, and fields before and after it, as they were typed. Returns the exit
     code."""
 
-    async def work(remote: ApiClient) -> Json:
+    async def send_changes(remote: ApiClient) -> Json:
+        """Sends the changes. Raises SetupError if the version is missing that the server needs."""
         id, options = _split_id_and_options(words)
         fields = _parse_fields(options, group)
         sent = {**_require_object(read_body(body, stdin=False), fields), **fields}
@@ -158,36 +167,43 @@ def update_row(
         return await remote.call("PATCH", _build_row_path(group, id), body=sent)
 
     def print_result(row: Json) -> int:
+        """Prints the row."""
         print_records(row, output or "json")
         return 0
 
-    return run_command(api_url, token, work, print_result)
+    return run_command(api_url, token, send_changes, print_result)
 
 
 def delete_row(group: CommandGroup, id: str, *, force: bool, api_url: str | None, token: str | None) -> int:
-    async def work(remote: ApiClient) -> Json:
+    """Deletes a row. `force`: does not ask for confirmation. Returns the exit code."""
+
+    async def delete(remote: ApiClient) -> Json:
+        """Deletes the row, once it is confirmed."""
         if not force:
             confirm(f"Delete the {group.about} {id} at {remote.url}?", otherwise="--force to delete")
         return await remote.call("DELETE", _build_row_path(group, id))
 
     def print_result(_: Json) -> int:
+        """Prints what was deleted."""
         typer.echo(f"Deleted {id}.")
         return 0
 
-    return run_command(api_url, token, work, print_result)
+    return run_command(api_url, token, delete, print_result)
 
 
 def _build_row_path(group: CommandGroup, id: str) -> str:
+    """Builds the path of a row. Raises SetupError for an invalid id."""
     return f"{group.route}{build_path(id)}"
 
 
 def _parse_fields(options: Sequence[str], group: CommandGroup) -> dict[str, Json]:
-    given = _parse_options(options, group.fields, "field")
-    return {name: _BOOLEANS.get(value, value) for name, value in given.items()}
+    """Parses options to fields; the texts `true` and `false` become booleans. Raises SetupError."""
+    values = _parse_options(options, group.fields, "field")
+    return {name: _BOOLEANS.get(value, value) for name, value in values.items()}
 
 
 def _require_object(body: Json, fields: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The body; empty where only fields are given. Raises SetupError where it is not an object."""
+    """Returns the body; empty if only fields are given. Raises SetupError if it is not an object."""
     if body is None and fields:
         return {}
     if not isinstance(body, dict):
@@ -196,14 +212,14 @@ def _require_object(body: Json, fields: Mapping[str, Json]) -> Mapping[str, Json
 
 
 def _split_id_and_options(words: Sequence[str]) -> tuple[str, list[str]]:
-    """The id, which is the word that is neither an option nor the value of one; and the other words. Raises
-    SetupError where there is no id."""
+    """Returns the id, which is the word that is neither an option nor the value of one; and the other words.
+    Raises SetupError if there is no id."""
     id: str | None = None
     options: list[str] = []
-    rest = iter(words)
-    for word in rest:
+    remaining = iter(words)
+    for word in remaining:
         if word.startswith("--") and "=" not in word:
-            options += [word, *islice(rest, 1)]
+            options += [word, *islice(remaining, 1)]
         elif id is None and not word.startswith("-"):
             id = word
         else:
@@ -213,13 +229,14 @@ def _split_id_and_options(words: Sequence[str]) -> tuple[str, list[str]]:
     return id, options
 
 
-def _parse_options(given: Sequence[str], known: Sequence[str], what: str) -> dict[str, str]:
-    """The values of options such as `--tenant-id x`, `--tenant_id=x` and `--integration.name x`, by the
-    server's names. `what`: filter or field, for the message. Raises SetupError for an unknown option."""
+def _parse_options(words: Sequence[str], known: Sequence[str], kind: str) -> dict[str, str]:
+    """Parses options such as `--tenant-id x`, `--tenant_id=x` and `--integration.name x`; returns their
+    values by the server's names. `kind`: filter or field, for the message. Raises SetupError for an unknown
+    option."""
     names = {_normalize_name(name): name for name in known}
-    found: dict[str, str] = {}
-    rest = iter(given)
-    for word in rest:
+    values: dict[str, str] = {}
+    remaining = iter(words)
+    for word in remaining:
         option, equals, value = word.partition("=")
         name = names.get(_normalize_name(option.removeprefix("--"))) if option.startswith("--") else None
         if name is None:
@@ -231,26 +248,28 @@ def _parse_options(given: Sequence[str], known: Sequence[str], what: str) -> dic
                 if names
                 else ""
             )
-            raise SetupError(f"unknown option or {what} {option}.{hint}")
+            raise SetupError(f"unknown option or {kind} {option}.{hint}")
         if not equals:
-            value = next(rest, "")
+            value = next(remaining, "")
             if not value:
                 raise SetupError(f"{option} needs a value.")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def _normalize_name(name: str) -> str:
+    """Returns a name with hyphens in place of underscores and dots."""
     return name.replace("_", "-").replace(".", "-")
 
 
 def _format_options(names: Mapping[str, str]) -> str:
+    """Formats the names as a list of options."""
     return ", ".join(f"--{name}" for name in names)
 
 
 def _parse_rows(text: str) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    """Each object of a JSON array, or of a line of JSON, with its position. Raises SetupError for anything
-    else."""
+    """Yields each object of a JSON array, or of a line of JSON, with its position, such as `item 3`. Raises
+    SetupError for anything else, before the first."""
     if text.lstrip().startswith("["):
         rows = [(f"item {number}", row) for number, row in enumerate(parse_json(text, "standard input"), 1)]
     else:
@@ -265,14 +284,15 @@ def _parse_rows(text: str) -> Iterator[tuple[str, Mapping[str, Json]]]:
 
 
 def _select_values(row: Json, select: str | None) -> Json:
+    """Returns the row with the selected fields; unchanged for None, or if it is no object."""
     if select is None or not isinstance(row, Mapping):
         return row
-    return {name: get_value(row, name) for name in _parse_select(select)}
+    return {name: get_at_path(row, name) for name in _parse_select(select)}
 
 
 def _parse_select(select: str) -> list[str]:
-    """The names of a comma list. Raises SetupError where there is none."""
-    names = [name for each in select.split(",") if (name := each.strip())]
+    """Returns the names of a comma list. Raises SetupError if there is none."""
+    names = [name for part in select.split(",") if (name := part.strip())]
     if not names:
         raise SetupError("--select names no field: write a,b.c.")
     return names
