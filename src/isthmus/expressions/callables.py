@@ -80,12 +80,12 @@ class Lambda(FunctionValue):
         if self.signature is not None:
             arguments = self.signature.bind_arguments(arguments, context)
         arity = self._arity
-        given = len(arguments)
-        if given == arity:
+        argument_count = len(arguments)
+        if argument_count == arity:
             return self.code(*arguments)
-        if given > arity:
+        if argument_count > arity:
             return self.code(*arguments[:arity])
-        return self.code(*arguments, *(UNDEFINED,) * (arity - given))
+        return self.code(*arguments, *(UNDEFINED,) * (arity - argument_count))
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
         """Call the function, run the tail calls it ends with, and return the value."""
@@ -199,15 +199,15 @@ def call_library_function(
         evaluation.check_clock()
     if function.parsed_signature is not None and is_checked:
         arguments = function.parsed_signature.bind_arguments(arguments, context)
-    for one in arguments:
-        kind = one.__class__
-        if kind in _SIZED_TYPES and len(one) > MAX_FREE_LENGTH:
-            evaluation.charge(len(one))
+    for argument in arguments:
+        kind = argument.__class__
+        if kind in _SIZED_TYPES and len(argument) > MAX_FREE_LENGTH:
+            evaluation.charge(len(argument))
     arity = function.arity
-    given = len(arguments)
-    if given < arity:
-        arguments = (*arguments, *(UNDEFINED,) * (arity - given))
-    elif given > arity and not function.is_variadic:
+    argument_count = len(arguments)
+    if argument_count < arity:
+        arguments = (*arguments, *(UNDEFINED,) * (arity - argument_count))
+    elif argument_count > arity and not function.is_variadic:
         arguments = arguments[:arity]
     if function.wants_evaluation:
         evaluation.context = context

@@ -197,12 +197,12 @@ def _parse_number(text: str) -> int | float:
 
 def parse_float(value: object) -> float:
     """JavaScript's `parseFloat`: return the number that the text form starts with, else NaN."""
-    given = to_text(value).lstrip(_WHITESPACE)
-    found = _DECIMAL.match(given)
-    if found:
-        return float(found.group())
-    if given.lstrip("+-").startswith("Infinity") and given[:2] not in {"+-", "-+", "--", "++"}:
-        return -math.inf if given[0] == "-" else math.inf
+    text = to_text(value).lstrip(_WHITESPACE)
+    match = _DECIMAL.match(text)
+    if match:
+        return float(match.group())
+    if text.lstrip("+-").startswith("Infinity") and text[:2] not in {"+-", "-+", "--", "++"}:
+        return -math.inf if text[0] == "-" else math.inf
     return math.nan
 
 

@@ -71,10 +71,10 @@ def _place_point(mantissa: str, exponent: int) -> str:
 
 def quote_json(text: str) -> str:
     """Return the text as a JSON string; lone surrogates are escaped, other characters stay."""
-    made = encode_basestring(text)
-    if made.isascii() or not any("\ud800" <= char <= "\udfff" for char in made):
-        return made
-    return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in made)
+    quoted = encode_basestring(text)
+    if quoted.isascii() or not any("\ud800" <= char <= "\udfff" for char in quoted):
+        return quoted
+    return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in quoted)
 
 
 class JsonWriter:

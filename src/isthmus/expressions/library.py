@@ -229,7 +229,7 @@ class Library:
         """Return the host type of a value by its class or the nearest registered base; None if there is
         none."""
         for python_type in type(value).__mro__:
-            found = self.hosts.get(python_type)
-            if found is not None:
-                return found
+            host_type = self.hosts.get(python_type)
+            if host_type is not None:
+                return host_type
         return None

@@ -90,10 +90,10 @@ class Meter:
 
     def fork(self) -> Meter:
         """Return a meter with the same limits, for work in another thread."""
-        made = Meter()
-        made.limits = self.limits
-        made.depth_left = self.depth_left
-        return made
+        meter = Meter()
+        meter.limits = self.limits
+        meter.depth_left = self.depth_left
+        return meter
 
     def charge(self, steps: int) -> None:
         """Charge `steps` of work before doing them. Raises `ExpressionError` when the time is over."""

@@ -30,22 +30,22 @@ class SizedCache(Generic[K, V]):
     def get_or_make(self, key: K, make: Callable[[], V], size_of: Callable[[V], int]) -> V:
         """Return the value of the key, made by `make` if it is missing; exceptions of `make` pass through."""
         with self._lock:
-            found = self._values.get(key)
-            if found is not None:
+            entry = self._values.get(key)
+            if entry is not None:
                 self._values.move_to_end(key)
-                return found[0]
-        made = make()
-        size = size_of(made)
+                return entry[0]
+        value = make()
+        size = size_of(value)
         with self._lock:
-            found = self._values.get(key)
-            if found is not None:
-                return found[0]  # another thread was quicker: all get the same object
+            entry = self._values.get(key)
+            if entry is not None:
+                return entry[0]  # another thread was quicker: all get the same object
             if size <= self._size:
-                self._values[key] = (made, size)
+                self._values[key] = (value, size)
                 self._total_size += size
                 while self._total_size > self._size or len(self._values) > self._entries:
                     self._total_size -= self._values.popitem(last=False)[1][1]
-        return made
+        return value
 
     def __len__(self) -> int:
         return len(self._values)

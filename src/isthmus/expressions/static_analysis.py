@@ -110,8 +110,8 @@ def get_plain_path(tree: t.Node) -> tuple[str, ...] | None:
     if any(not t.is_bare(step) or step.focus or step.index or step.ancestor for step in (tree, *steps)):
         return None
     names = steps[1:] if _is_context(steps[0]) else steps
-    found = tuple(step.value for step in names if isinstance(step, t.Name))
-    return found if len(found) == len(names) else None
+    path = tuple(step.value for step in names if isinstance(step, t.Name))
+    return path if len(path) == len(names) else None
 
 
 def reads_path(tree: t.Node, names: tuple[str, ...]) -> bool:
@@ -125,9 +125,9 @@ def _starts_with(steps: list[t.Node], names: tuple[str, ...]) -> bool:
     start = 0
     while start < len(steps) and _is_context(steps[start]):
         start += 1
-    found = steps[start : start + len(names)]
-    return len(found) == len(names) and all(
-        isinstance(step, t.Name) and step.value == name for step, name in zip(found, names, strict=True)
+    candidates = steps[start : start + len(names)]
+    return len(candidates) == len(names) and all(
+        isinstance(step, t.Name) and step.value == name for step, name in zip(candidates, names, strict=True)
     )
 
 
@@ -176,20 +176,20 @@ def _find_possible_values(node: t.Node) -> Iterator[t.Node]:
     """Yield the nodes whose value may be the node's own value, or an item of it."""
     pending = [node]
     while pending:
-        one = pending.pop()
-        match one:
+        current = pending.pop()
+        match current:
             case t.Array():
-                pending.extend(one.items)
+                pending.extend(current.items)
             case t.Condition():
-                pending.append(one.then)
-                if one.otherwise is not None:
-                    pending.append(one.otherwise)
+                pending.append(current.then)
+                if current.otherwise is not None:
+                    pending.append(current.otherwise)
             case t.Default():
-                pending += (one.left, one.right)
-            case t.Block() if one.expressions:
-                pending.append(one.expressions[-1])
+                pending += (current.left, current.right)
+            case t.Block() if current.expressions:
+                pending.append(current.expressions[-1])
             case _:
-                yield one
+                yield current
 
 
 def _reads_field_through_eval(node: t.Node, names: Collection[str]) -> bool:
@@ -288,9 +288,9 @@ class _KeyFinder:
         if not node.expressions:
             return frozenset()
         inside = dict(bound)
-        for each in node.expressions:
-            if isinstance(each, t.Bind):
-                inside[each.name] = each.value
+        for expression in node.expressions:
+            if isinstance(expression, t.Bind):
+                inside[expression.name] = expression.value
         return self.find(node.expressions[-1], inside, depth)
 
     def _find_in_call(self, node: t.Call, bound: Bindings, depth: int) -> Keys:
@@ -298,9 +298,9 @@ class _KeyFinder:
         procedure = node.procedure
         if not isinstance(procedure, t.Variable):
             return None
-        own = bound.get(procedure.name)
-        if own is not None:
-            return self._find_in_function(own, bound, depth)
+        bound_function = bound.get(procedure.name)
+        if bound_function is not None:
+            return self._find_in_function(bound_function, bound, depth)
         if procedure.name in _UNIONS:
             return self._unite_keys(node.arguments, bound, depth)
         if procedure.name in _SAME_ITEMS and node.arguments:
@@ -320,8 +320,8 @@ class _KeyFinder:
         """Return the keys of all the nodes' values together; None if one is not known."""
         keys: set[str] = set()
         for node in nodes:
-            found = self.find(node, bound, depth)
-            if found is None:
+            node_keys = self.find(node, bound, depth)
+            if node_keys is None:
                 return None
-            keys |= found
+            keys |= node_keys
         return frozenset(keys)

@@ -49,11 +49,11 @@ class Trace:
     def steps(self) -> list[Step]:
         """The steps in the order in which they ended (a part before its whole), at most `MAX_TRACE_STEPS`
         of them."""
-        found: list[Step] = []
-        for number, given, output in self.events:
+        steps: list[Step] = []
+        for number, input_value, output in self.events:
             node = self.nodes[number]
-            found.append(Step(self.text[node.start : node.end], node.start, node.end, given, output))
-        return found
+            steps.append(Step(self.text[node.start : node.end], node.start, node.end, input_value, output))
+        return steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +104,15 @@ def trace_evaluation(
 
 def find_absences(trace: Trace) -> list[Absence]:
     """Return the fields of the result that were missing at least once."""
-    found: list[Absence] = []
+    absences: list[Absence] = []
     for path, node in _find_field_nodes("", trace.tree):
         at = [place for place, event in enumerate(trace.events) if trace.nodes[event[0]] is node]
         empty = [place for place in at if trace.events[place][2] is UNDEFINED]
         if empty:
             reason = _ReasonFinder(trace).explain(node, empty[0])
             text = trace.text[node.start : node.end]
-            found.append(Absence(path, text, node.start, len(empty), len(at), reason))
-    return found
+            absences.append(Absence(path, text, node.start, len(empty), len(at), reason))
+    return absences
 
 
 def _find_field_nodes(path: str, node: t.Node) -> Iterator[tuple[str, t.Node]]:
@@ -214,13 +214,13 @@ class _ReasonFinder:
                 continue
             if not isinstance(step, t.Name):
                 return self.explain_part(step, place) or f"{self.get_text(node)} gave nothing"
-            found = look_up_field(self.trace.evaluation, value, step.value)
-            found = collapse(found) if type(found) is Sequence else found
-            if found is UNDEFINED:
+            field = look_up_field(self.trace.evaluation, value, step.value)
+            field = collapse(field) if type(field) is Sequence else field
+            if field is UNDEFINED:
                 return self.explain_missing(node, number, step.value, value)
             if step.stages:
                 return f"no item of {step.value} passes {self.format_filters(step)}"
-            value = found
+            value = field
         return f"{self.get_text(node)} gave nothing"
 
     def format_filters(self, step: t.Node) -> str:

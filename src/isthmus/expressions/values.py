@@ -76,9 +76,9 @@ class Sequence(list[Any]):
 
 def keep_as_list(items: Iterable[Any]) -> Sequence:
     """Return a sequence whose single item stays a list."""
-    made = Sequence(items)
-    made.keep = True
-    return made
+    sequence = Sequence(items)
+    sequence.keep = True
+    return sequence
 
 
 def collapse(items: Sequence) -> Any:

@@ -93,8 +93,8 @@ class FunctionGenerator(GeneratorBase):
                 self.write_tail(node.otherwise, context)
         elif isinstance(node, t.Block) and t.is_bare(node) and node.expressions:
             self.open_frame(node)
-            for one in node.expressions[:-1]:
-                self.write_statement(one, context)
+            for statement in node.expressions[:-1]:
+                self.write_statement(statement, context)
             self.write_tail(node.expressions[-1], context)
             self.frames.pop()
         elif isinstance(node, t.Call) and t.is_bare(node) and self.needs_tail_call(node):
@@ -180,8 +180,8 @@ class FunctionGenerator(GeneratorBase):
             return self.write_value(node, context, final=final)
         if isinstance(node, t.Block):
             self.open_frame(node)
-            for one in node.expressions[:-1]:
-                self.write_statement(one, context)
+            for statement in node.expressions[:-1]:
+                self.write_statement(statement, context)
             operand = self.write_inlined_result(node.expressions[-1], context, final=final)
             self.frames.pop()
             return operand

@@ -187,8 +187,8 @@ class GeneratorBase(CodeWriter):
             operand = self.write_node(node, context, final=final)
             return self.mark_uncollapsed(operand) if isinstance(node, _PASS_THROUGH_NODES) else operand
         operand = self.write_node(node, context)
-        for one in node.predicates or ():
-            operand = self.write_filter(operand, one, context)
+        for predicate in node.predicates or ():
+            operand = self.write_filter(operand, predicate, context)
         if node.group is not None and not isinstance(node, t.Path):
             operand = self.write_grouping(operand, node.group, context, final=final)
         return operand
@@ -271,8 +271,8 @@ class GeneratorBase(CodeWriter):
         """Return the operand's code where a sequence may stand uncollapsed."""
         if not operand.is_collected:
             return operand.code
-        made = f"Sequence({operand.code})"
-        return f"(U if {operand.absent} else {made})" if operand.absent else made
+        code = f"Sequence({operand.code})"
+        return f"(U if {operand.absent} else {code})" if operand.absent else code
 
     def make_condition_code(self, operand: Operand) -> str:
         """Return a Python condition for the operand's effective boolean."""

@@ -240,15 +240,15 @@ def _write_lookup(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand 
     if table.is_constant or (key.is_constant and key.kinds != TEXT):
         return None
     name = generator.make_name("t")
-    found = f"{table.code}.get({key.code}, U)"
+    field = f"{table.code}.get({key.code}, U)"
     slow = generator.make_slow_call_code(call, collapsed=not generator.is_last)
     if table.table_kinds:
         if key.is_constant or key.kinds == TEXT:
-            return Operand(found, table.table_kinds | UNDEF, is_pure=True)
-        generator.emit(f"{name} = {found} if type({key.code}) is str else {slow}")
+            return Operand(field, table.table_kinds | UNDEF, is_pure=True)
+        generator.emit(f"{name} = {field} if type({key.code}) is str else {slow}")
         return Operand(name, table.table_kinds | UNDEF, is_pure=True, is_atom=True)
     test = f"type({table.code}) is dict" + ("" if key.is_constant else f" and type({key.code}) is str")
-    generator.emit(f"{name} = {found} if {test} else {slow}")
+    generator.emit(f"{name} = {field} if {test} else {slow}")
     is_last = generator.is_last
     return Operand(name, ANY, is_pure=table.is_pure and not is_last, is_atom=True, is_raw=is_last)
 

@@ -113,16 +113,16 @@ class ObjectGenerator(GeneratorBase):
             self.emit(f"{name} = {operand.code}")
             self.emit(f"if {name} is not U: add_key({taken}, {name}, {node.position})")
             names.append(name)
-        made = self.make_name("d")
-        self.emit(f"{made} = {{}}")
+        target = self.make_name("d")
+        self.emit(f"{target} = {{}}")
         is_final = True
         for name, (_, value) in zip(names, node.pairs, strict=True):
             with self.enter_block(f"if {name} is not U:"):
                 operand = self.make_reusable(self.write_value(value, context, final=final))
                 is_final = is_final and operand.is_final
-                put = f"{made}[{name}] = {operand.code}"
+                put = f"{target}[{name}] = {operand.code}"
                 self.emit(f"if {operand.code} is not U: {put}" if operand.can_be(UNDEF) else put)
-        return Operand(made, DICT, is_pure=is_final, is_atom=True)
+        return Operand(target, DICT, is_pure=is_final, is_atom=True)
 
     def write_grouping(
         self, operand: Operand, group: t.Group, context: InputContext, *, final: bool
@@ -151,17 +151,17 @@ class ObjectGenerator(GeneratorBase):
         functions: list[str] = []
         for key, value in pairs:
             names: list[str] = []
-            for one in (key, value):
+            for part in (key, value):
                 name, item = self.make_name("b"), self.make_name("c")
                 with self.define_function(name, [item]):
                     inner = self.make_context(item, is_pure=context.is_pure)
-                    operand = self.write_value(one, inner, final=final and one is value)
+                    operand = self.write_value(part, inner, final=final and part is value)
                     self.emit(f"return {operand.code}")
                 names.append(name)
             functions.append(f"({names[0]}, {names[1]})")
-        made = self.make_name("d")
-        self.emit(f"{made} = build_groups(E, {over}, ({', '.join(functions)},), {position})")
-        return Operand(made, DICT, is_pure=final, is_atom=True)
+        target = self.make_name("d")
+        self.emit(f"{target} = build_groups(E, {over}, ({', '.join(functions)},), {position})")
+        return Operand(target, DICT, is_pure=final, is_atom=True)
 
     def write_array(self, node: t.Array, context: InputContext, *, final: bool) -> Operand:
         """Write the code of an array: the items of lists in it one by one, unless they are arrays that

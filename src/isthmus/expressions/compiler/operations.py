@@ -73,27 +73,27 @@ class OperationGenerator(GeneratorBase):
 
     def make_equality_code(self, operator: str, left: Operand, right: Operand) -> str:
         """Return a Python condition for `=` and `!=`; against a text, Python's own comparison is exact."""
-        for one, other in ((left, right), (right, left)):
-            if not one.is_constant or other.is_constant:
+        for side, other in ((left, right), (right, left)):
+            if not side.is_constant or other.is_constant:
                 continue
-            if one.kinds == TEXT:
+            if side.kinds == TEXT:
                 if operator == "=":
-                    return f"({other.code} == {one.code})"
+                    return f"({other.code} == {side.code})"
                 held = self.make_reusable(other)
-                return f"({held.code} != {one.code} and {held.code} is not U)"
-            if one.kinds in (NULL, BOOL):
+                return f"({held.code} != {side.code} and {held.code} is not U)"
+            if side.kinds in (NULL, BOOL):
                 if operator == "=":
-                    return f"({other.code} is {one.code})"
+                    return f"({other.code} is {side.code})"
                 held = self.make_reusable(other)
-                return f"({held.code} is not {one.code} and {held.code} is not U)"
+                return f"({held.code} is not {side.code} and {held.code} is not U)"
         function = "are_equal" if operator == "=" else "are_unequal"
         return f"{function}(E, {left.code}, {right.code})"
 
     def write_comparison(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:
         """Write the code of `<`, `<=`, `>` or `>=`; against a number, integers are compared in place."""
         slow = f"compare(E, {operator!r}, {left.code}, {right.code}, {position})"
-        for one, other in ((left, right), (right, left)):
-            if one.is_constant and one.kinds == NUMBER and not other.is_constant:
+        for side, other in ((left, right), (right, left)):
+            if side.is_constant and side.kinds == NUMBER and not other.is_constant:
                 code = f"({left.code} {operator} {right.code} if type({other.code}) is int else {slow})"
                 return Operand(code, BOOL | UNDEF)
         return Operand(slow, BOOL | UNDEF)
@@ -228,8 +228,8 @@ class OperationGenerator(GeneratorBase):
         if not node.expressions:
             return self.make_undefined()
         self.open_frame(node)
-        for one in node.expressions[:-1]:
-            self.write_statement(one, context)
+        for statement in node.expressions[:-1]:
+            self.write_statement(statement, context)
         operand = self.write_value(node.expressions[-1], context, final=final, handed_on=True)
         self.frames.pop()
         return operand
@@ -295,5 +295,5 @@ def _get_literal_texts(node: t.Node) -> frozenset[str] | None:
     """Return the texts of an array that holds only string literals; None for any other node."""
     if not isinstance(node, t.Array) or not t.is_bare(node):
         return None
-    found = [one.value for one in node.items if isinstance(one, t.Literal) and isinstance(one.value, str)]
-    return frozenset(found) if len(found) == len(node.items) else None
+    texts = [one.value for one in node.items if isinstance(one, t.Literal) and isinstance(one.value, str)]
+    return frozenset(texts) if len(texts) == len(node.items) else None

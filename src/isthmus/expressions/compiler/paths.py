@@ -269,8 +269,8 @@ class PathGenerator(FilterGenerator):
             else:
                 code = self.make_name("t")
                 start, name = flow.source.code, self.make_constant_code(step.value)
-                field, each = f"{start}.get({name}, U)", f"read_each(E, {start}, {name})"
-                self.emit(f"{code} = {field} if type({start}) is dict else {each}")
+                field, fallback = f"{start}.get({name}, U)", f"read_each(E, {start}, {name})"
+                self.emit(f"{code} = {field} if type({start}) is dict else {fallback}")
             operand = Operand(code, ANY & ~FUNCTION, is_pure=True, is_atom=True)
             for stage in stages:
                 operand = self.write_filter(operand, stage, context)

@@ -76,8 +76,8 @@ class _Surveyor:
         """Walk what runs in the frame of `owner`; returns the number of nodes."""
         bound: dict[str, int] = {}
         for part in parts:
-            for one in _find_bindings(part):
-                bound[one.name] = bound.get(one.name, 0) + 1
+            for binding in _find_bindings(part):
+                bound[binding.name] = bound.get(binding.name, 0) + 1
         self.survey.bound[id(owner)] = bound
         self.frames.append({**dict.fromkeys(parameters, 1), **bound})
         weight = sum(self.walk_node(part) for part in parts)

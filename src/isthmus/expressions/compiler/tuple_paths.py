@@ -197,20 +197,22 @@ class TupleGenerator(GeneratorBase):
         if nested is not None:
             return self.write_nested_step_tuples(stream, step, nested, context, out)
         operand = self.write_tuple_step_value(step, context)
-        values, one, at = self.make_name("s"), self.make_name("c"), self.make_name("i")
+        values, item, at = self.make_name("s"), self.make_name("c"), self.make_name("i")
         code = operand.code
         self.emit(f"{values} = {code} if isinstance({code}, list) else () if {code} is U else ({code},)")
         slots = {name: self.get_slot_code(name) for name in stream.names}
-        value = one
+        value = item
         if step.focus:
-            slots[step.focus] = one
+            slots[step.focus] = item
             value = context.code
         if step.index:
             slots[step.index] = at
         if step.ancestor is not None:
             slots[step.ancestor.label] = context.code
         shown = "".join(f"{part}, " for part in [value, *slots.values()])
-        with self.enter_block(f"for {at}, {one} in enumerate({self.make_charged_append_code(values, out)}):"):
+        with self.enter_block(
+            f"for {at}, {item} in enumerate({self.make_charged_append_code(values, out)}):"
+        ):
             self.emit(f"{out}.append(({shown}))")
         return list(slots), stream.is_pure and operand.is_pure
 
@@ -220,13 +222,13 @@ class TupleGenerator(GeneratorBase):
         """Work as `write_step_tuples`, for a step in parentheses whose own path has variables: they join
         those of this path."""
         opened = 0
-        one: t.Node = step
-        while isinstance(one, t.Block):
-            self.open_frame(one)
+        inside: t.Node = step
+        while isinstance(inside, t.Block):
+            self.open_frame(inside)
             opened += 1
-            for statement in one.expressions[:-1]:
+            for statement in inside.expressions[:-1]:
                 self.write_value(statement, context)
-            one = one.expressions[-1]
+            inside = inside.expressions[-1]
         inner = self.write_stream(nested, context)
         for one_filter in step.predicates or ():
             inner = self.write_tuple_filter(inner, one_filter)
@@ -317,11 +319,11 @@ class TupleGenerator(GeneratorBase):
         functions: list[str] = []
         for key, value in group.pairs:
             names: list[str] = []
-            for one in (key, value):
+            for part in (key, value):
                 name, item = self.make_name("b"), self.make_name("u")
                 with self.define_function(name, [item]):
                     context = self.open_tuple(_TupleStream("", stream.names, False), item)
-                    operand = self.write_value(one, context)
+                    operand = self.write_value(part, context)
                     self.frames.pop()
                     self.emit(f"return {operand.code}")
                 names.append(name)
@@ -337,9 +339,14 @@ def _find_nested_path(step: t.Node) -> t.Path | None:
     """Return the path with variables that a step in parentheses ends with, or None."""
     if step.group is not None or not isinstance(step, t.Block) or not step.expressions:
         return None
-    one: t.Node = step.expressions[-1]
-    while isinstance(one, t.Block) and one.expressions and one.predicates is None and one.group is None:
-        one = one.expressions[-1]
-    if isinstance(one, t.Path) and one.is_tuple and one.group is None and any(s.is_tuple for s in one.steps):
-        return one
+    last: t.Node = step.expressions[-1]
+    while isinstance(last, t.Block) and last.expressions and last.predicates is None and last.group is None:
+        last = last.expressions[-1]
+    if (
+        isinstance(last, t.Path)
+        and last.is_tuple
+        and last.group is None
+        and any(s.is_tuple for s in last.steps)
+    ):
+        return last
     return None

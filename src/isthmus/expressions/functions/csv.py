@@ -101,8 +101,12 @@ def _to_column(field: object, default: object) -> _Column:
     if not isinstance(field, Mapping) or not isinstance(value, str):
         raise make_function_error("jsonToCsv", f"Invalid field info option. {to_json_text(field)}")
     label = field.get("label")
-    own = field.get("default", UNDEFINED)
-    return _Column(label if isinstance(label, str) else value, value, default if own is UNDEFINED else own)
+    own_default = field.get("default", UNDEFINED)
+    return _Column(
+        label if isinstance(label, str) else value,
+        value,
+        default if own_default is UNDEFINED else own_default,
+    )
 
 
 def _collect_keys(rows: list[object]) -> list[str]:

@@ -153,10 +153,10 @@ def _compute_digest(value: object, data: bytes, name: object, form: object) -> o
             raise make_function_error("digest", "digest: for MD5 the value must be text or bytes")
         sum_ = hashlib.md5(data, usedforsecurity=False).digest()
         return _encode_bytes(sum_, form) or _encode_bytes(sum_, "base64")
-    found = _HASHES.get(name.upper()) if isinstance(name, str) else None
-    if found is None:
+    algorithm = _HASHES.get(name.upper()) if isinstance(name, str) else None
+    if algorithm is None:
         raise make_function_error("digest", "Unrecognized algorithm name")
-    result = _encode_bytes(hashlib.new(found, data, usedforsecurity=False).digest(), form)
+    result = _encode_bytes(hashlib.new(algorithm, data, usedforsecurity=False).digest(), form)
     return UNDEFINED if result is None else result
 
 

@@ -69,10 +69,10 @@ def get_data_uri(file: object = UNDEFINED, mime_type: object = UNDEFINED) -> str
         $getDataUri($blob("hello"), "text/plain")
         => "data:text/plain;base64,aGVsbG8="
     """
-    wanted = file.type if isinstance(file, Blob) and not is_truthy(mime_type) else mime_type
-    if not is_truthy(wanted):
+    media_type = file.type if isinstance(file, Blob) and not is_truthy(mime_type) else mime_type
+    if not is_truthy(media_type):
         raise make_function_error("getDataUri", "Mime type is required")
-    kind = to_text(wanted)
+    kind = to_text(media_type)
     if isinstance(file, Stream):
         return _drain_to_data_uri(file, kind)
     data = extract_bytes(file)

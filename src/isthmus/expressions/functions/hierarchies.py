@@ -46,11 +46,11 @@ def dependency_graph(
     nodes: list[tuple[object, object]] = []
     edges: list[tuple[object, object]] = []
     for item in pace(item_list, 20):
-        own, parent = get_path(item, key), get_path(item, parent_key)
-        nodes.append((own, item))
+        identity, parent = get_path(item, key), get_path(item, parent_key)
+        nodes.append((identity, item))
         if parent is not UNDEFINED and to_node_key(parent) in by_key:
             nodes.append((parent, by_key[to_node_key(parent)]))
-            edges.append((own, parent))
+            edges.append((identity, parent))
     if len(by_key) > evaluation.limits.graph_nodes:
         raise evaluation.make_limit_error("graph_nodes", "dependencyGraph")
     return Graph(nodes, edges)
@@ -82,21 +82,21 @@ def sort_nodes(
     if len(item_list) > evaluation.limits.graph_nodes:
         raise evaluation.make_limit_error("graph_nodes", "sortNodes")
     evaluation.charge(len(item_list) * 20)
-    own, parent, sequence = (
+    id_path, parent, sequence = (
         default if value is UNDEFINED else value
         for value, default in ((id_key, "id"), (parent_id_key, "parent_id"), (sequence_key, "sequence"))
     )
-    by_id = {to_text(get_path(item, own)): item for item in pace(item_list, 20)}
+    by_id = {to_text(get_path(item, id_path)): item for item in pace(item_list, 20)}
     children: dict[str, list[object]] = {}
     roots: list[object] = []
     for item in pace(item_list, 20):
         place = get_path(item, parent)
-        current = by_id[to_text(get_path(item, own))]
+        current = by_id[to_text(get_path(item, id_path))]
         if is_truthy(place) and to_text(place) in by_id:
             children.setdefault(to_text(place), []).append(current)
         else:
             roots.append(current)
-    return _flatten_tree(evaluation, roots, children, own, sequence)
+    return _flatten_tree(evaluation, roots, children, id_path, sequence)
 
 
 def _flatten_tree(

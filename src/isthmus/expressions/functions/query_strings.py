@@ -153,10 +153,10 @@ def _write_query(value: object, style: _QueryStyle) -> str:
 
 def _iterate_entries(value: object) -> Iterator[tuple[str, object]]:
     """Yield the fields of an object or items of a list, without those that are missing."""
-    found = (
+    entries = (
         value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     )
-    for key, item in found:
+    for key, item in entries:
         if item is not UNDEFINED and not callable(item):
             yield str(key), item
 

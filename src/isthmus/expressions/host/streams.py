@@ -117,14 +117,14 @@ class _Branches:
 
     async def read_branch(self, index: int) -> AsyncIterator[bytes]:
         """Yield the chunks of one branch (0 or 1)."""
-        mine, other = self._queues[index], self._queues[1 - index]
+        queue_of_reader, other = self._queues[index], self._queues[1 - index]
         while True:
             async with self._reading:
-                if not mine and not self._ended:
-                    await self._read_for_both(mine, other, index)
-            if not mine:
+                if not queue_of_reader and not self._ended:
+                    await self._read_for_both(queue_of_reader, other, index)
+            if not queue_of_reader:
                 return
-            part = mine.popleft()
+            part = queue_of_reader.popleft()
             self._sizes[index] -= len(part)
             yield part
 

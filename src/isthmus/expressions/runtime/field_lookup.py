@@ -43,8 +43,8 @@ def read_member(evaluation: Evaluation, value: Any, name: str) -> Any:
     method = host.methods.get(name)
     if method is not None:
         return Member(evaluation, method, value)
-    found = host.properties.get(name)
-    return UNDEFINED if found is None else found(value)
+    member = host.properties.get(name)
+    return UNDEFINED if member is None else member(value)
 
 
 def look_up_field(evaluation: Evaluation, value: Any, name: str) -> Any:
@@ -55,19 +55,19 @@ def look_up_field(evaluation: Evaluation, value: Any, name: str) -> Any:
     if isinstance(value, list):
         if type(value) is LazyRange:
             return Sequence()
-        found = Sequence()
+        results = Sequence()
         evaluation.steps_left -= len(value)
         if evaluation.steps_left < 0:
             evaluation.check_clock()
         for item in pace(value, 1, evaluation):
-            one = item.get(name, UNDEFINED) if type(item) is dict else look_up_field(evaluation, item, name)
-            if one is UNDEFINED:
+            field = item.get(name, UNDEFINED) if type(item) is dict else look_up_field(evaluation, item, name)
+            if field is UNDEFINED:
                 continue
-            if isinstance(one, list):
-                extend_list(evaluation, found, one)
+            if isinstance(field, list):
+                extend_list(evaluation, results, field)
             else:
-                found.append(one)
-        return found
+                results.append(field)
+        return results
     if value is None or type(value) in (str, int, float, bool) or value is UNDEFINED:
         return UNDEFINED
     if isinstance(value, dict):
@@ -77,8 +77,8 @@ def look_up_field(evaluation: Evaluation, value: Any, name: str) -> Any:
 
 def read_name(evaluation: Evaluation, value: Any, name: str) -> Any:
     """Return the field `name` of a value, collapsed: a name that is an expression of its own."""
-    found = look_up_field(evaluation, value, name)
-    return collapse(found) if type(found) is Sequence else found
+    field = look_up_field(evaluation, value, name)
+    return collapse(field) if type(field) is Sequence else field
 
 
 def read_each(evaluation: Evaluation, value: Any, name: str) -> Any:
@@ -89,11 +89,11 @@ def read_each(evaluation: Evaluation, value: Any, name: str) -> Any:
     stream = Stream()
     evaluation.charge(len(value))
     for item in pace(list_inputs(evaluation, value), 1, evaluation):
-        one = read_name(evaluation, item, name)
-        if isinstance(one, list) and type(one) is not ConsArray:
-            extend_list(evaluation, stream, one)
+        field = read_name(evaluation, item, name)
+        if isinstance(field, list) and type(field) is not ConsArray:
+            extend_list(evaluation, stream, field)
         else:
-            stream.append(one)
+            stream.append(field)
     return stream
 
 
@@ -112,18 +112,18 @@ def read_root_each(evaluation: Evaluation, value: Any, name: str) -> Any:
 def read_step(evaluation: Evaluation, value: Any, name: str) -> Any:
     """Return the values of the step `name` in the middle of a path, on what the step before it gave."""
     if type(value) is dict:
-        found = value.get(name, UNDEFINED)
-        return found if type(found) is not Sequence else Stream(found)
+        only_field = value.get(name, UNDEFINED)
+        return only_field if type(only_field) is not Sequence else Stream(only_field)
     stream = Stream()
     evaluation.charge(len(value) if isinstance(value, list) else 1)
     for item in pace(list_inputs(evaluation, value), 1, evaluation):
-        one = read_name(evaluation, item, name)
-        if one is UNDEFINED:
+        field = read_name(evaluation, item, name)
+        if field is UNDEFINED:
             continue
-        if isinstance(one, list) and type(one) is not ConsArray:
-            extend_list(evaluation, stream, one)
+        if isinstance(field, list) and type(field) is not ConsArray:
+            extend_list(evaluation, stream, field)
         else:
-            stream.append(one)
+            stream.append(field)
     return stream if stream else UNDEFINED
 
 
@@ -131,8 +131,8 @@ def read_last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
     """Return the value of the step `name` at the end of a path, on what the step before it gave;
     collapsed."""
     if type(value) is dict:
-        found = value.get(name, UNDEFINED)
-        return flatten_last(evaluation, [found]) if type(found) is Sequence else found
+        only_field = value.get(name, UNDEFINED)
+        return flatten_last(evaluation, [only_field]) if type(only_field) is Sequence else only_field
     if not isinstance(value, list):
         return read_name(evaluation, value, name)
     if type(value) is LazyRange:
@@ -142,10 +142,10 @@ def read_last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
     results: list[Any] = []
     is_flat = True
     for item in pace(value, 1, evaluation):
-        one = item.get(name, UNDEFINED) if type(item) is dict else read_name(evaluation, item, name)
-        kind = type(one)
-        if one is not UNDEFINED:
-            results.append(one)
+        field = item.get(name, UNDEFINED) if type(item) is dict else read_name(evaluation, item, name)
+        kind = type(field)
+        if field is not UNDEFINED:
+            results.append(field)
             if kind is list or kind is Sequence or kind is ConsArray or kind is LazyRange:
                 is_flat = False
     if not is_flat:
@@ -162,8 +162,8 @@ def read_field(evaluation: Evaluation, value: Any, name: str) -> Any:
 
 def read_root_field(evaluation: Evaluation, value: Any, name: str) -> Any:
     """Return the value of the path `name` on the root, where a list counts as one value; collapsed."""
-    found = read_name(evaluation, value, name)
-    return flatten_last(evaluation, [found]) if type(found) is Sequence else found
+    field = read_name(evaluation, value, name)
+    return flatten_last(evaluation, [field]) if type(field) is Sequence else field
 
 
 def make_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
@@ -219,7 +219,7 @@ def read_root_step(evaluation: Evaluation, value: Any, name: str) -> Any:
     """Return the values of the first of several steps, `name`, on the root."""
     if type(value) is dict:
         return value.get(name, UNDEFINED)
-    one = read_name(evaluation, value, name)
-    if isinstance(one, list) and type(one) is not ConsArray:
-        return Stream(one)
-    return one
+    field = read_name(evaluation, value, name)
+    if isinstance(field, list) and type(field) is not ConsArray:
+        return Stream(field)
+    return field

@@ -102,17 +102,17 @@ def build_groups(
             elif owner != number:
                 raise_duplicate_key(key, position)
             else:
-                found = held[key]
-                if type(found) is not GroupAccumulator:
-                    found = held[key] = GroupAccumulator(found)
-                found.add(item)
-    made: dict[str, Any] = {}
+                group = held[key]
+                if type(group) is not GroupAccumulator:
+                    group = held[key] = GroupAccumulator(group)
+                group.add(item)
+    result: dict[str, Any] = {}
     for key, number in pace(owners.items(), 4, evaluation):
-        found = held[key]
-        value = pairs[number][1](found.get_value() if type(found) is GroupAccumulator else found)
+        group = held[key]
+        value = pairs[number][1](group.get_value() if type(group) is GroupAccumulator else group)
         if value is not UNDEFINED:
-            made[key] = value
-    return made
+            result[key] = value
+    return result
 
 
 def build_tuple_groups(
@@ -132,7 +132,7 @@ def build_tuple_groups(
             if owners.setdefault(key, number) != number:
                 raise_duplicate_key(key, position)
             held.setdefault(key, []).append(one)
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, members in held.items():
         together = [GroupAccumulator(one) for one in members[0]]
         for member in members[1:]:
@@ -141,8 +141,8 @@ def build_tuple_groups(
                 slot.add(one)
         value = pairs[owners[key]][1](tuple(slot.get_value() for slot in together))
         if value is not UNDEFINED:
-            made[key] = value
-    return made
+            result[key] = value
+    return result
 
 
 def sort_by_terms(

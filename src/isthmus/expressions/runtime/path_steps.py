@@ -105,11 +105,11 @@ def flatten_last(evaluation: Evaluation, results: list[Any], keep: bool = False)
         if type(only) is not Sequence:
             return only
     flat = keep_as_list(()) if keep else Sequence()
-    for one in pace(results, 1, evaluation):
-        if isinstance(one, list) and type(one) is not ConsArray:
-            extend_list(evaluation, flat, one)
+    for result in pace(results, 1, evaluation):
+        if isinstance(result, list) and type(result) is not ConsArray:
+            extend_list(evaluation, flat, result)
         else:
-            flat.append(one)
+            flat.append(result)
     return collapse(flat)
 
 
@@ -117,23 +117,23 @@ def flatten_last_raw(evaluation: Evaluation, results: list[Any]) -> Any:
     """Work as `flatten_last`, not collapsed, since more follows."""
     if len(results) == 1 and type(results[0]) is not Sequence:
         return results[0]
-    found = Sequence()
-    for one in pace(results, 1, evaluation):
-        if isinstance(one, list) and type(one) is not ConsArray:
-            extend_list(evaluation, found, one)
+    flattened = Sequence()
+    for result in pace(results, 1, evaluation):
+        if isinstance(result, list) and type(result) is not ConsArray:
+            extend_list(evaluation, flattened, result)
         else:
-            found.append(one)
-    return found
+            flattened.append(result)
+    return flattened
 
 
 def flatten_step(evaluation: Evaluation, results: list[Any]) -> Any:
     """Return the stream after a step in the middle of a path, from what it gave for each input."""
     stream = Stream()
-    for one in pace(results, 1, evaluation):
-        if isinstance(one, list) and type(one) is not ConsArray:
-            extend_list(evaluation, stream, one)
+    for result in pace(results, 1, evaluation):
+        if isinstance(result, list) and type(result) is not ConsArray:
+            extend_list(evaluation, stream, result)
         else:
-            stream.append(one)
+            stream.append(result)
     return stream
 
 
@@ -174,13 +174,13 @@ def read_wildcard(evaluation: Evaluation, value: Any) -> Any:
         fields = value
     else:
         return UNDEFINED
-    found = Sequence()
+    results = Sequence()
     evaluation.charge(len(value))
     for one in pace(fields, 1, evaluation):
-        _append_flattened(evaluation, one, found)
+        _append_flattened(evaluation, one, results)
     if any(isinstance(one, list) for one in fields):
-        return list(found)
-    return collapse(found)
+        return list(results)
+    return collapse(results)
 
 
 def _append_flattened(evaluation: Evaluation, value: Any, items: list[Any]) -> None:
@@ -199,21 +199,21 @@ def read_descendants(evaluation: Evaluation, value: Any) -> Any:
     """`**`: return the value and everything below it, without the arrays themselves; collapsed."""
     if value is UNDEFINED:
         return UNDEFINED
-    found = Sequence()
+    results = Sequence()
     pending = [value]
     while pending:
-        one = pending.pop()
-        if isinstance(one, list):
-            evaluation.charge(len(one))
-            pending.extend(reversed(one))
+        current = pending.pop()
+        if isinstance(current, list):
+            evaluation.charge(len(current))
+            pending.extend(reversed(current))
             continue
-        found.append(one)
-        if len(found) > MAX_FREE_ITEMS:
-            check_size(evaluation, found, 1)
-        if isinstance(one, dict):
-            evaluation.charge(len(one) + 1)
-            pending.extend(reversed(one.values()))
-    return found[0] if len(found) == 1 else found
+        results.append(current)
+        if len(results) > MAX_FREE_ITEMS:
+            check_size(evaluation, results, 1)
+        if isinstance(current, dict):
+            evaluation.charge(len(current) + 1)
+            pending.extend(reversed(current.values()))
+    return results[0] if len(results) == 1 else results
 
 
 def get_at_index(value: Any, index: int) -> Any:

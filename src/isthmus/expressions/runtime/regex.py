@@ -87,10 +87,10 @@ def search_pattern(evaluation: Evaluation, pattern: Pattern, text: str, start: i
 
 def _find_match(matcher: Matcher, text: str, start: int) -> Any:
     """Return the next match as the object that matcher functions return; undefined without one."""
-    found = search_pattern(matcher.evaluation, matcher.regex, text, start)
-    if found is None:
+    match = search_pattern(matcher.evaluation, matcher.regex, text, start)
+    if match is None:
         return UNDEFINED
-    if start and found.end() == found.start():
+    if start and match.end() == match.start():
         raise ExpressionError(
             "D1004",
             "Regular expression matches zero length string",
@@ -100,13 +100,13 @@ def _find_match(matcher: Matcher, text: str, start: int) -> Any:
 
     def following() -> Any:
         """Return the match after this one."""
-        return UNDEFINED if found.end() >= len(text) else _find_match(matcher, text, found.end())
+        return UNDEFINED if match.end() >= len(text) else _find_match(matcher, text, match.end())
 
-    groups = [UNDEFINED if group is None else group for group in found.groups()]
+    groups = [UNDEFINED if group is None else group for group in match.groups()]
     return {
-        "match": found.group(),
-        "start": found.start(),
-        "end": found.end(),
+        "match": match.group(),
+        "start": match.start(),
+        "end": match.end(),
         "groups": groups,
         "next": Native(matcher.evaluation, Function("next", following)),
     }

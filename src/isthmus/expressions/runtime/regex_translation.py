@@ -91,8 +91,8 @@ def is_linear(source: str) -> bool:
     Such a pattern takes time in proportion to the text, and never matches the empty string.
     """
     at = 0
-    while found := _ATOM.match(source, at):
-        at = found.end()
+    while match := _ATOM.match(source, at):
+        at = match.end()
     return at > 0 and (at == len(source) or (source[at:] == "+" and _ATOM.fullmatch(source[:-1]) is not None))
 
 
@@ -151,10 +151,10 @@ class _Translator:
 
     def translate_group_start(self) -> str:
         """Translate the opening of a group at the cursor, and move past it."""
-        for opening, made in (("(?<=", "(?<="), ("(?<!", "(?<!"), ("(?<", "(?P<")):
+        for opening, translated in (("(?<=", "(?<="), ("(?<!", "(?<!"), ("(?<", "(?P<")):
             if self.source.startswith(opening, self.position):
                 self.position += len(opening)
-                return made
+                return translated
         self.position += 1
         return "("
 

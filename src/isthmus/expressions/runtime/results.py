@@ -109,18 +109,18 @@ def check_result_size(evaluation: Evaluation, value: Any) -> None:
     room = evaluation.limits.output_chars
     pending = [value]
     while pending:
-        one = pending.pop()
+        current = pending.pop()
         inside: Collection[Any]
-        if isinstance(one, dict):
-            inside = one.values()
-            room -= sum(map(len, one))
-        elif isinstance(one, list):
-            inside = one
+        if isinstance(current, dict):
+            inside = current.values()
+            room -= sum(map(len, current))
+        elif isinstance(current, list):
+            inside = current
         else:
-            room -= len(one) if one.__class__ is str else 0
+            room -= len(current) if current.__class__ is str else 0
             continue
-        evaluation.charge(len(one))
-        room -= 2 + 2 * len(one)
+        evaluation.charge(len(current))
+        room -= 2 + 2 * len(current)
         for item in inside:
             if item.__class__ is str:
                 room -= len(item)

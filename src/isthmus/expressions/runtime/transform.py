@@ -81,20 +81,20 @@ class Transformer(FunctionValue):
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
         """Return a copy of the argument with the matches of the pattern changed. Raises T0410 for a
         scalar."""
-        given = arguments[0] if arguments else UNDEFINED
-        if given is UNDEFINED:
+        argument = arguments[0] if arguments else UNDEFINED
+        if argument is UNDEFINED:
             return UNDEFINED
-        if not isinstance(given, (dict, list)):
+        if not isinstance(argument, (dict, list)):
             raise ExpressionError(
-                "T0410", "Argument 1 of function {token} does not match function signature", value=given
+                "T0410", "Argument 1 of function {token} does not match function signature", value=argument
             )
-        result = clone_value(self.evaluation, given)
-        own = _collect_objects(self.evaluation, result)
+        result = clone_value(self.evaluation, argument)
+        own_objects = _collect_objects(self.evaluation, result)
         matches = self.pattern(result)
         if matches is not UNDEFINED:
             for match in matches if isinstance(matches, list) else [matches]:
                 self.evaluation.charge(4)
-                self.apply_to_match(match, is_own=id(match) in own)
+                self.apply_to_match(match, is_own=id(match) in own_objects)
         return result
 
     def apply_to_match(self, match: Any, *, is_own: bool) -> None:
@@ -135,15 +135,15 @@ class Transformer(FunctionValue):
 def _collect_objects(evaluation: Evaluation, value: Any) -> dict[int, dict[str, Any]]:
     """Return every object of a copy by its identity; kept alive, so that no other object takes its
     identity."""
-    found: dict[int, dict[str, Any]] = {}
+    objects: dict[int, dict[str, Any]] = {}
     pending = [value]
     while pending:
         item = pending.pop()
         if isinstance(item, dict):
             evaluation.charge(len(item))
-            found[id(item)] = item
+            objects[id(item)] = item
             pending.extend(item.values())
         elif isinstance(item, list):
             evaluation.charge(len(item))
             pending.extend(item)
-    return found
+    return objects

@@ -88,7 +88,7 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
         return values
     if len(values) > evaluation.limits.items:
         raise evaluation.make_limit_error("items", "distinct")
-    found: list[Any] = Sequence() if type(values) is Sequence else []
+    result: list[Any] = Sequence() if type(values) is Sequence else []
     seen: set[Any] = set()
     nested: list[Any] = []
     evaluation.charge(len(values) * 2)
@@ -104,8 +104,8 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
             if any(is_deep_equal(evaluation, value, other) for other in nested):
                 continue
             nested.append(value)
-        found.append(value)
-    return found
+        result.append(value)
+    return result
 
 
 def zip_arrays(evaluation: Evaluation, *lists: Any) -> list[Any]:

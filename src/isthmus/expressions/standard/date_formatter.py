@@ -51,7 +51,7 @@ def _compile_template(picture: str) -> tuple[str, Callable[[tuple[int, ...]], An
     return (template, itemgetter(*places)) if places else None
 
 
-_cached_civil_from_days = lru_cache(maxsize=4_096)(calendar.convert_days_to_date)
+_cached_days_to_date = lru_cache(maxsize=4_096)(calendar.convert_days_to_date)
 
 
 def format_time(millis: float, picture: str, zone: Any) -> str:
@@ -62,11 +62,11 @@ def format_time(millis: float, picture: str, zone: Any) -> str:
         if plain is not None:
             minutes, second = divmod(millis // 1_000, 60)
             days, minutes = divmod(minutes, 1_440)
-            return str(plain[0] % plain[1]((*_cached_civil_from_days(days), *divmod(minutes, 60), second)))
+            return str(plain[0] % plain[1]((*_cached_days_to_date(days), *divmod(minutes, 60), second)))
     hours = minutes = 0
     if zone is not UNDEFINED:
-        found = re.match(r"\s*([-+]?[0-9]{1,9})", zone)
-        offset = int(found.group(1)) if found else 0
+        match = re.match(r"\s*([-+]?[0-9]{1,9})", zone)
+        offset = int(match.group(1)) if match else 0
         hours = offset // 100
         minutes = abs(offset) % 100 * (1 if offset >= 0 else -1)
     moment = calendar.Moment(millis + (60 * hours + minutes) * 60_000)

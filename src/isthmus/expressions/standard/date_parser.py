@@ -78,13 +78,13 @@ def _compile_zone(part: PicturePart) -> tuple[str, Reader]:
 
     def read(text: str) -> int:
         """Return the minutes east of UTC of an offset."""
-        given = text[3:] if part.component == "z" else text
+        offset_text = text[3:] if part.component == "z" else text
         if separator:
-            hours, _, minutes = given.partition(separator)
+            hours, _, minutes = offset_text.partition(separator)
             return int(hours) * 60 + int(minutes)
-        if len(given) <= 3:
-            return int(given) * 60
-        return int(given[:3]) * 60 + int(given[3:])
+        if len(offset_text) <= 3:
+            return int(offset_text) * 60
+        return int(offset_text[:3]) * 60 + int(offset_text[3:])
 
     return pattern, read
 
@@ -98,7 +98,7 @@ def _compile_plain_picture(picture: str) -> tuple[re.Pattern[str], tuple[int, ..
     missing).
     """
     pattern = ""
-    given: list[str] = []
+    groups: list[str] = []
     may_follow = True
     for part in parse_picture(picture):
         if not part.component:
@@ -112,13 +112,13 @@ def _compile_plain_picture(picture: str) -> tuple[re.Pattern[str], tuple[int, ..
             return None
         pattern += f"([0-9]{{{form.parse_width}}})" if form.parse_width else "([0-9]{1,9})"
         may_follow = False
-        given.append(part.component)
-    if not {"Y", "M", "D"} <= set(given) or len(set(given)) != len(given):
+        groups.append(part.component)
+    if not {"Y", "M", "D"} <= set(groups) or len(set(groups)) != len(groups):
         return None
-    times = "Hms"[: len(given) - 3]
-    if set(given) != {"Y", "M", "D", *times}:
+    times = "Hms"[: len(groups) - 3]
+    if set(groups) != {"Y", "M", "D", *times}:
         return None
-    return re.compile(pattern), tuple(given.index(one) if one in given else -1 for one in PLAIN_COMPONENTS)
+    return re.compile(pattern), tuple(groups.index(one) if one in groups else -1 for one in PLAIN_COMPONENTS)
 
 
 def _compute_plain_millis(groups: tuple[str, ...], places: tuple[int, ...]) -> int | None:
@@ -150,34 +150,34 @@ def parse_time(evaluation: Evaluation, text: str, picture: str) -> Any:
                 return millis
     pattern, readers = _compile_picture(picture)
     try:
-        found = pattern.fullmatch(
+        match = pattern.fullmatch(
             text, timeout=min(evaluation.limits.regex_seconds, evaluation.get_remaining_seconds())
         )
     except TimeoutError:
         raise evaluation.make_limit_error("regex_seconds", "toMillis") from None
-    if found is None or not readers:
+    if match is None or not readers:
         return UNDEFINED
-    given: dict[str, Any] = {}
-    for (component, reader), value in zip(readers, found.groups(), strict=True):
-        given[component] = reader(value)
-    date, time = _choose_date_components(given), _choose_time_components(given)
-    _fill_in_components(given, date + time, evaluation.now)
+    values: dict[str, Any] = {}
+    for (component, reader), value in zip(readers, match.groups(), strict=True):
+        values[component] = reader(value)
+    date, time = _choose_date_components(values), _choose_time_components(values)
+    _fill_in_components(values, date + time, evaluation.now)
     if date not in ("YMD", "YD"):
         raise _make_incomplete_picture_error()
-    month = int(given.get("M") or 0) - 1 if (given.get("M") or 0) > 0 else 0
+    month = int(values.get("M") or 0) - 1 if (values.get("M") or 0) > 0 else 0
     if date == "YD":
-        day_of_year = given.get("d", UNDEFINED)
+        day_of_year = values.get("d", UNDEFINED)
         if day_of_year is UNDEFINED:
             return float("nan")
-        days = calendar.convert_date_to_days(int(given["Y"]), 1, 1) + int(day_of_year) - 1
+        days = calendar.convert_date_to_days(int(values["Y"]), 1, 1) + int(day_of_year) - 1
     else:
-        days = calendar.convert_date_to_days(int(given["Y"]), month + 1, 1) + int(given["D"]) - 1
-    hour = given.get("H", 0)
+        days = calendar.convert_date_to_days(int(values["Y"]), month + 1, 1) + int(values["D"]) - 1
+    hour = values.get("H", 0)
     if time[0] == "P":
-        hour = 0 if given["h"] == 12 else given["h"]
-        hour += 12 if given["P"] == 1 else 0
-    millis = ((days * 24 + hour) * 60 + given["m"]) * 60_000 + given["s"] * 1000 + given["f"]
-    return millis - (given.get("Z") or given.get("z") or 0) * 60_000
+        hour = 0 if values["h"] == 12 else values["h"]
+        hour += 12 if values["P"] == 1 else 0
+    millis = ((days * 24 + hour) * 60 + values["m"]) * 60_000 + values["s"] * 1000 + values["f"]
+    return millis - (values.get("Z") or values.get("z") or 0) * 60_000
 
 
 def _make_incomplete_picture_error() -> ExpressionError:

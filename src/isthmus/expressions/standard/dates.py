@@ -85,16 +85,16 @@ def to_millis(evaluation: Evaluation, text: Any, picture: Any) -> Any:
     if text is UNDEFINED:
         return UNDEFINED
     if picture is not UNDEFINED:
-        found = parse_time(evaluation, text, picture)
-        return found if found is UNDEFINED else normalize_number(found)
-    found = _PATTERN.fullmatch(text)
-    if found is None:
+        milliseconds = parse_time(evaluation, text, picture)
+        return milliseconds if milliseconds is UNDEFINED else normalize_number(milliseconds)
+    match = _PATTERN.fullmatch(text)
+    if match is None:
         raise ExpressionError(
             "D3110",
             f'The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given "{text}"',
             value=text,
         )
-    return _compute_iso_millis(found)
+    return _compute_iso_millis(match)
 
 
 def _compute_iso_millis(match: re.Match[str]) -> Any:

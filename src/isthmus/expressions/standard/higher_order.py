@@ -30,7 +30,7 @@ def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
     """`$map`: return the defined results of the function for each item."""
     if values is UNDEFINED:
         return UNDEFINED
-    found = Sequence()
+    results = Sequence()
     if len(values) > evaluation.limits.items:
         raise evaluation.make_limit_error("items", "map")
     call = _bind_loop_function(function)
@@ -38,23 +38,23 @@ def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
         evaluation.charge(4)
         result = call(value, at, values)
         if result is not UNDEFINED:
-            found.append(result)
-    return found
+            results.append(result)
+    return results
 
 
 def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
     """`$filter`: return the items for which the function's result is true."""
     if values is UNDEFINED:
         return UNDEFINED
-    found = Sequence()
+    results = Sequence()
     call = _bind_loop_function(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
         if to_boolean(evaluation, call(value, at, values)):
-            found.append(value)
-    if len(found) > evaluation.limits.items:
+            results.append(value)
+    if len(results) > evaluation.limits.items:
         raise evaluation.make_limit_error("items", "filter")
-    return found
+    return results
 
 
 def single(evaluation: Evaluation, values: Any, function: Any) -> Any:
@@ -96,22 +96,22 @@ def reduce(evaluation: Evaluation, values: Any, function: Callback, first: Any) 
         result, start = values[0], 1
     for at in range(start, len(values)):
         evaluation.charge(4)
-        given = (result, values[at], at, values)
-        result = function(*given[: min(arity, 4)])
+        arguments = (result, values[at], at, values)
+        result = function(*arguments[: min(arity, 4)])
     return result
 
 
 def each(evaluation: Evaluation, value: Any, function: Callback) -> Any:
     """`$each`: return the defined results of the function for each field of an object."""
-    found = Sequence()
+    results = Sequence()
     if isinstance(value, dict):
         call = _bind_loop_function(function)
         for key, item in list(value.items()):
             evaluation.charge(4)
             result = call(item, key, value)
             if result is not UNDEFINED:
-                found.append(result)
-    return found
+                results.append(result)
+    return results
 
 
 def sift(evaluation: Evaluation, value: Any, function: Any) -> Any:
@@ -119,15 +119,15 @@ def sift(evaluation: Evaluation, value: Any, function: Any) -> Any:
     none."""
     if not isinstance(value, dict):
         return UNDEFINED
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     call = _bind_loop_function(function)
     for key, item in list(value.items()):
         evaluation.charge(4)
         if function is UNDEFINED:
             raise ExpressionError("T1006", "Attempted to invoke a non-function")
         if to_boolean(evaluation, call(item, key, value)):
-            found[key] = item
-    return found if found else UNDEFINED
+            results[key] = item
+    return results if results else UNDEFINED
 
 
 def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:

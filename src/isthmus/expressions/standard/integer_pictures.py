@@ -120,9 +120,9 @@ def parse_integer_picture(picture: str) -> IntegerFormat:
     if not semicolon:
         primary, modifier = picture, ""
     is_ordinal = modifier.startswith("o")
-    named = _LETTER_PICTURES.get(primary)
-    if named is not None:
-        return IntegerFormat(named[0], named[1], is_ordinal)
+    sequence = _LETTER_PICTURES.get(primary)
+    if sequence is not None:
+        return IntegerFormat(sequence[0], sequence[1], is_ordinal)
     zero: int | None = None
     mandatory = optional = position = 0
     separators: list[tuple[int, str]] = []
@@ -386,8 +386,8 @@ def _parse_decimal(text: str, form: IntegerFormat) -> float:
         digits = "".join(
             chr(ord(char) - form.zero + 0x30) for char in digits if ord(char) >= form.zero - 0x30
         )
-    found = re.match(r"\s*[-+]?[0-9]+", digits)
-    return float(found.group()) if found else float("nan")
+    match = re.match(r"\s*[-+]?[0-9]+", digits)
+    return float(match.group()) if match else float("nan")
 
 
 def with_parse_width(form: IntegerFormat) -> IntegerFormat:

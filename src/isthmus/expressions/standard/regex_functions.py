@@ -40,15 +40,15 @@ def _find_matches(evaluation: Evaluation, matcher: Any, text: str) -> Any:
         return
     if not is_function(matcher):
         raise ExpressionError("T1006", "Attempted to invoke a non-function")
-    found = matcher(text)
-    while found is not UNDEFINED:
+    returned = matcher(text)
+    while returned is not UNDEFINED:
         evaluation.charge(10)
-        yield _to_match(found)
-        following = found.get("next") if isinstance(found, dict) else None
+        yield _to_match(returned)
+        following = returned.get("next") if isinstance(returned, dict) else None
         if not is_function(following):
             raise ExpressionError("T1010", _BAD_MATCHER_MESSAGE)
         assert following is not None
-        found = following()
+        returned = following()
 
 
 _BAD_MATCHER_MESSAGE: Final = (
@@ -73,10 +73,10 @@ def _find_regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> 
     start = 0
     first = True
     while first or start < len(text):
-        found = search_pattern(evaluation, matcher.regex, text, start)
-        if found is None:
+        regex_match = search_pattern(evaluation, matcher.regex, text, start)
+        if regex_match is None:
             return
-        if not first and found.end() == found.start():
+        if not first and regex_match.end() == regex_match.start():
             raise ExpressionError(
                 "D1004",
                 "Regular expression matches zero length string",
@@ -84,9 +84,9 @@ def _find_regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> 
                 value=matcher.regex.source,
             )
         first = False
-        groups = [UNDEFINED if group is None else group for group in found.groups()]
-        yield _Match(found.group(), found.start(), found.end(), groups, None)
-        start = found.end()
+        groups = [UNDEFINED if group is None else group for group in regex_match.groups()]
+        yield _Match(regex_match.group(), regex_match.start(), regex_match.end(), groups, None)
+        start = regex_match.end()
 
 
 def _to_match_object(matcher: Matcher, found_match: _Match) -> Any:
@@ -107,15 +107,17 @@ def match(evaluation: Evaluation, text: Any, matcher: Any, limit: Any) -> Any:
         raise ExpressionError(
             "D3040", "Third argument of match function must evaluate to a positive number", value=limit
         )
-    found = Sequence()
+    results = Sequence()
     if limit is UNDEFINED or limit > 0:
-        for one in _find_matches(evaluation, matcher, text):
-            found.append({"match": one.text, "index": one.start, "groups": one.groups})
-            if limit is not UNDEFINED and len(found) >= limit:
+        for found_match in _find_matches(evaluation, matcher, text):
+            results.append(
+                {"match": found_match.text, "index": found_match.start, "groups": found_match.groups}
+            )
+            if limit is not UNDEFINED and len(results) >= limit:
                 break
-            if len(found) > evaluation.limits.items:
+            if len(results) > evaluation.limits.items:
                 raise evaluation.make_limit_error("items", "match")
-    return found
+    return results
 
 
 def contains(evaluation: Evaluation, text: Any, token: Any) -> Any:
@@ -170,22 +172,24 @@ def _replace_matches(evaluation: Evaluation, text: str, pattern: Any, replacemen
     parts: list[str] = []
     room = evaluation.limits.output_chars
     position = 0
-    for count, one in enumerate(_find_matches(evaluation, pattern, text), 1):
+    for count, found_match in enumerate(_find_matches(evaluation, pattern, text), 1):
         if not (type(replacement) is str or is_function(replacement)):
             raise ExpressionError("T1006", "Attempted to invoke a non-function")
         if type(replacement) is str:
-            new: Any = _expand_replacement(replacement, one)
+            new: Any = _expand_replacement(replacement, found_match)
         else:
-            new = replacement(one.raw if one.raw is not None else _to_match_object(pattern, one))
+            new = replacement(
+                found_match.raw if found_match.raw is not None else _to_match_object(pattern, found_match)
+            )
             if type(new) is not str:
                 raise ExpressionError(
                     "D3012", "Attempted to replace a matched string with a non-string value", value=new
                 )
-        parts += (text[position : one.start], new)
+        parts += (text[position : found_match.start], new)
         room -= len(new)
         if room < 0:
             raise evaluation.make_limit_error("output_chars", "replace")
-        position = one.start + len(one.text)
+        position = found_match.start + len(found_match.text)
         if limit is not UNDEFINED and count >= limit:
             break
     parts.append(text[position:])
@@ -260,11 +264,11 @@ def _split_at_matches(evaluation: Evaluation, text: str, separator: Any, limit: 
     """Return the parts of a text between matches."""
     parts: list[str] = []
     start = 0
-    for one in _find_matches(evaluation, separator, text):
-        parts.append(text[start : one.start])
+    for found_match in _find_matches(evaluation, separator, text):
+        parts.append(text[start : found_match.start])
         if len(parts) > evaluation.limits.items:
             raise evaluation.make_limit_error("items", "split")
-        start = one.end
+        start = found_match.end
         if limit is not UNDEFINED and len(parts) >= limit:
             return parts
     parts.append(text[start:])

@@ -76,17 +76,17 @@ def substring_before(text: Any, chars: Any) -> Any:
     """`$substringBefore`: return the text before the first `chars`; all of it if it has none."""
     if text is UNDEFINED:
         return UNDEFINED
-    found = text.find("undefined" if chars is UNDEFINED else chars)
-    return text[:found] if found >= 0 else text
+    index = text.find("undefined" if chars is UNDEFINED else chars)
+    return text[:index] if index >= 0 else text
 
 
 def substring_after(text: Any, chars: Any) -> Any:
     """`$substringAfter`: return the text behind the first `chars`; all of it if it has none."""
     if text is UNDEFINED:
         return UNDEFINED
-    wanted = "undefined" if chars is UNDEFINED else chars
-    found = text.find(wanted)
-    return text[found + len(wanted) :] if found >= 0 else text
+    separator = "undefined" if chars is UNDEFINED else chars
+    index = text.find(separator)
+    return text[index + len(separator) :] if index >= 0 else text
 
 
 def lowercase(text: Any) -> Any:
@@ -130,14 +130,14 @@ def pad(evaluation: Evaluation, text: Any, width: Any, char: Any) -> Any:
     if text is UNDEFINED:
         return UNDEFINED
     filler = " " if char is UNDEFINED or not char else char
-    wanted = 0 if width is UNDEFINED else to_count(width, 2 * evaluation.limits.output_chars)
-    missing = abs(wanted) - len(text)
+    target_width = 0 if width is UNDEFINED else to_count(width, 2 * evaluation.limits.output_chars)
+    missing = abs(target_width) - len(text)
     if missing <= 0:
         return text
     if missing > evaluation.limits.output_chars:
         raise evaluation.make_limit_error("output_chars", "pad")
     padding = (filler * (missing // len(filler) + 1))[:missing]
-    return charge_new_text(evaluation, text + padding if wanted > 0 else padding + text, "pad")
+    return charge_new_text(evaluation, text + padding if target_width > 0 else padding + text, "pad")
 
 
 def join_if_texts(evaluation: Evaluation, texts: Any, separator: str) -> Any:
@@ -177,8 +177,8 @@ def base64decode(text: Any) -> Any:
     """`$base64decode`: the bytes as characters; characters that are not base64 are skipped."""
     if text is UNDEFINED:
         return UNDEFINED
-    given = text.partition("=")[0].encode("ascii", "ignore")
-    kept = given.translate(_URL_SAFE_TO_STANDARD, _NOT_BASE64)
+    encoded = text.partition("=")[0].encode("ascii", "ignore")
+    kept = encoded.translate(_URL_SAFE_TO_STANDARD, _NOT_BASE64)
     if len(kept) % 4 == 1:
         kept = kept[:-1]
     try:

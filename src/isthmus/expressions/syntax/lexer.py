@@ -68,12 +68,12 @@ class Lexer:
         if not infix and text[self.at] == "/":
             self.at += 1
             return self._read_regex()
-        found = _TOKEN.match(text, self.at)
-        if found is None:
+        match = _TOKEN.match(text, self.at)
+        if match is None:
             raise ExpressionError("S0204", f"Unknown operator: {text[self.at]}", self.at)
-        kind = found.lastgroup
-        raw = found.group()
-        self.at = found.end()
+        kind = match.lastgroup
+        raw = match.group()
+        self.at = match.end()
         if kind == "operator":
             return Token("operator", raw, self.at)
         if kind == "word":

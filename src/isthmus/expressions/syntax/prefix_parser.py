@@ -114,17 +114,17 @@ class PrefixParser(TokenStream):
 
     def parse_pairs(self) -> list[tuple[Node, Node]]:
         """Return the keys and values up to a closing brace."""
-        found: list[tuple[Node, Node]] = []
+        pairs: list[tuple[Node, Node]] = []
         if self.symbol != "}":
             while True:
                 key = self.parse_expression(0)
                 self.advance(":")
-                found.append((key, self.parse_expression(0)))
+                pairs.append((key, self.parse_expression(0)))
                 if self.symbol != ",":
                     break
                 self.advance(",")
         self.advance("}", infix=True)
-        return found
+        return pairs
 
     def parse_object(self, token: Token) -> Node:
         """Parse `{key: value}`, from behind the brace."""

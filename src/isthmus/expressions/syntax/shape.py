@@ -239,11 +239,11 @@ def _shape_filter(node: Infix) -> Node:
             else:
                 slot.level -= 1
         _pass_up_slots(step, predicate)
-    one = Filter(predicate, node.position)
+    part = Filter(predicate, node.position)
     if isinstance(shaped, Path):
-        step.stages = [*(step.stages or ()), one]
+        step.stages = [*(step.stages or ()), part]
     else:
-        step.predicates = [*(step.predicates or ()), one]
+        step.predicates = [*(step.predicates or ()), part]
     return shaped
 
 

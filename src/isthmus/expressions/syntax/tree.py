@@ -329,8 +329,8 @@ def is_bare(node: Node) -> bool:
 def iterate_children(node: Node) -> Iterator[Node]:
     """Yield the nodes directly below, in the order in which they are evaluated."""
     yield from iterate_operands(node)
-    for one in node.predicates or ():
-        yield one.expression
+    for predicate in node.predicates or ():
+        yield predicate.expression
     for stage in node.stages or ():
         if isinstance(stage, Filter):
             yield stage.expression

@@ -91,10 +91,10 @@ async def _parse_by_service(evaluation: Evaluation, body: bytes, media_type: str
     )
     raise_for_status(response, _NAME)
     try:
-        found = json.loads(response.body)
+        answer = json.loads(response.body)
     except ValueError:
-        found = None
-    content = found.get("content") if isinstance(found, dict) else None
+        answer = None
+    content = answer.get("content") if isinstance(answer, dict) else None
     if not isinstance(content, str):
         raise make_function_error(_NAME, f"{_NAME}: the answer has no content")
     return content

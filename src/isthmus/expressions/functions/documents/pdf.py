@@ -123,18 +123,18 @@ def _convert_response_to_blob(response: ServiceResponse, default: str) -> Blob:
     if "application/pdf" not in kind:
         raise make_function_error(_NAME, f"Expected PDF but received: {kind}")
     disposition = response.headers.get("content-disposition", "")
-    if found := _EXTENDED_FILENAME.search(disposition):
-        default = unquote(found[1])
-    elif found := _SIMPLE_FILENAME.search(disposition):
-        default = found[1]
+    if match := _EXTENDED_FILENAME.search(disposition):
+        default = unquote(match[1])
+    elif match := _SIMPLE_FILENAME.search(disposition):
+        default = match[1]
     return Blob(response.body, "application/pdf", default)
 
 
 def _get_error_details(body: bytes) -> str:
     """Return the service's own message behind a colon; `""` where there is none."""
     try:
-        found = json.loads(body)
-        message = found.get("message") if isinstance(found, dict) else None
+        answer = json.loads(body)
+        message = answer.get("message") if isinstance(answer, dict) else None
     except ValueError:
         message = body[:500].decode("utf-8", "replace")
     return f": {message}" if message else ""
@@ -153,14 +153,14 @@ def build_page_styles(options: Mapping[str, object]) -> str:
                 "bottom-center", options.get("footerTemplate"), 'counter(page) " / " counter(pages)'
             )
         )
-    own = options.get("styles")
+    own_styles = options.get("styles")
     page = "; ".join(rule for rule in rules if rule)
     return "\n".join(
         [
             _BASE_STYLES,
             f"@page {{ {page} }}",
             _write_default_style(options),
-            own if isinstance(own, str) else "",
+            own_styles if isinstance(own_styles, str) else "",
         ]
     )
 

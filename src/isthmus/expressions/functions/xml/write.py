@@ -73,11 +73,11 @@ class _Writer:
         """Yield the parts of an element in order, as (kind, name, value); the kind of a child element is
         None."""
         if self.options.compact:
-            for key, given in element.items():
+            for key, children in element.items():
                 part = self.parts.get(key)
                 if part in {"declaration", "attributes"}:
                     continue
-                for value in as_list(given):
+                for value in as_list(children):
                     yield part if part in _CONTENT_PARTS else None, key, value
             return
         keys = self.options.keys

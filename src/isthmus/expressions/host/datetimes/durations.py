@@ -290,8 +290,8 @@ def _shift_to_units(duration: Duration, *units: object) -> Duration:
 
 def _convert_to_unit(duration: Duration, unit: object) -> Number:
     """`as()`: return the whole length in one unit; NaN for an invalid duration."""
-    wanted = parse_unit(unit, "as")
-    return duration.shift_to([wanted]).get(wanted) if duration.is_valid else math.nan
+    target_unit = parse_unit(unit, "as")
+    return duration.shift_to([target_unit]).get(target_unit) if duration.is_valid else math.nan
 
 
 def _make_unit_getter(unit: Unit) -> Callable[[Duration], object]:
