@@ -146,7 +146,8 @@ def _names_backend(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what a run without `--matrix` does not take, but for tests that the command line names.
+    """Leaves out what a run without `--matrix` does not take. Tests that the command line names, and long
+    proofs, always run.
 
     Gives the long proofs, and every test of a run with `--matrix`, a longer time limit.
     """
@@ -160,7 +161,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     walks: dict[str, list[pytest.Item]] = {}
     left_out: set[pytest.Item] = set()
     for item in items:
-        if _is_named(config.args, item):
+        if _is_named(config.args, item) or item.get_closest_marker("faults"):
             continue
         if item.get_closest_marker("matrix"):
             left_out.add(item)

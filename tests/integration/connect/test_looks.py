@@ -1,6 +1,7 @@
-"""Each screen, small and wide, light and dark: axe-core finds nothing to mend, and nothing sticks out.
+"""Each screen, small and wide, light and dark: axe-core finds nothing to mend, and nothing sticks out. A run
+without `--matrix` draws one of the four looks for each test.
 
-With ISTHMUS_SHOTS=directory, pictures of all of them are kept there.
+With ISTHMUS_SHOTS=directory, pictures of them are kept there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from playwright.async_api import BrowserContext, Frame, Page, expect
 from tests.fakes.oidc import Oidc
 from tests.integration.connect.desk import Desk, ended, enter_key
 from tests.integration.connect.embedded import allow
+from tests.selection import Walk
 
 SIZES = {360: 740, 1280: 800}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -27,8 +29,10 @@ _AXE = """axe.run(document, {resultTypes: ['violations']}).then(({violations}) =
 class Eye:
     """Looks at screens. `seen`: their names."""
 
-    def __init__(self, npm: Path) -> None:
+    def __init__(self, npm: Path, walk: Walk) -> None:
         self._axe = (npm / "axe-core" / "axe.min.js").read_text()
+        looks = [(scheme, size) for scheme in SCHEMES for size in SIZES.items()]
+        self._looks = walk.draw(looks, share=0.25)
         self._shots = os.environ.get("ISTHMUS_SHOTS")
         self.seen: list[str] = []
 
@@ -36,24 +40,23 @@ class Eye:
         where = frame or page.main_frame
         found: dict[str, Any] = {}
         await where.evaluate(self._axe)
-        for scheme in SCHEMES:
+        for scheme, (width, height) in self._looks:
             await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            for width, height in SIZES.items():
-                await page.set_viewport_size({"width": width, "height": height})
-                mark = f"{name}-{width}-{scheme}"
-                if violations := await where.evaluate(_AXE):
-                    found[mark] = violations
-                wide = await where.evaluate("document.documentElement.scrollWidth - innerWidth")
-                assert wide <= 0, f"{mark} sticks out by {wide} pixels"
-                if self._shots:
-                    await page.screenshot(path=Path(self._shots) / f"{mark}.png")
+            await page.set_viewport_size({"width": width, "height": height})
+            mark = f"{name}-{width}-{scheme}"
+            if violations := await where.evaluate(_AXE):
+                found[mark] = violations
+            wide = await where.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, f"{mark} sticks out by {wide} pixels"
+            if self._shots:
+                await page.screenshot(path=Path(self._shots) / f"{mark}.png")
         assert found == {}
         self.seen.append(name)
 
 
 @pytest.fixture
-def eye(npm: Path) -> Eye:
-    return Eye(npm)
+def eye(npm: Path, walk: Walk) -> Eye:
+    return Eye(npm, walk)
 
 
 async def test_each_screen_of_a_connection_by_key(desk: Desk, context: BrowserContext, eye: Eye) -> None:
