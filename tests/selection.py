@@ -27,6 +27,7 @@ __all__ = [
     "pytest_generate_tests",
     "pytest_report_header",
     "pytest_terminal_summary",
+    "pytest_xdist_auto_num_workers",
     "seed",
     "walk",
 ]
@@ -39,6 +40,9 @@ _MATRIX_SECONDS: Final = 900
 """The time limit of a test in a run with `--matrix`; without it `pyproject.toml` has the limit."""
 _PROOF_SECONDS: Final = 7_200
 _MIN_EXAMPLES: Final = 8
+_FIRST: Final = ("tests/integration/connect/", "tests/faults/")
+_WORKERS_PER_PROCESSOR: Final = 2
+"""Half of the time of a test passes while it waits for a browser, a process or a database."""
 _SEED: Final = pytest.StashKey[str]()
 
 
@@ -122,6 +126,14 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["isthmus_seed"] = node.config.stash[_SEED]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """How many workers `-n auto` gives; None leaves it to the variable of pytest-xdist."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return (os.cpu_count() or 1) * _WORKERS_PER_PROCESSOR
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     return f"drawn by ISTHMUS_SEED={config.stash[_SEED]}" + (
         ", walks in full" if config.getoption("matrix") else ""
@@ -149,8 +161,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leaves out what a run without `--matrix` does not take. Tests that the command line names, and long
     proofs, always run.
 
-    Gives the long proofs, and every test of a run with `--matrix`, a longer time limit.
+    Gives the long proofs, and every test of a run with `--matrix`, a longer time limit. Puts the longest
+    tests first, so that no worker is left alone with them at the end.
     """
+    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
     for item in items:
         if item.get_closest_marker("faults") or item.get_closest_marker("acceptance"):
             item.add_marker(pytest.mark.timeout(_PROOF_SECONDS))
