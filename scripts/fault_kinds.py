@@ -99,7 +99,7 @@ def _drop_filters(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast
             yield node, f"{subject}.{node.func.attr}({', '.join(kept)})"
 
 
-_LOCK: Final = re.compile(r"(?<!c)lock|lease|semaphore|exclusive|mutex|fence", re.IGNORECASE)
+_LOCK: Final = re.compile(r"(?<![bc])lock|lease|semaphore|exclusive|mutex|fence", re.IGNORECASE)
 
 
 def _drop_locks(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
