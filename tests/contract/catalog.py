@@ -5,9 +5,18 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Model, Models, read_entry
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, MappedMethod, Model, Models, read_entry
 
-__all__ = ["CATALOG", "CatalogEntry", "Cell", "Model", "entry", "integration_names", "model", "model_names"]
+__all__ = [
+    "CATALOG",
+    "CatalogEntry",
+    "MappedMethod",
+    "Model",
+    "entry",
+    "integration_names",
+    "model",
+    "model_names",
+]
 
 CATALOG = Path(__file__).parents[2] / "catalog"
 _MODELS = Models(CATALOG / "unified")

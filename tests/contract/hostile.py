@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, MappedMethod
 from isthmus.engine.unified.mapping_plans import merge_schemas
 
 __all__ = ["cursors_of", "queries_of", "reads_query", "times_of"]
@@ -33,7 +33,7 @@ _OF_ALL_LISTS: Final = ("created_at", "limit", "next_cursor", "search", "sort_by
 _READ: Final = re.compile(r"\b(?:query|rawQuery)\.(\w+)(?:\.(\w+))?")
 
 
-def queries_of(entry: CatalogEntry, cell: Cell) -> Iterator[str]:
+def queries_of(entry: CatalogEntry, cell: MappedMethod) -> Iterator[str]:
     """Each parameter that the model or the mapping knows, alone beside those that the method requires: as any
     text, empty, sent twice, under operators and names that it has and has not, and nested too deep."""
     schema = _schema(entry, cell)
@@ -44,14 +44,14 @@ def queries_of(entry: CatalogEntry, cell: Cell) -> Iterator[str]:
             yield urlencode([*others, *pairs])
 
 
-def cursors_of(entry: CatalogEntry, cell: Cell) -> Iterator[tuple[str, str]]:
+def cursors_of(entry: CatalogEntry, cell: MappedMethod) -> Iterator[tuple[str, str]]:
     """Cursors that no answer gave, each with the query that it stands in."""
     required = _required(_schema(entry, cell))
     for text in _TEXTS:
         yield text, urlencode([*required, ("next_cursor", text)])
 
 
-def times_of(entry: CatalogEntry, cell: Cell, text: str) -> Iterator[str]:
+def times_of(entry: CatalogEntry, cell: MappedMethod, text: str) -> Iterator[str]:
     """The text as each time that the model or the mapping knows, alone and under each operator."""
     schema = _schema(entry, cell)
     for name in sorted(name for name in _names(cell, schema) if name.endswith("_at")):
@@ -67,12 +67,12 @@ def _source(mapping: object) -> str:
     return str(getattr(mapping, "text", None) or getattr(mapping, "source", None) or mapping)
 
 
-def _schema(entry: CatalogEntry, cell: Cell) -> Mapping[str, Any]:
+def _schema(entry: CatalogEntry, cell: MappedMethod) -> Mapping[str, Any]:
     shared = entry.models[cell.model].file.resources[cell.resource].query_schema.get(cell.method)
     return merge_schemas(shared, cell.config.query_schema) or {}
 
 
-def _names(cell: Cell, schema: Mapping[str, Any]) -> dict[str, set[str]]:
+def _names(cell: MappedMethod, schema: Mapping[str, Any]) -> dict[str, set[str]]:
     """Each parameter, with the names below it."""
     names: dict[str, set[str]] = {name: set() for name in _OF_ALL_LISTS if cell.method == "list"}
     for name, item in schema.get("properties", {}).items():

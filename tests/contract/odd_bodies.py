@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, MappedMethod
 from isthmus.engine.unified.mapping_plans import merge_schemas
 from tests.contract.odd_values import Steps, exchanged, places
 
@@ -31,7 +31,7 @@ _ODD: Final[tuple[Any, ...]] = (
 _READ: Final = re.compile(r"\bbody\.(\w+)(?:\.(\w+))?")
 
 
-def bodies_of(entry: CatalogEntry, cell: Cell) -> Iterator[tuple[str, Any]]:
+def bodies_of(entry: CatalogEntry, cell: MappedMethod) -> Iterator[tuple[str, Any]]:
     """Bodies with one odd value each, and what is odd in it: the body itself, and each field that the model
     or the mapping knows, at any depth, once beside all others and once alone beside what is required."""
     schema = _schema(entry, cell)
@@ -46,7 +46,7 @@ def bodies_of(entry: CatalogEntry, cell: Cell) -> Iterator[tuple[str, Any]]:
             yield f"{what}, alone", {**required, **_only(steps, odd)}
 
 
-def _schema(entry: CatalogEntry, cell: Cell) -> Mapping[str, Any]:
+def _schema(entry: CatalogEntry, cell: MappedMethod) -> Mapping[str, Any]:
     """Of the body, with what the model says below each field that is written."""
     model, config = entry.models[cell.model], cell.config
     shared = model.file.resources[cell.resource].request_body_schema.get(cell.method)

@@ -46,7 +46,7 @@ async def requests_of(
     target, _, method = path.partition(".")
     model_name, _, resource = target.partition("/")
     catalogued = entry(integration)
-    cell = catalogued.find_cell(model_name, resource, method)
+    cell = catalogued.find_mapped_method(model_name, resource, method)
     assert cell is not None
     upstream = SingleAnswerUpstream(catalogued, exchange_of(answer))
     await unified.call_method(

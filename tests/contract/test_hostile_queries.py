@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus, urlsplit
 import pytest
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, MappedMethod
 from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
@@ -33,7 +33,7 @@ async def test_a_query_is_sent_or_refused(integration: str, model_name: str, wal
     catalogued = entry(integration)
     complaints = [
         f"{cell.name}?{unquote_plus(query)[:100]}: {found}"
-        for cell in catalogued.cells
+        for cell in catalogued.mapped_methods
         if cell.model == model_name
         for query in walk.draw(queries_of(catalogued, cell))
         if (found := await _complaint(catalogued, cell, query))
@@ -46,14 +46,18 @@ async def test_a_cursor_is_read_or_refused(integration: str, model_name: str) ->
     catalogued = entry(integration)
     complaints = [
         f"{cell.name} by {choice}, {cursor[:60]}: {found}"
-        for cell in catalogued.cells
+        for cell in catalogued.mapped_methods
         if (cell.model, cell.method) == (model_name, "list")
-        for choice in cell.choices
+        for choice in cell.proxy_methods
         for answer in catalogued.find_exchanges(*choice, error=False)[:1]
         for cursor, query in cursors_of(catalogued, cell)
         if (
             found := await _failure(
-                SingleAnswerUpstream(catalogued, answer), catalogued, cell, query, cell.with_choice(choice)
+                SingleAnswerUpstream(catalogued, answer),
+                catalogued,
+                cell,
+                query,
+                cell.with_proxy_method(choice),
             )
         )
     ]
@@ -81,7 +85,7 @@ async def _invented(catalogued: CatalogEntry, model_name: str) -> list[str]:
     """Queries whose time is a year alone and is sent as anything else."""
     return [
         f"{cell.name}?{unquote_plus(query)}"
-        for cell in catalogued.cells
+        for cell in catalogued.mapped_methods
         if (cell.model, cell.method) == (model_name, "list")
         for query, other in zip(
             times_of(catalogued, cell, "4321"), times_of(catalogued, cell, "nonsense"), strict=True
@@ -90,7 +94,7 @@ async def _invented(catalogued: CatalogEntry, model_name: str) -> list[str]:
     ]
 
 
-async def _outgoing(catalogued: CatalogEntry, cell: Cell, query: str) -> list[str]:
+async def _outgoing(catalogued: CatalogEntry, cell: MappedMethod, query: str) -> list[str]:
     """What is sent, with the time that the query asks by and the present one by their names."""
     provider = _Provider(catalogued, cell)
     assert await _failure(provider, catalogued, cell, query, cell.config) == ""
@@ -106,14 +110,14 @@ class _Provider(SingleAnswerUpstream):
     """Answers the steps before a call with nothing, and the call itself only where the mapping of the answer
     reads the query."""
 
-    def __init__(self, catalogued: CatalogEntry, cell: Cell) -> None:
+    def __init__(self, catalogued: CatalogEntry, cell: MappedMethod) -> None:
         known = (
-            catalogued.find_exchanges(*cell.choices[0], error=False)
+            catalogued.find_exchanges(*cell.proxy_methods[0], error=False)
             if reads_query(cell.config.response_mapping)
             else []
         )
         super().__init__(catalogued, known[0] if known else exchange_of({}))
-        self._last = () if known else cell.choices
+        self._last = () if known else cell.proxy_methods
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
         answer = await super().send(request)
@@ -122,7 +126,7 @@ class _Provider(SingleAnswerUpstream):
         return answer
 
 
-async def _complaint(catalogued: CatalogEntry, cell: Cell, query: str) -> str:
+async def _complaint(catalogued: CatalogEntry, cell: MappedMethod, query: str) -> str:
     provider = _Provider(catalogued, cell)
     failure = await _failure(provider, catalogued, cell, query, cell.config)
     if failure:
@@ -135,7 +139,11 @@ async def _complaint(catalogued: CatalogEntry, cell: Cell, query: str) -> str:
 
 
 async def _failure(
-    provider: SingleAnswerUpstream, catalogued: CatalogEntry, cell: Cell, query: str, mapping: MappingConfig
+    provider: SingleAnswerUpstream,
+    catalogued: CatalogEntry,
+    cell: MappedMethod,
+    query: str,
+    mapping: MappingConfig,
 ) -> str:
     definition = model(cell.model).file.resources[cell.resource]
     target = unified.UnifiedTarget(cell.model, cell.resource, definition)
@@ -148,7 +156,7 @@ async def _failure(
     return ""
 
 
-def _call(cell: Cell, query: str) -> Call:
+def _call(cell: MappedMethod, query: str) -> Call:
     return parse_call(
         cell.method,
         id="1" if cell.method in _WITH_ID else None,

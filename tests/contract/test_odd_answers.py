@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, MappedMethod, ProxyMethodName
 from isthmus.authoring.contract.checks import iter_success_exchanges
 from isthmus.authoring.contract.lost_values_check import find_record_root, get_at
 from isthmus.authoring.contract.recorded_calls import build_call
@@ -89,8 +89,8 @@ async def test_what_is_no_time_is_left_out_and_kept_as_the_product_sent_it(sent:
 @dataclass(frozen=True)
 class _Answer:
     entry: CatalogEntry
-    cell: Cell
-    choice: Choice
+    cell: MappedMethod
+    choice: ProxyMethodName
     exchange: Exchange
 
     @property
@@ -112,7 +112,7 @@ class _Answer:
 
     @cached_property
     def _mapping(self) -> MappingConfig:
-        return self.cell.with_choice(self.choice)
+        return self.cell.with_proxy_method(self.choice)
 
     @cached_property
     def _call(self) -> Call:
@@ -156,10 +156,13 @@ class _Answer:
 def _listed(integration: str, resource: str) -> _Answer:
     catalogued = entry(integration)
     model, _, name = resource.partition("/")
-    cell = catalogued.find_cell(model, name, "list")
+    cell = catalogued.find_mapped_method(model, name, "list")
     assert cell is not None
     return _Answer(
-        catalogued, cell, cell.choices[0], catalogued.find_exchanges(*cell.choices[0], error=False)[0]
+        catalogued,
+        cell,
+        cell.proxy_methods[0],
+        catalogued.find_exchanges(*cell.proxy_methods[0], error=False)[0],
     )
 
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus, urlsplit
 import pytest
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, MappedMethod
 from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.engine import unified
 from isthmus.engine.upstream import OutgoingRequest
@@ -170,7 +170,7 @@ async def _complaints_about(
 ) -> list[str]:
     return [
         f"{cell.name}: {what}: {found}"
-        for cell in catalogued.cells
+        for cell in catalogued.mapped_methods
         if cell.model == model_name and cell.method not in _NO_WRITES and resource in (cell.resource, "")
         for what, body in walk.draw(bodies_of(catalogued, cell))
         if (found := await _complaint(catalogued, cell, body))
@@ -184,10 +184,10 @@ class _Sent(Exception):
 class _Provider(SingleAnswerUpstream):
     """Answers the steps before a call with the record as it is read."""
 
-    def __init__(self, catalogued: CatalogEntry, cell: Cell) -> None:
-        known = catalogued.find_exchanges(cell.choices[0][0], "get", error=False)
+    def __init__(self, catalogued: CatalogEntry, cell: MappedMethod) -> None:
+        known = catalogued.find_exchanges(cell.proxy_methods[0][0], "get", error=False)
         super().__init__(catalogued, known[0] if known else exchange_of({}))
-        self._last = cell.choices
+        self._last = cell.proxy_methods
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
         answer = await super().send(request)
@@ -196,7 +196,7 @@ class _Provider(SingleAnswerUpstream):
         return answer
 
 
-async def _complaint(catalogued: CatalogEntry, cell: Cell, body: object) -> str:
+async def _complaint(catalogued: CatalogEntry, cell: MappedMethod, body: object) -> str:
     provider = _Provider(catalogued, cell)
     target = unified.UnifiedTarget(cell.model, cell.resource, model(cell.model).file.resources[cell.resource])
     call = parse_call(cell.method, id="1" if cell.method == "update" else None, body=body)

@@ -6,20 +6,20 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from isthmus.authoring.contract.sandbox_checks import SANDBOX_CHECKS, SandboxList, find_list_cells
+from isthmus.authoring.contract.sandbox_checks import SANDBOX_CHECKS, SandboxList, find_recorded_list_methods
 from tests.contract.catalog import entry, integration_names
 
 
 def _lists() -> Iterator[tuple[str, str, str]]:
     for name in integration_names():
-        for cell in find_list_cells(entry(name)):
+        for cell in find_recorded_list_methods(entry(name)):
             yield name, cell.model, cell.resource
 
 
 @pytest.fixture(params=list(_lists()), ids=".".join)
 def sandbox(request: pytest.FixtureRequest) -> SandboxList:
     name, model_name, resource = request.param
-    cell = entry(name).find_cell(model_name, resource, "list")
+    cell = entry(name).find_mapped_method(model_name, resource, "list")
     assert cell is not None
     return SandboxList(entry(name), cell)
 

@@ -49,10 +49,12 @@ async def test_a_real_page_maps_to_valid_records_with_nothing_lost(
     if not payload.is_file():
         pytest.skip(f"shared vendor-data/payloads/{path} absent")
     catalogued = entry(integration)
-    cell = catalogued.find_cell(model, resource, method) or catalogued.find_cell(model, resource, "list")
+    cell = catalogued.find_mapped_method(model, resource, method) or catalogued.find_mapped_method(
+        model, resource, "list"
+    )
     assert cell is not None
     exchange = _exchange(json.loads(payload.read_text("utf-8")))
-    choice = (cell.choices[0][0], method)
+    choice = (cell.proxy_methods[0][0], method)
     found = await map_answer(catalogued, cell, choice, exchange)
     assert found
     assert [text for record in found for text in iter_schema_errors(catalogued, cell, record)] == []
@@ -112,10 +114,10 @@ async def test_a_real_error_is_told_in_its_own_words(
     if not payload.is_file():
         pytest.skip(f"shared vendor-data/payloads/{path} absent")
     catalogued = entry(integration)
-    cell = catalogued.find_cell(model, resource, "list")
+    cell = catalogued.find_mapped_method(model, resource, "list")
     assert cell is not None
     exchange = _exchange(json.loads(payload.read_text("utf-8")), status)
-    choice = cell.choices[0]
+    choice = cell.proxy_methods[0]
     with pytest.raises(RemoteError, match=message) as caught:
         await map_answer(catalogued, cell, choice, exchange)
     assert caught.value.status == status

@@ -55,7 +55,8 @@ class ResourceCall(DefinitionModel):
 
 
 def _tag_request(value: Any) -> str | None:
-    """Which form of a request step's config the value has; None for none."""
+    """Returns the union branch of a request step's config: `expression`, `call` or `method`; None for none of
+    them."""
     if isinstance(value, str | Expression):
         return "expression"
     if isinstance(value, Mapping):
@@ -84,6 +85,7 @@ class ExpressionConfig(DefinitionModel):
     @model_validator(mode="before")
     @classmethod
     def _accept_bare(cls, value: Any) -> Any:
+        """Puts an expression that is written alone into an object."""
         return {"expression": value} if isinstance(value, str | Expression) else value
 
     @classmethod
@@ -101,6 +103,7 @@ class PathConfig(DefinitionModel):
     @model_validator(mode="before")
     @classmethod
     def _accept_bare(cls, value: Any) -> Any:
+        """Puts a path that is written alone into an object; null is the empty path."""
         if value is None:
             return {}
         return {"path": value} if isinstance(value, str) else value
@@ -162,7 +165,7 @@ class GetContextStep(_Step):
 
 
 def _tag_form(value: Any) -> str | None:
-    """Which form of a form step's config the value has; None for none."""
+    """Returns the union branch of a form step's config: `expression` or `fields`; None for neither."""
     if isinstance(value, str | Expression):
         return "expression"
     return "fields" if isinstance(value, list | tuple) else None
@@ -207,6 +210,8 @@ class FormField(BaseField):
 
     @model_validator(mode="after")
     def _require_source(self) -> FormField:
+        """Returns the field as it is. Raises ValueError where its type needs `options` or `resource`, and it
+        lacks them."""
         if self.type == "single_select" and not self.options:
             raise ValueError("is a single_select and needs `options`")
         if self.type == "multi_select" and not self.options:
@@ -243,7 +248,7 @@ Step = Annotated[
 
 
 def _check_cron(expression: str) -> str:
-    """Returns the expression itself. Raises PydanticCustomError where it is not valid."""
+    """Returns the expression as it is. Raises PydanticCustomError where it is not valid."""
     try:
         check_cron(expression, "UTC")
     except CronError as wrong:

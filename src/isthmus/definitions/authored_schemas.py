@@ -36,11 +36,13 @@ property called type."""
 
 
 def make_empty_schema() -> dict[str, Any]:
+    """Returns the schema of an object without properties."""
     return {"type": "object", "properties": {}}
 
 
 def as_json_schema(written: Any) -> dict[str, Any] | None:
-    """Returns the schema in the standard form; None where it is absent or invalid."""
+    """Returns the schema in the standard form; None where it is absent or invalid. `written`: as its author
+    wrote it."""
     return None if written in (None, "", {}) else parse_schema(written)[0]
 
 
@@ -54,8 +56,8 @@ def as_object_schema(written: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def parse_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
-    """Returns the schema in the standard form, and the problems, each `(dotted path, what would be right)`.
-    The schema is None where there are problems."""
+    """Returns `(schema, [])`, the schema in the standard form; or `(None, problems)`, each problem `(dotted
+    path, what would be right)`. `written`: as its author wrote it."""
     data = written
     if isinstance(written, str):
         try:
@@ -71,15 +73,16 @@ def parse_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, s
 
 def check_schema_part(part: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
     """Returns the problems of one layer's part of a schema that calls could not work with, whatever it is
-    merged over; each as those of `parse_schema`. Anything else that is no JSON Schema (`type: date`) is
-    accepted."""
+    merged over, each `(dotted path, what would be right)`. Anything else that is no JSON Schema (`type:
+    date`) is accepted."""
     if _is_schema(part) or "properties" in part or isinstance(part.get("required"), list):
         return list(_find_unusable(part, path))
     return [problem for name, value in part.items() for problem in _find_unusable(value, f"{path}.{name}")]
 
 
 def _find_unusable(schema: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Wrong `required` names and `properties` in a schema and those nested in it."""
+    """Yields `(dotted path, what would be right)` of wrong `required` names and `properties` in a schema and
+    those nested in it."""
     if not isinstance(schema, Mapping):
         return
     required, properties = schema.get("required"), schema.get("properties")
@@ -93,11 +96,11 @@ def _find_unusable(schema: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _find_problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
-    """Returns the errors that `schema_checks` finds."""
+    """Returns the errors that `schema_checks` finds, each `(dotted path, what would be right)`."""
     return [
-        (each.path, each.message if each.fix is None else f"{each.message}; {each.fix}")
-        for each in check_schema(schema, path, "schema")
-        if each.severity == "error"
+        (finding.path, finding.message if finding.fix is None else f"{finding.message}; {finding.fix}")
+        for finding in check_schema(schema, path, "schema")
+        if finding.severity == "error"
     ]
 
 

@@ -53,6 +53,7 @@ class HeaderConfig(DefinitionModel):
 
     @model_validator(mode="after")
     def _require_header(self) -> HeaderConfig:
+        """Returns the config as it is. Raises ValueError where it has neither a header nor an expression."""
         if self.expression is None and (not self.header_name or self.header_value is None):
             raise ValueError("needs `header_name` and `header_value`, or an `expression`")
         return self

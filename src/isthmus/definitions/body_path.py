@@ -40,7 +40,7 @@ class BodyPath:
         return f"BodyPath({self.text!r})"
 
     def read(self, body: object, *, limits: Limits | None = None, services: Services | None = None) -> object:
-        """Returns what stands at the path; UNDEFINED where nothing does. Raises ExpressionError for an
+        """Returns the value at the path; UNDEFINED where there is none. Raises ExpressionError for an
         expression that fails."""
         if self._expression is not None:
             return self._expression.evaluate(body, limits=limits, services=services)
@@ -59,7 +59,7 @@ class BodyPath:
 
 
 def _parse_path(value: object) -> BodyPath:
-    """Raises PydanticCustomError for anything but a path."""
+    """Parses the text of a path. Raises PydanticCustomError for anything but a path."""
     if isinstance(value, BodyPath):
         return value
     if not isinstance(value, str) or not value.strip():
@@ -68,10 +68,12 @@ def _parse_path(value: object) -> BodyPath:
 
 
 def _parse_optional_path(value: object) -> BodyPath | None:
+    """Parses the text of a path; None for null and an empty text."""
     return None if value is None or value == "" else _parse_path(value)
 
 
 def _serialize_path(value: BodyPath | None) -> str | None:
+    """Returns the text of a path; None for None."""
     return None if value is None else value.text
 
 

@@ -56,13 +56,15 @@ def _read_label(directory: Path) -> str:
 
 
 def _render_catalogue_page(models: list[str], mapped: Mapped) -> str:
+    """Returns the text of the page of integrations. `mapped`: the mapping files of each integration's
+    folder."""
     lines = ["# Catalogue", "", _MADE, "", "What is shipped, without any set-up of its own.", ""]
     lines += ["| integration | connects with | unified models |", "| --- | --- | --- |"]
     for directory, files in mapped.items():
         file = IntegrationFile.model_validate(read_document(directory / "integration.yaml").data)
         formats = ", ".join(f"`{name}`" for name in file.config.credentials)
-        named = ", ".join(f"[{each.unified_model}](models/{each.unified_model}.md)" for each in files)
-        lines.append(f"| [{_read_label(directory)}](#{directory.name}) | {formats} | {named} |")
+        model_links = ", ".join(f"[{each.unified_model}](models/{each.unified_model}.md)" for each in files)
+        lines.append(f"| [{_read_label(directory)}](#{directory.name}) | {formats} | {model_links} |")
     lines += ["", f"Unified models: {', '.join(f'[{name}](models/{name}.md)' for name in models)}.", ""]
     for directory, files in mapped.items():
         lines += [
@@ -106,6 +108,8 @@ def _render_unmapped_table(files: list[MappingFile]) -> list[str]:
 
 
 def _render_model_page(directory: Path, mapped: Mapped) -> str:
+    """Returns the text of a model's page. `directory`: of the model. `mapped`: as in
+    `_render_catalogue_page`."""
     model = ModelFile.model_validate(read_document(directory / "model.yaml").data)
     lines = [f"# {model.name}", "", _MADE, "", model.description or "", "", _SOURCES, ""]
     lines += _render_support_table(model, mapped)
@@ -143,12 +147,13 @@ def _render_support_table(model: ModelFile, mapped: Mapped) -> list[str]:
 
 
 def _sort_key(method: str) -> tuple[int, str]:
-    """Sorts the standard methods in their usual order, and others behind them by name."""
-    known = method in _METHOD_ORDER
-    return (_METHOD_ORDER.index(method) if known else len(_METHOD_ORDER), method)
+    """Returns a key that sorts the standard methods in their usual order, and others behind them by name."""
+    is_standard = method in _METHOD_ORDER
+    return (_METHOD_ORDER.index(method) if is_standard else len(_METHOD_ORDER), method)
 
 
 def _render_field_row(name: str, schema: Schema) -> str:
+    """Returns the row of a field in the table of a model."""
     return (
         f"| `{name}` | {_describe_type(schema)} | {_describe_field(schema)} | {schema.get('x-source', '')} |"
     )
@@ -190,11 +195,12 @@ def _describe_type(schema: Schema) -> str:
     """Returns the types of a field in words, joined by "or"."""
     kinds = schema.get("type", "any JSON")
     kinds = [kinds] if isinstance(kinds, str) else kinds
-    named = [_describe_kind(str(kind), schema) for kind in kinds if kind != "null"]
-    return " or ".join(named)
+    type_names = [_describe_kind(str(kind), schema) for kind in kinds if kind != "null"]
+    return " or ".join(type_names)
 
 
 def _describe_kind(kind: str, schema: Schema) -> str:
+    """Returns the name of a JSON Schema type in words."""
     if kind == "array":
         items = schema.get("items", {})
         return f"list of {_describe_type(items)}s" if items else "list"
@@ -210,7 +216,7 @@ def _render_filter_rows(query: Schema) -> Iterator[str]:
         names = [f"{name}[{operator}]" for operator in operators] if operators else [name]
         if not operators and schema.get("properties"):
             names = [f"{name}[{key}]" for key in schema["properties"]]
-        shown = ", ".join(f"`{each}`" for each in names)
+        shown = ", ".join(f"`{filter_name}`" for filter_name in names)
         meaning = " ".join([str(schema.get("description", "")), *_describe_values(schema)]).replace(
             "|", "\\|"
         )

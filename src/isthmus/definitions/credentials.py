@@ -43,7 +43,8 @@ _ALIASES: Final = {"basic": "api_key"}
 
 
 def resolve_credential_format(name: str) -> str:
-    """Returns the credential format that an authentication method names: `basic` is an alias of `api_key`."""
+    """Returns the credential format that a name means: `api_key` for its alias `basic`, any other name as it
+    is."""
     return _ALIASES.get(name, name)
 
 
@@ -95,6 +96,7 @@ class CredentialField(BaseField):
 
     @model_validator(mode="after")
     def _require_options(self) -> CredentialField:
+        """Returns the field as it is. Raises ValueError for a `single_select` without options."""
         if self.type == "single_select" and not self.options:
             raise ValueError("is a single_select and needs `options`")
         return self
@@ -173,6 +175,7 @@ class _FormConfig(DefinitionModel):
     @field_validator("fields")
     @classmethod
     def _require_unique_names(cls, value: tuple[CredentialField, ...]) -> tuple[CredentialField, ...]:
+        """Returns the fields as they are. Raises ValueError where two have the same name."""
         names = [item.name for item in value]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -252,6 +255,7 @@ class KekaConfig(_FormConfig):
     @field_validator("scope", mode="before")
     @classmethod
     def _split_scope(cls, value: object) -> object:
+        """Splits scopes that are written as one text."""
         return value.split() if isinstance(value, str) else value
 
 
@@ -303,10 +307,9 @@ Credential = Annotated[
 
 
 def normalise_credentials(value: object) -> object:
-    """Returns the `credentials` block as a map by format, whether one credential object or a map was written.
-    An entry without `format` gets it from its key. Anything else is returned as it is, for the model to
-    refuse.
-    """
+    """Returns the `credentials` block as a map, also if it is a single credential. Replaces alias names
+    (`basic`) by their format, in keys and in `format`. An entry without `format` takes its key. Leaves
+    anything invalid as it is, for the model to refuse."""
     if not isinstance(value, Mapping):
         return value
     if isinstance(value.get("format"), str):

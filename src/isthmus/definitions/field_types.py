@@ -83,6 +83,7 @@ class DefinitionModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, value: Any) -> Any:
+        """Leaves out nulls that count as absent."""
         if not isinstance(value, Mapping) or None not in value.values():
             return value
         absent = cls._null_is_absent
@@ -117,22 +118,24 @@ def _read_expression(value: object) -> Expression:
 
 
 def _read_optional_expression(value: object) -> Expression | None:
-    """Returns the expression; None for null and for an empty text."""
+    """Compiles a JSONata string; None for null and for an empty text."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     return _read_expression(value)
 
 
 def _read_template(value: object) -> Template:
+    """Compiles any JSON value as a template."""
     return value if isinstance(value, Template) else compile_template(value)
 
 
 def _read_optional_template(value: object) -> Template | None:
+    """Compiles any JSON value as a template; None for null."""
     return None if value is None else _read_template(value)
 
 
 def _read_text_template(value: object) -> Template:
-    """Compiles a string. Raises PydanticCustomError for anything else."""
+    """Compiles a string as a template. Raises PydanticCustomError for anything else."""
     if isinstance(value, Template):
         return value
     if not isinstance(value, str):
@@ -141,11 +144,13 @@ def _read_text_template(value: object) -> Template:
 
 
 def _read_optional_text_template(value: object) -> Template | None:
+    """Compiles a string as a template; None for null. Raises PydanticCustomError for anything else."""
     return None if value is None else _read_text_template(value)
 
 
 def _read_entries(value: object) -> dict[str, Template | None]:
-    """Returns the entries of an object as templates. Raises PydanticCustomError for anything else."""
+    """Reads an object as templates by key, null staying None. Raises PydanticCustomError for anything
+    else."""
     if not isinstance(value, Mapping):
         raise PydanticCustomError("dict_type", "must be an object")
     for key in value:
@@ -155,19 +160,21 @@ def _read_entries(value: object) -> dict[str, Template | None]:
 
 
 def _read_optional_entries(value: object) -> dict[str, Template | None] | Expression | None:
-    """Returns an object as templates, or the expression that returns such an object."""
+    """Reads an object as templates by key, or a string as the expression that returns such an object; None
+    for null."""
     if value is None or isinstance(value, Expression):
         return value
     return _read_optional_expression(value) if isinstance(value, str) else _read_entries(value)
 
 
 def _read_plain_entries(value: object) -> dict[str, Template | None]:
+    """Reads an object as templates; {} for null. Raises PydanticCustomError for anything else."""
     return {} if value is None else _read_entries(value)
 
 
 def _read_optional_dynamic(value: object) -> Template | Expression | None:
-    """Returns an object as a template, or a string as the expression that returns the value. A string that is
-    a single placeholder could not be an expression, and is a template."""
+    """Reads an object as a template, or a string as the expression that returns the value; None for null. A
+    string that is a single placeholder could not be an expression, and is a template."""
     if value is None or isinstance(value, Template | Expression):
         return value
     template = compile_template(value)
@@ -177,7 +184,7 @@ def _read_optional_dynamic(value: object) -> Template | Expression | None:
 
 
 def _read_dynamic(value: object) -> Template | Expression:
-    """As `_read_optional_dynamic`; raises PydanticCustomError for null."""
+    """Reads a value as `_read_optional_dynamic` does; raises PydanticCustomError for null."""
     result = _read_optional_dynamic(value)
     if result is None:
         raise PydanticCustomError("dynamic_type", "must be an object of templates or a JSONata expression")
@@ -185,7 +192,8 @@ def _read_dynamic(value: object) -> Template | Expression:
 
 
 def _read_optional_mapping_field(value: object) -> Expression | ObjectMapping | None:
-    """Returns an expression, or an object whose string leaves are expressions."""
+    """Reads a string as an expression, or an object as one whose string leaves are expressions; None for
+    null. Raises PydanticCustomError for one that does not compile."""
     if isinstance(value, ObjectMapping):
         return value
     if isinstance(value, Mapping):
@@ -207,7 +215,7 @@ def _read_optional_mapping_field(value: object) -> Expression | ObjectMapping | 
 
 
 def _read_mapping_field(value: object) -> Expression | ObjectMapping:
-    """As `_read_optional_mapping_field`; raises PydanticCustomError for null."""
+    """Reads a value as `_read_optional_mapping_field` does; raises PydanticCustomError for null."""
     result = _read_optional_mapping_field(value)
     if result is None:
         raise PydanticCustomError("expression_type", "must be a JSONata expression or an object of them")
@@ -215,6 +223,7 @@ def _read_mapping_field(value: object) -> Expression | ObjectMapping:
 
 
 def _read_secret(value: object) -> Secret[str]:
+    """Wraps a text as a secret. Raises PydanticCustomError for anything else."""
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):

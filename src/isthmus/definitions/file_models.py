@@ -98,7 +98,7 @@ class MappingCell(DefinitionModel):
 
 
 def _require_unique_cells(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    """Returns the cells themselves. Raises ValueError where two have the same resource and method."""
+    """Returns the cells as they are. Raises ValueError where two have the same resource and method."""
     names = [f"{cell.resource_name}.{cell.method_name}" for cell in cells]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -132,6 +132,7 @@ class MappingFile(DefinitionModel):
     @field_validator("cells")
     @classmethod
     def _check_cells(cls, value: tuple[MappingCell, ...]) -> tuple[MappingCell, ...]:
+        """Returns the cells as they are. Raises ValueError where two have the same resource and method."""
         return _require_unique_cells(value)
 
 
@@ -177,6 +178,7 @@ class MappingsExport(DefinitionModel):
     @field_validator("cells")
     @classmethod
     def _check_cells(cls, value: tuple[ExportedCell, ...]) -> tuple[ExportedCell, ...]:
+        """Returns the cells as they are. Raises ValueError where two have the same resource and method."""
         return _require_unique_cells(value)
 
 

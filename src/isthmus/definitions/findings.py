@@ -33,11 +33,13 @@ class Finding:
     position: int | None = None
 
     def as_json(self) -> dict[str, object]:
+        """Returns the finding as JSON."""
         return asdict(self)
 
 
 def find_section(path: str) -> str:
-    """Returns the part of the definition that a dotted path belongs to: its first name, below `config`."""
+    """Returns the part of the definition that a dotted path belongs to: its first name, below `config`;
+    `mapping` for cells."""
     names = path.removeprefix("config.").split(".")
     return "mapping" if names[0] == "cells" else names[0]
 

@@ -35,7 +35,7 @@ _VERBS: Final = {"POST": "create", "PATCH": "update", "PUT": "update", "DELETE":
 
 
 def _wrap_single(value: Any) -> Any:
-    """Returns a name written alone, as a tuple of one."""
+    """Returns a name that is written alone as a tuple of one; anything else as it is."""
     return (value,) if isinstance(value, str) else value
 
 
@@ -144,6 +144,7 @@ class TransformNode(_Node):
 
     @property
     def key(self) -> str:
+        """The key of the node's records in the answer."""
         return self.name
 
 
@@ -159,6 +160,7 @@ class SpoolNode(_Node):
 
     @property
     def key(self) -> str:
+        """The key of the node's records in the answer."""
         return self.name
 
 
@@ -184,7 +186,7 @@ def find_unknown_fields(nodes: Sequence[Node], where: str) -> Iterator[dict[str,
 
 
 def _iterate_parts(node: Node) -> Iterator[tuple[tuple[str, ...], DefinitionModel]]:
-    """Yields the node and the objects in it, each with its path."""
+    """Yields `(path, model)` of the node and the objects in it."""
     yield (), node
     if isinstance(node, TransformNode):
         yield ("config",), node.config

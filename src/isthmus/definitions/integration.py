@@ -88,6 +88,7 @@ class IntegrationConfig(DefinitionModel):
     @field_validator("credentials", mode="before")
     @classmethod
     def _normalise_credentials(cls, value: Any) -> Any:
+        """Makes a map of the credentials. Raises PydanticCustomError for an array."""
         if isinstance(value, list):
             raise PydanticCustomError(
                 "credentials_shape", "must be one credential object or a map of them by format, not an array"
@@ -97,6 +98,7 @@ class IntegrationConfig(DefinitionModel):
     @field_validator("credentials")
     @classmethod
     def _check_credential_keys(cls, value: dict[str, Credential]) -> dict[str, Credential]:
+        """Returns the credentials as they are. Raises ValueError for one under the key of another format."""
         for key, credential in value.items():
             if key != credential.format:
                 raise ValueError(f"{key} holds a credential of the format {credential.format}")
@@ -105,6 +107,7 @@ class IntegrationConfig(DefinitionModel):
     @field_validator("actions")
     @classmethod
     def _check_schedule_names(cls, value: dict[str, Action]) -> dict[str, Action]:
+        """Returns the actions as they are. Raises ValueError for a scheduled one whose name is too long."""
         for name, action in value.items():
             if action.schedule is not None and len(name) > _MAX_SCHEDULED_NAME:
                 raise ValueError(
@@ -116,7 +119,7 @@ class IntegrationConfig(DefinitionModel):
     @field_validator("resources", mode="before")
     @classmethod
     def _read_hidden_resources(cls, value: Any) -> Any:
-        """Returns a resource that is null hides all its methods."""
+        """Makes a resource without methods of one that is null: that hides all its methods."""
         if not isinstance(value, Mapping):
             return value
         return {name: {} if methods is None else methods for name, methods in value.items()}
@@ -134,16 +137,17 @@ class IntegrationConfig(DefinitionModel):
         return method.authorization or self.authorization or choose_default_authorization(credential_format)
 
     def choose_pagination(self, method: MethodDefinition) -> Pagination | None:
-        """Returns the pagination block of a method: its own if it has the key at all, else the
-        integration's."""
+        """Returns the pagination block of a method: its own if it has the key at all, else the integration's;
+        None for no pagination."""
         return method.pagination if method.declares("pagination") else self.pagination
 
     def choose_error_expression(self, method: MethodDefinition) -> Expression | None:
-        """Returns the error expression of a method: its own if it has the key at all, else the
-        integration's."""
+        """Returns the error expression of a method: its own if it has the key at all, else the integration's;
+        None for none."""
         return method.error_expression if method.declares("error_expression") else self.error_expression
 
     def choose_query_array_format(self, method: MethodDefinition) -> QueryArrayFormat:
+        """Returns the array format of a method's query: its own, the integration's, or `repeat`."""
         return method.query_array_format or self.query_array_format or "repeat"
 
     def reveal_variables(self) -> dict[str, JsonValue]:

@@ -79,10 +79,10 @@ def make_published_schema(name: str) -> dict[str, Any]:
 def _make_record_schema() -> dict[str, Any]:
     """Returns the schema of record schemas: the keywords of JSON Schema, and those that have a meaning here.
     They are written out, because editors do not follow the dynamic references of JSON Schema's own schema."""
-    below, texts, flag = {"$ref": "#"}, {"type": "string"}, {"type": "boolean"}
+    any_schema, texts, flag = {"$ref": "#"}, {"type": "string"}, {"type": "boolean"}
     number, count = {"type": "number"}, {"type": "integer", "minimum": 0}
-    named = {"type": "object", "additionalProperties": below}
-    listed = {"type": "array", "items": below, "minItems": 1}
+    schemas_by_name = {"type": "object", "additionalProperties": any_schema}
+    schema_list = {"type": "array", "items": any_schema, "minItems": 1}
     kind = {"enum": ["string", "number", "integer", "boolean", "object", "array", "null"]}
     return {
         "$schema": _DIALECT,
@@ -92,10 +92,12 @@ def _make_record_schema() -> dict[str, Any]:
             **dict.fromkeys(("$schema", "$id", "$ref", "$comment", "title", "description"), texts),
             **dict.fromkeys(("format", "pattern", "contentEncoding", "contentMediaType"), texts),
             "type": {"anyOf": [kind, {"type": "array", "items": kind, "uniqueItems": True, "minItems": 1}]},
-            **dict.fromkeys(("properties", "patternProperties", "$defs", "dependentSchemas"), named),
-            **dict.fromkeys(("items", "additionalProperties", "contains", "propertyNames"), below),
-            **dict.fromkeys(("not", "if", "then", "else"), below),
-            **dict.fromkeys(("anyOf", "oneOf", "allOf", "prefixItems"), listed),
+            **dict.fromkeys(
+                ("properties", "patternProperties", "$defs", "dependentSchemas"), schemas_by_name
+            ),
+            **dict.fromkeys(("items", "additionalProperties", "contains", "propertyNames"), any_schema),
+            **dict.fromkeys(("not", "if", "then", "else"), any_schema),
+            **dict.fromkeys(("anyOf", "oneOf", "allOf", "prefixItems"), schema_list),
             "required": {"type": "array", "items": texts},
             "enum": {"type": "array"},
             "examples": {"type": "array"},
@@ -109,6 +111,7 @@ def _make_record_schema() -> dict[str, Any]:
 
 class _Generator(GenerateJsonSchema):
     def encode_default(self, dft: Any) -> Any:
+        """Encodes a template as its source."""
         return super().encode_default(dft.source if isinstance(dft, Template) else dft)
 
 

@@ -19,8 +19,8 @@ def as_list(value: Any) -> list[Any]:
 
 
 def merge_deep(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns two objects merged by key at every depth. Where both have a value, and not both an object, that
-    of `high` is kept, null included."""
+    """Merges two objects by key at every depth into a new one. Where both have a value, and not both an
+    object, that of `high` is kept, null included."""
     result = dict(low)
     for key, value in high.items():
         below = result.get(key)

@@ -53,13 +53,13 @@ OVERRIDE_SLOTS: Final = frozenset(
 )
 """Keys of an integration's config that an upper layer may hold."""
 
-_TAGGED: Final = frozenset({"authorization", "pagination"})
+_BLOCKS_WITH_FORMAT: Final = frozenset({"authorization", "pagination"})
 
 
 def merge_integration(base: Mapping[str, Any], *overrides: Mapping[str, Any] | None) -> Json:
-    """Returns the effective config of an integration. A null at the top of an override counts as absent; a
-    null below it is kept, and means "none". A block of another `format` (authorization, pagination) replaces
-    the lower one whole.
+    """Merges the layers of an integration's config to the effective one. A null at the top of an override
+    counts as absent; a null below it is kept, and means "none". A block of another `format` (authorization,
+    pagination) replaces the lower one whole.
 
     Raises DefinitionInvalid where an override does not tell which of several credentials it changes, and for
     what is nested too deeply.
@@ -69,7 +69,7 @@ def merge_integration(base: Mapping[str, Any], *overrides: Mapping[str, Any] | N
 
 
 def _merge_override(low: Json, high: Mapping[str, Any]) -> Json:
-    """Returns the config with one override merged in, each slot by its own rule."""
+    """Merges one override into the config, each slot by its own rule."""
     result = dict(low)
     for slot, value in high.items():
         if value is None:
@@ -77,10 +77,10 @@ def _merge_override(low: Json, high: Mapping[str, Any]) -> Json:
         below = low.get(slot)
         if slot == "credentials":
             result[slot] = _merge_credentials(below, value)
-        elif slot in _TAGGED:
-            result[slot] = _merge_tagged(below, value)
+        elif slot in _BLOCKS_WITH_FORMAT:
+            result[slot] = _merge_same_format(below, value)
         elif slot == "webhook":
-            result[slot] = _merge_with_rules(below, value, {"signature_verification": _merge_tagged})
+            result[slot] = _merge_with_rules(below, value, {"signature_verification": _merge_same_format})
         elif slot == "resources":
             result[slot] = _merge_resources(below, value)
         else:
@@ -89,27 +89,28 @@ def _merge_override(low: Json, high: Mapping[str, Any]) -> Json:
 
 
 def _merge_values(low: Any, high: Any) -> Any:
-    """Returns objects merged by key at every depth; of anything else, null included, `high`."""
+    """Merges two objects by key at every depth; anything else in `low`, null included, is replaced by
+    `high`."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     return merge_deep(low, high)
 
 
 def _merge_with_rules(low: Any, high: Any, rules: Mapping[str, Any]) -> Any:
-    """As `_merge_values`, with rules of their own for some keys. `rules`: the function that merges the
-    values of a key."""
+    """Merges two objects as `_merge_values` does, some keys by a rule of their own. `rules`: the function
+    that merges the values of a key."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     merged = {key: rules.get(key, _merge_values)(low.get(key), value) for key, value in high.items()}
     return {**low, **merged}
 
 
-def _merge_tagged(low: Any, high: Any) -> Any:
-    """Returns two blocks merged where they have the same `format`, or `high` has none; else `high`."""
+def _merge_same_format(low: Any, high: Any) -> Any:
+    """Merges `high` into `low` if `high` has the same `format` or none; otherwise `high` replaces `low`."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
-    wanted = high.get("format")
-    return _merge_values(low, high) if wanted is None or wanted == low.get("format") else high
+    high_format = high.get("format")
+    return _merge_values(low, high) if high_format is None or high_format == low.get("format") else high
 
 
 def _merge_resources(low: Any, high: Any) -> Any:
@@ -123,13 +124,13 @@ def _merge_methods(low: Any, high: Any) -> Any:
     """Returns the methods of a resource merged by name, and each by its fields."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
-    rules = {"authorization": _merge_tagged, "pagination": _merge_tagged}
+    rules = {"authorization": _merge_same_format, "pagination": _merge_same_format}
     return {**low, **{name: _merge_with_rules(low.get(name), value, rules) for name, value in high.items()}}
 
 
 def _merge_credentials(low: Any, high: Any) -> Any:
-    """Returns credentials merged, whether one object or a map by format is written in either layer; the
-    result is a map."""
+    """Merges credentials, whether one object or a map by format is written in either layer. Returns a map, or
+    what is invalid as it is."""
     below = normalise_credentials(low)
     if not isinstance(below, Mapping) or not isinstance(high, Mapping):
         return normalise_credentials(high)
@@ -138,8 +139,10 @@ def _merge_credentials(low: Any, high: Any) -> Any:
     above = normalise_credentials(high)
     assert isinstance(above, Mapping)
     replaces = _is_single_credential(high) and _is_single_credential(low)
-    kept = {key: value for key, value in below.items() if key in above} if replaces else dict(below)
-    return {**kept, **{key: _merge_values(below.get(key), value) for key, value in above.items()}}
+    kept_credentials = (
+        {key: value for key, value in below.items() if key in above} if replaces else dict(below)
+    )
+    return {**kept_credentials, **{key: _merge_values(below.get(key), value) for key, value in above.items()}}
 
 
 def _is_single_credential(value: Any) -> bool:
@@ -173,7 +176,7 @@ def _require_only_format(below: Mapping[str, Any]) -> str:
 
 
 def merge_mapping(base: Mapping[str, Any] | None, *overrides: Mapping[str, Any] | None) -> Json:
-    """Returns the effective mapping of one unified method. A null in an override removes what is below, at
+    """Merges the layers of the mapping of one unified method. A null in an override removes what is below, at
     any depth; strings, arrays and the two forms of a field replace each other whole.
 
     Without a base row the first override is the whole mapping, without any layer the result is {}. Raises
@@ -195,8 +198,8 @@ def find_account_mapping(
 
 
 def apply_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
-    """Returns what a PATCH makes of a stored object: objects are merged, arrays replaced, and null deletes
-    the key.
+    """Applies a PATCH to a stored object: objects are merged, arrays replaced, and null deletes the key.
+    Returns a new object.
 
     Raises DefinitionInvalid for what is nested too deeply.
     """
@@ -204,22 +207,22 @@ def apply_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
     return _apply_patch(stored, patch)
 
 
-def make_patch(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
-    """Returns the smallest PATCH that makes `wanted` of `stored`, as `apply_patch` reads it; {} where they
-    are equal.
+def make_patch(stored: Mapping[str, Any], target: Mapping[str, Any]) -> Json:
+    """Returns the smallest PATCH that changes `stored` into `target`, as `apply_patch` reads it; {} where
+    they are equal.
 
-    An object with `$literal`, and what replaces one, is sent whole. A null in `wanted` cannot be stored by a
+    An object with `$literal`, and what replaces one, is sent whole. A null in `target` cannot be stored by a
     PATCH: it removes what is there.
     """
-    found: Json = {name: None for name in stored if name not in wanted and stored[name] is not None}
-    for name, value in wanted.items():
+    patch: Json = {name: None for name in stored if name not in target and stored[name] is not None}
+    for name, value in target.items():
         before = stored.get(name)
         if _is_mergeable(value) and _is_mergeable(before):
             inner = make_patch(before, value)
-            found |= {name: inner} if inner else {}
+            patch |= {name: inner} if inner else {}
         elif before != value or name not in stored:
-            found[name] = value
-    return found
+            patch[name] = value
+    return patch
 
 
 def _check_depth(*layers: Mapping[str, Any] | None) -> None:
@@ -229,7 +232,7 @@ def _check_depth(*layers: Mapping[str, Any] | None) -> None:
 
 
 def _apply_patch(low: Mapping[str, Any], high: Mapping[str, Any]) -> Json:
-    """As `apply_patch`, without the check of the depth."""
+    """Applies a PATCH as `apply_patch` does, without the check of the depth."""
     result = dict(low)
     for key, value in high.items():
         if value is None:

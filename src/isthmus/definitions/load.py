@@ -105,21 +105,22 @@ def check_depth(data: object, *, source: str, prefix: str = "") -> None:
 
 
 def list_failures(error: ValidationError, data: object, *, prefix: str = "") -> list[dict[str, str]]:
-    """Returns the errors of a validation as failures, with the paths that the author knows: dotted, and
-    without the names of union branches. `data`: what was validated."""
-    found = []
+    """Returns the errors of a validation as failures (`errors.failure`), with the paths that the author
+    knows: dotted, and without the names of union branches. `data`: what was validated. `prefix`: put before
+    every path."""
+    failures = []
     for item in error.errors(include_url=False):
         path = _make_author_path(item, data)
         dotted = ".".join(part for part in (prefix, path) if part)
-        found.append(failure(dotted, _write_message(item), item["type"]))
-    return [item for item in found if not _is_consequence(item, found)]
+        failures.append(failure(dotted, _write_message(item), item["type"]))
+    return [item for item in failures if not _is_consequence(item, failures)]
 
 
-def _is_consequence(item: dict[str, str], found: list[dict[str, str]]) -> bool:
+def _is_consequence(candidate: dict[str, str], failures: list[dict[str, str]]) -> bool:
     """Returns True if a failure only follows from others: pydantic calls an array empty whose items are
     invalid."""
-    return item["code"] == "too_short" and any(
-        other["path"].startswith(f"{item['path']}.") for other in found
+    return candidate["code"] == "too_short" and any(
+        other["path"].startswith(f"{candidate['path']}.") for other in failures
     )
 
 

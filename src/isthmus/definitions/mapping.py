@@ -38,7 +38,8 @@ class MethodChoice(DefinitionModel):
 
 
 def _tag_choice(value: Any) -> str | None:
-    """Returns whether a resource or method is named or computed; None for neither."""
+    """Returns the union branch of a resource or method: `name` for a fixed one, `choice` for a computed one;
+    None for neither."""
     if isinstance(value, str):
         return "name"
     return "choice" if isinstance(value, Mapping | DefinitionModel) else None
@@ -148,8 +149,8 @@ class MappingConfig(DefinitionModel):
     documentation_link: str | None = Field(default=None, description="Link that meta output shows.")
 
 
-def is_envelope(made: object) -> TypeGuard[dict[str, Any]]:  # its values are whatever JSON the mapping made
-    """Returns True if what a mapping gave is an envelope around records: an object whose `result` is an
+def is_envelope(value: object) -> TypeGuard[dict[str, Any]]:  # its values are whatever JSON the mapping made
+    """Returns True if the value of a mapping is an envelope around records: an object whose `result` is an
     array, or that has none but an envelope's keys, since an expression gives a single record as itself, and
     none as nothing."""
-    return isinstance(made, dict) and (isinstance(made.get("result"), list) or made.keys() <= ENVELOPE)
+    return isinstance(value, dict) and (isinstance(value.get("result"), list) or value.keys() <= ENVELOPE)

@@ -180,7 +180,8 @@ class MethodDefinition(DefinitionModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_empty_error_expression(cls, value: Any) -> Any:
-        """Returns empty text counts as absent, as in every expression. Null does not."""
+        """Leaves out an empty error expression: empty text counts as absent, as in every expression. Null
+        does not."""
         text = value.get("error_expression") if isinstance(value, Mapping) else None
         if not isinstance(text, str) or text.strip():
             return value
@@ -189,7 +190,8 @@ class MethodDefinition(DefinitionModel):
     @field_validator("pagination_path")
     @classmethod
     def _check_cursor_root(cls, value: Template | None) -> Template | None:
-        """Raises PydanticCustomError for a root of cursor look-ups that does not compile."""
+        """Returns the template as it is. Raises PydanticCustomError for a root of cursor look-ups that does
+        not compile."""
         if value is not None and value.source and not _is_path_template(value):
             BodyPath(str(value.source))
         return value
@@ -213,9 +215,10 @@ class MethodDefinition(DefinitionModel):
     @field_validator("method", mode="before")
     @classmethod
     def _lower_verb(cls, value: Any) -> Any:
+        """Puts the verb into lower case."""
         return value.lower() if isinstance(value, str) else value
 
     def declares(self, field: str) -> bool:
-        """Returns True if the definition has the field, if only with null: null is not the same as absent for
+        """Returns True if the definition has the field, even with null: null is not the same as absent for
         `pagination` and `error_expression`."""
         return field in self.model_fields_set

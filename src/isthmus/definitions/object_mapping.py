@@ -51,15 +51,15 @@ class ObjectMapping:
         self.names: Final = frozenset(name for leaf in self._leaves for name in leaf.names)
 
     def reads_path(self, *names: str) -> bool:
-        """Returns whether any leaf reads a path that starts with these names."""
+        """Returns True if any leaf reads a path that starts with these names."""
         return any(leaf.reads_path(*names) for leaf in self._leaves)
 
     def reads_field(self, *names: str) -> bool:
-        """Returns whether any leaf reads a field of one of these names, of whatever object."""
+        """Returns True if any leaf reads a field of one of these names, of whatever object."""
         return any(leaf.reads_field(*names) for leaf in self._leaves)
 
     def can_give_key(self, name: str) -> bool:
-        """Returns whether the result may be an object with this key."""
+        """Returns True if the result can be an object with this key."""
         literal = self._root.value if isinstance(self._root, _Literal) else self.source
         return isinstance(literal, Mapping) and name in literal
 
@@ -71,9 +71,11 @@ class ObjectMapping:
         limits: Limits | None = None,
         services: Services | None = None,
     ) -> object:
-        """Raises ExpressionError as `Expression.evaluate` does."""
+        """Returns an object of the same shape, with the values of the expressions. Raises ExpressionError as
+        `Expression.evaluate` does."""
 
         def value(node: _Node) -> object:
+            """Returns the value of a node."""
             if isinstance(node, Expression):
                 return node.evaluate(input, bindings, limits=limits, services=services)
             return _fill(node, value)
@@ -88,20 +90,21 @@ class ObjectMapping:
         limits: Limits | None = None,
         services: Services | None = None,
     ) -> object:
-        """As `evaluate`, for expressions whose functions have to be awaited."""
+        """Returns what `evaluate` returns, for expressions whose functions have to be awaited."""
         values = {
             id(leaf): await leaf.evaluate_async(input, bindings, limits=limits, services=services)
             for leaf in self._leaves
         }
 
         def value(node: _Node) -> object:
+            """Returns the value of a node, whose expressions are evaluated already."""
             return values[id(node)] if isinstance(node, Expression) else _fill(node, value)
 
         return value(self._root)
 
 
 def _fill(node: _Literal | dict[str, _Node] | list[_Node], value: Callable[[_Node], object]) -> object:
-    """Returns the value of a node that is no expression. `value`: gives the value of a node below it."""
+    """Returns the value of a node that is no expression. `value`: returns the value of a node below it."""
     if isinstance(node, _Literal):
         return node.value
     if isinstance(node, list):
@@ -112,7 +115,8 @@ def _fill(node: _Literal | dict[str, _Node] | list[_Node], value: Callable[[_Nod
 
 
 def _compile_node(value: object, path: str) -> _Node:
-    """Raises ObjectMappingError for a leaf that does not compile."""
+    """Compiles the texts in a JSON value. `path`: of the value. Raises ObjectMappingError for one that does
+    not compile."""
     if isinstance(value, str):
         if not value.strip():
             return _Literal(UNDEFINED)

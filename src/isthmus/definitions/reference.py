@@ -71,26 +71,27 @@ read, and reported by `isthmus integrations validate`.
 
 def render_page() -> str:
     """Returns the text of the page, ending in a newline."""
-    seen: set[str] = set()
+    rendered: set[str] = set()
     parts = [_INTRODUCTION]
     for title, text, models in _PARTS:
         parts.append(f"## {title}\n\n{text}\n")
         for model in models:
-            parts.extend(_render_sections(model, seen))
+            parts.extend(_render_sections(model, rendered))
     parts.append(_render_unsupported())
     return "\n".join(parts)
 
 
-def _render_sections(model: type[BaseModel], seen: set[str]) -> Iterator[str]:
-    """Returns the section of a model, and of each model that it refers to, directly or not. `seen`: names of
-    the sections rendered already, which are left out, and to which these are added."""
+def _render_sections(model: type[BaseModel], rendered: set[str]) -> Iterator[str]:
+    """Yields the section of a model, and of each model that it refers to, directly or not. `rendered`: names
+    of the sections rendered already, which are left out, and to which these are added."""
     schema = make_json_schema(model)
     definitions: dict[str, Schema] = schema.get("$defs", {})
 
     def render_with_references(name: str, section: Schema) -> Iterator[str]:
-        if name in seen or name == "JsonValue":
+        """Yields the section of a model, then those of the models that it refers to."""
+        if name in rendered or name == "JsonValue":
             return
-        seen.add(name)
+        rendered.add(name)
         yield _render_section(name, _find_object_form(section))
         for reference in _find_references(section):
             yield from render_with_references(reference, definitions[reference])
@@ -134,6 +135,7 @@ def _render_section(name: str, schema: Schema) -> str:
 
 
 def _render_row(key: str, field: Schema, required: bool) -> str:
+    """Returns the row of a field in the table of a model."""
     default = "required" if required else _describe_default(field.get("default"))
     meaning = " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
     return f"| `{key}` | {_describe_kind(field)} | {default} | {meaning} |"
@@ -180,9 +182,9 @@ def _describe_kind(field: Schema) -> str:
 
 def _describe_plain_kind(field: Schema) -> str:
     """Returns what the value of a field without branches, references and fixed values is."""
-    named = {"jsonata": "JSONata", "template": "template", "path": "path"}.get(field.get("format", ""))
-    if named:
-        return named
+    format_name = {"jsonata": "JSONata", "template": "template", "path": "path"}.get(field.get("format", ""))
+    if format_name:
+        return format_name
     kind = field.get("type")
     if kind == "array":
         return f"list of {_describe_kind(field.get('items', {}))}"
@@ -205,7 +207,7 @@ def _render_unsupported() -> str:
         "",
         "Everything above is read, and all of it that a call can carry out is carried out.",
         "",
-        *(f"- `{name}` is stored: {why}." for name, why in unsupported_features.INACTIVE_BLOCKS.items()),
+        *(f"- `{name}` is stored: {why}." for name, why in unsupported_features.UNSUPPORTED_BLOCKS.items()),
         "- A step of the type `form` is refused in `before` and `after`: nobody is there to fill it in.",
     ]
     return "\n".join(lines) + "\n"

@@ -31,7 +31,7 @@ def check_schema(schema: Any, path: str, section: str) -> Iterator[Finding]:
     if isinstance(schema, bool):
         return
     if not isinstance(schema, Mapping):
-        yield _schema_finding("error", path, section, "must be a JSON Schema: an object", None)
+        yield _make_schema_finding("error", path, section, "must be a JSON Schema: an object", None)
         return
     yield from _check_keywords(schema, path, section)
     for below, part in _iter_subschemas(schema, path):
@@ -43,18 +43,18 @@ def _check_keywords(schema: Mapping[str, Any], path: str, section: str) -> Itera
     kinds = schema.get("type")
     for kind in kinds if isinstance(kinds, list) else [kinds]:
         if kind is not None and not _is_known(kind, _TYPES):
-            known = ", ".join(sorted(_TYPES))
-            yield _schema_finding(
-                "error", _join_path(path, "type"), section, f"{kind!r} is no type", f"use one of {known}"
+            allowed = ", ".join(sorted(_TYPES))
+            yield _make_schema_finding(
+                "error", _join_path(path, "type"), section, f"{kind!r} is no type", f"use one of {allowed}"
             )
     declared = as_mapping(schema.get("properties"))
     for name in as_list(schema.get("required")):
         if not isinstance(name, str):
-            yield _schema_finding(
+            yield _make_schema_finding(
                 "error", _join_path(path, "required"), section, f"{name!r} is no name", "name properties"
             )
         elif declared and name not in declared:
-            yield _schema_finding(
+            yield _make_schema_finding(
                 "warn",
                 _join_path(path, "required"),
                 section,
@@ -63,21 +63,23 @@ def _check_keywords(schema: Mapping[str, Any], path: str, section: str) -> Itera
             )
     for name in as_list(schema.get("x-filter-operators")):
         if not _is_known(name, _OPERATORS):
-            known = ", ".join(sorted(_OPERATORS))
-            yield _schema_finding(
+            allowed = ", ".join(sorted(_OPERATORS))
+            yield _make_schema_finding(
                 "error",
                 _join_path(path, "x-filter-operators"),
                 section,
                 f"{name!r} is no operator",
-                f"use some of {known}",
+                f"use some of {allowed}",
             )
     for key in _NAMED:
         if schema.get(key) is not None and not isinstance(schema[key], Mapping):
-            yield _schema_finding(
+            yield _make_schema_finding(
                 "error", _join_path(path, key), section, "must be an object of schemas", None
             )
     if "enum" in schema and not isinstance(schema["enum"], list):
-        yield _schema_finding("error", _join_path(path, "enum"), section, "must be a list of values", None)
+        yield _make_schema_finding(
+            "error", _join_path(path, "enum"), section, "must be a list of values", None
+        )
 
 
 def _is_known(value: Any, names: frozenset[str]) -> bool:
@@ -86,7 +88,7 @@ def _is_known(value: Any, names: frozenset[str]) -> bool:
 
 
 def _iter_subschemas(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    """Yields path and value of each direct subschema."""
+    """Yields `(path, value)` of each direct subschema."""
     for key in _NESTED:
         if key in schema:
             yield _join_path(path, key), schema[key]
@@ -99,9 +101,12 @@ def _iter_subschemas(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str
 
 
 def _join_path(path: str, name: str) -> str:
+    """Returns the dotted path of a name below `path`, which may be empty."""
     return f"{path}.{name}" if path else name
 
 
-def _schema_finding(severity: Severity, path: str, section: str, message: str, fix: str | None) -> Finding:
-    """Returns a finding of the checks of schemas."""
+def _make_schema_finding(
+    severity: Severity, path: str, section: str, message: str, fix: str | None
+) -> Finding:
+    """Makes a finding of the checks of schemas."""
     return Finding(severity=severity, section=section, source="schema", path=path, message=message, fix=fix)

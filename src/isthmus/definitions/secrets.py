@@ -150,7 +150,7 @@ def join_secrets(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
 
 
 def join_masked(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
-    """As `join_secrets`, with the mask in place of each secret."""
+    """Returns the whole config, as `join_secrets` does, with the mask in place of each secret."""
     return join_secrets(plain, _mask_all(secrets))
 
 
@@ -176,21 +176,21 @@ def split_paths(value: Mapping[str, Any], paths: frozenset[Path]) -> tuple[Json,
     """Returns an object without the values at these paths, and an object of those values. Paths that it does
     not have are ignored."""
     plain: Json = {}
-    taken: Json = {}
+    split_off: Json = {}
     for key, item in value.items():
         below = frozenset(path[1:] for path in paths if path[0] == key)
         if () in below:
-            taken[key] = item
+            split_off[key] = item
             continue
         if not below or not isinstance(item, Mapping):
             plain[key] = item
             continue
-        inner_plain, inner_taken = split_paths(item, below)
-        if inner_plain or not inner_taken:
+        inner_plain, inner_split_off = split_paths(item, below)
+        if inner_plain or not inner_split_off:
             plain[key] = inner_plain
-        if inner_taken:
-            taken[key] = inner_taken
-    return plain, taken
+        if inner_split_off:
+            split_off[key] = inner_split_off
+    return plain, split_off
 
 
 def replace_config(plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
@@ -208,7 +208,8 @@ def replace_config(plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Ma
 def _replace(
     plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Mapping[str, Any], *, are_entries: bool
 ) -> Json:
-    """As `replace_config`. `are_entries`: the objects hold headers or query parameters."""
+    """Makes the config of `replace_config`, for an object at any depth. `are_entries`: the objects hold
+    headers or query parameters."""
     if not new:
         return {}
     result = dict(new)
@@ -221,10 +222,10 @@ def _replace(
                 del result[key]
         elif isinstance(secret, Mapping) and isinstance(new[key], Mapping):
             visible = plain.get(key)
-            before = visible if isinstance(visible, Mapping) else {}
+            visible_object = visible if isinstance(visible, Mapping) else {}
             below = are_entries or key in _ENTRIES
-            if below or _has_same_format(before, new[key]):
-                result[key] = _replace(before, secret, new[key], are_entries=below)
+            if below or _has_same_format(visible_object, new[key]):
+                result[key] = _replace(visible_object, secret, new[key], are_entries=below)
     return result
 
 

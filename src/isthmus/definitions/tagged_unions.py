@@ -14,11 +14,12 @@ _KEYED: Final = re.compile(r"must be an object whose `(?P<key>\w+)` is one of (?
 
 
 def discriminate_by_key(key: str, allowed: tuple[str, ...], *, default: str | None = None) -> Discriminator:
-    """Returns a discriminator by the value of `key`, or `default` where it is absent. `allowed`: the tags."""
+    """Makes a discriminator by the value of `key`, or `default` where it is absent. `allowed`: the tags."""
 
     def tag(value: Any) -> str | None:
-        found = value.get(key, default) if isinstance(value, Mapping) else getattr(value, key, None)
-        return found if isinstance(found, str) and found in allowed else None
+        """Returns the allowed tag of a value; None if it has another, or none."""
+        tag_value = value.get(key, default) if isinstance(value, Mapping) else getattr(value, key, None)
+        return tag_value if isinstance(tag_value, str) and tag_value in allowed else None
 
     choices = ", ".join(allowed)
     return Discriminator(
@@ -32,13 +33,13 @@ def parse_tag_error(message: str, value: Any) -> tuple[Any, list[str]]:
     """Returns the tag that `value` has, and the allowed ones, out of the message of an error of
     `discriminate_by_key`; None and [] for another message. (A `Discriminator` must be hashable, so its error
     has no context.)"""
-    found = _KEYED.fullmatch(message)
-    if found is None or not isinstance(value, Mapping):
+    match = _KEYED.fullmatch(message)
+    if match is None or not isinstance(value, Mapping):
         return None, []
-    return value.get(found["key"]), found["choices"].split(", ")
+    return value.get(match["key"]), match["choices"].split(", ")
 
 
 def discriminate_by_shape(tag: Callable[[Any], str | None], message: str) -> Discriminator:
-    """Returns a discriminator by the shape of the value. `tag`: gives the tag, None for a shape that is not
+    """Makes a discriminator by the shape of the value. `tag`: returns the tag, None for a shape that is not
     allowed. `message`: of the error for that."""
     return Discriminator(tag, custom_error_type="shape", custom_error_message=message)

@@ -1,4 +1,4 @@
-"""The model of a unified model: resources that look the same whichever provider is behind them."""
+"""Pydantic models of a unified model's definition: its resources, with their record schemas and methods."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ class UnifiedModelDefinition(DefinitionModel):
     @field_validator("resources")
     @classmethod
     def _check_resource_names(cls, value: dict[str, UnifiedResource]) -> dict[str, UnifiedResource]:
+        """Returns the resources as they are. Raises ValueError for a reserved name."""
         for name in value:
             if name in RESERVED_RESOURCE_NAMES:
                 raise ValueError(f"{name} is a reserved name: /unified/{{model}}/{name} would be hidden")
@@ -69,6 +70,7 @@ class UnifiedModelDefinition(DefinitionModel):
     @field_validator("name")
     @classmethod
     def _check_name(cls, value: str) -> str:
+        """Returns the name as it is. Raises ValueError for a reserved one."""
         if value in RESERVED_MODEL_NAMES:
             raise ValueError(f"{value} is a reserved name")
         return value

@@ -17,26 +17,27 @@ from isthmus.definitions.mapping import MappingConfig
 from isthmus.errors import failure
 
 __all__ = [
-    "INACTIVE_BLOCKS",
-    "find_inactive_blocks",
+    "UNSUPPORTED_BLOCKS",
+    "find_unsupported_blocks",
     "find_unsupported_steps",
     "refuse_errors",
 ]
 
-INACTIVE_BLOCKS: Final = {"webhook": "inbound webhooks are not taken yet"}
+UNSUPPORTED_BLOCKS: Final = {"webhook": "inbound webhooks are not taken yet"}
 
 
-def find_inactive_blocks(config: IntegrationConfig) -> list[Finding]:
-    """Returns infos for the blocks of a config that are stored and not active yet."""
+def find_unsupported_blocks(config: IntegrationConfig) -> list[Finding]:
+    """Returns an info finding for each block of a config that is stored but not supported yet."""
     return [
         Finding(severity="info", section=field, source="execution", path=field, message=message)
-        for field, message in INACTIVE_BLOCKS.items()
+        for field, message in UNSUPPORTED_BLOCKS.items()
         if getattr(config, field)
     ]
 
 
 def find_unsupported_steps(mapping: MappingConfig) -> list[Finding]:
-    """Returns errors for steps of a mapping that cannot be executed: a form needs a person to fill it in."""
+    """Returns an error finding for each step of a mapping that cannot be executed: a form needs a person to
+    fill it in."""
     return [
         Finding(
             severity="error",

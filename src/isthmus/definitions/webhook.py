@@ -54,6 +54,7 @@ class HmacSignatureConfig(_Routed):
 
     @model_validator(mode="after")
     def _require_signed_content(self) -> HmacSignatureConfig:
+        """Returns the config as it is. Raises ValueError where nothing is signed."""
         if not self.parts and not self.verification_content:
             raise ValueError("needs `parts` (or `verification_content`): what is signed")
         return self

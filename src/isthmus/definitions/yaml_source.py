@@ -44,18 +44,19 @@ class Document:
     texts: Mapping[str, int] = field(default_factory=dict)
 
     def find_line(self, path: str) -> int | None:
-        """Returns the line of a path, or of the nearest object around it that is in the document."""
+        """Returns the 1-based line of a path, or of the nearest object around it that is in the document;
+        None if the document has no lines."""
         names = path.split(".") if path else []
         while names:
-            found = self.lines.get(".".join(names))
-            if found is not None:
-                return found
+            line = self.lines.get(".".join(names))
+            if line is not None:
+                return line
             names.pop()
         return self.lines.get("")
 
     def find_line_of_text(self, path: str, text: str, position: int) -> int | None:
-        """Returns the line of a position in the text of a scalar; exact for block scalars and for plain
-        single lines."""
+        """Returns the 1-based line of a position in the text of a scalar; exact for block scalars and for
+        plain single lines; None if the document has no lines. `position`: 0-based, in the text."""
         start = self.texts.get(path)
         return self.find_line(path) if start is None else start + text.count("\n", 0, position)
 
@@ -143,7 +144,7 @@ class _Reader:
         return _parse_scalar(node)
 
     def _read_object(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Any]:
-        """Raises Unreadable for a key that is no text, or used twice."""
+        """Returns the JSON object of a node. Raises Unreadable for a key that is no text, or used twice."""
         result: dict[str, Any] = {}
         for key_node, item in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -155,13 +156,15 @@ class _Reader:
         return result
 
     def _read_below(self, place: yaml.Node, node: yaml.Node, path: str, name: str, depth: int) -> Any:
-        """Returns the value of a key or item. `place`: the node whose line is kept for it."""
+        """Notes the line of a key or item, and returns its value. `place`: the node whose line is kept for
+        it."""
         below = f"{path}.{name}" if path else name
         self.lines[below] = _find_line_of_node(place)
         return self.read_value(node, below, depth + 1)
 
 
 def _find_line_of_node(node: yaml.Node) -> int:
+    """Returns the 1-based line that a node begins on."""
     return int(node.start_mark.line) + 1
 
 

@@ -122,8 +122,8 @@ def make_template_scope(
 
 
 def is_truthy(value: Any) -> bool:
-    """Returns truthiness as expressions have it: an array is true where one of its items is; undefined is
-    false."""
+    """Returns True if expressions take the value for true: an array is true where one of its items is;
+    undefined is false."""
     if isinstance(value, list):
         return any(is_truthy(item) for item in value)
     return bool(value)

@@ -32,7 +32,8 @@ class InputSchema:
     __slots__ = ("_defaults", "_is_object", "_parts", "_types", "conditional", "required")
 
     def __init__(self, schema: Mapping[str, Any] | None, *, depth: int = _MAX_DEPTH) -> None:
-        """`depth`: how many levels of nested objects are searched for required properties."""
+        """Compiles a schema; None counts as `{}`. `depth`: how many levels of nested objects are searched for
+        required properties."""
         schema = schema or {}
         properties = _find_properties(schema)
         listed = schema.get("required")
@@ -151,7 +152,7 @@ def _can_require(schema: Mapping[str, Any]) -> bool:
 def _find_conditional_rules(
     schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """By name of a property, when it is required: the expression of `x-required-if`, or a phrase."""
+    """Returns by name of a property when it is required: the expression of `x-required-if`, or a phrase."""
     rules = {
         name: str(item["x-required-if"]) for name, item in properties.items() if item.get("x-required-if")
     }

@@ -93,7 +93,8 @@ class MethodPlan:
         return self._authorizations[credential_format]
 
     def _make_authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
-        """Returns the definition's authorization, or an OAuth 1.0a signature in place of a bearer token."""
+        """Returns the definition's authorization, an OAuth 1.0a signature in place of a bearer token where
+        the account connected by `oauth`; None for none."""
         spec = self.config.choose_authorization(self.definition, credential_format or "")
         if credential_format == "oauth" and isinstance(spec, BearerAuthorization) and not spec.config.token:
             credential = self.config.credentials.get("oauth")
@@ -236,6 +237,7 @@ def _merge_headers(
 def _merge_query(
     low: Mapping[str, Template | None], high: Mapping[str, Template | None]
 ) -> tuple[Entry, ...]:
-    """Returns the entries of two levels, `high` winning; null drops the entry of `low`."""
+    """Returns the query templates of two levels as `(name, template)`, `high` winning; null drops the entry
+    of `low`."""
     merged = {**low, **high}
     return tuple((name, template) for name, template in merged.items() if template is not None)

@@ -83,7 +83,8 @@ def _to_bytes(data: Any) -> bytes:
 
 
 def _write_part(name: str, value: Any, *, is_file: bool) -> tuple[str, bytes]:
-    """Returns the head of a part without its empty line, and its content."""
+    """Returns the header lines of a part, without the empty line behind them, and its content. `is_file`:
+    text is sent as a file too."""
     label = f'Content-Disposition: form-data; name="{name.translate(_ESCAPES)}"'
     file = value if isinstance(value, Blob) else Blob(str(value).encode()) if is_file else None
     if file is None:

@@ -50,7 +50,8 @@ class ThrottleDetector:
     __slots__ = ("_last", "_spec", "_wait")
 
     def __init__(self, spec: RateLimit | None = None) -> None:
-        """`spec`: the definition's `rate_limit` block; None for the default rule, status 429."""
+        """Makes a detector for one request. `spec`: the definition's `rate_limit` block; None for the default
+        rule, status 429."""
         self._spec: Final = spec
         self._last: HttpResponse | None = None
         self._wait: float | None = None

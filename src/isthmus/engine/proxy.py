@@ -98,7 +98,8 @@ async def _fetch_list(
 
 
 def make_inputs(plan: MethodPlan, call: Call) -> tuple[MethodInputs, str | None]:
-    """Returns what a proxy call puts into the method's request, and the cursor of its page.
+    """Returns what a proxy call puts into the method's request, and the cursor of its page, None for the
+    first.
 
     On a list that pages, `limit` is left out of the query where the provider has a parameter for it, and
     `cursor` is an alias of `next_cursor` where that was not sent.

@@ -25,7 +25,7 @@ from isthmus.engine.evaluation import (
 )
 from isthmus.engine.method_plans import MethodPlan
 from isthmus.engine.pagination import PageRequest, PageStart, RequestDraft
-from isthmus.engine.pagination.paginator import bad_cursor, visible_cursor
+from isthmus.engine.pagination.paginator import get_visible_cursor, make_bad_cursor_error
 from isthmus.engine.provider_errors import ThrottleDetector
 from isthmus.engine.queries import format_header, parse_query, serialize_query
 from isthmus.engine.upstream import Operation, OutgoingRequest
@@ -97,7 +97,7 @@ def build_request(
     `cursor_key`: of the account, as in `AccountFacts`. Raises BadRequest where the call lacks something, and
     MappingFailed.
     """
-    visible_query = add_cursor(inputs.scope_query, visible_cursor(plan.paginator, cursor))
+    visible_query = add_cursor(inputs.scope_query, get_visible_cursor(plan.paginator, cursor))
     scope = make_template_scope(context, id=inputs.id, query=visible_query, body=inputs.body)
     if inputs.names:
         scope.update(inputs.names)
@@ -135,8 +135,8 @@ def _assemble_request(
     unpaged: UnpagedRequest,
     page: PageRequest,
 ) -> tuple[HttpRequest, Any]:
-    """Returns the request with what `page` adds to it, and its body before encoding. `unpaged`: query and
-    body without the page."""
+    """Returns the request with what `page` adds to it, and its body before encoding (any JSON value, or
+    NO_BODY). `unpaged`: query and body without the page."""
     definition = plan.definition
     in_url, body = unpaged.add_page(page, in_body=definition.paginate_in_body)
     if inputs.raw is not None and body is not NO_BODY:
@@ -203,7 +203,7 @@ def _start_page(
         if cursor is None or not inputs.asks_for_list:
             return _UNPAGED
         if not inputs.names_cursors:
-            raise bad_cursor("was sent to a list that has only one page")
+            raise make_bad_cursor_error("was sent to a list that has only one page")
         return PageRequest(cursor)
 
     def draft() -> RequestDraft:
@@ -285,7 +285,7 @@ def _build_url(
         # The token is the caller's to send, so it must not lead anywhere but to this base's origin.
         target = resolve_on_origin(base, page.url)
         if target is None:
-            raise bad_cursor("must lead to the provider's own address")
+            raise make_bad_cursor_error("must lead to the provider's own address")
         return encode_illegal_characters(target)
     if page.parts is not None and page.parts.address is not None:
         url = _resolve_path(iter((base,)), page.parts.address, "pagination")

@@ -63,7 +63,7 @@ class StepScope(Protocol):
         ...
 
     def bindings(self, progress: Progress) -> Mapping[str, object] | None:
-        """Returns the variables of expressions by name, without their `$`."""
+        """Returns the variables of expressions by name, without their `$`; None for no variables."""
         ...
 
 
@@ -128,7 +128,8 @@ class StepRunner:
         return await self._evaluate_run_if(step, index, *self._make_names(progress))
 
     def _make_names(self, progress: Progress) -> tuple[dict[str, Any], Mapping[str, object] | None]:
-        """Returns the names and variables that the expressions of the next step see."""
+        """Returns the names and the variables that the expressions of the next step see; None for no
+        variables."""
         return self.scope.names(progress, self.upstream.context), self.scope.bindings(progress)
 
     async def _evaluate_run_if(

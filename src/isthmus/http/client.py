@@ -126,8 +126,8 @@ class HttpClient:
         )
 
     async def _send_once(self, request: HttpRequest) -> tuple[aiohttp.ClientResponse, dict[str, str]]:
-        """Sends one request, and returns the answer with its body unread, and its headers by lower-case
-        name."""
+        """Sends one request. Returns the answer with its body unread, and its headers by lower-case name.
+        Raises what `send` raises."""
         try:
             url = URL(request.url, encoded=True)
             host, scheme = url.raw_host or "", url.scheme
@@ -329,8 +329,8 @@ def _make_length_header(request: HttpRequest) -> dict[str, str]:
 
 
 def _check_body_length(request: HttpRequest) -> bytes | AsyncIterator[bytes] | None:
-    """Returns the body to send; a streamed one of declared length raises BadRequest while it is sent, where
-    it is not of that length."""
+    """Returns the body to send, None for none; a streamed one of declared length raises BadRequest while it
+    is sent, where it is not of that length."""
     body, length = request.body, request.body_length
     if length is None or body is None or isinstance(body, bytes):
         return body

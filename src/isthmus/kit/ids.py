@@ -21,7 +21,7 @@ def derive_id(*names: str) -> str:
 
 
 def is_uuid(text: str) -> bool:
-    """Returns whether `text` is a UUID of any version, in any form that `uuid.UUID` reads."""
+    """Returns True if `text` is a UUID of any version, in any form that `uuid.UUID` reads."""
     try:
         uuid.UUID(text)
     except ValueError:

@@ -50,7 +50,7 @@ def test_every_field_has_a_meaning() -> None:
 
 def test_the_reference_names_what_is_not_active() -> None:
     page = reference.render_page()
-    for name in unsupported_features.INACTIVE_BLOCKS:
+    for name in unsupported_features.UNSUPPORTED_BLOCKS:
         assert f"`{name}`" in page.partition("## Not carried out yet")[2]
 
 

@@ -23,8 +23,8 @@ from isthmus.definitions.pagination import (
     RangeConfig,
 )
 from isthmus.definitions.unsupported_features import (
-    INACTIVE_BLOCKS,
-    find_inactive_blocks,
+    UNSUPPORTED_BLOCKS,
+    find_unsupported_blocks,
     find_unsupported_steps,
     refuse_errors,
 )
@@ -51,7 +51,7 @@ def test_blocks_of_later_stages_are_reported_and_not_refused() -> None:
             "webhook": {"payload_transform": "body"},
         }
     )
-    findings = find_inactive_blocks(config)
+    findings = find_unsupported_blocks(config)
     assert [(item.severity, item.path) for item in findings] == [("info", "webhook")]
     refuse_errors(findings, source="integration")
 
@@ -67,7 +67,7 @@ def test_what_is_carried_out_is_not_mentioned() -> None:
             "tool_tags": {"r": ["x"]},
         }
     )
-    assert find_inactive_blocks(config) == []
+    assert find_unsupported_blocks(config) == []
     assert find_unsupported_steps(load_mapping({"response_mapping": "response"})) == []
 
 
@@ -96,7 +96,7 @@ def read_by_a_call() -> str:
 )  # fmt: skip
 def test_each_field_is_read_or_said_not_to_be(model: type[BaseModel]) -> None:
     """A field that nothing reads would be ignored in silence."""
-    accounted = {*DOCUMENTATION, *INACTIVE_BLOCKS}
+    accounted = {*DOCUMENTATION, *UNSUPPORTED_BLOCKS}
     source = read_by_a_call()
     ignored = [
         name

@@ -1,4 +1,4 @@
-"""Reading one integration's folder: its definition, mappings and exchanges, as raw JSON and as models."""
+"""Reads one integration's folder: its definition, mappings and exchanges, as raw JSON and as models."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from isthmus.engine.provider_errors import find_failure
 from isthmus.errors import SetupError
 from isthmus.http.messages import HttpResponse
 
-__all__ = ["CatalogEntry", "Cell", "Choice", "Model", "Models", "read_entry"]
+__all__ = ["CatalogEntry", "MappedMethod", "Model", "Models", "ProxyMethodName", "read_entry"]
 
-Choice = tuple[str, str]
-"""A proxy resource and a method of it."""
+ProxyMethodName = tuple[str, str]
+"""`(resource, method)` of the integration."""
 
 _SCHEMA_SUFFIX: Final = ".schema.yaml"
 
@@ -46,6 +46,7 @@ class Model:
 
     @cached_property
     def file(self) -> ModelFile:
+        """The parsed `model.yaml`. Raises pydantic's ValidationError."""
         return ModelFile.model_validate(self.data)
 
     def get_validator(self, resource: str) -> Draft202012Validator:
@@ -65,20 +66,24 @@ class Models:
 
     @property
     def names(self) -> list[str]:
-        return sorted({path.parent.name for each in self._folders for path in each.glob("*/model.yaml")})
+        """The names of the models in all folders, sorted."""
+        return sorted({path.parent.name for folder in self._folders for path in folder.glob("*/model.yaml")})
 
     def __getitem__(self, name: str) -> Model:
-        """Raises SetupError for an unknown model."""
+        """Returns the model with a name, read once. Raises SetupError for an unknown one."""
         if name not in self._read:
             self._read[name] = self._load(name)
         return self._read[name]
 
     def _load(self, name: str) -> Model:
+        """Reads a model and its record schemas. Raises SetupError for an unknown one."""
         if name not in self.names:
             raise SetupError(
                 f"there is no unified model {name}; there are {', '.join(self.names) or 'none'}."
             )
-        directory = next(each / name for each in self._folders if (each / name / "model.yaml").is_file())
+        directory = next(
+            folder / name for folder in self._folders if (folder / name / "model.yaml").is_file()
+        )
         schemas = {
             path.name.removesuffix(_SCHEMA_SUFFIX): _read_yaml(path)
             for path in sorted(directory.glob(f"*{_SCHEMA_SUFFIX}"))
@@ -87,8 +92,8 @@ class Models:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One unified method of one resource, with its mapping."""
+class MappedMethod:
+    """One unified method of one resource, with its mapping: a cell of a mapping file."""
 
     model: str
     resource: str
@@ -97,11 +102,12 @@ class Cell:
 
     @property
     def name(self) -> str:
+        """Model, resource and method: `crm/contacts.list`."""
         return f"{self.model}/{self.resource}.{self.method}"
 
     @property
-    def choices(self) -> list[Choice]:
-        """All proxy methods that the mapping may call."""
+    def proxy_methods(self) -> list[ProxyMethodName]:
+        """All proxy methods that the mapping can call, the first choices of its lists first."""
         resource, method = self.config.resource, self.config.method
         resources = (
             list(resource.resources) if isinstance(resource, ResourceChoice) else [resource or self.resource]
@@ -109,9 +115,9 @@ class Cell:
         methods = list(method.methods) if isinstance(method, MethodChoice) else [method or self.method]
         return [(r, m) for r in resources for m in methods]
 
-    def with_choice(self, choice: Choice) -> MappingConfig:
-        """Returns the mapping with its resource and method set to those of `choice`."""
-        return self.config.model_copy(update={"resource": choice[0], "method": choice[1]})
+    def with_proxy_method(self, proxy_method: ProxyMethodName) -> MappingConfig:
+        """Returns the mapping with its resource and method fixed to one proxy method."""
+        return self.config.model_copy(update={"resource": proxy_method[0], "method": proxy_method[1]})
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,8 @@ class CatalogEntry:
     mappings: dict[str, dict[str, Any]]
     exchanges_data: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def copy_changed(self, plant: Callable[[CatalogEntry], None]) -> CatalogEntry:
-        """Returns a deep copy, changed by `plant`; for tests that plant a fault."""
+    def copy_changed(self, change: Callable[[CatalogEntry], None]) -> CatalogEntry:
+        """Returns a deep copy, to which `change` was applied; for tests that plant a fault."""
         changed = CatalogEntry(
             self.name,
             self.directory,
@@ -139,40 +145,53 @@ class CatalogEntry:
             copy.deepcopy(self.mappings),
             copy.deepcopy(self.exchanges_data),
         )
-        plant(changed)
+        change(changed)
         return changed
 
     @cached_property
     def file(self) -> IntegrationFile:
+        """The parsed `integration.yaml`."""
         return IntegrationFile.model_validate(self.definition)
 
     @cached_property
     def mapping_files(self) -> dict[str, MappingFile]:
+        """The parsed mapping files by unified model."""
         return {name: MappingFile.model_validate(data) for name, data in self.mappings.items()}
 
     @cached_property
-    def exchanges(self) -> dict[Choice, tuple[Exchange, ...]]:
+    def exchanges(self) -> dict[ProxyMethodName, tuple[Exchange, ...]]:
+        """The parsed exchanges by proxy method."""
         return {
             (name.rpartition(".")[0], name.rpartition(".")[2]): EXCHANGES.validate_python(data)
             for name, data in self.exchanges_data.items()
         }
 
     @cached_property
-    def cells(self) -> list[Cell]:
+    def mapped_methods(self) -> list[MappedMethod]:
+        """The unified methods that any mapping file maps."""
         return [
-            Cell(model_name, cell.resource_name, cell.method_name, cell.config)
+            MappedMethod(model_name, cell.resource_name, cell.method_name, cell.config)
             for model_name, mapping in self.mapping_files.items()
             for cell in mapping.cells
         ]
 
-    def find_cell(self, model_name: str, resource: str, method: str) -> Cell | None:
-        """Returns the cell of a unified method; None if it is not mapped."""
-        wanted = (model_name, resource, method)
-        return next((c for c in self.cells if (c.model, c.resource, c.method) == wanted), None)
+    def find_mapped_method(self, model_name: str, resource: str, method: str) -> MappedMethod | None:
+        """Returns a unified method with its mapping; None if it is not mapped."""
+        names = (model_name, resource, method)
+        return next(
+            (
+                mapped_method
+                for mapped_method in self.mapped_methods
+                if (mapped_method.model, mapped_method.resource, mapped_method.method) == names
+            ),
+            None,
+        )
 
     def iter_resources(self) -> Iterator[tuple[str, str]]:
         """Yields `(model, resource)` of each mapped resource, once."""
-        yield from dict.fromkeys((cell.model, cell.resource) for cell in self.cells)
+        yield from dict.fromkeys(
+            (mapped_method.model, mapped_method.resource) for mapped_method in self.mapped_methods
+        )
 
     def get_unmapped(self, model_name: str, resource: str) -> Unmapped:
         """Returns what the mapping file lists as left out of a resource, with the reasons."""
@@ -181,8 +200,8 @@ class CatalogEntry:
     def find_exchanges(self, resource: str, method: str, *, error: bool) -> list[Exchange]:
         """Returns the exchanges of a proxy method: with `error` those that are errors, else the successful
         ones."""
-        found = self.exchanges.get((resource, method), ())
-        return [item for item in found if (id(item) in self._failures) is error]
+        exchanges = self.exchanges.get((resource, method), ())
+        return [item for item in exchanges if (id(item) in self._failures) is error]
 
     @cached_property
     def _failures(self) -> frozenset[int]:
@@ -194,7 +213,7 @@ class CatalogEntry:
             if self._is_failure(name, item)
         )
 
-    def _is_failure(self, name: Choice, item: Exchange) -> bool:
+    def _is_failure(self, name: ProxyMethodName, item: Exchange) -> bool:
         """Returns True if an exchange of this method is an error, by its status or the definition's
         `error_expression`."""
         config = self.file.config
@@ -215,16 +234,16 @@ class CatalogEntry:
 
 
 def read_entry(directory: Path, models: Models) -> CatalogEntry:
-    """Returns the entry in a folder with `integration.yaml`. Raises SetupError if that or another file cannot
+    """Reads the entry in a folder with `integration.yaml`. Raises SetupError if that or another file cannot
     be read."""
-    main = directory / "integration.yaml"
-    if not main.is_file():
-        raise SetupError(f"{directory} holds no integration: {main} is missing.")
+    definition_file = directory / "integration.yaml"
+    if not definition_file.is_file():
+        raise SetupError(f"{directory} holds no integration: {definition_file} is missing.")
     return CatalogEntry(
         name=directory.resolve().name,
         directory=directory,
         models=models,
-        definition=_read_yaml(main),
+        definition=_read_yaml(definition_file),
         mappings={path.stem: _read_yaml(path) for path in sorted(directory.glob("mappings/*.yaml"))},
         exchanges_data={path.stem: _read_json(path) for path in sorted(directory.glob("examples/*.json"))},
     )

@@ -8,19 +8,19 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, MappedMethod, ProxyMethodName
 from isthmus.authoring.contract.recorded_calls import (
     build_call,
-    call_unified,
     map_answer,
     read_unified_records,
+    run_unified_call,
 )
 from isthmus.authoring.contract.replay_upstreams import NotRecorded, ReplayUpstream, SingleAnswerUpstream
 from isthmus.authoring.lint import Report, validate_document
 from isthmus.definitions.file_models import EXCHANGES, Exchange, IntegrationFile, MappingFile
 from isthmus.definitions.load import list_failures
 from isthmus.definitions.record_validation import find_violations
-from isthmus.definitions.unsupported_features import find_inactive_blocks, find_unsupported_steps
+from isthmus.definitions.unsupported_features import find_unsupported_blocks, find_unsupported_steps
 from isthmus.definitions.yaml_source import Document
 from isthmus.engine.calls import ListResult
 from isthmus.errors import IsthmusError, RemoteError
@@ -77,7 +77,7 @@ def check_lint(entry: CatalogEntry) -> list[str]:
 
 
 def _lint_files(entry: CatalogEntry) -> list[Report]:
-    """Returns the reports of the lint on all files of the entry."""
+    """Lints all files of the entry. Returns one report for each."""
     reports = [validate_document(Document(entry.definition), "integration.yaml")]
     for name, mapping in entry.mappings.items():
         path = entry.directory / "mappings" / f"{name}.yaml"
@@ -89,10 +89,10 @@ def _lint_files(entry: CatalogEntry) -> list[Report]:
 
 def check_support(entry: CatalogEntry) -> list[str]:
     """Returns complaints about features that the engine does not support yet."""
-    found = [*find_inactive_blocks(entry.file.config)]
-    for cell in entry.cells:
-        found.extend(find_unsupported_steps(cell.config))
-    return [f"{item.path}: {item.message}" for item in found if item.severity == "error"]
+    findings = [*find_unsupported_blocks(entry.file.config)]
+    for mapped_method in entry.mapped_methods:
+        findings.extend(find_unsupported_steps(mapped_method.config))
+    return [f"{item.path}: {item.message}" for item in findings if item.severity == "error"]
 
 
 def check_references(entry: CatalogEntry) -> list[str]:
@@ -108,28 +108,30 @@ def check_references(entry: CatalogEntry) -> list[str]:
             complaints.append(
                 f"mappings/{name}.yaml belongs to {mapping.integration} and {mapping.unified_model}"
             )
-    for cell in entry.cells:
-        complaints.extend(f"{cell.name}: {text}" for text in _iter_unknown_names(entry, cell))
+    for mapped_method in entry.mapped_methods:
+        complaints.extend(
+            f"{mapped_method.name}: {text}" for text in _iter_unknown_names(entry, mapped_method)
+        )
     for resource, method in entry.exchanges:
         if entry.file.config.find_method(resource, method) is None:
             complaints.append(f"examples/{resource}.{method}.json belongs to no method")
     return complaints
 
 
-def _iter_unknown_names(entry: CatalogEntry, cell: Cell) -> Iterator[str]:
-    """Yields complaints about a cell's model, resource, method and proxy methods that do not exist."""
-    if cell.model not in entry.models.names:
+def _iter_unknown_names(entry: CatalogEntry, mapped_method: MappedMethod) -> Iterator[str]:
+    """Yields complaints about a mapped method whose model, resource, method or proxy methods do not exist."""
+    if mapped_method.model not in entry.models.names:
         yield "no such model"
         return
-    resource = entry.models[cell.model].file.resources.get(cell.resource)
+    resource = entry.models[mapped_method.model].file.resources.get(mapped_method.resource)
     if resource is None:
         yield "no such resource in the model"
         return
-    if cell.method not in resource.methods:
+    if mapped_method.method not in resource.methods:
         yield "no such method in the model"
-    for choice in cell.choices:
-        if entry.file.config.find_method(*choice) is None:
-            yield f"calls {'.'.join(choice)}, which is not defined"
+    for proxy_method in mapped_method.proxy_methods:
+        if entry.file.config.find_method(*proxy_method) is None:
+            yield f"calls {'.'.join(proxy_method)}, which is not defined"
 
 
 def check_example_coverage(entry: CatalogEntry) -> list[str]:
@@ -139,13 +141,20 @@ def check_example_coverage(entry: CatalogEntry) -> list[str]:
     of each resource.
     """
     complaints: list[str] = []
-    for cell in entry.cells:
-        for choice in cell.choices:
-            answers = entry.find_exchanges(*choice, error=False)
-            wanted = 2 if cell.method == "list" and _has_pagination(entry, choice) else 1
-            if len(answers) < wanted:
-                complaints.append(f"{cell.name}: {'.'.join(choice)} has {len(answers)} answers, not {wanted}")
-    called = dict.fromkeys(choice[0] for cell in entry.cells for choice in cell.choices)
+    for mapped_method in entry.mapped_methods:
+        for proxy_method in mapped_method.proxy_methods:
+            answers = entry.find_exchanges(*proxy_method, error=False)
+            needed_count = 2 if mapped_method.method == "list" and _is_paginated(entry, proxy_method) else 1
+            if len(answers) < needed_count:
+                complaints.append(
+                    f"{mapped_method.name}: {'.'.join(proxy_method)} has {len(answers)} answers, "
+                    f"not {needed_count}"
+                )
+    called = dict.fromkeys(
+        proxy_method[0]
+        for mapped_method in entry.mapped_methods
+        for proxy_method in mapped_method.proxy_methods
+    )
     for resource in called:
         errors = [
             name
@@ -157,67 +166,74 @@ def check_example_coverage(entry: CatalogEntry) -> list[str]:
     return complaints
 
 
-def _has_pagination(entry: CatalogEntry, choice: Choice) -> bool:
-    """Returns True if the definition paginates the proxy method."""
-    definition = entry.file.config.find_method(*choice)
+def _is_paginated(entry: CatalogEntry, proxy_method: ProxyMethodName) -> bool:
+    """Returns True if the definition of a proxy method has pagination."""
+    definition = entry.file.config.find_method(*proxy_method)
     return definition is not None and entry.file.config.choose_pagination(definition) is not None
 
 
 def iter_success_exchanges(
     entry: CatalogEntry, methods: frozenset[str]
-) -> Iterator[tuple[Cell, Choice, Exchange]]:
-    """Yields each successful exchange with the cell and proxy method that it belongs to; writes with no
-    answer are left out."""
-    for cell in entry.cells:
-        if cell.method in methods:
-            for choice in cell.choices:
-                for exchange in entry.find_exchanges(*choice, error=False):
-                    if cell.method not in _WRITES or exchange.response.body:
-                        yield cell, choice, exchange
+) -> Iterator[tuple[MappedMethod, ProxyMethodName, Exchange]]:
+    """Yields each successful exchange as `(mapped method, proxy method, exchange)`; writes with no answer are
+    left out. `methods`: names of the unified methods to include."""
+    for mapped_method in entry.mapped_methods:
+        if mapped_method.method in methods:
+            for proxy_method in mapped_method.proxy_methods:
+                for exchange in entry.find_exchanges(*proxy_method, error=False):
+                    if mapped_method.method not in _WRITES or exchange.response.body:
+                        yield mapped_method, proxy_method, exchange
 
 
-def iter_schema_errors(entry: CatalogEntry, cell: Cell, record: Any) -> Iterator[str]:
+def iter_schema_errors(entry: CatalogEntry, mapped_method: MappedMethod, record: Any) -> Iterator[str]:
     """Returns the violations of the model's schema in a unified record, a sentence each."""
-    return find_violations(record, entry.models[cell.model].get_validator(cell.resource))
+    return find_violations(record, entry.models[mapped_method.model].get_validator(mapped_method.resource))
 
 
 async def check_records(entry: CatalogEntry) -> list[str]:
     """Returns complaints about answers that cannot be mapped, or whose records violate the model's schema."""
     complaints: list[str] = []
-    for cell, choice, exchange in iter_success_exchanges(entry, _READS | _WRITES):
+    for mapped_method, proxy_method, exchange in iter_success_exchanges(entry, _READS | _WRITES):
         try:
-            found = await map_answer(entry, cell, choice, exchange)
+            records = await map_answer(entry, mapped_method, proxy_method, exchange)
         except IsthmusError as error:
-            complaints.append(f"{cell.name}: {error} {getattr(error, 'details', '')}")
+            complaints.append(f"{mapped_method.name}: {error} {getattr(error, 'details', '')}")
             continue
-        for record in found:
-            complaints.extend(f"{cell.name}: {text}" for text in iter_schema_errors(entry, cell, record))
+        for record in records:
+            complaints.extend(
+                f"{mapped_method.name}: {text}" for text in iter_schema_errors(entry, mapped_method, record)
+            )
     return complaints
 
 
 async def check_pagination(entry: CatalogEntry) -> list[str]:
     """Returns complaints about lists whose pages do not end, repeat a record, or are not all read."""
     complaints: list[str] = []
-    for cell in entry.cells:
-        for choice in cell.choices if cell.method == "list" else ():
+    for mapped_method in entry.mapped_methods:
+        for proxy_method in mapped_method.proxy_methods if mapped_method.method == "list" else ():
             complaints.extend(
-                f"{cell.name} by {choice[1]}: {text}" for text in await _walk_pages(entry, cell, choice)
+                f"{mapped_method.name} by {proxy_method[1]}: {text}"
+                for text in await _walk_pages(entry, mapped_method, proxy_method)
             )
     return complaints
 
 
-async def _walk_pages(entry: CatalogEntry, cell: Cell, choice: Choice) -> list[str]:
-    """Reads all pages of a list from its exchanges and returns complaints."""
-    answers = entry.find_exchanges(*choice, error=False)
+async def _walk_pages(
+    entry: CatalogEntry, mapped_method: MappedMethod, proxy_method: ProxyMethodName
+) -> list[str]:
+    """Reads all pages of a list from its exchanges. Returns complaints."""
+    answers = entry.find_exchanges(*proxy_method, error=False)
     if not answers:
         return ["nothing to walk"]
     upstream = ReplayUpstream(entry)
     cursors: list[str] = []
     ids: list[str] = []
     while True:
-        call = build_call(entry, cell, choice, answers[0], cursor=cursors[-1] if cursors else None)
+        call = build_call(
+            entry, mapped_method, proxy_method, answers[0], cursor=cursors[-1] if cursors else None
+        )
         try:
-            page = await call_unified(entry, cell, choice, call, upstream)
+            page = await run_unified_call(entry, mapped_method, proxy_method, call, upstream)
         except NotRecorded as error:
             return [f"page {len(cursors) + 1} requests what was not recorded: {error}"]
         if not isinstance(page, ListResult):
@@ -231,12 +247,13 @@ async def _walk_pages(entry: CatalogEntry, cell: Cell, choice: Choice) -> list[s
     complaints: list[str] = []
     if len(ids) != len(set(ids)):
         complaints.append("has a record twice")
-    if _has_pagination(entry, choice) and len(upstream.sent) < 2:
+    if _is_paginated(entry, proxy_method) and len(upstream.sent) < 2:
         complaints.append("ends after the first page")
     return complaints
 
 
 def _get_id(record: Any) -> str:
+    """Returns the id of a unified record as text."""
     return str(record["id"])
 
 
@@ -244,51 +261,58 @@ async def check_listed_ids(entry: CatalogEntry) -> list[str]:
     """Returns complaints about listed ids that `get` does not return as the same record."""
     complaints: list[str] = []
     for model_name, resource in entry.iter_resources():
-        listed, got = (entry.find_cell(model_name, resource, name) for name in ("list", "get"))
+        listed, got = (entry.find_mapped_method(model_name, resource, name) for name in ("list", "get"))
         if listed is None or got is None:
             continue
-        for choice in listed.choices:
-            for exchange in entry.find_exchanges(*choice, error=False):
-                for record in await map_answer(entry, listed, choice, exchange):
+        for proxy_method in listed.proxy_methods:
+            for exchange in entry.find_exchanges(*proxy_method, error=False):
+                for record in await map_answer(entry, listed, proxy_method, exchange):
                     complaints.extend(await _read_listed_record(entry, got, str(record["id"])))
     return complaints
 
 
-async def _read_listed_record(entry: CatalogEntry, cell: Cell, id: str) -> list[str]:
-    """Returns a complaint if `get`, the cell, does not return the record with this id."""
-    choice = cell.choices[0]
+async def _read_listed_record(entry: CatalogEntry, mapped_method: MappedMethod, id: str) -> list[str]:
+    """Reads a record by an id that the list returned. Returns a complaint if it is another record, or is not
+    recorded. `mapped_method`: the unified method `get`."""
+    proxy_method = mapped_method.proxy_methods[0]
     exchange = Exchange.model_validate(
         {"provenance": "documented", "request": {"path_params": {"id": id}}, "response": {"status": 200}}
     )
     try:
-        found = await read_unified_records(
-            entry, cell, choice, build_call(entry, cell, choice, exchange), ReplayUpstream(entry)
+        records = await read_unified_records(
+            entry,
+            mapped_method,
+            proxy_method,
+            build_call(entry, mapped_method, proxy_method, exchange),
+            ReplayUpstream(entry),
         )
     except NotRecorded:
-        return [f"{cell.name}: {id} is listed and has no example"]
-    return [] if found[0]["id"] == id else [f"{cell.name}: {id} is read as {found[0]['id']}"]
+        return [f"{mapped_method.name}: {id} is listed and has no example"]
+    return [] if records[0]["id"] == id else [f"{mapped_method.name}: {id} is read as {records[0]['id']}"]
 
 
 async def check_errors(entry: CatalogEntry) -> list[str]:
     """Returns complaints about errors that are not raised with their status, a message and the provider's
     body."""
     complaints: list[str] = []
-    for cell in entry.cells:
-        for choice in cell.choices:
-            for exchange in entry.find_exchanges(*choice, error=True):
-                text = await _find_error_mismatch(entry, cell, choice, exchange)
+    for mapped_method in entry.mapped_methods:
+        for proxy_method in mapped_method.proxy_methods:
+            for exchange in entry.find_exchanges(*proxy_method, error=True):
+                text = await _find_error_mismatch(entry, mapped_method, proxy_method, exchange)
                 if text:
-                    complaints.append(f"{cell.name}: {exchange.response.status} {text}")
+                    complaints.append(f"{mapped_method.name}: {exchange.response.status} {text}")
     return complaints
 
 
 async def _find_error_mismatch(
-    entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange
+    entry: CatalogEntry, mapped_method: MappedMethod, proxy_method: ProxyMethodName, exchange: Exchange
 ) -> str | None:
-    """Returns how the raised error differs from the exchange; None if it does not."""
-    call = build_call(entry, cell, choice, exchange)
+    """Returns a text on how the raised error differs from the exchange; None if it does not."""
+    call = build_call(entry, mapped_method, proxy_method, exchange)
     try:
-        await call_unified(entry, cell, choice, call, SingleAnswerUpstream(entry, exchange))
+        await run_unified_call(
+            entry, mapped_method, proxy_method, call, SingleAnswerUpstream(entry, exchange)
+        )
     except RemoteError as error:
         answered = exchange.response.status
         if error.status != answered if answered >= 400 else error.status < 400:
@@ -306,9 +330,9 @@ async def check_field_coverage(entry: CatalogEntry) -> list[str]:
     Null counts as filled, because the provider has the field.
     """
     filled: dict[tuple[str, str], set[str]] = {name: set() for name in entry.iter_resources()}
-    for cell, choice, exchange in iter_success_exchanges(entry, _READS | _WRITES):
-        for record in await map_answer(entry, cell, choice, exchange):
-            filled[cell.model, cell.resource].update(
+    for mapped_method, proxy_method, exchange in iter_success_exchanges(entry, _READS | _WRITES):
+        for record in await map_answer(entry, mapped_method, proxy_method, exchange):
+            filled[mapped_method.model, mapped_method.resource].update(
                 name for name, value in record.items() if value not in ("", [], {})
             )
     complaints: list[str] = []
@@ -326,8 +350,8 @@ async def check_field_coverage(entry: CatalogEntry) -> list[str]:
                 )
         for name in reasons:
             if name in names or name not in properties:
-                what = "filled nevertheless" if name in names else "no field of the model"
-                complaints.append(f"{model_name}/{resource}: {name} is listed as unmapped, and is {what}")
+                problem = "filled nevertheless" if name in names else "no field of the model"
+                complaints.append(f"{model_name}/{resource}: {name} is listed as unmapped, and is {problem}")
     return complaints
 
 
@@ -335,32 +359,36 @@ async def check_writes(entry: CatalogEntry) -> list[str]:
     """Returns complaints about records that were read and cannot be sent back, or are sent with placeholders
     left in them."""
     complaints: list[str] = []
-    for cell, choice, exchange in iter_success_exchanges(entry, _WRITES):
-        for record in await _read_records(entry, cell):
+    for mapped_method, proxy_method, exchange in iter_success_exchanges(entry, _WRITES):
+        for record in await _read_records(entry, mapped_method):
             upstream = SingleAnswerUpstream(entry, exchange)
             try:
-                await call_unified(
-                    entry, cell, choice, build_call(entry, cell, choice, exchange, body=record), upstream
+                await run_unified_call(
+                    entry,
+                    mapped_method,
+                    proxy_method,
+                    build_call(entry, mapped_method, proxy_method, exchange, body=record),
+                    upstream,
                 )
             except IsthmusError as error:
-                complaints.append(f"{cell.name}: {error} {getattr(error, 'details', '')}")
+                complaints.append(f"{mapped_method.name}: {error} {getattr(error, 'details', '')}")
                 continue
             request = upstream.sent[-1]
             sent = request.http.body
             if not isinstance(sent, bytes) or not request.operation.body or b"{{" in sent:
-                complaints.append(f"{cell.name}: sends {sent!r}")
+                complaints.append(f"{mapped_method.name}: sends {sent!r}")
     return complaints
 
 
-async def _read_records(entry: CatalogEntry, cell: Cell) -> list[dict[str, Any]]:
-    """Returns the unified records that the exchanges of list and get give, without `remote_data`."""
-    found: list[dict[str, Any]] = []
+async def _read_records(entry: CatalogEntry, mapped_method: MappedMethod) -> list[dict[str, Any]]:
+    """Returns the unified records that the exchanges of list and get are mapped to, without `remote_data`."""
+    records: list[dict[str, Any]] = []
     for name in ("list", "get"):
-        read = entry.find_cell(cell.model, cell.resource, name)
-        if read is None:
+        mapped_reader = entry.find_mapped_method(mapped_method.model, mapped_method.resource, name)
+        if mapped_reader is None:
             continue
-        for choice in read.choices:
-            for exchange in entry.find_exchanges(*choice, error=False):
-                page = await map_answer(entry, read, choice, exchange)
-                found.extend({k: v for k, v in item.items() if k != "remote_data"} for item in page)
-    return found
+        for proxy_method in mapped_reader.proxy_methods:
+            for exchange in entry.find_exchanges(*proxy_method, error=False):
+                page = await map_answer(entry, mapped_reader, proxy_method, exchange)
+                records.extend({k: v for k, v in item.items() if k != "remote_data"} for item in page)
+    return records

@@ -1,7 +1,5 @@
-"""The contract check that a mapping carries every value of a provider's record.
-
-A value is lost if it can change without a change of the unified record.
-"""
+"""Checks that a mapping carries every value of a provider's record. A value is lost if it can change without
+a change of the unified record."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, MappedMethod, ProxyMethodName
 from isthmus.authoring.contract.recorded_calls import map_answer
 from isthmus.definitions.file_models import Exchange
 from isthmus.errors import IsthmusError
@@ -37,22 +35,25 @@ class FieldTraces:
 
     @property
     def lost(self) -> list[str]:
+        """Paths with a value that no unified record shows, sorted."""
         return sorted(self.filled - self.carried)
 
 
 async def check_lost_values(entry: CatalogEntry) -> list[str]:
     """Returns complaints about values that are lost and not listed as unmapped with a reason."""
     complaints: list[str] = []
-    seen: dict[tuple[str, str], set[str]] = {}
-    for cell in entry.cells:
-        if cell.method in _READS:
+    paths_by_resource: dict[tuple[str, str], set[str]] = {}
+    for mapped_method in entry.mapped_methods:
+        if mapped_method.method in _READS:
             traces = FieldTraces()
-            for choice in cell.choices:
-                for exchange in entry.find_exchanges(*choice, error=False):
-                    await trace_exchange(entry, cell, choice, exchange, traces)
-            complaints.extend(f"{cell.name}: {path} is lost" for path in traces.lost)
-            seen.setdefault((cell.model, cell.resource), set()).update(traces.seen)
-    for (model_name, resource), paths in seen.items():
+            for proxy_method in mapped_method.proxy_methods:
+                for exchange in entry.find_exchanges(*proxy_method, error=False):
+                    await trace_exchange(entry, mapped_method, proxy_method, exchange, traces)
+            complaints.extend(f"{mapped_method.name}: {path} is lost" for path in traces.lost)
+            paths_by_resource.setdefault((mapped_method.model, mapped_method.resource), set()).update(
+                traces.seen
+            )
+    for (model_name, resource), paths in paths_by_resource.items():
         for pattern, reason in entry.get_unmapped(model_name, resource).remote.items():
             if not reason.strip() or not any(_matches_any([pattern], path) for path in paths):
                 complaints.append(
@@ -62,16 +63,20 @@ async def check_lost_values(entry: CatalogEntry) -> list[str]:
 
 
 async def trace_exchange(
-    entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, traces: FieldTraces
+    entry: CatalogEntry,
+    mapped_method: MappedMethod,
+    proxy_method: ProxyMethodName,
+    exchange: Exchange,
+    traces: FieldTraces,
 ) -> None:
     """Changes each value of an answer's records in turn and adds to `traces` whether the unified record
     changed.
 
     Values that are listed as unmapped are not changed.
     """
-    left_out = list(entry.get_unmapped(cell.model, cell.resource).remote)
-    before = await _map_body(entry, cell, choice, exchange, exchange.response.body)
-    root = find_record_root(entry, choice)
+    left_out = list(entry.get_unmapped(mapped_method.model, mapped_method.resource).remote)
+    before = await _map_body(entry, mapped_method, proxy_method, exchange, exchange.response.body)
+    root = find_record_root(entry, proxy_method)
     record = get_at(exchange.response.body, root)
     for steps in _iter_leaf_paths(record):
         path = ".".join(str(step) for step in steps if isinstance(step, str))
@@ -80,29 +85,33 @@ async def trace_exchange(
             continue
         traces.filled.add(path)
         for body in _iter_changed_bodies(exchange.response.body, (*root, *steps)):
-            if await _map_body(entry, cell, choice, exchange, body) != before:
+            if await _map_body(entry, mapped_method, proxy_method, exchange, body) != before:
                 traces.carried.add(path)
                 break
 
 
 async def _map_body(
-    entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, body: Any
+    entry: CatalogEntry,
+    mapped_method: MappedMethod,
+    proxy_method: ProxyMethodName,
+    exchange: Exchange,
+    body: Any,
 ) -> list[dict[str, Any]] | None:
-    """Returns the unified records of an answer with this body, without `remote_data`, which contains
-    everything.
+    """Maps an answer with this body to unified records, and returns them without `remote_data`, which
+    contains everything.
 
-    None if the mapping fails, which shows that it reads the changed value.
+    Returns None if the mapping fails, which shows that it reads the changed value.
     """
     try:
-        found = await map_answer(entry, cell, choice, exchange, body)
+        records = await map_answer(entry, mapped_method, proxy_method, exchange, body)
     except IsthmusError:
         return None
-    return [{name: value for name, value in record.items() if name != "remote_data"} for record in found]
+    return [{name: value for name, value in record.items() if name != "remote_data"} for record in records]
 
 
-def find_record_root(entry: CatalogEntry, choice: Choice) -> tuple[str, ...]:
+def find_record_root(entry: CatalogEntry, proxy_method: ProxyMethodName) -> tuple[str, ...]:
     """Returns the path of the records in an answer, from `response_path`; empty if that is no plain path."""
-    definition = entry.file.config.find_method(*choice)
+    definition = entry.file.config.find_method(*proxy_method)
     path = definition.response_path.text if definition and definition.response_path else ""
     return tuple(path.split(".")) if re.fullmatch(r"\w+(\.\w+)*", path) else ()
 
@@ -133,10 +142,10 @@ def _is_empty(value: Any) -> bool:
 
 def _iter_changed_bodies(body: Any, steps: tuple[Step, ...]) -> Iterator[Any]:
     """Copies of the body: with a different value at the path, then without it."""
-    other = copy.deepcopy(body)
-    holder = get_at(other, steps[:-1])
+    changed = copy.deepcopy(body)
+    holder = get_at(changed, steps[:-1])
     holder[steps[-1]] = _make_different_value(holder[steps[-1]])
-    yield other
+    yield changed
     without = copy.deepcopy(body)
     del get_at(without, steps[:-1])[steps[-1]]
     yield without

@@ -26,7 +26,7 @@ class NotRecorded(Exception):
 
 
 class _ContractUpstream:
-    """The account of a contract test; `sent` collects the requests."""
+    """An upstream of one invented account. `sent` collects the requests."""
 
     def __init__(self, context: Mapping[str, Any]) -> None:
         self._context = dict(context)
@@ -34,13 +34,16 @@ class _ContractUpstream:
 
     @property
     def context(self) -> Mapping[str, Any]:
+        """The context of the account."""
         return self._context
 
     @property
     def account(self) -> AccountFacts:
+        """The account that all contract checks call."""
         return _ACCOUNT
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
+        """Merges `patch` into the context."""
         self._context.update(patch)
 
 
@@ -53,6 +56,7 @@ class SingleAnswerUpstream(_ContractUpstream):
         self._body = exchange.response.body if body is ... else body
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
+        """Returns the one response."""
         self.sent.append(request)
         return _build_response(self._exchange, self._body, request)
 
@@ -70,23 +74,24 @@ class ReplayUpstream(_ContractUpstream):
         self._entry = entry
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
+        """Returns the response of the exchange that matches the request. Raises NotRecorded if none does."""
         self.sent.append(request)
         resource, method = request.operation.resource, request.operation.method
         sizes = _find_page_size_parameters(self._entry, resource, method)
         definition = self._entry.file.config.find_method(resource, method)
-        asks = _collect_sent_parameters(definition, request)
-        sent = {name: value for name, value in asks.items() if name not in sizes}
+        all_sent = _collect_sent_parameters(definition, request)
+        sent = {name: value for name, value in all_sent.items() if name not in sizes}
         successes = self._entry.find_exchanges(resource, method, error=False)
-        telling = _find_distinguishing_parameters(successes, sizes)
+        distinguishing = _find_distinguishing_parameters(successes, sizes)
         for exchange in successes:
             if _matches_id(exchange, request) and _has_same_values(
-                _collect_recorded_parameters(exchange, sizes), sent, telling
+                _collect_recorded_parameters(exchange, sizes), sent, distinguishing
             ):
                 return _build_response(exchange, exchange.response.body, request)
         for exchange in self._entry.find_exchanges(resource, method, error=True):
-            asked = _collect_recorded_parameters(exchange, sizes)
-            names_it = asked or request.operation.id is not None
-            if names_it and _matches_id(exchange, request) and asked.items() <= sent.items():
+            recorded = _collect_recorded_parameters(exchange, sizes)
+            names_it = recorded or request.operation.id is not None
+            if names_it and _matches_id(exchange, request) and recorded.items() <= sent.items():
                 return _build_response(exchange, exchange.response.body, request)
         raise NotRecorded(f"{request.http.method} {request.http.url}")
 
@@ -98,15 +103,18 @@ def _matches_id(exchange: Exchange, request: OutgoingRequest) -> bool:
 
 
 def _find_distinguishing_parameters(successes: list[Exchange], sizes: frozenset[str]) -> frozenset[str]:
-    """Returns names of the parameters whose values differ between the exchanges."""
-    asked = [_collect_recorded_parameters(exchange, sizes) for exchange in successes]
-    names = {name for item in asked for name in item}
-    return frozenset(name for name in names if len({item.get(name) for item in asked}) > 1)
+    """Returns the names of the parameters whose values differ between the exchanges. `sizes`: parameters for
+    the page size, which are ignored."""
+    recorded = [_collect_recorded_parameters(exchange, sizes) for exchange in successes]
+    names = {name for item in recorded for name in item}
+    return frozenset(name for name in names if len({item.get(name) for item in recorded}) > 1)
 
 
-def _has_same_values(asked: Mapping[str, str], sent: Mapping[str, str], telling: frozenset[str]) -> bool:
-    """Returns True if recorded and sent parameters agree in those that tell exchanges apart."""
-    return all(asked.get(name) == sent.get(name) for name in telling)
+def _has_same_values(
+    recorded: Mapping[str, str], sent: Mapping[str, str], distinguishing: frozenset[str]
+) -> bool:
+    """Returns True if recorded and sent parameters agree in the `distinguishing` ones."""
+    return all(recorded.get(name) == sent.get(name) for name in distinguishing)
 
 
 def _build_response(exchange: Exchange, body: Any, request: OutgoingRequest) -> HttpResponse:
@@ -139,12 +147,12 @@ def _collect_recorded_parameters(exchange: Exchange, sizes: frozenset[str]) -> d
 
 def _flatten_values(value: Any, path: str = "") -> dict[str, str]:
     """Returns texts and numbers in nested objects, as text by dotted name; arrays are left out."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name, item in value.items() if isinstance(value, Mapping) else ():
         if isinstance(item, str | int | float):
-            found[f"{path}{name}"] = str(item)
-        found |= _flatten_values(item, f"{path}{name}.")
-    return found
+            texts[f"{path}{name}"] = str(item)
+        texts |= _flatten_values(item, f"{path}{name}.")
+    return texts
 
 
 def _find_page_size_parameters(entry: CatalogEntry, resource: str, method: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Parsing the body of a request that the engine sent back into JSON, for comparison with exchanges."""
+"""Parses the body of a request that the engine sent back into JSON, for comparison with exchanges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["parse_sent_body"]
 
 
 def parse_sent_body(method: MethodDefinition | None, request: OutgoingRequest) -> Any:
-    """Returns the body as JSON, in the format that the method sends; None if there is no body.
+    """Parses the body in the format that the method sends; None if there is no body.
 
     Values of forms and XML are texts, as they are sent. The root element that the definition adds to XML is
     removed. Files and raw bytes are returned as the mapping gave them. `method`: None for a JSON body.

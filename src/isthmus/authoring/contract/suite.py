@@ -1,4 +1,4 @@
-"""The list of all contract checks, and running them on one integration."""
+"""Lists all contract checks, and runs them on one integration."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ class Outcome:
     complaints: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
+        """Returns the outcome as JSON."""
         return {
             "name": self.name,
             "holds_when": self.holds_when,
@@ -78,7 +79,8 @@ class Outcome:
 
 
 async def run_suite(entry: CatalogEntry, more: Sequence[Check] = ()) -> list[Outcome]:
-    """Runs `CHECKS`, then `more`. A check that raises an error of ours has failed."""
+    """Runs `CHECKS`, then `more`. Returns one outcome for each. A check that raises an error of ours has
+    failed."""
     outcomes: list[Outcome] = []
     is_broken = False
     for check in (*CHECKS, *more):
@@ -94,9 +96,9 @@ async def run_suite(entry: CatalogEntry, more: Sequence[Check] = ()) -> list[Out
 
 
 async def _run_check(check: Check, entry: CatalogEntry) -> list[str]:
-    """Returns the complaints of one check, synchronous or not."""
+    """Runs one check, synchronous or not. Returns its complaints; an error of ours is one."""
     try:
-        found = check.run(entry)
-        return list(await found if inspect.isawaitable(found) else found)
+        result = check.run(entry)
+        return list(await result if inspect.isawaitable(result) else result)
     except (IsthmusError, NotRecorded) as error:
         return [str(error)]

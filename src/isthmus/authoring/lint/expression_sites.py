@@ -1,4 +1,4 @@
-"""Finding the templates and expressions of a definition, and the names that each expression can read."""
+"""Finds the templates and expressions of a definition, and the names that each expression can read."""
 
 from __future__ import annotations
 
@@ -82,20 +82,23 @@ def iter_integration_sites(subject: IntegrationSubject) -> Iterator[Site]:
     yield from _iter_expression(
         config.get("error_expression"), "error_expression", "error_expression", _RESPONSE_SCOPE
     )
-    known = subject.known_context_names
+    context_names = subject.known_context_names
     for method in subject.methods:
-        yield from _iter_method_sites(method.body, method.path, "resources", TEMPLATE_ROOTS | known, method)
+        yield from _iter_method_sites(
+            method.body, method.path, "resources", TEMPLATE_ROOTS | context_names, method
+        )
     yield from _iter_webhook_sites(config.get("webhook"))
     for name, action in as_mapping(config.get("actions")).items():
         yield from _iter_expression(
             get_at(action, "schedule", "run_if"), f"actions.{name}.schedule.run_if", "actions"
         )
         steps = as_mapping(action).get("steps")
-        yield from _iter_step_sites(steps, f"actions.{name}.steps", "actions", _ACTION_SCOPE | known)
+        yield from _iter_step_sites(steps, f"actions.{name}.steps", "actions", _ACTION_SCOPE | context_names)
 
 
 def iter_mapping_sites(config: Mapping[str, Any], path: str, resource: str, method: str) -> Iterator[Site]:
-    """Yields all templates and expressions of one cell's config. `path`: of the config in the file."""
+    """Yields all templates and expressions of the config of one cell. `path`: of the config in the file.
+    `resource`, `method`: of the cell."""
     for site in _iter_cell_sites(config, path):
         yield Site(site.kind, site.path, site.text, "mapping", site.scope, resource, method)
 
@@ -141,7 +144,8 @@ def _iter_mapping_field(value: Any, path: str, scope: frozenset[str] | None) -> 
 
 
 def _iter_templates(value: Any, path: str, section: str, method: Method | None = None) -> Iterator[Site]:
-    """Yields each text below `value` as a template."""
+    """Yields a site for each text in a JSON value, as a template. `path`: of the value. `section`: the part
+    of the definition."""
     for below, text in iter_texts(value, path):
         yield _build_site("template", below, text, section, None, method)
 
@@ -153,7 +157,8 @@ def _iter_expression(
     scope: frozenset[str] | None = None,
     method: Method | None = None,
 ) -> Iterator[Site]:
-    """Yields the value as an expression, if it is a text that is not blank."""
+    """Yields a site for the value as an expression, if it is a text that is not blank. `scope`: the names
+    that it can read, None if unknown."""
     if isinstance(value, str) and value.strip():
         yield _build_site("expression", path, value, section, scope, method)
 
@@ -166,6 +171,8 @@ def _build_site(
     scope: frozenset[str] | None,
     method: Method | None,
 ) -> Site:
+    """Makes the site of a template or expression, with the resource and method of `method` if there is
+    one."""
     resource, name = (method.resource, method.name) if method else (None, None)
     return Site(kind, path, text, section, scope, resource, name)
 

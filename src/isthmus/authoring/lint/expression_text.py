@@ -1,4 +1,4 @@
-"""Finding function calls, header names, literals and object keys in the text of a JSONata expression."""
+"""Finds function calls, header names, literals and object keys in the text of a JSONata expression."""
 
 from __future__ import annotations
 
@@ -74,37 +74,37 @@ def _find_quote_end(text: str, index: int, quote: str) -> int:
 
 
 def find_called_functions(text: str) -> list[tuple[str, int]]:
-    """Returns the called functions that the expression does not define itself: names without `$`, with their
-    offsets."""
+    """Returns the functions that the expression calls and does not define itself, as `(name without $,
+    offset)`."""
     plain = mask_literals(text)
-    own = set(_ASSIGNED.findall(plain))
+    defined = set(_ASSIGNED.findall(plain))
     for parameters in _PARAMETERS.findall(plain):
-        own.update(name.strip().removeprefix("$") for name in parameters.split(","))
-    return [(match[1], match.start()) for match in _CALL.finditer(plain) if match[1] not in own]
+        defined.update(name.strip().removeprefix("$") for name in parameters.split(","))
+    return [(match[1], match.start()) for match in _CALL.finditer(plain) if match[1] not in defined]
 
 
 def find_hyphenated_headers(text: str) -> list[tuple[str, int]]:
-    """Returns header names with a hyphen but without backticks, which are read as a subtraction; with their
-    offsets."""
+    """Returns header names with a hyphen but without backticks, which are read as a subtraction, as `(name,
+    offset)`."""
     return [(match[1], match.start(1)) for match in _HYPHENATED.finditer(mask_literals(text))]
 
 
 def find_string_literals(text: str) -> list[str]:
     """Returns the contents of the string literals, with escapes as written."""
-    found = []
+    literals = []
     index = 0
     before = ""
     while index < len(text):
         end = _find_literal_end(text, index, before)
         if end > index + 1:
             if text[index] in "\"'":
-                found.append(text[index + 1 : end - 1])
+                literals.append(text[index + 1 : end - 1])
             before = text[index]
             index = end
         else:
             before = before if text[index].isspace() else text[index]
             index += 1
-    return found
+    return literals
 
 
 def find_object_keys(text: str) -> tuple[str, ...]:

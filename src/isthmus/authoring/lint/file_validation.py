@@ -1,5 +1,5 @@
-"""Validating a definition file: detecting its kind, reading the files it refers to, and applying the rules
-for it."""
+"""Validates a definition file: detects its kind, reads the files it refers to, and applies the rules for
+it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from isthmus.definitions.json_values import as_list, as_mapping
 from isthmus.definitions.load import MAX_DEPTH, find_too_deep, list_failures
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.schema_checks import check_schema, is_record_schema
-from isthmus.definitions.unsupported_features import find_inactive_blocks, find_unsupported_steps
+from isthmus.definitions.unsupported_features import find_unsupported_blocks, find_unsupported_steps
 from isthmus.definitions.yaml_source import Document, Unreadable, read_document
 
 __all__ = ["lint_config", "validate_document", "validate_file"]
@@ -79,8 +79,8 @@ def validate_document(
     against: Mapping[str, Any] | None = None,
     corpus: Corpus | None = None,
 ) -> Report:
-    """Like `validate_file`, for a document that is already read. `source`: its name. `path`: its file, if
-    any."""
+    """Checks a document that is already read, as `validate_file` does. `source`: its name. `path`: its file,
+    if any."""
     mode = _detect_mode(document.data)
     deep = find_too_deep(document.data)
     if deep is not None:
@@ -102,27 +102,28 @@ def validate_document(
         findings = [Finding(severity="error", section="file", source="schema", message="is not an object")]
     if deep is None and mode in ("integration", "config"):
         findings += _compare_definition(document.data, against, corpus)
-    return Report.from_findings(source, mode, [_with_line(finding, document) for finding in findings])
+    return Report.from_findings(source, mode, [_add_line(finding, document) for finding in findings])
 
 
 def _compare_definition(
     data: Mapping[str, Any], earlier: Mapping[str, Any] | None, corpus: Corpus | None
 ) -> Iterator[Finding]:
-    """Yields findings from comparing a definition with its earlier version, and with known definitions."""
+    """Yields findings from comparing a definition with its earlier version, and with the definitions of
+    `corpus`, where these are given."""
     is_file = isinstance(data.get("config"), Mapping)
     config = data["config"] if is_file else data
-    found: list[Finding] = []
+    findings: list[Finding] = []
     if earlier is not None:
-        found += check_method_changes(
+        findings += check_method_changes(
             config, as_mapping(earlier["config"]) if "config" in earlier else earlier
         )
     if corpus is not None:
         name = data.get("name") if is_file else None
         subject = IntegrationSubject(config)
-        found += check_shapes(subject, corpus, name=name if isinstance(name, str) else None)
-    for finding in found:
-        as_written = _with_written_path(_with_method_names(finding), config)
-        yield _with_path_prefix(as_written, "config") if is_file else as_written
+        findings += check_shapes(subject, corpus, name=name if isinstance(name, str) else None)
+    for finding in findings:
+        as_written = _use_written_path(_add_method_names(finding), config)
+        yield _prefix_path(as_written, "config") if is_file else as_written
 
 
 def _detect_mode(data: Any) -> Mode:
@@ -141,7 +142,7 @@ def _detect_mode(data: Any) -> Mode:
     return "model" if is_model else "config"
 
 
-def _with_line(finding: Finding, document: Document) -> Finding:
+def _add_line(finding: Finding, document: Document) -> Finding:
     """Returns the finding with the line of its path, or of its position in a text of several lines."""
     line = document.find_line(finding.path)
     text = _get_text_at(document.data, finding.path)
@@ -163,7 +164,8 @@ def _get_text_at(data: Any, path: str) -> str | None:
 def lint_config(
     config: Mapping[str, Any], *, has_label: bool = False, documentation: tuple[Mapping[str, Any], ...] = ()
 ) -> list[Finding]:
-    """Returns the findings of all rules for an integration's config, with paths from the top of the config.
+    """Runs the rules that look at a single config on an integration's config. Returns the findings, with
+    paths from the top of the config.
 
     `has_label`: the file has a label outside the config. `documentation`: the file's documentation rows.
     """
@@ -171,7 +173,7 @@ def lint_config(
     model = model or salvage_model(IntegrationConfig, config, findings)
     if model is not None:
         findings += find_unknown_keys(model, top="info")
-        findings += find_inactive_blocks(model)
+        findings += find_unsupported_blocks(model)
     subject = IntegrationSubject(config, has_label, documentation)
     sites = tuple(iter_integration_sites(subject))
     for rules in (check_presence, check_methods, check_naming, check_security, check_lifecycle):
@@ -180,10 +182,10 @@ def lint_config(
     for site in sites:
         if site.kind == "expression":
             findings += check_expression(site)
-    return [_with_method_names(_with_written_path(finding, config)) for finding in findings]
+    return [_add_method_names(_use_written_path(finding, config)) for finding in findings]
 
 
-def _with_method_names(finding: Finding) -> Finding:
+def _add_method_names(finding: Finding) -> Finding:
     """Returns the finding with the resource and method from a path below `resources`."""
     names = finding.path.split(".")
     if finding.resource is not None or names[0] != "resources" or len(names) < _METHOD_DEPTH:
@@ -191,7 +193,7 @@ def _with_method_names(finding: Finding) -> Finding:
     return replace(finding, resource=names[1], method=names[2])
 
 
-def _with_written_path(finding: Finding, config: Mapping[str, Any]) -> Finding:
+def _use_written_path(finding: Finding, config: Mapping[str, Any]) -> Finding:
     """Returns the finding with its path as in the file, where a single credential object has no format in its
     path."""
     block = as_mapping(config.get("credentials"))
@@ -203,15 +205,15 @@ def _with_written_path(finding: Finding, config: Mapping[str, Any]) -> Finding:
 
 def _check_integration_file(data: Mapping[str, Any]) -> list[Finding]:
     """Returns the findings of an `integration.yaml`: around its config, and in it."""
-    shell, found = parse_model(IntegrationFile, {**data, "config": {}} if "config" in data else data)
-    findings = list(found)
+    shell, shell_findings = parse_model(IntegrationFile, {**data, "config": {}} if "config" in data else data)
+    findings = list(shell_findings)
     if shell is not None:
         findings += find_unknown_keys(shell, top="info")
     config = data.get("config")
     if isinstance(config, Mapping):
         rows = tuple(row for row in as_list(data.get("documentation")) if isinstance(row, Mapping))
         inner = lint_config(config, has_label=bool(data.get("label")), documentation=rows)
-        findings += [_with_path_prefix(finding, "config") for finding in inner]
+        findings += [_prefix_path(finding, "config") for finding in inner]
     elif "config" in data:
         findings.append(
             Finding(
@@ -221,7 +223,7 @@ def _check_integration_file(data: Mapping[str, Any]) -> list[Finding]:
     return findings
 
 
-def _with_path_prefix(finding: Finding, prefix: str) -> Finding:
+def _prefix_path(finding: Finding, prefix: str) -> Finding:
     """Returns the finding with the prefix before its path; findings on documentation are outside the
     config."""
     if finding.section == "documentation":
@@ -230,10 +232,10 @@ def _with_path_prefix(finding: Finding, prefix: str) -> Finding:
 
 
 def _check_mapping_file(
-    data: Mapping[str, Any], path: Path | None, models: Path | None, given: Mapping[str, Any] | None
+    data: Mapping[str, Any], path: Path | None, models: Path | None, given_model: Mapping[str, Any] | None
 ) -> list[Finding]:
-    """Returns the findings of a mapping file. `models`, `given`: see `models` and `model` of
-    `validate_file`."""
+    """Returns the findings of a mapping file. `models`: a folder of unified models. `given_model`: a unified
+    model to use instead of any file."""
     is_export = "unified_model_name" in data or "integration_name" in data
     shape: type[MappingFile] | type[MappingsExport] = MappingsExport if is_export else MappingFile
     model, findings = parse_model(shape, data)
@@ -246,18 +248,18 @@ def _check_mapping_file(
         data.get("integration_name" if is_export else "integration"),
     )
     subject = _build_mapping_subject(cells, path, str(names[0]), str(names[1]))
-    if given is not None:
-        subject = replace(subject, model=given)
+    if given_model is not None:
+        subject = replace(subject, model=given_model)
     elif subject.model is None and models is not None and str(names[0]) in {x.name for x in models.iterdir()}:
         subject = replace(subject, model=_read_model(models / str(names[0])))
     findings += check_mappings(subject)
     findings += check_samples(data, subject.model)
     for cell in cells:
         findings += _check_cell(cell)
-    return [_with_cell_names(finding, data) for finding in findings]
+    return [_add_cell_names(finding, data) for finding in findings]
 
 
-def _with_cell_names(finding: Finding, data: Mapping[str, Any]) -> Finding:
+def _add_cell_names(finding: Finding, data: Mapping[str, Any]) -> Finding:
     """Returns the finding with the resource and method of the cell that its path is in."""
     names = finding.path.split(".")
     cells = as_list(data.get("cells"))
@@ -287,12 +289,12 @@ def _iter_cells(data: Mapping[str, Any]) -> Iterator[Cell]:
 
 
 def _check_cell(cell: Cell) -> Iterator[Finding]:
-    """Yields unsupported features, bad schemas and bad expressions of one cell."""
+    """Yields findings on unsupported features, bad schemas and bad expressions of one cell."""
     model, _ = parse_model(MappingConfig, cell.config)
     for finding in find_unsupported_steps(model) if model is not None else ():
         yield replace(finding, path=f"{cell.path}.{finding.path}", resource=cell.resource, method=cell.method)
-    given = {name: cell.config.get(name) for name in ("query_schema", "request_body_schema")}
-    yield from _check_schemas(given, cell.path, "mapping")
+    schemas = {name: cell.config.get(name) for name in ("query_schema", "request_body_schema")}
+    yield from _check_schemas(schemas, cell.path, "mapping")
     for site in iter_mapping_sites(cell.config, cell.path, cell.resource, cell.method):
         yield from check_expression(site) if site.kind == "expression" else check_placeholder_syntax(site)
 
@@ -318,7 +320,7 @@ def _build_mapping_subject(
 
 
 def _read_model(folder: Path) -> Mapping[str, Any] | None:
-    """Returns a unified model with its schemas; None if the folder has no readable `model.yaml`."""
+    """Reads a unified model with its schemas; None if the folder has no readable `model.yaml`."""
     model = _read_or_none(folder / "model.yaml")
     if not isinstance(model, Mapping):
         return None
@@ -330,7 +332,7 @@ def _read_model(folder: Path) -> Mapping[str, Any] | None:
 
 
 def _read_or_none(path: Path) -> Any:
-    """Returns the content of a file; None if it cannot be read."""
+    """Reads the content of a file; None if it cannot be read."""
     try:
         return read_document(path).data
     except Unreadable:

@@ -1,4 +1,4 @@
-"""Views of an integration's config as JSON, which may be invalid, as the rules of the lint need them."""
+"""Gives the rules of the lint views of an integration's config as JSON, which may be invalid."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ class Method(NamedTuple):
 
     @property
     def verb(self) -> str:
+        """The HTTP verb in lower case."""
         return str(self.body.get("method", "get")).lower()
 
     @property
     def url_path(self) -> str:
+        """The path of the method's URL, as written."""
         return str(self.body.get("path", ""))
 
 
@@ -51,7 +53,8 @@ def get_at(value: Any, *names: str) -> Any:
 
 
 def iter_called_methods(steps: Any, path: str) -> Iterator[tuple[str, str, str]]:
-    """Yields path, resource and method of each step that calls a method of a resource by name."""
+    """Yields `(path, resource, method)` of each step that calls a method of a resource by name. `path`: of
+    the list of steps."""
     for index, step in enumerate(as_list(steps)):
         resource, method = get_at(step, "config", "resource"), get_at(step, "config", "method")
         if get_at(step, "type") == "request" and isinstance(resource, str) and isinstance(method, str):
@@ -59,7 +62,7 @@ def iter_called_methods(steps: Any, path: str) -> Iterator[tuple[str, str, str]]
 
 
 def iter_texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yields every string in a JSON value, with its dotted path."""
+    """Yields `(dotted path, text)` of every string in a JSON value. `path`: of the value."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
@@ -83,9 +86,11 @@ class IntegrationSubject:
 
     @cached_property
     def methods(self) -> tuple[Method, ...]:
+        """The methods of all resources."""
         return tuple(self._iter_methods())
 
     def _iter_methods(self) -> Iterator[Method]:
+        """Yields the methods of all resources."""
         for resource, methods in as_mapping(self.config.get("resources")).items():
             for name, body in as_mapping(methods).items():
                 if isinstance(body, Mapping):
@@ -112,6 +117,7 @@ class IntegrationSubject:
         return frozenset(self._iter_written_context_names())
 
     def _iter_written_context_names(self) -> Iterator[str]:
+        """Yields the names of `written_context_names`, some perhaps twice."""
         for action in as_mapping(self.config.get("actions")).values():
             for step in as_list(get_at(action, "steps")):
                 if str(get_at(step, "type")) in _WRITING_STEPS:
@@ -121,6 +127,7 @@ class IntegrationSubject:
 
     @property
     def known_context_names(self) -> frozenset[str]:
+        """All names that the context of an account can have."""
         return self.credential_field_names | self.written_context_names | STANDARD_CONTEXT_NAMES
 
 

@@ -1,4 +1,4 @@
-"""Rules on expressions that always fail, or read names that never exist (source `jsonata`)."""
+"""Checks expressions for what always fails, and for names that never exist (source `jsonata`)."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def check_expression(site: Site) -> Iterator[Finding]:
 
 def _check_functions(site: Site) -> Iterator[Finding]:
     """Yields a finding for each called function that does not exist."""
-    known = DIALECT.functions
-    if _BUILT_IN not in known:  # a library that does not list what the language has can tell nothing
+    functions = DIALECT.functions
+    if _BUILT_IN not in functions:  # a library that does not list what the language has can tell nothing
         return
     for name, position in find_called_functions(site.text):
-        if name not in known:
-            close = find_closest_name(name, known)
-            yield _expression_finding(
+        if name not in functions:
+            close_name = find_closest_name(name, functions)
+            yield _make_expression_finding(
                 "error",
                 site,
                 f"${name} is no function",
-                f"did you mean ${close}?" if close else "use a function of the dialect",
+                f"did you mean ${close_name}?" if close_name else "use a function of the dialect",
                 position,
             )
 
@@ -49,7 +49,7 @@ def _check_functions(site: Site) -> Iterator[Finding]:
 def _check_headers(site: Site) -> Iterator[Finding]:
     """Yields a finding for each header name that needs backticks."""
     for name, position in find_hyphenated_headers(site.text):
-        yield _expression_finding(
+        yield _make_expression_finding(
             "error", site, f"headers.{name} subtracts one name from another", f"headers.`{name}`", position
         )
 
@@ -59,7 +59,7 @@ def _check_scope(site: Site, expression: Expression) -> Iterator[Finding]:
     if site.scope is None:
         return
     for name in sorted(expression.names - site.scope - _ALWAYS):
-        yield _expression_finding(
+        yield _make_expression_finding(
             "warn",
             site,
             f"{name} is not in scope here and is always undefined",
@@ -68,9 +68,10 @@ def _check_scope(site: Site, expression: Expression) -> Iterator[Finding]:
         )
 
 
-def _expression_finding(
+def _make_expression_finding(
     severity: Severity, site: Site, message: str, fix: str, position: int | None
 ) -> Finding:
+    """Makes a finding on an expression. `position`: 0-based in its text, None if it concerns the whole."""
     return Finding(
         severity=severity,
         section=site.section,

@@ -1,4 +1,4 @@
-"""Rules on inbound webhooks, actions and tool tags (sources `webhook`, `actions`, `tool_tags`)."""
+"""Checks inbound webhooks, actions and tool tags (sources `webhook`, `actions`, `tool_tags`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_lifecycle(subject: IntegrationSubject) -> Iterator[Finding]:
     yield from _check_actions(subject)
     tags = as_mapping(subject.config.get("tool_tags"))
     for name in tags.keys() - as_mapping(subject.config.get("resources")).keys():
-        yield _lifecycle_finding(
+        yield _make_lifecycle_finding(
             "warn", "tool_tags", f"tool_tags.{name}", f"{name} is no resource, so the tags never match", None
         )
 
@@ -31,13 +31,13 @@ def _check_webhook(subject: IntegrationSubject) -> Iterator[Finding]:
     if webhook is None:
         return
     if not as_mapping(webhook):
-        yield _lifecycle_finding(
+        yield _make_lifecycle_finding(
             "warn", "webhook", "webhook", "is empty", "remove it, or add `payload_transform`"
         )
         return
     signature = get_at(webhook, "signature_verification")
     if get_at(webhook, "payload_transform") and not signature:
-        yield _lifecycle_finding(
+        yield _make_lifecycle_finding(
             "warn",
             "webhook",
             "webhook.payload_transform",
@@ -56,7 +56,7 @@ def _check_signature(subject: IntegrationSubject, signature: object) -> Iterator
         for placeholder in compile_template(text).placeholders if isinstance(text, str) else ():
             names = find_unknown_names(placeholder, subject)
             if names:
-                yield _lifecycle_finding(
+                yield _make_lifecycle_finding(
                     "error",
                     "webhook",
                     f"{path}.{name}",
@@ -71,18 +71,18 @@ def _check_actions(subject: IntegrationSubject) -> Iterator[Finding]:
     for name, action in as_mapping(subject.config.get("actions")).items():
         steps = as_mapping(action).get("steps")
         if name in RESERVED_ACTIONS and not steps:
-            yield _lifecycle_finding(
+            yield _make_lifecycle_finding(
                 "warn", "actions", f"actions.{name}", "has no steps", "remove it, or add steps"
             )
         for path, resource, method in iter_called_methods(steps, f"actions.{name}.steps"):
             if get_at(subject.config, "resources", resource, method) is None:
                 message = f"{resource} has no method {method}, so the step always fails"
-                yield _lifecycle_finding(
+                yield _make_lifecycle_finding(
                     "error", "actions", path, message, "name a method that resources define"
                 )
         for index, step in enumerate(as_list(steps)):
             if get_at(step, "type") == "form" and name != "post_connect_user_form":
-                yield _lifecycle_finding(
+                yield _make_lifecycle_finding(
                     "warn",
                     "actions",
                     f"actions.{name}.steps.{index}",
@@ -91,5 +91,8 @@ def _check_actions(subject: IntegrationSubject) -> Iterator[Finding]:
                 )
 
 
-def _lifecycle_finding(severity: Severity, section: str, path: str, message: str, fix: str | None) -> Finding:
+def _make_lifecycle_finding(
+    severity: Severity, section: str, path: str, message: str, fix: str | None
+) -> Finding:
+    """Makes a finding whose source is its section."""
     return Finding(severity=severity, section=section, source=section, path=path, message=message, fix=fix)

@@ -1,4 +1,4 @@
-"""Rules on the cells of a mapping file: known names, and the same fields in reads and writes (source
+"""Checks the cells of a mapping file for known names, and for the same fields in reads and writes (source
 `mapping`)."""
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _ENVELOPE_KEYS: Final = frozenset({"remote_data", "result", "next_cursor", "prev
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a mapping file as JSON. `path`: the dotted path of its config in the file."""
+    """One entry of the `cells` of a mapping file as JSON: a unified method with its mapping. `path`: the
+    dotted path of its config in the file."""
 
     resource: str
     method: str
@@ -64,13 +65,13 @@ def check_mappings(subject: MappingSubject) -> Iterator[Finding]:
     yield from _check_writable_fields(subject)
 
 
-def _list_names(cell: Cell, field: str, listed: str, default: str) -> tuple[str, ...]:
-    """Returns the names that a field may evaluate to: its text, or the list in `listed` beside its
-    expression."""
+def _list_names(cell: Cell, field: str, list_field: str, default: str) -> tuple[str, ...]:
+    """Returns the names that a field can evaluate to: its text, or the list in `list_field` beside its
+    expression; `default` where the field is absent."""
     value = cell.config.get(field, default)
     if isinstance(value, str):
         return (value,)
-    names = get_at(value, listed)
+    names = get_at(value, list_field)
     return tuple(str(name) for name in names) if isinstance(names, list) else ()
 
 
@@ -84,7 +85,7 @@ def _check_proxy_method(subject: MappingSubject, cell: Cell) -> Iterator[Finding
     everywhere = {method for name in names for method in as_mapping(resources.get(name))}
     for resource in names:
         if resource not in resources:
-            yield _mapping_finding(
+            yield _make_mapping_finding(
                 "error",
                 cell,
                 "resource",
@@ -92,20 +93,20 @@ def _check_proxy_method(subject: MappingSubject, cell: Cell) -> Iterator[Finding
                 _suggest_name(resource, resources),
             )
             continue
-        known = as_mapping(resources[resource])
-        if methods and not any(name in known for name in methods):
-            yield _mapping_finding(
+        methods_of_resource = as_mapping(resources[resource])
+        if methods and not any(name in methods_of_resource for name in methods):
+            yield _make_mapping_finding(
                 "error",
                 cell,
                 "method",
                 f"{resource} has no method {' or '.join(methods)}",
-                _suggest_name(methods[0], known),
+                _suggest_name(methods[0], methods_of_resource),
             )
     # A choice of several need not fit every resource; one that fits none could only end in a 404.
     for method in methods if everywhere.intersection(methods) else ():
         if method not in everywhere:
             message = f"{' and '.join(names)} has no method {method}, which may be chosen"
-            yield _mapping_finding(
+            yield _make_mapping_finding(
                 "error", cell, "method", message, _suggest_name(method, dict.fromkeys(everywhere))
             )
 
@@ -124,21 +125,23 @@ def _check_called_methods(subject: MappingSubject, cell: Cell) -> Iterator[Findi
     ]
     resources = as_mapping(subject.integration.get("resources"))
     for path, resource, method in calls:
-        known = as_mapping(resources.get(resource))
+        methods_of_resource = as_mapping(resources.get(resource))
         if resource not in resources:
             message = f"{resource} is no resource of the integration"
-            yield _mapping_finding(
+            yield _make_mapping_finding(
                 "error", cell, f"{path}.resource", message, _suggest_name(resource, resources)
             )
-        elif method not in known:
+        elif method not in methods_of_resource:
             message = f"{resource} has no method {method}"
-            yield _mapping_finding("error", cell, f"{path}.method", message, _suggest_name(method, known))
+            yield _make_mapping_finding(
+                "error", cell, f"{path}.method", message, _suggest_name(method, methods_of_resource)
+            )
 
 
-def _suggest_name(name: str, known: Mapping[str, Any]) -> str:
-    """Returns a correction with a known name close to `name`, or with all known names."""
-    close = find_closest_name(name, known)
-    return f"did you mean {close}?" if close else f"it has {', '.join(known) or 'none'}"
+def _suggest_name(name: str, names: Mapping[str, Any]) -> str:
+    """Returns a correction with the name closest to `name`, or with all names. `names`: those that exist."""
+    close_name = find_closest_name(name, names)
+    return f"did you mean {close_name}?" if close_name else f"it has {', '.join(names) or 'none'}"
 
 
 def _check_model_names(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
@@ -147,18 +150,18 @@ def _check_model_names(subject: MappingSubject, cell: Cell) -> Iterator[Finding]
         return
     resource = get_at(subject.model, "resources", cell.resource)
     if not isinstance(resource, Mapping):
-        known = as_mapping(subject.model.get("resources"))
+        model_resources = as_mapping(subject.model.get("resources"))
         message = f"{cell.resource} is no resource of the model"
-        yield _mapping_finding("error", cell, "", message, _suggest_name(cell.resource, known))
+        yield _make_mapping_finding("error", cell, "", message, _suggest_name(cell.resource, model_resources))
         return
     methods = resource.get("methods")
     if isinstance(methods, list | tuple) and cell.method not in methods:
         message = f"the model does not allow {cell.method} on {cell.resource}"
-        yield _mapping_finding("error", cell, "", message, f"it allows {', '.join(methods) or 'none'}")
+        yield _make_mapping_finding("error", cell, "", message, f"it allows {', '.join(methods) or 'none'}")
     properties = as_mapping(get_at(resource, "schema", "properties"))
     for key in _find_output_keys(cell) if properties else ():
         if key not in properties and key not in _ENVELOPE_KEYS:
-            yield _mapping_finding(
+            yield _make_mapping_finding(
                 "info",
                 cell,
                 "response_mapping",
@@ -190,7 +193,7 @@ def _check_body_fields(cell: Cell) -> Iterator[Finding]:
         return
     schema = cell.config.get("request_body_schema")
     if not isinstance(schema, Mapping):
-        yield _mapping_finding(
+        yield _make_mapping_finding(
             "warn",
             cell,
             "request_body_schema",
@@ -201,7 +204,7 @@ def _check_body_fields(cell: Cell) -> Iterator[Finding]:
     text = _join_request_texts(cell)
     for name in as_mapping(schema.get("properties")) if _reads_single_fields(cell) else ():
         if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text):
-            yield _mapping_finding(
+            yield _make_mapping_finding(
                 "warn",
                 cell,
                 "request_body_mapping",
@@ -229,7 +232,7 @@ def _check_id_type(cell: Cell) -> Iterator[Finding]:
     mapping = cell.config.get("response_mapping")
     texts = [mapping] if isinstance(mapping, str) else [f"'id': {get_at(mapping, 'id')}"]
     if any(_NUMBER_ID.search(text) for text in texts):
-        yield _mapping_finding(
+        yield _make_mapping_finding(
             "warn", cell, "response_mapping", "maps id to a number", "ids are strings: $string(…)"
         )
 
@@ -244,7 +247,7 @@ def _check_foreign_names(subject: MappingSubject, cell: Cell) -> Iterator[Findin
                 for word in re.findall(r"[a-z0-9]+", literal.lower())
             }
             for name in sorted(words & subject.others):
-                yield _mapping_finding(
+                yield _make_mapping_finding(
                     "warn", cell, field, f"speaks of {name}, another integration: copied?", f"remove {name}"
                 )
 
@@ -259,7 +262,7 @@ def _check_list_and_get(subject: MappingSubject) -> Iterator[Finding]:
         single, listed = _find_output_keys(cell), set(_find_output_keys(listing))
         missing = [key for key in single if key not in listed] if listed else []
         if missing and not _merges_objects(listing):
-            yield _mapping_finding(
+            yield _make_mapping_finding(
                 "warn",
                 listing,
                 "response_mapping",
@@ -287,13 +290,13 @@ def _check_writable_fields(subject: MappingSubject) -> Iterator[Finding]:
         }
         read = {
             key
-            for each in ("get", "list")
-            if (resource, each) in by_name
-            for key in _find_output_keys(by_name[resource, each])
+            for reader in ("get", "list")
+            if (resource, reader) in by_name
+            for key in _find_output_keys(by_name[resource, reader])
         }
         missing = sorted(read & writable - accepted)
         if missing:
-            yield _mapping_finding(
+            yield _make_mapping_finding(
                 "warn",
                 cell,
                 "request_body_schema",
@@ -313,7 +316,8 @@ def _merges_objects(cell: Cell) -> bool:
     return isinstance(value, str) and "$merge" in mask_literals(value)
 
 
-def _mapping_finding(severity: Severity, cell: Cell, field: str, message: str, fix: str) -> Finding:
+def _make_mapping_finding(severity: Severity, cell: Cell, field: str, message: str, fix: str) -> Finding:
+    """Makes a finding on a field of a cell. `field`: its path in the config, "" for the whole config."""
     return Finding(
         severity=severity,
         section="mapping",

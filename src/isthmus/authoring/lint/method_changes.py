@@ -1,4 +1,4 @@
-"""Findings on methods that were added or removed since an earlier definition (source `method_coverage`)."""
+"""Finds methods that were added or removed since an earlier definition (source `method_coverage`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules on contradictory configurations of methods (source `critic_method_config`)."""
+"""Checks methods for contradictory configurations (source `critic_method_config`)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _check_path_id(method: Method) -> Iterator[Finding]:
     if not _ID.search(method.url_path):
         return
     if method.name == "create" or (method.name == "list" and method.verb == "post"):
-        yield _method_finding(
+        yield _make_method_finding(
             "error",
             method,
             "path",
@@ -43,7 +43,7 @@ def _check_path_id(method: Method) -> Iterator[Finding]:
             "use update with put or patch, or read a parent's id from {{query.…}}",
         )
     elif method.name not in STANDARD_METHODS and method.name != "partial_update" and method.verb == "post":
-        yield _method_finding(
+        yield _make_method_finding(
             "warn",
             method,
             "path",
@@ -55,11 +55,11 @@ def _check_path_id(method: Method) -> Iterator[Finding]:
 def _check_bodies(method: Method) -> Iterator[Finding]:
     """Yields findings on GET and DELETE methods with a body."""
     if method.verb in ("get", "delete") and method.body.get("body") is not None:
-        yield _method_finding(
+        yield _make_method_finding(
             "warn", method, "body", f"{method.verb.upper()} with a body", "use `query`, or another `method`"
         )
     if method.verb == "get" and method.body.get("add_query_to_body"):
-        yield _method_finding(
+        yield _make_method_finding(
             "warn", method, "add_query_to_body", "a GET has no body to put the query into", "remove it"
         )
 
@@ -72,16 +72,16 @@ def _check_list_sample(method: Method) -> Iterator[Finding]:
     path = method.body.get("response_path")
     try:
         data = json.loads(sample)
-        found = expressions.compile(path).evaluate(data) if isinstance(path, str) and path else data
+        result = expressions.compile(path).evaluate(data) if isinstance(path, str) and path else data
     except (ValueError, ExpressionError):
         return
-    if not isinstance(found, list) and not (isinstance(found, dict) and _collects_records(path, data)):
-        what = "nothing" if found is UNDEFINED else "no array"
-        yield _method_finding(
+    if not isinstance(result, list) and not (isinstance(result, dict) and _collects_records(path, data)):
+        description = "nothing" if result is UNDEFINED else "no array"
+        yield _make_method_finding(
             "warn",
             method,
             "response_path",
-            f"finds {what} in the method's own sample of a response",
+            f"finds {description} in the method's own sample of a response",
             "name the array of records",
         )
 
@@ -98,7 +98,8 @@ def _collects_records(path: Any, data: Any) -> bool:
     return False
 
 
-def _method_finding(severity: Severity, method: Method, field: str, message: str, fix: str) -> Finding:
+def _make_method_finding(severity: Severity, method: Method, field: str, message: str, fix: str) -> Finding:
+    """Makes a finding on a field of a method."""
     return Finding(
         severity=severity,
         section="resources",

@@ -1,5 +1,4 @@
-"""Rules on method names and ids in paths (source `method_naming`), and on descriptions
-(`description_quality`)."""
+"""Checks method names and ids in paths (source `method_naming`), and descriptions (`description_quality`)."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ def check_naming(subject: IntegrationSubject) -> Iterator[Finding]:
 def _check_method_name(method: Method) -> Iterator[Finding]:
     """Yields a finding if the name ends in a number, as generated names do."""
     if _NUMBERED.search(method.name):
-        yield _naming_finding(
+        yield _make_naming_finding(
             "warn", method, method.path, "is the name a generator falls back to", _suggest_name(method)
         )
 
@@ -52,7 +51,7 @@ def _check_path_id(method: Method) -> Iterator[Finding]:
     """Yields a finding if the path of an item method ends in a placeholder other than `{{id}}`."""
     match = _LAST_PLACEHOLDER.search(method.url_path.partition("?")[0])
     if method.name in _ITEM_METHODS and match and not _READS_ID.match(match[1]):
-        yield _naming_finding(
+        yield _make_naming_finding(
             "warn",
             method,
             f"{method.path}.path",
@@ -85,7 +84,8 @@ def _check_description(row: Any, index: int) -> Iterator[Finding]:
     )
 
 
-def _naming_finding(severity: Severity, method: Method, path: str, message: str, fix: str) -> Finding:
+def _make_naming_finding(severity: Severity, method: Method, path: str, message: str, fix: str) -> Finding:
+    """Makes a finding on the name or path of a method. `path`: of the finding."""
     return Finding(
         severity=severity,
         section="resources",

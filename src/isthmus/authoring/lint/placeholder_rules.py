@@ -1,5 +1,4 @@
-"""Rules on placeholders that stay in the text, fail, or lose the type of their value (source
-`placeholder`)."""
+"""Checks placeholders that stay in the text, fail, or lose the type of their value (source `placeholder`)."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ def check_placeholder_syntax(site: Site) -> Iterator[Finding]:
     understood = {offset for offset, _ in find_placeholders(site.text)}
     for match in _BRACES.finditer(site.text):
         if match.start() not in understood and "{{" not in match[1]:
-            yield _placeholder_finding(
+            yield _make_placeholder_finding(
                 "error",
                 site,
                 f"{{{{{match[1]}}}}} is outside the grammar and stays in the text as it is",
@@ -58,7 +57,7 @@ def check_placeholder_syntax(site: Site) -> Iterator[Finding]:
     for _, placeholder in find_placeholders(site.text):
         yield from _check_casts(site, placeholder)
     if _FUNCTION_CALL.search(site.text):
-        yield _placeholder_finding(
+        yield _make_placeholder_finding(
             "warn",
             site,
             "calls a function, and functions do not run in templates",
@@ -70,14 +69,14 @@ def _check_casts(site: Site, placeholder: Placeholder) -> Iterator[Finding]:
     """Yields findings on unknown casts, and on defaults that are read as casts."""
     for alternative in placeholder.alternatives:
         if alternative.cast not in CASTS:
-            yield _placeholder_finding(
+            yield _make_placeholder_finding(
                 "error",
                 site,
                 f"{placeholder.text} has the cast {alternative.cast!r}, which does not exist",
                 f"use one of {', '.join(sorted(CASTS))}",
             )
     if placeholder.has_default_cast and placeholder.default_cast not in CASTS:
-        yield _placeholder_finding(
+        yield _make_placeholder_finding(
             "error",
             site,
             f"the default of {placeholder.text} holds a colon and a word, which is read as the cast "
@@ -89,18 +88,18 @@ def _check_casts(site: Site, placeholder: Placeholder) -> Iterator[Finding]:
 def _check_names(site: Site, subject: IntegrationSubject) -> Iterator[Finding]:
     """Yields findings on names that no credential field or action provides; errors if the call would fail."""
     must_resolve = site.path.rsplit(".", 1)[-1] == "base_url" or site.section == "authorization"
-    known = ", ".join(sorted(subject.credential_field_names))
+    field_names = ", ".join(sorted(subject.credential_field_names))
     for placeholder in compile_template(site.text).placeholders:
         unknown = find_unknown_names(placeholder, subject)
         if not unknown:
             continue
         fatal = must_resolve and not placeholder.default
-        yield _placeholder_finding(
+        yield _make_placeholder_finding(
             "error" if fatal else "warn",
             site,
             f"{placeholder.text}: no credential field is named {' or '.join(unknown)}, no action writes it"
             + ("; the call would fail" if fatal else ""),
-            f"declare the field, or use one of {known or 'the named roots'}",
+            f"declare the field, or use one of {field_names or 'the named roots'}",
         )
 
 
@@ -150,7 +149,8 @@ def _check_collection_casts(method: Method) -> Iterator[Finding]:
             )
 
 
-def _placeholder_finding(severity: Severity, site: Site, message: str, fix: str) -> Finding:
+def _make_placeholder_finding(severity: Severity, site: Site, message: str, fix: str) -> Finding:
+    """Makes a finding on a template."""
     return Finding(
         severity=severity,
         section=site.section,

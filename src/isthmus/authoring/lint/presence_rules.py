@@ -1,4 +1,4 @@
-"""Rules on blocks that an integration usually has and this one lacks (source `presence_check`)."""
+"""Checks for blocks that an integration usually has and this one lacks (source `presence_check`)."""
 
 from __future__ import annotations
 
@@ -21,36 +21,38 @@ def _check_connection_blocks(subject: IntegrationSubject) -> Iterator[Finding]:
     """Yields findings on a missing label, credentials and authorization."""
     config = subject.config
     if not config.get("label") and not subject.has_label:
-        yield _missing_finding(
+        yield _make_missing_finding(
             "error", "label", "has no label: it has no name in the catalogue", "add `label`"
         )
     if not config.get("credentials"):
-        yield _missing_finding(
+        yield _make_missing_finding(
             "error",
             "credentials",
             "has no credentials: nobody can connect it",
             "add `credentials`, for example of the format api_key with one password field",
         )
         if not config.get("authorization"):
-            yield _missing_finding("warn", "authorization", "has neither credentials nor authorization", None)
+            yield _make_missing_finding(
+                "warn", "authorization", "has neither credentials nor authorization", None
+            )
 
 
 def _check_call_blocks(subject: IntegrationSubject) -> Iterator[Finding]:
     """Yields findings on missing methods, headers, pagination, rate limit and error expression."""
     config = subject.config
     if not subject.methods:
-        yield _missing_finding(
+        yield _make_missing_finding(
             "warn", "resources", "has no resource with a method: nothing can be called", None
         )
     names = {str(name).lower() for name in as_mapping(config.get("headers"))}
     if not names & {"accept", "content-type"}:
-        yield _missing_finding(
+        yield _make_missing_finding(
             "warn", "headers", "has no Accept or Content-Type header", "add `Accept: application/json`"
         )
     if any(method.name == "list" for method in subject.methods):
         paginates = all("pagination" in method.body for method in subject.methods if method.name == "list")
         if not config.get("pagination") and not paginates:
-            yield _missing_finding(
+            yield _make_missing_finding(
                 "info", "pagination", "has no pagination: lists are read as one page", None
             )
     for field, otherwise in (
@@ -58,10 +60,11 @@ def _check_call_blocks(subject: IntegrationSubject) -> Iterator[Finding]:
         ("error_expression", "an error in a 2xx answer is taken for data"),
     ):
         if not config.get(field):
-            yield _missing_finding("info", field, f"has no {field}: {otherwise}", None)
+            yield _make_missing_finding("info", field, f"has no {field}: {otherwise}", None)
 
 
-def _missing_finding(severity: Severity, section: str, message: str, fix: str | None) -> Finding:
+def _make_missing_finding(severity: Severity, section: str, message: str, fix: str | None) -> Finding:
+    """Makes a finding on a missing block. `section`: its name."""
     return Finding(
         severity=severity, section=section, source="presence_check", path=section, message=message, fix=fix
     )

@@ -1,4 +1,4 @@
-"""The report on one checked file: findings, their summary, and their output formats."""
+"""Holds the findings of one checked file, with their summary and output formats."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Report:
 
     @classmethod
     def from_findings(cls, source: str, mode: Mode, findings: list[Finding]) -> Report:
-        """Returns the report with its findings sorted, each once."""
+        """Makes a report with the findings sorted, each once."""
         unique = list(dict.fromkeys(findings))
         unique.sort(key=lambda item: (_SEVERITY_ORDER[item.severity], item.line or 0, item.path))
         return cls(source, mode, tuple(unique))
@@ -47,6 +47,7 @@ class Report:
         return 1 if any(item.severity in blocking for item in self.findings) else 0
 
     def as_json(self) -> dict[str, object]:
+        """Returns the report as JSON."""
         return {
             "source": self.source,
             "mode": self.mode,

@@ -1,4 +1,4 @@
-"""The rule that a mapping makes valid records of the `sample` in its cell (source `mapping`)."""
+"""Checks that a mapping makes valid records of the `sample` in its cell (source `mapping`)."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def check_samples(data: Mapping[str, Any], model: Mapping[str, Any] | None) -> I
         except ObjectMappingError:
             continue  # reported by the schema
         except ExpressionError as error:
-            yield _sample_finding(index, f"fails on the cell's own sample: {error}")
+            yield _make_sample_finding(index, f"fails on the cell's own sample: {error}")
             continue
         schema = get_at(model, "resources", str(cell.get("resource_name")), "schema")
-        for wrong in _list_violations(records, schema) if isinstance(schema, Mapping) else ():
-            yield _sample_finding(
-                index, f"makes of the cell's own sample a record that is not valid: {wrong}"
+        for violation in _list_violations(records, schema) if isinstance(schema, Mapping) else ():
+            yield _make_sample_finding(
+                index, f"makes of the cell's own sample a record that is not valid: {violation}"
             )
 
 
@@ -55,19 +55,19 @@ def _is_mapped_by_item(cell: Any) -> bool:
 
 
 def _map_sample(text: str | Mapping[str, Any], sample: Any, *, by_item: bool) -> Iterator[Any]:
-    """Yields the unified records that the mapping makes of a sample, taken out of an envelope, without
-    nulls."""
+    """Yields the unified records that the mapping makes of a sample, taken out of an envelope, without nulls.
+    `by_item`: the mapping runs once for each item. Raises ExpressionError and ObjectMappingError."""
     expression = expressions.compile(text) if isinstance(text, str) else ObjectMapping(text)
-    for each in sample if by_item and isinstance(sample, list) else [sample]:
-        made = expression.evaluate({**_EMPTY_SCOPE, "response": each})
-        if is_envelope(made):
-            made = made.get("result")
-        several = made if isinstance(made, list) else [made]
-        yield from (record for record in several if record is not None and record is not UNDEFINED)
+    for item in sample if by_item and isinstance(sample, list) else [sample]:
+        result = expression.evaluate({**_EMPTY_SCOPE, "response": item})
+        if is_envelope(result):
+            result = result.get("result")
+        records = result if isinstance(result, list) else [result]
+        yield from (record for record in records if record is not None and record is not UNDEFINED)
 
 
 def _list_violations(records: list[Any], schema: Mapping[str, Any]) -> list[str]:
-    """At most three violations of the schema in the records, a sentence each."""
+    """Returns at most three violations of the schema in the records, a sentence each."""
     from isthmus.definitions.record_validation import (  # slow to import, and seldom needed
         find_violations,
         make_record_validator,
@@ -77,7 +77,8 @@ def _list_violations(records: list[Any], schema: Mapping[str, Any]) -> list[str]
     return [text for record in records for text in find_violations(record, validator)][:_MAX_VIOLATIONS]
 
 
-def _sample_finding(index: int, message: str) -> Finding:
+def _make_sample_finding(index: int, message: str) -> Finding:
+    """Makes a finding on the response mapping of the cell at `index`."""
     return Finding(
         severity="error",
         section="mapping",

@@ -1,4 +1,4 @@
-"""Parsing definitions into models, with findings for what is invalid (source `schema`)."""
+"""Parses definitions into models, with findings for what is invalid (source `schema`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_ROUNDS: Final = 50
 
 
 def parse_model(model: type[M], data: object) -> tuple[M | None, list[Finding]]:
-    """Returns the parsed model without findings, or None with the findings."""
+    """Parses JSON into a model. Returns `(model, [])`, or `(None, findings)` for invalid JSON."""
     try:
         return model.model_validate(data), []
     except ValidationError as error:
@@ -37,9 +37,10 @@ def parse_model(model: type[M], data: object) -> tuple[M | None, list[Finding]]:
 
 
 def salvage_model(model: type[M], data: Any, findings: list[Finding]) -> M | None:
-    """Returns a model of an invalid document without its invalid parts, for rules that read models.
+    """Makes a model of an invalid document without its invalid parts, for rules that read models.
 
-    None if removing the parts with findings does not make it valid.
+    Returns None if removing the parts with findings does not make it valid. `data`: the document. `findings`:
+    those of `parse_model` for it.
     """
     rest = copy.deepcopy(data)
     for _ in range(_MAX_ROUNDS):
@@ -52,7 +53,8 @@ def salvage_model(model: type[M], data: Any, findings: list[Finding]) -> M | Non
 
 
 def _remove_at(data: Any, path: str) -> bool:
-    """Removes the value at the path, or the object that lacks it. False if there was nothing to remove."""
+    """Removes the value at the path, or the object that lacks it. Returns False if there was nothing to
+    remove."""
     names = path.split(".")
     place = data
     for depth, name in enumerate(names):
@@ -80,6 +82,6 @@ def _has_item(value: Any, name: str) -> bool:
 
 
 def _iter_positions(error: ValidationError) -> Iterator[int | None]:
-    """For each failure the position in an expression's text, or None."""
+    """Yields for each failure the position in an expression's text, or None."""
     for item in error.errors(include_url=False, include_input=False):
         yield (item.get("ctx") or {}).get("position")

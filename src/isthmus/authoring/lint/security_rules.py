@@ -1,5 +1,4 @@
-"""Rules on secrets written into files, and on URLs that expose credentials (findings with source
-`security`)."""
+"""Checks for secrets written into files, and for URLs that expose credentials (source `security`)."""
 
 from __future__ import annotations
 
@@ -41,11 +40,11 @@ def _check_secrets(subject: IntegrationSubject) -> Iterator[Finding]:
     for path, block in blocks:
         for below, text in iter_texts(block, path):
             if _is_literal(text) and (is_secret_name(below.rsplit(".", 1)[-1]) or _SECRET_VALUE.search(text)):
-                yield _secret_finding(below, path.split(".", maxsplit=1)[0])
+                yield _make_secret_finding(below, path.split(".", maxsplit=1)[0])
     for name, credential in subject.credentials.items():
         text = get_at(credential, "config", "client", "secret")
         if isinstance(text, str) and _is_literal(text):
-            yield _secret_finding(f"credentials.{name}.config.client.secret", "credentials")
+            yield _make_secret_finding(f"credentials.{name}.config.client.secret", "credentials")
     proofs = [("authorization", "authorization", subject.config.get("authorization"))]
     proofs += [(f"{m.path}.authorization", "resources", m.body.get("authorization")) for m in subject.methods]
     signature = get_at(subject.config, "webhook", "signature_verification")
@@ -55,7 +54,7 @@ def _check_secrets(subject: IntegrationSubject) -> Iterator[Finding]:
         for key in ("token", "header_value", "secret", *(() if named else ("password",))):
             text = get_at(block, "config", key)
             if isinstance(text, str) and _is_literal(text):
-                yield _secret_finding(f"{path}.config.{key}", section)
+                yield _make_secret_finding(f"{path}.config.{key}", section)
 
 
 def _is_literal(text: str) -> bool:
@@ -63,7 +62,8 @@ def _is_literal(text: str) -> bool:
     return bool(text) and not any(find_placeholders(text))
 
 
-def _secret_finding(path: str, section: str) -> Finding:
+def _make_secret_finding(path: str, section: str) -> Finding:
+    """Makes a finding on a secret that is written out."""
     return Finding(
         severity="warn",
         section=section,
@@ -80,9 +80,13 @@ def _check_urls(subject: IntegrationSubject) -> Iterator[Finding]:
     urls += [(f"{m.path}.base_url", "resources", m.body.get("base_url")) for m in subject.methods]
     for name, credential in subject.credentials.items():
         config = as_mapping(get_at(credential, "config"))
-        found = {f"auth.{key}": get_at(config, "auth", key) for key in ("tokenHost", "authorizeHost")}
-        found |= {key: config.get(key) for key in ("requestTokenUrl", "authorizeUrl", "tokenUrl")}
-        urls += [(f"credentials.{name}.config.{key}", "credentials", url) for key, url in found.items()]
+        credential_urls = {
+            f"auth.{key}": get_at(config, "auth", key) for key in ("tokenHost", "authorizeHost")
+        }
+        credential_urls |= {key: config.get(key) for key in ("requestTokenUrl", "authorizeUrl", "tokenUrl")}
+        urls += [
+            (f"credentials.{name}.config.{key}", "credentials", url) for key, url in credential_urls.items()
+        ]
     for path, section, url in urls:
         if isinstance(url, str):
             yield from _check_url(path, section, url)
@@ -91,13 +95,13 @@ def _check_urls(subject: IntegrationSubject) -> Iterator[Finding]:
 def _check_url(path: str, section: str, url: str) -> Iterator[Finding]:
     """Yields findings if a URL is not https, or has a private host."""
     if url.lower().startswith("http://"):
-        yield _url_finding(path, section, "is not https: credentials travel in the clear", "use https")
+        yield _make_url_finding(path, section, "is not https: credentials travel in the clear", "use https")
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return
     if _is_private(host):
-        yield _url_finding(
+        yield _make_url_finding(
             path, section, f"{host} is a private address, which servers refuse to call", "use a public name"
         )
 
@@ -112,5 +116,6 @@ def _is_private(host: str) -> bool:
         return False
 
 
-def _url_finding(path: str, section: str, message: str, fix: str) -> Finding:
+def _make_url_finding(path: str, section: str, message: str, fix: str) -> Finding:
+    """Makes a finding on a URL."""
     return Finding(severity="warn", section=section, source="security", path=path, message=message, fix=fix)

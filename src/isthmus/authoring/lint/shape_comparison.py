@@ -1,4 +1,4 @@
-"""Comparing the keys of a definition's sections with those of known definitions (source `pattern_match`)."""
+"""Compares the keys of a definition's sections with those of known definitions (source `pattern_match`)."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ class _Section(NamedTuple):
 
 
 class Corpus:
-    """The shapes of known definitions. `known`: configs by the names of their integrations."""
+    """The shapes of known definitions. `configs`: by the names of their integrations."""
 
-    def __init__(self, known: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, configs: Mapping[str, Mapping[str, Any]]) -> None:
         self._shapes: defaultdict[str, dict[Shape, set[str]]] = defaultdict(dict)
-        for name, config in known.items():
+        for name, config in configs.items():
             for section in _iter_sections(IntegrationSubject(config)):
                 self._shapes[section.kind].setdefault(section.shape, set()).add(name)
 
     def find_nearest(self, section: _Section, *, besides: str | None) -> tuple[float, str] | None:
-        """Returns similarity and integration of the most similar section; None if there is none of this kind.
+        """Returns `(similarity, integration name)` of the most similar section; None if there is none of this
+        kind.
 
         `besides`: an integration that does not count.
         """
@@ -92,6 +93,7 @@ def _iter_sections(subject: IntegrationSubject) -> Iterator[_Section]:
 
 
 def _compute_shape(value: Any) -> Shape:
+    """Returns the shape of a section."""
     return frozenset(_iter_key_paths(value, ""))
 
 
@@ -108,6 +110,6 @@ def _iter_key_paths(value: Any, path: str) -> Iterator[str]:
             yield from _iter_key_paths(item, f"{path}{key}.")
 
 
-def _compute_similarity(one: Shape, other: Shape) -> float:
+def _compute_similarity(first: Shape, second: Shape) -> float:
     """Returns the number of names in both shapes divided by the number of names in either."""
-    return len(one & other) / (len(one | other) or 1)
+    return len(first & second) / (len(first | second) or 1)

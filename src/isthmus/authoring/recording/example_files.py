@@ -1,16 +1,15 @@
-"""Merging recordings into `examples/<resource>.<method>.json`: planning the changes of files, and writing
-them."""
+"""Plans and writes `examples/<resource>.<method>.json` from recordings. Replaces a file's exchanges, but
+keeps hand-written error examples."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from isthmus.authoring.recording.recorder import Recording
-from isthmus.authoring.recording.redaction import Redaction
 from isthmus.errors import SetupError
 
 __all__ = ["FileChange", "plan_changes", "write_changes"]
@@ -33,6 +32,7 @@ class FileChange:
     removed: int = 0
 
     def as_json(self) -> dict[str, Any]:
+        """Returns the change as JSON, without the content."""
         return {
             "path": str(self.path),
             "status": self.status,
@@ -42,91 +42,107 @@ class FileChange:
         }
 
 
-def plan_changes(folder: Path, recordings: Sequence[Recording], redaction: Redaction) -> list[FileChange]:
-    """Returns the changes that writing the recordings makes.
+def plan_changes(
+    folder: Path, recordings: Sequence[Recording], contains_secret: Callable[[str], bool]
+) -> list[FileChange]:
+    """Returns the files to write for the recordings, without writing them. A recording replaces the exchanges
+    of its file; documented errors of a status that was not recorded stay.
 
-    Raises SetupError if a file would contain a credential of the account, or an existing file cannot be read.
+    `contains_secret`: returns True for a text that holds a credential of the account. Raises SetupError if a
+    file would hold one, or an existing file cannot be read.
     """
-    found = [
-        _plan_change(folder / "examples" / f"{each.name}.json", each) for each in recordings if each.exchanges
+    changes = [
+        _plan_change(folder / "examples" / f"{recording.name}.json", recording)
+        for recording in recordings
+        if recording.exchanges
     ]
-    for change in found:
-        if redaction.contains_secret(change.content):
+    for change in changes:
+        if contains_secret(change.content):
             raise SetupError(
                 f"{change.path} would hold one of the account's credentials, so nothing was written. Take "
                 "the field that holds it out with --redact <dotted path>."
             )
-    return found
+    return changes
 
 
-def write_changes(found: Sequence[FileChange]) -> None:
-    """Writes each file that changes; a file is replaced as a whole."""
-    for change in found:
+def write_changes(changes: Sequence[FileChange]) -> None:
+    """Writes each file that changes, as a whole and in one step."""
+    for change in changes:
         if change.status == "unchanged":
             continue
         change.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = change.path.with_name(f".{change.path.name}.new")
-        draft.write_text(change.content, encoding="utf-8")
-        draft.replace(change.path)
+        new_file = change.path.with_name(f".{change.path.name}.new")
+        new_file.write_text(change.content, encoding="utf-8")
+        new_file.replace(change.path)
 
 
 def _plan_change(path: Path, recording: Recording) -> FileChange:
-    """Returns the new content of one file, and how it differs from the present one."""
-    before = _read_exchanges(path)
-    after = [*recording.exchanges, *_keep_documented_errors(before, recording.exchanges)]
-    content = json.dumps(after, indent=2, ensure_ascii=False) + "\n"
-    old, new = _index_by_request(before), _index_by_request(after)
+    """Compares the new content of one file with the present one."""
+    present_exchanges = _read_exchanges(path)
+    new_exchanges = [
+        *recording.exchanges,
+        *_select_documented_errors_to_keep(present_exchanges, recording.exchanges),
+    ]
+    content = json.dumps(new_exchanges, indent=2, ensure_ascii=False) + "\n"
+    present_by_request, new_by_request = (
+        _index_by_request(present_exchanges),
+        _index_by_request(new_exchanges),
+    )
     if not path.is_file():
-        return FileChange(path, content, "new", added=len(new))
-    if before == after:
+        return FileChange(path, content, "new", added=len(new_by_request))
+    if present_exchanges == new_exchanges:
         return FileChange(path, content, "unchanged")
     return FileChange(
         path,
         content,
         "changed",
-        added=len(new.keys() - old.keys()),
-        changed=sum(1 for key in new.keys() & old.keys() if new[key] != old[key]),
-        removed=len(old.keys() - new.keys()),
+        added=len(new_by_request.keys() - present_by_request.keys()),
+        changed=sum(
+            1
+            for key in new_by_request.keys() & present_by_request.keys()
+            if new_by_request[key] != present_by_request[key]
+        ),
+        removed=len(present_by_request.keys() - new_by_request.keys()),
     )
 
 
-def _keep_documented_errors(
-    before: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]]
+def _select_documented_errors_to_keep(
+    present: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]]
 ) -> list[Any]:
-    """Returns the hand-written (`documented`) errors in `before` whose status was not recorded; they stay in
-    the file."""
-    met = {each["response"]["status"] for each in recorded}
+    """Returns the hand-written (`documented`) errors among the exchanges of a file whose status was not
+    recorded."""
+    recorded_statuses = {each["response"]["status"] for each in recorded}
     return [
         each
-        for each in before
+        for each in present
         if each.get("provenance") == "documented"
         and each["response"]["status"] >= _MIN_ERROR_STATUS
-        and each["response"]["status"] not in met
+        and each["response"]["status"] not in recorded_statuses
     ]
 
 
 def _index_by_request(exchanges: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Returns the exchanges by their request and by whether they are errors, as a JSON text."""
+    """Returns the exchanges by a JSON text of their request and of whether they are errors."""
     return {
         json.dumps(
-            [each.get("request", {}), each["response"]["status"] >= _MIN_ERROR_STATUS], sort_keys=True
-        ): each
-        for each in exchanges
+            [exchange.get("request", {}), exchange["response"]["status"] >= _MIN_ERROR_STATUS], sort_keys=True
+        ): exchange
+        for exchange in exchanges
     }
 
 
 def _read_exchanges(path: Path) -> list[Any]:
-    """Returns the exchanges in a file; empty if there is no file. Raises SetupError if it cannot be read."""
+    """Reads the exchanges in a file; none if there is no file. Raises SetupError if it cannot be read."""
     if not path.is_file():
         return []
     try:
-        found = json.loads(path.read_text("utf-8"))
+        exchanges = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SetupError(f"{path} cannot be read: {error}") from None
-    if not isinstance(found, list) or not all(
-        isinstance(each, dict) and "response" in each for each in found
+    if not isinstance(exchanges, list) or not all(
+        isinstance(exchange, dict) and "response" in exchange for exchange in exchanges
     ):
         raise SetupError(
             f"{path} holds no exchanges: `isthmus integrations validate {path}` tells what is wrong."
         )
-    return found
+    return exchanges

@@ -1,5 +1,5 @@
-"""Changing the last recorded page of a list so that it says it is the last; reading the recording then
-ends."""
+"""Changes the last recorded page of a list so that it says it is the last, and reading the recording ends
+there."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ def mark_last_page(
     headers: dict[str, str],
     *,
     page: int,
-    records: int,
-    at: BodyPath | None,
+    record_count: int,
+    records_path: BodyPath | None,
 ) -> bool:
-    """Changes body and headers in place so that no page follows. False if the page has nothing to change.
+    """Changes body and headers in place so that no page follows. Returns True if something was changed, False
+    if the page has nothing to change.
 
-    `page`: the number of the page, from 1. `records`: how many records were read so far. `at`: where the
-    page's records are in the body; None if the body is the array of records.
+    `page`: the number of the page, from 1. `record_count`: how many records were read so far. `records_path`:
+    where the page's records are in the body; None if the body is the array of records.
     """
     if isinstance(pagination, LinkHeaderPagination):
         headers["link"] = _NEXT.sub("", headers.get("link", "")).strip(", ")
@@ -47,21 +48,21 @@ def mark_last_page(
     if isinstance(pagination, PagePagination):
         total = pagination.config.total_pages_path
         last = pagination.config.start_page + page - 1
-        return _replace_value(body, total, last) if total else _remove_last_record(body, at)
+        return _replace_value(body, total, last) if total else _remove_last_record(body, records_path)
     if isinstance(pagination, OffsetPagination):
         path = pagination.config.total_path
-        return _replace_value(body, path, records) if path else _remove_last_record(body, at)
+        return _replace_value(body, path, record_count) if path else _remove_last_record(body, records_path)
     return False
 
 
 def read_text(body: Any, path: BodyPath) -> str | None:
     """Returns the text at a path; None if there is no text, or an empty one."""
-    found = path.read(body)
-    return found if isinstance(found, str) and found else None
+    text = path.read(body)
+    return text if isinstance(text, str) and text else None
 
 
 def _replace_value(body: Any, path: BodyPath, value: Any) -> bool:
-    """Replaces the value at a path. False if there is none, or the path is no plain dotted path."""
+    """Replaces the value at a path. Returns False if there is none, or the path is no plain dotted path."""
     if not _NAMES.fullmatch(path.text):
         return False
     *parents, last = path.text.split(".")
@@ -74,10 +75,11 @@ def _replace_value(body: Any, path: BodyPath, value: Any) -> bool:
     return True
 
 
-def _remove_last_record(body: Any, at: BodyPath | None) -> bool:
-    """Removes the last record, since a page that is not full is the last. False if there are no records."""
-    found = body if at is None else at.read(body)
-    if not isinstance(found, list) or not found:
+def _remove_last_record(body: Any, records_path: BodyPath | None) -> bool:
+    """Removes the last record, since a page that is not full is the last. Returns False if there are no
+    records. `records_path`: as in `mark_last_page`."""
+    records = body if records_path is None else records_path.read(body)
+    if not isinstance(records, list) or not records:
         return False
-    del found[-1]
+    del records[-1]
     return True

@@ -1,4 +1,4 @@
-"""Calling the read methods of an account and turning the answers into redacted exchanges."""
+"""Calls the read methods of an account, and turns the answers into redacted exchanges."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from isthmus.authoring.contract.catalog_entry import CatalogEntry, Choice
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, ProxyMethodName
 from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
 from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.authoring.contract.sent_bodies import parse_sent_body
@@ -54,6 +54,7 @@ class Recording:
 
     @property
     def name(self) -> str:
+        """Resource and method: `contacts.list`."""
         return f"{self.resource}.{self.method}"
 
 
@@ -78,23 +79,27 @@ class _CapturingUpstream:
 
     @property
     def context(self) -> Mapping[str, Any]:
+        """The context of the account."""
         return self._upstream.context
 
     @property
     def account(self) -> AccountFacts:
+        """The account that is recorded."""
         return self._upstream.account
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
+        """Merges `patch` into the account's context and stores it."""
         await self._upstream.update_context(patch)
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
+        """Sends a request by the other upstream, and keeps it with its response."""
         response = await self._upstream.send(request)
         self.last = (request, response)
         self.hosts |= {urlsplit(url).hostname or "" for url in (request.http.url, response.url)}
         return response
 
 
-def list_read_methods(config: IntegrationConfig) -> list[Choice]:
+def list_read_methods(config: IntegrationConfig) -> list[ProxyMethodName]:
     """Returns the `list` and `get` methods of each resource, `list` first."""
     return [
         (resource, name)
@@ -127,8 +132,8 @@ class Recorder:
         self._limit = limit
         self._pages = pages
         self._query = dict(query)
-        self._recorded: dict[Choice, list[_RecordedCall]] = {}
-        self._skipped: dict[Choice, str] = {}
+        self._recorded: dict[ProxyMethodName, list[_RecordedCall]] = {}
+        self._skipped: dict[ProxyMethodName, str] = {}
         self._cursors: list[str] = []
 
     @property
@@ -136,101 +141,117 @@ class Recorder:
         """The hosts that were called."""
         return frozenset(self._upstream.hosts - {""})
 
-    async def record_methods(self, methods: Sequence[Choice]) -> None:
+    async def record_methods(self, methods: Sequence[ProxyMethodName]) -> None:
         """Calls the methods one by one. If one fails, its error is kept and the others are still recorded."""
-        for choice in methods:
-            method = self._config.find_method(*choice)
+        for proxy_method in methods:
+            method = self._config.find_method(*proxy_method)
             if method is None:
-                self._skipped[choice] = "is not defined"
+                self._skipped[proxy_method] = "is not defined"
                 continue
             missing = sorted(_list_path_parameters(method) - {"id"} - self._query.keys())
             if missing:
-                self._skipped[choice] = f"its path asks for {', '.join(missing)}: give --query {missing[0]}=…"
+                self._skipped[proxy_method] = (
+                    f"its path asks for {', '.join(missing)}: give --query {missing[0]}=…"
+                )
                 continue
-            self._recorded[choice] = []
+            self._recorded[proxy_method] = []
             try:
                 await (
-                    self._record_list(choice, method)
-                    if choice[1] == "list"
-                    else self._record_get(choice, method)
+                    self._record_list(proxy_method, method)
+                    if proxy_method[1] == "list"
+                    else self._record_get(proxy_method, method)
                 )
             except IsthmusError as error:
-                self._skipped[choice] = error.message or f"it was answered with {error.status}"
+                self._skipped[proxy_method] = error.message or f"it was answered with {error.status}"
 
     def build_recordings(self, redaction: Redaction) -> list[Recording]:
-        """Returns the redacted recordings in the order of the calls."""
+        """Redacts what was recorded. Returns one recording for each method, in the order of the calls."""
         for number, cursor in enumerate(dict.fromkeys(self._cursors), start=1):
             redaction.fixed.setdefault(cursor, f"cursor-{number}")
-        found = []
-        for choice in dict.fromkeys((*self._recorded, *self._skipped)):
-            method = self._config.find_method(*choice)
+        recordings = []
+        for proxy_method in dict.fromkeys((*self._recorded, *self._skipped)):
+            method = self._config.find_method(*proxy_method)
             exchanges = [
                 _build_exchange(method, recorded_call, redaction)
-                for recorded_call in self._recorded.get(choice, [])
+                for recorded_call in self._recorded.get(proxy_method, [])
             ]
-            skipped = self._skipped.get(choice)
-            found.append(Recording(*choice, [] if skipped else exchanges, skipped))
-        return found
+            skipped = self._skipped.get(proxy_method)
+            recordings.append(Recording(*proxy_method, [] if skipped else exchanges, skipped))
+        return recordings
 
-    async def _record_list(self, choice: Choice, method: MethodDefinition) -> None:
+    async def _record_list(self, proxy_method: ProxyMethodName, method: MethodDefinition) -> None:
         """Calls a list page by page, up to the maximum, and marks the last page."""
         pagination = self._config.choose_pagination(method)
         cursor: str | None = None
         count = 0
         for page in range(1, self._pages + 1):
-            asked = {**self._select_query(method), "limit": str(self._limit)}
-            asked |= {"next_cursor": cursor} if cursor else {}
-            found = await self._call_proxy(choice, Call.from_values("list", query=nest_pairs(asked.items())))
-            recorded_call = self._keep_last_answer(choice, method)
-            if not isinstance(found, ListResult):
+            parameters = {**self._select_query(method), "limit": str(self._limit)}
+            parameters |= {"next_cursor": cursor} if cursor else {}
+            result = await self._call_proxy(
+                proxy_method, Call.from_values("list", query=nest_pairs(parameters.items()))
+            )
+            recorded_call = self._keep_last_answer(proxy_method, method)
+            if not isinstance(result, ListResult):
                 return
-            count += len(found.records)
+            count += len(result.records)
             if isinstance(pagination, CursorPagination):
                 self._cursors += (
                     [text] if (text := read_text(recorded_call.body, pagination.config.cursor_path)) else []
                 )
-            cursor = found.next_cursor
+            cursor = result.next_cursor
             if cursor is None:
                 return
             if page == self._pages:
                 at, body = method.response_path, recorded_call.body
                 if mark_last_page(
-                    pagination, body, recorded_call.headers, page=page, records=count, at=_as_body_path(at)
+                    pagination,
+                    body,
+                    recorded_call.headers,
+                    page=page,
+                    record_count=count,
+                    records_path=_as_body_path(at),
                 ):
                     recorded_call.note = _LAST_PAGE_NOTE
 
-    async def _record_get(self, choice: Choice, method: MethodDefinition) -> None:
+    async def _record_get(self, proxy_method: ProxyMethodName, method: MethodDefinition) -> None:
         """Calls `get` for each record of the recorded list, and for an id that does not exist."""
-        listed = self._recorded.get((choice[0], "list"), [])
+        listed = self._recorded.get((proxy_method[0], "list"), [])
         ids = list(
             dict.fromkeys(
-                [id for recorded_call in listed for id in await self._find_ids(choice[0], recorded_call)]
+                [
+                    id
+                    for recorded_call in listed
+                    for id in await self._find_ids(proxy_method[0], recorded_call)
+                ]
             )
         )
         if not ids and listed:
-            self._skipped[choice] = "no id was found in what the list answered"
-        asked = nest_pairs(self._select_query(method).items())
+            self._skipped[proxy_method] = "no id was found in what the list answered"
+        query = nest_pairs(self._select_query(method).items())
         for id in ids if "id" in _list_path_parameters(method) else [None]:
-            await self._call_proxy(choice, Call.from_values("get", id=id, query=asked))
-            self._keep_last_answer(choice, method)
+            await self._call_proxy(proxy_method, Call.from_values("get", id=id, query=query))
+            self._keep_last_answer(proxy_method, method)
         if "id" in _list_path_parameters(method):
             try:
-                await self._call_proxy(choice, Call.from_values("get", id=_UNKNOWN_ID, query=asked))
+                await self._call_proxy(proxy_method, Call.from_values("get", id=_UNKNOWN_ID, query=query))
             except RemoteError:
-                self._keep_last_answer(choice, method)
+                self._keep_last_answer(proxy_method, method)
 
-    async def _call_proxy(self, choice: Choice, call: Call) -> Any:
-        """Returns the result of a proxy call. Raises UpstreamInvalid if it is a stream of bytes."""
-        result = await proxy.call_method(self._upstream, self._config, choice[0], call)
+    async def _call_proxy(self, proxy_method: ProxyMethodName, call: Call) -> Any:
+        """Makes a proxy call. Returns its result. Raises UpstreamInvalid if it is a stream of bytes."""
+        result = await proxy.call_method(self._upstream, self._config, proxy_method[0], call)
         if isinstance(result, StreamResult):
             await result.stream.close()
-            raise UpstreamInvalid(f"{'.'.join(choice)} is answered with bytes, which no exchange can hold.")
+            raise UpstreamInvalid(
+                f"{'.'.join(proxy_method)} is answered with bytes, which no exchange can hold."
+            )
         return result
 
-    def _keep_last_answer(self, choice: Choice, method: MethodDefinition) -> _RecordedCall:
-        """Adds the last request and its answer to the method's recorded calls, and returns them."""
+    def _keep_last_answer(self, proxy_method: ProxyMethodName, method: MethodDefinition) -> _RecordedCall:
+        """Adds the last request and its answer to the method's recorded calls. Returns the added call. Raises
+        UpstreamInvalid if nothing was sent."""
         if self._upstream.last is None:
-            raise UpstreamInvalid(f"{'.'.join(choice)} was answered without a request.")
+            raise UpstreamInvalid(f"{'.'.join(proxy_method)} was answered without a request.")
         request, response = self._upstream.last
         body = (
             parse_error_body(method, response)
@@ -238,7 +259,7 @@ class Recorder:
             else _parse_raw_body(method, response)
         )
         recorded_call = _RecordedCall(request, response.status, dict(response.headers), copy.deepcopy(body))
-        self._recorded[choice].append(recorded_call)
+        self._recorded[proxy_method].append(recorded_call)
         return recorded_call
 
     def _select_query(self, method: MethodDefinition) -> dict[str, str]:
@@ -259,13 +280,17 @@ class Recorder:
                 },
             }
         )
-        for cell in self._entry.cells:
-            if cell.method == "list" and (resource, "list") in cell.choices:
-                choice = (resource, "list")
-                call = build_call(self._entry, cell, choice, exchange)
+        for mapped_method in self._entry.mapped_methods:
+            if mapped_method.method == "list" and (resource, "list") in mapped_method.proxy_methods:
+                proxy_method = (resource, "list")
+                call = build_call(self._entry, mapped_method, proxy_method, exchange)
                 try:
                     mapped = await read_unified_records(
-                        self._entry, cell, choice, call, SingleAnswerUpstream(self._entry, exchange)
+                        self._entry,
+                        mapped_method,
+                        proxy_method,
+                        call,
+                        SingleAnswerUpstream(self._entry, exchange),
                     )
                 except IsthmusError:
                     break
@@ -279,15 +304,21 @@ class Recorder:
 def _find_plain_id(row: Any) -> str | None:
     """Returns the id of a provider's record, from the first field that usually holds one; None if it has
     none."""
-    found = next((row[name] for name in _ID_FIELDS if name in row), None) if isinstance(row, dict) else None
-    return None if found is None else str(found)
+    id_value = (
+        next((row[name] for name in _ID_FIELDS if name in row), None) if isinstance(row, dict) else None
+    )
+    return None if id_value is None else str(id_value)
 
 
 def _list_path_parameters(method: MethodDefinition) -> set[str]:
     """Returns the names that the method's path takes from the call, such as `id`, or `ticket_id` of
     `query.ticket_id`."""
-    roots = (each.path for placeholder in method.path.placeholders for each in placeholder.alternatives)
-    return {path[-1] for path in roots if path[0] in ("id", "query", "body")}
+    paths = (
+        alternative.path
+        for placeholder in method.path.placeholders
+        for alternative in placeholder.alternatives
+    )
+    return {path[-1] for path in paths if path[0] in ("id", "query", "body")}
 
 
 def _as_body_path(expression: Expression | None) -> BodyPath | None:
@@ -297,10 +328,10 @@ def _as_body_path(expression: Expression | None) -> BodyPath | None:
 
 def _parse_raw_body(method: MethodDefinition, response: HttpResponse) -> Any:
     """Returns the parsed body of an answer; formats other than JSON, such as XML and CSV, stay text."""
-    found = parse_body(method, response).body
-    if isinstance(found, dict | list) and "json" not in response.headers.get("content-type", "json"):
+    parsed_body = parse_body(method, response).body
+    if isinstance(parsed_body, dict | list) and "json" not in response.headers.get("content-type", "json"):
         return response.body.decode(errors="replace")
-    return found
+    return parsed_body
 
 
 def _build_exchange(
@@ -317,8 +348,10 @@ def _build_exchange(
     if query:
         request["query"] = redaction.redact(query)
     if operation.id is not None:
-        known = operation.id == _UNKNOWN_ID
-        request["path_params"] = {"id": operation.id} if known else redaction.redact({"id": operation.id})
+        is_unknown_id = operation.id == _UNKNOWN_ID
+        request["path_params"] = (
+            {"id": operation.id} if is_unknown_id else redaction.redact({"id": operation.id})
+        )
     body = (
         None if recorded_call.request.http.method == "GET" else parse_sent_body(method, recorded_call.request)
     )

@@ -84,13 +84,18 @@ _ID_KEY: Final = re.compile(r"(?:^|_)(?:ids?|uuid|guid|gid|sid|key|number|etag|c
 def list_secret_forms(secrets: Sequence[str]) -> frozenset[str]:
     """Returns all forms in which the secrets may appear: plain, URL-encoded, in Base64, and as
     `user:password` in Base64."""
-    plain = {each for each in secrets if len(each) >= _MIN_SECRET_LENGTH}
-    pairs = {f"{left}:{right}" for left in {*secrets, ""} for right in {*secrets, "", "X"} if left != right}
+    plain = {secret for secret in secrets if len(secret) >= _MIN_SECRET_LENGTH}
+    pairs = {
+        f"{user}:{password}"
+        for user in {*secrets, ""}
+        for password in {*secrets, "", "X"}
+        if user != password
+    }
     forms = set(plain)
-    for each in plain:
-        forms |= {quote(each, safe=""), quote_plus(each)}
-    for each in {*plain, *(pair for pair in pairs if len(pair) > _MIN_SECRET_LENGTH)}:
-        raw = each.encode()
+    for secret in plain:
+        forms |= {quote(secret, safe=""), quote_plus(secret)}
+    for secret in {*plain, *(pair for pair in pairs if len(pair) > _MIN_SECRET_LENGTH)}:
+        raw = secret.encode()
         forms |= {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
         forms |= {
             base64.b64encode(raw).decode().rstrip("="),
@@ -103,8 +108,8 @@ class Redaction:
     """Redacts recorded values.
 
     `key`: from which replacements are derived. `secrets`: texts that must not remain anywhere. `hosts`: hosts
-    of the account, which are replaced by `host`. `kept`, `dropped`: patterns of dotted paths whose texts are
-    kept, or always redacted. `fixed`: texts with a given replacement, such as cursors.
+    of the account, which are replaced by `host`. `keep_patterns`, `redact_patterns`: patterns of dotted paths
+    whose texts are kept, or always redacted. `fixed`: texts with a given replacement, such as cursors.
     """
 
     def __init__(
@@ -114,15 +119,15 @@ class Redaction:
         *,
         hosts: frozenset[str] = frozenset(),
         host: str = "example.com",
-        kept: Sequence[str] = (),
-        dropped: Sequence[str] = (),
+        keep_patterns: Sequence[str] = (),
+        redact_patterns: Sequence[str] = (),
     ) -> None:
         self._key = key
         self._secrets = sorted(secrets, key=len, reverse=True)
         self._hosts = hosts
         self._host = host
-        self._kept = tuple(kept)
-        self._dropped = tuple(dropped)
+        self._keep_patterns = tuple(keep_patterns)
+        self._redact_patterns = tuple(redact_patterns)
         self.fixed: dict[str, str] = {}
 
     def redact(self, value: Any, path: tuple[str, ...] = ()) -> Any:
@@ -161,13 +166,13 @@ class Redaction:
             return value
         dotted = ".".join(path)
         name = _to_snake_case(path[-1]) if path else ""
-        if any(fnmatchcase(dotted, pattern) for pattern in self._dropped):
+        if any(fnmatchcase(dotted, pattern) for pattern in self._redact_patterns):
             return REDACTED if isinstance(value, str) else 0
         if isinstance(value, str) and value in self.fixed:
             return self.fixed[value]
         if not isinstance(value, str):
             return self._redact_number(value, name)
-        if any(fnmatchcase(dotted, pattern) for pattern in self._kept):
+        if any(fnmatchcase(dotted, pattern) for pattern in self._keep_patterns):
             return self._mask_secrets(value)
         if is_secret_name(name):
             return REDACTED
@@ -193,7 +198,9 @@ class Redaction:
         for key, stand_in in self._iter_key_rules:
             if key.search(name):
                 return stand_in(value)
-        is_about_people = is_personal or any(_PERSON_KEY.search(_to_snake_case(each)) for each in path[:-1])
+        is_about_people = is_personal or any(
+            _PERSON_KEY.search(_to_snake_case(path_name)) for path_name in path[:-1]
+        )
         if name == "name" and is_about_people:
             return self._replace_full_name(value)
         if _TIMESTAMP.fullmatch(value) or (
@@ -207,7 +214,7 @@ class Redaction:
             return self._replace_free_text(clean)
         if _PHONE.fullmatch(value):
             return self._replace_phone(value)
-        is_kind = any(_KIND_KEY.search(_to_snake_case(each)) for each in path[-2:])
+        is_kind = any(_KIND_KEY.search(_to_snake_case(path_name)) for path_name in path[-2:])
         if _ID_KEY.search(name) or (_IDENTIFIER.fullmatch(value) and not is_kind):
             return self.replace_identifier(value)
         if is_kind or _WORD.fullmatch(value):
@@ -254,12 +261,15 @@ class Redaction:
         return f"Text {self._compute_digest(value)[:4]}"
 
     def _replace_email(self, value: str) -> str:
+        """Returns the replacement of an e-mail address."""
         return f"person-{self._compute_digest(value.lower())[:6]}@example.com"
 
     def _replace_full_name(self, value: str) -> str:
+        """Returns the replacement of a person's full name."""
         return f"{self._pick_name(_GIVEN_NAMES, value)} {self._pick_name(_FAMILY_NAMES, value)}"
 
     def _replace_phone(self, value: str) -> str:
+        """Returns the replacement of a phone number."""
         return f"+1555{int(self._compute_digest(value)[:8], 16) % 10_000_000:07d}"
 
     def _redact_url(self, value: str) -> str:
@@ -274,7 +284,7 @@ class Redaction:
             return f"https://example.com/{self._compute_digest(value)[:8]}"
         if (parts.hostname or "") not in self._hosts:
             return f"https://example.com/{self._compute_digest(value)[:8]}"
-        path = "/".join(self._redact_path_segment(each) for each in parts.path.split("/"))
+        path = "/".join(self._redact_path_segment(segment) for segment in parts.path.split("/"))
         query = urlencode(
             [
                 (name, self._redact_query_value(name, item))
@@ -292,8 +302,9 @@ class Redaction:
         return self.replace_identifier(clean) if is_id else clean
 
     def _redact_query_value(self, name: str, value: str) -> str:
-        found = self._redact_field(value, (name,), is_personal=False)
-        return str(found)
+        """Returns the redacted value of a query parameter."""
+        redacted = self._redact_field(value, (name,), is_personal=False)
+        return str(redacted)
 
     def _mask_secrets(self, value: str) -> str:
         """Returns the text with known secrets and token-like texts replaced by `redacted`."""
@@ -309,8 +320,8 @@ class Redaction:
             return value
         stream = self._iter_bytes(value)
         return "".join(
-            self._replace_character(each, next(stream), is_first=not place)
-            for place, each in enumerate(value)
+            self._replace_character(character, next(stream), is_first=not place)
+            for place, character in enumerate(value)
         )
 
     def _replace_character(self, char: str, byte: int, *, is_first: bool) -> str:
@@ -342,5 +353,5 @@ class Redaction:
 
 
 def _to_snake_case(name: str) -> str:
-    """Returns `createdBy` and `Created-By` as `created_by`."""
+    """Returns a name in snake case: `createdBy` and `Created-By` become `created_by`."""
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")

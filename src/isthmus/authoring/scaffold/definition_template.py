@@ -1,4 +1,4 @@
-"""Rendering `integration.yaml` of a scaffold. The `_render` functions yield lines of YAML."""
+"""Renders `integration.yaml` of a scaffold. The `_render` functions yield lines of YAML."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ _PAGES: Final = {
 }
 
 
-def render_definition(wanted: ScaffoldRequest) -> str:
+def render_definition(request: ScaffoldRequest) -> str:
     """Returns the content of `integration.yaml`."""
     lines = [
-        f"# yaml-language-server: $schema={wanted.schemas}/integration.schema.json",
-        f"# {wanted.label}: addresses, credentials, pages, resources. Say here where the facts come from.",
-        f"name: {wanted.name}",
-        f"label: {quote_yaml(wanted.label)}",
+        f"# yaml-language-server: $schema={request.schemas}/integration.schema.json",
+        f"# {request.label}: addresses, credentials, pages, resources. Say here where the facts come from.",
+        f"name: {request.name}",
+        f"label: {quote_yaml(request.label)}",
     ]
-    category = wanted.category or wanted.model
+    category = request.category or request.model
     lines += [f"category: {category}"] if category else []
-    lines += ["config:", *(f"  {line}" if line else "" for line in _render_config(wanted))]
+    lines += ["config:", *(f"  {line}" if line else "" for line in _render_config(request))]
     return "\n".join(lines) + "\n"
 
 
-def _render_config(wanted: ScaffoldRequest) -> Iterator[str]:
-    yield from (f"label: {quote_yaml(wanted.label)}", f"base_url: {quote_yaml(wanted.base_url)}")
+def _render_config(request: ScaffoldRequest) -> Iterator[str]:
+    """Yields the lines of the config."""
+    yield from (f"label: {quote_yaml(request.label)}", f"base_url: {quote_yaml(request.base_url)}")
     yield from ("headers:", "  Accept: application/json", "")
     yield "# What whoever connects fills in, or where the provider asks for consent."
-    yield from ("credentials:", *_render_credentials(wanted), "")
+    yield from ("credentials:", *_render_credentials(request), "")
     yield from (
         "# What each request carries to be let in.",
         "authorization:",
-        *_render_authorization(wanted),
+        *_render_authorization(request),
         "",
     )
-    if wanted.pagination != "none":
-        yield from ("# How a list goes on.", "pagination:", f"  format: {wanted.pagination}", "  config:")
-        yield from (f"    {line}" for line in _PAGES[wanted.pagination])
+    if request.pagination != "none":
+        yield from ("# How a list goes on.", "pagination:", f"  format: {request.pagination}", "  config:")
+        yield from (f"    {line}" for line in _PAGES[request.pagination])
         yield ""
     yield "# What too many calls look like, and how long to wait (in seconds)."
     yield from ("rate_limit:", "  is_rate_limited: status = 429")
@@ -54,27 +55,28 @@ def _render_config(wanted: ScaffoldRequest) -> Iterator[str]:
     yield from ("    $exists(headers.`retry-after`) ? $number(headers.`retry-after`)", "")
     yield "# Truthy: the answer is an error, whatever its status; the message is what callers are told."
     yield from ("error_expression: >-", '  data.error ? { "message": data.error.message }', "")
-    if wanted.has_webhook:
+    if request.has_webhook:
         yield from _render_webhook()
     yield "resources:"
-    for resource in wanted.resources:
+    for resource in request.resources:
         yield from (f"  {line}" for line in _render_resource(resource))
 
 
-def _render_credentials(wanted: ScaffoldRequest) -> Iterator[str]:
-    form = wanted.auth in _FORM_AUTHS
-    yield from (f"  {'api_key' if form else wanted.auth}:", "    config:")
-    fields = [_render_field(name, "text") for name in wanted.address_fields]
-    if wanted.auth == "basic":
+def _render_credentials(request: ScaffoldRequest) -> Iterator[str]:
+    """Yields the lines of the `credentials` block."""
+    form = request.auth in _FORM_AUTHS
+    yield from (f"  {'api_key' if form else request.auth}:", "    config:")
+    fields = [_render_field(name, "text") for name in request.address_fields]
+    if request.auth == "basic":
         fields += [_render_field("username", "text"), _render_field("password", "password")]
     elif form:
         fields += [_render_field("api_key", "password")]
-    elif wanted.auth not in ("oauth2", "oauth"):
+    elif request.auth not in ("oauth2", "oauth"):
         fields += [_render_field("client_id", "text"), _render_field("client_secret", "password")]
-    if wanted.has_webhook:
+    if request.has_webhook:
         fields += [_render_field("webhook_secret", "password", required=False)]
-    host = _get_origin(wanted.base_url)
-    if wanted.auth == "oauth":
+    host = _get_origin(request.base_url)
+    if request.auth == "oauth":
         for name, path in (
             ("requestTokenUrl", "request"),
             ("authorizeUrl", "authorize"),
@@ -87,7 +89,7 @@ def _render_credentials(wanted: ScaffoldRequest) -> Iterator[str]:
             f"        tokenHost: {quote_yaml(host)}",
             "        tokenPath: /oauth/token",
         )
-        yield from ("        authorizePath: /oauth/authorize",) if wanted.auth == "oauth2" else ()
+        yield from ("        authorizePath: /oauth/authorize",) if request.auth == "oauth2" else ()
     if fields:
         yield "      fields:"
         for field in fields:
@@ -102,20 +104,22 @@ def _render_field(name: str, kind: str, *, required: bool = True) -> list[str]:
     return [*lines, "  required: true"] if required else lines
 
 
-def _render_authorization(wanted: ScaffoldRequest) -> Iterator[str]:
-    if wanted.auth == "api_key":
+def _render_authorization(request: ScaffoldRequest) -> Iterator[str]:
+    """Yields the lines of the `authorization` block."""
+    if request.auth == "api_key":
         yield from ("  format: header", "  config:", "    header_name: X-Api-Key")
         yield '    header_value: "{{credentials.api_key}}"'
-    elif wanted.auth == "basic":
+    elif request.auth == "basic":
         yield from ("  format: basic", "  config:", '    username: "{{credentials.username}}"')
         yield '    password: "{{credentials.password}}"'
-    elif wanted.auth == "bearer":
+    elif request.auth == "bearer":
         yield from ("  format: bearer", "  config:", '    token: "{{credentials.api_key}}"')
     else:
         yield "  format: bearer"
 
 
 def _render_webhook() -> Iterator[str]:
+    """Yields the lines of the `webhook` block."""
     yield "# Events that the provider sends, verified by a signature over the raw body."
     yield from ("webhook:", "  signature_verification:", "    format: hmac", "    config:")
     yield from ("      algorithm: sha256", '      secret: "{{credentials.webhook_secret}}"')
@@ -126,15 +130,16 @@ def _render_webhook() -> Iterator[str]:
 
 
 def _render_resource(resource: Resource) -> Iterator[str]:
+    """Yields the lines of one resource with its five standard methods."""
     path, item = f"/{resource.name}", quote_yaml(f"/{resource.name}/{{{{id}}}}")
-    one = f"one of {resource.name}"
+    record_phrase = f"one of {resource.name}"
     yield from (f"{resource.name}:", "  list:", f"    path: {path}", "    response_path: data")
     yield f"    description: {quote_yaml(f'A page of {resource.name}.')}"
     for method, verb, place, says in (
-        ("get", None, item, f"Read {one} by its id."),
-        ("create", "post", path, f"Add {one}."),
-        ("update", "patch", item, f"Change {one}."),
-        ("delete", "delete", item, f"Remove {one}."),
+        ("get", None, item, f"Read {record_phrase} by its id."),
+        ("create", "post", path, f"Add {record_phrase}."),
+        ("update", "patch", item, f"Change {record_phrase}."),
+        ("delete", "delete", item, f"Remove {record_phrase}."),
     ):
         yield f"  {method}:"
         yield from (f"    method: {verb}",) if verb else ()

@@ -1,5 +1,5 @@
-"""Rendering the example files of a scaffold: exchanges in the shape that its definition expects, with
-invented values."""
+"""Renders the example files of a scaffold: exchanges in the shape that its definition expects, with invented
+values."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _PAGE_SIZE: Final = 2
 _RECORD_COUNT: Final = 3
 
 
-def render_examples(wanted: ScaffoldRequest) -> Iterator[tuple[str, str]]:
+def render_examples(request: ScaffoldRequest) -> Iterator[tuple[str, str]]:
     """Yields `(file name, content)` for each method that the mapping calls."""
-    for resource, unified in wanted.mapped:
-        methods = wanted.list_methods(unified)
+    for resource, unified in request.mapped:
+        methods = request.list_methods(unified)
         for method in methods:
-            exchanges = list(_build_exchanges(wanted, resource, unified, method))
+            exchanges = list(_build_exchanges(request, resource, unified, method))
             if method == methods[0] and "get" not in methods:
                 exchanges.append(
                     _build_exchange({}, 401, _build_error("unauthorized", "The key is not known."))
@@ -36,12 +36,12 @@ def render_examples(wanted: ScaffoldRequest) -> Iterator[tuple[str, str]]:
 
 
 def _build_exchanges(
-    wanted: ScaffoldRequest, resource: Resource, unified: str, method: str
+    request: ScaffoldRequest, resource: Resource, unified: str, method: str
 ) -> Iterator[dict[str, Any]]:
     """Yields the exchanges of one method. `unified`: the unified resource that `resource` is mapped to."""
-    records = [_build_record(wanted, unified, number) for number in range(1, _RECORD_COUNT + 1)]
+    records = [_build_record(request, unified, number) for number in range(1, _RECORD_COUNT + 1)]
     if method == "list":
-        yield from _build_pages(wanted, resource, records)
+        yield from _build_pages(request, resource, records)
     elif method == "get":
         for record in records:
             yield _build_exchange({"path_params": {"id": str(record["id"])}}, 200, record)
@@ -57,19 +57,20 @@ def _build_exchanges(
         yield _build_exchange({"path_params": {"id": "1"}}, 204, None)
 
 
-def _build_record(wanted: ScaffoldRequest, unified: str, number: int) -> dict[str, Any]:
+def _build_record(request: ScaffoldRequest, unified: str, number: int) -> dict[str, Any]:
     """Returns an invented record of the provider with this number as id."""
     record: dict[str, Any] = {"id": number}
-    field = wanted.find_label_field(unified)
+    field = request.find_label_field(unified)
     if field:
         record[field] = f"Example {number}"
     for name in TIME_FIELDS:
-        if name in wanted.get_properties(unified):
+        if name in request.get_properties(unified):
             record[name] = _TIMESTAMP.format(number + (name == "updated_at"))
     return record
 
 
 def _build_error(code: str, message: str) -> dict[str, Any]:
+    """Returns the body of an error, as the scaffold's definition expects it."""
     return {"error": {"code": code, "message": message}}
 
 
@@ -79,11 +80,11 @@ def _select_writable(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _build_pages(
-    wanted: ScaffoldRequest, resource: Resource, records: list[dict[str, Any]]
+    request: ScaffoldRequest, resource: Resource, records: list[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """Yields the exchanges of a list in the requested pagination: two pages, or one without pagination."""
     first, second = {"data": records[:_PAGE_SIZE]}, {"data": records[_PAGE_SIZE:]}
-    kind = wanted.pagination
+    kind = request.pagination
     if kind == "none":
         yield _build_exchange({}, 200, {"data": records})
     elif kind == "cursor":
@@ -100,12 +101,13 @@ def _build_pages(
             {"query": {"offset": _PAGE_SIZE, "limit": _PAGE_SIZE}}, 200, {**second, "total": _RECORD_COUNT}
         )
     else:
-        link = f'<https://{wanted.name}.example/{resource.name}?page=2>; rel="next"'
+        link = f'<https://{request.name}.example/{resource.name}?page=2>; rel="next"'
         yield _build_exchange({}, 200, first, link=link)
         yield _build_exchange({"query": {"page": "2"}}, 200, second)
 
 
 def _build_exchange(request: dict[str, Any], status: int, body: Any, **headers: str) -> dict[str, Any]:
+    """Returns a documented exchange. `headers`: of the response."""
     return {
         "provenance": "documented",
         "note": _NOTE,

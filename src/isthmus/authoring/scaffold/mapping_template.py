@@ -1,4 +1,4 @@
-"""Rendering `mappings/<model>.yaml` of a scaffold: mappings of a few standard fields, and a list of the
+"""Renders `mappings/<model>.yaml` of a scaffold: mappings of a few standard fields, and a list of the
 unmapped ones."""
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ TIME_FIELDS: Final = ("created_at", "updated_at")
 _STANDARD_FIELDS: Final = frozenset({"id", "remote_data", *TIME_FIELDS})
 
 
-def render_mappings(wanted: ScaffoldRequest) -> str:
-    """Returns the content of the mapping file. `wanted.model` must be set."""
+def render_mappings(request: ScaffoldRequest) -> str:
+    """Returns the content of the mapping file. `request.model` must be set."""
     lines = [
-        f"# yaml-language-server: $schema={wanted.schemas}/mappings.schema.json",
-        f"# How {wanted.label}'s records become those of the {wanted.model} model, one cell a method.",
-        f"unified_model: {wanted.model}",
-        f"integration: {wanted.name}",
+        f"# yaml-language-server: $schema={request.schemas}/mappings.schema.json",
+        f"# How {request.label}'s records become those of the {request.model} model, one cell a method.",
+        f"unified_model: {request.model}",
+        f"integration: {request.name}",
         "",
         "cells:",
     ]
-    for resource, unified in wanted.mapped:
-        lines += [f"  {line}" for line in _render_cells(wanted, resource, unified)]
+    for resource, unified in request.mapped:
+        lines += [f"  {line}" for line in _render_cells(request, resource, unified)]
     lines += [
         "",
         "# Fields of the model that are not mapped yet. Map each, and take it out here; or say why the",
         "# provider has nothing for it. `isthmus integrations test` asks for a reason.",
         "unmapped:",
     ]
-    for _, unified in wanted.mapped:
-        lines += [f"  {unified}:", *(f"    {line}" for line in _render_unmapped(wanted, unified))]
+    for _, unified in request.mapped:
+        lines += [f"  {unified}:", *(f"    {line}" for line in _render_unmapped(request, unified))]
     return "\n".join(lines) + "\n"
 
 
-def _render_cells(wanted: ScaffoldRequest, resource: Resource, unified: str) -> Iterator[str]:
-    """Yields the lines of the cells of one resource."""
-    field = wanted.find_label_field(unified)
+def _render_cells(request: ScaffoldRequest, resource: Resource, unified: str) -> Iterator[str]:
+    """Yields the lines of the entries of `cells` for one resource: one mapping for each method."""
+    field = request.find_label_field(unified)
     is_first = True
-    for method in wanted.list_methods(unified):
+    for method in request.list_methods(unified):
         yield from (f"- resource_name: {unified}", f"  method_name: {method}", "  config:")
         if resource.name != unified:
             yield f"    resource: {resource.name}"
@@ -53,7 +53,7 @@ def _render_cells(wanted: ScaffoldRequest, resource: Resource, unified: str) -> 
             yield "    method: delete"
         elif is_first:
             yield f"    response_mapping: &{_make_anchor(unified)} |-"
-            yield from (f"      {line}" for line in _render_record_mapping(wanted, unified, field))
+            yield from (f"      {line}" for line in _render_record_mapping(request, unified, field))
             is_first = False
         else:
             yield f"    response_mapping: *{_make_anchor(unified)}"
@@ -64,10 +64,10 @@ def _make_anchor(unified: str) -> str:
     return "".join(letter for letter in unified if letter.isalnum())
 
 
-def _render_record_mapping(wanted: ScaffoldRequest, unified: str, field: str | None) -> Iterator[str]:
+def _render_record_mapping(request: ScaffoldRequest, unified: str, field: str | None) -> Iterator[str]:
     """Yields the lines of the JSONata response mapping: id, label field and times."""
-    known = wanted.get_properties(unified)
-    times = [name for name in TIME_FIELDS if name in known]
+    properties = request.get_properties(unified)
+    times = [name for name in TIME_FIELDS if name in properties]
     yield "("
     yield "  $time := function($value) { $value ? $fromMillis($toMillis($value)) };"
     yield "  {"
@@ -88,19 +88,21 @@ def _render_body_mapping(method: str, field: str | None) -> Iterator[str]:
     yield f"request_body_mapping: '{{ \"{name}\": body.{name} }}'"
 
 
-def _render_unmapped(wanted: ScaffoldRequest, unified: str) -> Iterator[str]:
+def _render_unmapped(request: ScaffoldRequest, unified: str) -> Iterator[str]:
     """Yields the lines that list the fields that are not mapped, each with its description."""
-    shown = wanted.find_label_field(unified)
-    left = {
+    label_field = request.find_label_field(unified)
+    unmapped = {
         name: schema
-        for name, schema in wanted.get_properties(unified).items()
-        if name not in _STANDARD_FIELDS and name != shown and str(schema.get("x-source", "")).startswith("S")
+        for name, schema in request.get_properties(unified).items()
+        if name not in _STANDARD_FIELDS
+        and name != label_field
+        and str(schema.get("x-source", "")).startswith("S")
     }
-    if not left:
+    if not unmapped:
         yield "fields: {}"
         return
     yield "fields:"
-    for name, schema in left.items():
+    for name, schema in unmapped.items():
         yield f'  {name}: ""  # {_get_description(schema)}'
 
 

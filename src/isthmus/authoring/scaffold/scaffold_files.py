@@ -1,4 +1,4 @@
-"""All files of a scaffold, by their path in the integration's folder."""
+"""Builds all files of a scaffold, by their path in the integration's folder."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ __all__ = ["build_scaffold"]
 _COLOURS: Final = ("#7a3030", "#305f7a", "#3d6b35", "#6b5a2b", "#5a3a7a", "#2b6b66")
 
 
-def build_scaffold(wanted: ScaffoldRequest) -> dict[str, str]:
+def build_scaffold(request: ScaffoldRequest) -> dict[str, str]:
     """Returns the contents of the files, by path. Raises BadRequest for an invalid request."""
-    wanted.validate()
+    request.validate()
     files = {
-        "integration.yaml": render_definition(wanted),
-        "docs.md": _render_docs(wanted),
-        "logo.svg": _render_logo(wanted),
+        "integration.yaml": render_definition(request),
+        "docs.md": _render_docs(request),
+        "logo.svg": _render_logo(request),
     }
-    if wanted.mapped:
-        files[f"mappings/{wanted.model}.yaml"] = render_mappings(wanted)
-    files.update({f"examples/{name}": content for name, content in render_examples(wanted)})
+    if request.mapped:
+        files[f"mappings/{request.model}.yaml"] = render_mappings(request)
+    files.update({f"examples/{name}": content for name, content in render_examples(request)})
     return files
 
 
-def _render_docs(wanted: ScaffoldRequest) -> str:
+def _render_docs(request: ScaffoldRequest) -> str:
+    """Returns the content of `docs.md`, with hints on what to write."""
     return (
-        f"# {wanted.label}\n\n"
+        f"# {request.label}\n\n"
         "**Before connecting.** Say where whoever connects finds what the form asks for, and which rights it "
         "needs.\n\n"
         "**Worth knowing**\n\n"
@@ -40,10 +41,10 @@ def _render_docs(wanted: ScaffoldRequest) -> str:
     )
 
 
-def _render_logo(wanted: ScaffoldRequest) -> str:
+def _render_logo(request: ScaffoldRequest) -> str:
     """Returns an SVG of two letters on a colour that is derived from the name."""
-    colour = _COLOURS[hashlib.sha256(wanted.name.encode()).digest()[0] % len(_COLOURS)]
-    label, letters = escape(wanted.label, quote=True), escape(wanted.label[:2])
+    colour = _COLOURS[hashlib.sha256(request.name.encode()).digest()[0] % len(_COLOURS)]
+    label, letters = escape(request.label, quote=True), escape(request.label[:2])
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 256 256" width="256" height="256" role="img" '
         f'aria-label="{label}">\n'

@@ -1,4 +1,5 @@
-"""The input of a scaffold: what an author states about a provider before there is a definition."""
+"""Holds and checks the input of a scaffold: what an author states about a provider before there is a
+definition."""
 
 from __future__ import annotations
 
@@ -69,7 +70,7 @@ class ScaffoldRequest:
 
     def validate(self) -> None:
         """Raises BadRequest with all failures."""
-        wrong = [
+        failures = [
             failure(path, message, "value")
             for path, message, is_right in (
                 (
@@ -92,34 +93,38 @@ class ScaffoldRequest:
             )
             if not is_right
         ]
-        wrong += [
-            failure("resources", f"{each.name!r} is no name of a resource: letters, digits, _ and -", "value")
-            for each in self.resources
-            if not _RESOURCE.fullmatch(each.name)
+        failures += [
+            failure(
+                "resources", f"{resource.name!r} is no name of a resource: letters, digits, _ and -", "value"
+            )
+            for resource in self.resources
+            if not _RESOURCE.fullmatch(resource.name)
         ]
-        wrong += self._find_mapping_failures()
-        if wrong:
+        failures += self._find_mapping_failures()
+        if failures:
             raise BadRequest(
-                "; ".join(f"{item['path']} {item['message']}" for item in wrong) + ".", failures=wrong
+                "; ".join(f"{item['path']} {item['message']}" for item in failures) + ".", failures=failures
             )
 
     def _find_mapping_failures(self) -> list[dict[str, str]]:
         """Returns failures of `model`, and of resources that do not fit it."""
-        mapped = [each.unified for each in self.resources if each.unified is not None]
+        mapped = [item.unified for item in self.resources if item.unified is not None]
         if self.model is None:
             return [failure("model", f"must be named to map {each}", "value") for each in mapped]
         if self.model not in self.models.names:
             return [failure("model", f"must be one of {', '.join(self.models.names)}", "value")]
-        known = self.unified_model.file.resources
-        wrong = [
-            failure("resources", f"{each} is none of {self.model}'s: {', '.join(known)}", "value")
+        model_resources = self.unified_model.file.resources
+        failures = [
+            failure("resources", f"{each} is none of {self.model}'s: {', '.join(model_resources)}", "value")
             for each in mapped
-            if each not in known
+            if each not in model_resources
         ]
         if not mapped:
-            message = f"must map one to a resource of {self.model} (own:unified): {', '.join(known)}"
-            wrong.append(failure("resources", message, "value"))
-        return wrong
+            message = (
+                f"must map one to a resource of {self.model} (own:unified): {', '.join(model_resources)}"
+            )
+            failures.append(failure("resources", message, "value"))
+        return failures
 
     @property
     def unified_model(self) -> Model:
@@ -129,17 +134,17 @@ class ScaffoldRequest:
     @property
     def mapped(self) -> list[tuple[Resource, str]]:
         """The resources that are mapped, each with its unified resource."""
-        return [(each, each.unified) for each in self.resources if each.unified is not None]
+        return [(resource, resource.unified) for resource in self.resources if resource.unified is not None]
 
     def list_methods(self, unified: str) -> Sequence[str]:
         """Returns the standard methods (list, get, create, update, delete) that the model's resource has."""
-        known = self.unified_model.file.resources[unified].methods
-        return [name for name in ("list", "get", "create", "update", "delete") if name in known]
+        methods = self.unified_model.file.resources[unified].methods
+        return [name for name in ("list", "get", "create", "update", "delete") if name in methods]
 
     def get_properties(self, unified: str) -> Mapping[str, Any]:
         """Returns the properties of a unified record's schema."""
-        found: Mapping[str, Any] = self.unified_model.schemas[unified]["properties"]
-        return found
+        properties: Mapping[str, Any] = self.unified_model.schemas[unified]["properties"]
+        return properties
 
     def find_label_field(self, unified: str) -> str | None:
         """Returns the field that names a record: `name` or `title`, else the first plain text; None if there
@@ -158,11 +163,11 @@ class ScaffoldRequest:
     @property
     def address_fields(self) -> list[str]:
         """Names of the placeholders in the base URL, whose values the connecting user gives."""
-        found: list[str] = []
+        names: list[str] = []
         for placeholder in compile_template(self.base_url).placeholders:
             root, *rest = placeholder.alternatives[0].path
-            found.append(rest[0] if root in _NAMED_ROOTS and rest else root)
-        return list(dict.fromkeys(found))
+            names.append(rest[0] if root in _NAMED_ROOTS and rest else root)
+        return list(dict.fromkeys(names))
 
 
 def _list_types(schema: Mapping[str, Any]) -> list[str]:
@@ -172,4 +177,5 @@ def _list_types(schema: Mapping[str, Any]) -> list[str]:
 
 
 def _is_base_url(url: str) -> bool:
+    """Returns True if a text begins as a base URL may: with http, https or a placeholder."""
     return url.startswith(("https://", "http://", "{{"))

@@ -13,7 +13,7 @@ import typer
 from isthmus.accounts.connections.explained_account import find_environment
 from isthmus.accounts.rows.context import list_secret_fields
 from isthmus.app import open_core_for_command
-from isthmus.authoring.contract.catalog_entry import CatalogEntry, Choice, Models, read_entry
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Models, ProxyMethodName, read_entry
 from isthmus.authoring.recording.example_files import FileChange, plan_changes, write_changes
 from isthmus.authoring.recording.recorder import Recorder, Recording, list_read_methods
 from isthmus.authoring.recording.redaction import Redaction, list_secret_forms
@@ -80,7 +80,7 @@ async def _record_account(
     entry: CatalogEntry,
     config: IntegrationConfig,
     account: str,
-    methods: Sequence[Choice],
+    methods: Sequence[ProxyMethodName],
     query: Mapping[str, str],
     *,
     limit: int,
@@ -123,11 +123,11 @@ async def _record_account(
             list_secret_forms(list(_iter_secrets(stored, upstream.context))),
             hosts=recorder.hosts,
             host=f"{entry.name}.example",
-            kept=keep,
-            dropped=redact,
+            keep_patterns=keep,
+            redact_patterns=redact,
         )
     recordings = recorder.build_recordings(redaction)
-    return recordings, plan_changes(entry.directory, recordings, redaction)
+    return recordings, plan_changes(entry.directory, recordings, redaction.contains_secret)
 
 
 def _iter_secrets(config: IntegrationConfig, context: Mapping[str, Any]) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _iter_texts(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def _parse_method(text: str) -> Choice:
+def _parse_method(text: str) -> ProxyMethodName:
     """Returns resource and method of `<resource>.list` or `<resource>.get`. Raises SetupError for other
     texts."""
     resource, dot, method = text.rpartition(".")

@@ -15,7 +15,7 @@ from isthmus.engine import custom, proxy
 from isthmus.engine.calls import Call
 from isthmus.engine.custom import CustomCall
 from isthmus.engine.explain.dry_run import DryRun, NotSent, describe_request
-from isthmus.engine.pagination import visible_cursor
+from isthmus.engine.pagination import get_visible_cursor
 from isthmus.engine.requests import build_request
 from isthmus.engine.steps import Progress, StepRunner, make_action_runner
 from isthmus.engine.unified.mapping_plans import UnifiedTarget
@@ -140,7 +140,7 @@ async def _describe_unified_request(
 ) -> dict[str, Any]:
     """Describes the request that a unified call would send, as `describe_request` does."""
     method, cursor = prepared.method, prepared.cursor
-    inputs = await map_request(prepared.plan, method, caller, visible_cursor(method.paginator, cursor))
+    inputs = await map_request(prepared.plan, method, caller, get_visible_cursor(method.paginator, cursor))
     outgoing, _ = await run_in_turns(
         partial(
             build_request,

@@ -96,7 +96,7 @@ def _collect_arrays(
         for path in graph.read_at[predecessor]:
             arrays[path] = results.get(predecessor, ())
     direct: dict[Path, list[ProducedRecord]] = {}
-    for predecessor in (each for each in graph.nodes if each in graph.dependencies[name]):
+    for predecessor in (node_name for node_name in graph.nodes if node_name in graph.dependencies[name]):
         for path in graph.find_own_paths(predecessor):
             direct.setdefault(path, []).extend(results.get(predecessor, ()))
     return {**arrays, **direct}

@@ -140,7 +140,11 @@ def _find_implied_dependencies(
     node is added to `failures`. `index`: of the node."""
     name, node = named_nodes[index]
     own_paths = set(find_own_paths(name, node))
-    paths_read = list(find_references(node, [path for each in named_nodes for path in find_own_paths(*each)]))
+    paths_read = list(
+        find_references(
+            node, [path for node_name, other in named_nodes for path in find_own_paths(node_name, other)]
+        )
+    )
     for path in paths_read:
         if path not in own_paths:
             yield from _find_nodes_at(path, index, named_nodes)
@@ -149,8 +153,8 @@ def _find_implied_dependencies(
     path = tuple(node.loop_on.split("."))
     if path[0] != "resources":
         return
-    looped = [at for at in paths_read if path[1 : 1 + len(at)] == at]
-    sources = [each for at in looped for each in _find_nodes_at(at, index, named_nodes)]
+    source_paths = [read for read in paths_read if path[1 : 1 + len(read)] == read]
+    sources = [source for read in source_paths for source in _find_nodes_at(read, index, named_nodes)]
     yield from sources
     if not sources:
         failures.append(
@@ -231,8 +235,8 @@ def find_references(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
         if loop[0] == "resources":
             read_paths.append(loop[1:])
     for path in dict.fromkeys(paths):
-        if any(each[: len(path)] == path for each in read_paths) or any(
-            each.reads_path("resources", *path) for each in expressions
+        if any(read_path[: len(path)] == path for read_path in read_paths) or any(
+            expression.reads_path("resources", *path) for expression in expressions
         ):
             yield path
 

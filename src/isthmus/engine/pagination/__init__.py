@@ -20,8 +20,8 @@ from isthmus.engine.pagination.paginator import (
     PageStart,
     Paginator,
     RequestDraft,
+    get_visible_cursor,
     require_backward_paging,
-    visible_cursor,
 )
 from isthmus.engine.pagination.provider_cursors import CursorPaginator, LinkHeaderPaginator
 
@@ -35,9 +35,9 @@ __all__ = [
     "Paginator",
     "RangePaginator",
     "RequestDraft",
+    "get_visible_cursor",
     "make_paginator",
     "require_backward_paging",
-    "visible_cursor",
 ]
 
 

@@ -16,7 +16,7 @@ from isthmus.engine.pagination.paginator import (
     PageStart,
     Paginator,
     SizedPaginator,
-    bad_cursor,
+    make_bad_cursor_error,
 )
 from isthmus.engine.queries import parse_whole_number
 
@@ -88,7 +88,7 @@ class RangePaginator(Paginator):
             size = min(size, config.max_limit)
         first = 0 if start.cursor is None else parse_whole_number(start.cursor)
         if first is None:
-            raise bad_cursor("must be a whole number")
+            raise make_bad_cursor_error("must be a whole number")
         headers = {"Range": f"{config.range_unit}={first}-{first + size - 1}"}
         return PageRequest(start.cursor, headers=headers, position=first, size=size)
 
@@ -122,7 +122,7 @@ def _parse_position(cursor: str | None, first: int) -> int:
         return first
     number = parse_whole_number(cursor)
     if number is None:
-        raise bad_cursor("must be a whole number")
+        raise make_bad_cursor_error("must be a whole number")
     return number
 
 

@@ -21,9 +21,9 @@ __all__ = [
     "Paginator",
     "RequestDraft",
     "SizedPaginator",
-    "bad_cursor",
+    "get_visible_cursor",
+    "make_bad_cursor_error",
     "require_backward_paging",
-    "visible_cursor",
 ]
 
 
@@ -143,7 +143,7 @@ class Paginator(ABC):
 
     def unwrap_cursor(self, cursor: str) -> str | None:
         """Returns the part of a caller's cursor that expressions see: all of it, unless the format puts more
-        in."""
+        in; None where it holds none."""
         return cursor
 
 
@@ -174,8 +174,9 @@ class SizedPaginator(Paginator):
         return {name: size}, size
 
 
-def visible_cursor(paginator: Paginator | None, cursor: str | None) -> str | None:
-    """Returns the caller's cursor as expressions and templates see it (`query.cursor`)."""
+def get_visible_cursor(paginator: Paginator | None, cursor: str | None) -> str | None:
+    """Returns the caller's cursor as expressions and templates see it (`query.cursor`); None on the first
+    page."""
     return cursor if cursor is None or paginator is None else paginator.unwrap_cursor(cursor)
 
 
@@ -190,7 +191,7 @@ def require_backward_paging(paginator: Paginator) -> None:
         )
 
 
-def bad_cursor(message: str) -> BadRequest:
+def make_bad_cursor_error(message: str) -> BadRequest:
     """Returns the error for a cursor that this list did not return. `message`: what is wrong, after "it"."""
     return BadRequest(
         f"next_cursor is not a cursor of this list: it {message}. Send the next_cursor of the page before, "

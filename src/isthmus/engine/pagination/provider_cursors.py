@@ -28,7 +28,7 @@ from isthmus.engine.pagination.paginator import (
     PageRequest,
     PageStart,
     SizedPaginator,
-    bad_cursor,
+    make_bad_cursor_error,
 )
 from isthmus.engine.queries import format_scalar
 from isthmus.engine.urls import encode_illegal_characters
@@ -128,7 +128,7 @@ class LinkHeaderPaginator(SizedPaginator):
             return PageRequest(None, params, size=size)
         address = decode_address(start.cursor, start.key)
         if address is None:
-            raise bad_cursor("must be a token that this list returned")
+            raise make_bad_cursor_error("must be a token that this list returned")
         return PageRequest(start.cursor, url=address, size=size)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:

@@ -18,7 +18,7 @@ from isthmus.engine.calls import (
 )
 from isthmus.engine.input_schemas import InputSchema, require_inputs
 from isthmus.engine.method_plans import MethodPlan, plan_method
-from isthmus.engine.pagination.paginator import require_backward_paging, visible_cursor
+from isthmus.engine.pagination.paginator import get_visible_cursor, require_backward_paging
 from isthmus.engine.provider_answers import Page, ProviderAnswer, fetch_answer, fetch_filled_page
 from isthmus.engine.provider_errors import ProviderFailure
 from isthmus.engine.responses import as_records
@@ -182,7 +182,7 @@ class _UnifiedCall:
     async def fetch_page(self, cursor: str | None) -> Page | StreamResult:
         """Fetches one page of records, and completes it with side loads and the steps after the call, which
         are not run for an empty page that has a next one."""
-        visible = visible_cursor(self.method.paginator, cursor)
+        visible = get_visible_cursor(self.method.paginator, cursor)
         inputs = await map_request(self.plan, self.method, self.caller, visible)
         try:
             answer = await fetch_answer(self.upstream, self.method, inputs, cursor, self.clock)
@@ -276,6 +276,6 @@ async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult 
 
 def _find_deleted_id(call: Call, record: Any) -> str | None:
     """Returns the id of the deleted record as text: from the path, else from the mapped record, else as the
-    caller named it in the query or body."""
+    caller named it in the query or body; None where none names it."""
     mapped_id = record.get("id") if call.id is None and isinstance(record, dict) else None
     return call.record_id if mapped_id is None else str(mapped_id)

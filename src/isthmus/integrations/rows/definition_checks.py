@@ -14,7 +14,7 @@ from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.schema_checks import check_schema
 from isthmus.definitions.unified_model import UnifiedModelDefinition
 from isthmus.definitions.unsupported_features import (
-    find_inactive_blocks,
+    find_unsupported_blocks,
     find_unsupported_steps,
     refuse_errors,
 )
@@ -35,7 +35,7 @@ def check_integration_config(name: str, config: Mapping[str, Any]) -> None:
     yet."""
     source = f"config of {name}"
     definition = load(IntegrationConfig, config, source=source, prefix="config")
-    refuse_errors(find_inactive_blocks(definition), source=source, prefix="config")
+    refuse_errors(find_unsupported_blocks(definition), source=source, prefix="config")
 
 
 def check_integration_override(
@@ -49,7 +49,7 @@ def check_integration_override(
     """
     source = f"{field} of {name}"
     effective = load(IntegrationConfig, merge_integration(base, override), source=source, prefix=field)
-    added = find_inactive_blocks(effective)
+    added = find_unsupported_blocks(effective)
     if added:
         known = _unsupported_paths(name, base)
         refuse_errors([each for each in added if each.path not in known], source=source, prefix=field)
@@ -60,7 +60,7 @@ def _unsupported_paths(name: str, base: Mapping[str, Any]) -> frozenset[str]:
     """Returns the paths of unsupported fields in `base`; none if `base` is invalid by itself."""
     try:
         return frozenset(
-            each.path for each in find_inactive_blocks(load(IntegrationConfig, base, source=name))
+            each.path for each in find_unsupported_blocks(load(IntegrationConfig, base, source=name))
         )
     except DefinitionInvalid:
         return frozenset()
