@@ -1,4 +1,4 @@
-"""The kinds of fault that `plant_faults.py` plants, each found in the syntax tree of a file.
+"""Finds the faults that `plant_faults.py` can plant, each kind in the syntax tree of a file.
 
 Each is small and keeps the types: half of a guard is gone, or a filter, a lock, a limit, an exception.
 """
@@ -27,12 +27,12 @@ class Fault:
     end: int
 
     def apply_to(self, source: str) -> str:
-        """The file with the fault in it."""
+        """Returns the file's text with the fault in it."""
         return source[: self.start] + self.after + source[self.end :]
 
 
 def find_faults(source: str) -> list[Fault]:
-    """Every fault of every kind that this file can have."""
+    """Returns every fault of every kind that a file can have. `source`: the file's text."""
     tree = ast.parse(source)
     parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
     lines = source.splitlines(keepends=True)
@@ -41,8 +41,8 @@ def find_faults(source: str) -> list[Fault]:
     for kind, find in KINDS.items():
         for node, text in find(tree, parents):
             start = offsets[node.lineno - 1] + _characters(lines[node.lineno - 1], node.col_offset)
-            last = (node.end_lineno or node.lineno) - 1
-            end = offsets[last] + _characters(lines[last], node.end_col_offset or 0)
+            last_line_index = (node.end_lineno or node.lineno) - 1
+            end = offsets[last_line_index] + _characters(lines[last_line_index], node.end_col_offset or 0)
             if source[start:end] != text:
                 faults.append(Fault(kind, node.lineno, source[start:end], text, start, end))
     return faults
@@ -53,7 +53,7 @@ FindEdits = Callable[[ast.Module, Parents], Iterator[tuple[ast.expr | ast.stmt, 
 
 
 def _drop_operands(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """`a and b` -> `a`: a guard loses its last operand."""
+    """Yields edits by which a guard loses its last operand: `a and b` -> `a`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.BoolOp):
             kept = node.values[:-1]
@@ -62,7 +62,7 @@ def _drop_operands(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | as
 
 
 def _shift_limits(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """`a < b` -> `a <= b`, and each of the other three."""
+    """Yields edits by which a limit is off by one: `a < b` -> `a <= b`, and each of the other three."""
     shifted = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in shifted:
@@ -74,7 +74,8 @@ _TIMES: Final = ("expir", "ends_at", "end_at", "until", "deadline", "due", "_bef
 
 
 def _ignore_expiry(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """A comparison with a time that something ends at is always true, or always false."""
+    """Yields edits by which a comparison with a time that something ends at is always true, or always
+    false."""
     ordered = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ordered):
@@ -85,7 +86,8 @@ def _ignore_expiry(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | as
 
 
 def _drop_filters(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """`.where(a, b)` -> `.where(a)` or `.where(b)`; `.where(a)` is left out."""
+    """Yields edits by which a filter is dropped: `.where(a, b)` -> `.where(a)` or `.where(b)`; `.where(a)` is
+    left out."""
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
@@ -94,8 +96,8 @@ def _drop_filters(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast
         subject = ast.unparse(node.func.value)
         if len(node.args) == 1:
             yield node, subject
-        for place in range(len(node.args) if len(node.args) > 1 else 0):
-            kept = [ast.unparse(arg) for index, arg in enumerate(node.args) if index != place]
+        for dropped_index in range(len(node.args) if len(node.args) > 1 else 0):
+            kept = [ast.unparse(arg) for index, arg in enumerate(node.args) if index != dropped_index]
             yield node, f"{subject}.{node.func.attr}({', '.join(kept)})"
 
 
@@ -103,7 +105,8 @@ _LOCK: Final = re.compile(r"(?<![bc])lock|lease|semaphore|exclusive|mutex|fence"
 
 
 def _drop_locks(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """A lock is not taken: the block of `with lock:` runs without it; a query does not lock its rows."""
+    """Yields edits by which a lock is not taken: the block of `with lock:` runs without it; a query does not
+    lock its rows."""
     for node in ast.walk(tree):
         if isinstance(node, ast.With | ast.AsyncWith) and len(node.items) == 1:
             item = node.items[0]
@@ -122,7 +125,8 @@ _NO_LOCK: Final = "__import__('contextlib').nullcontext()"
 
 
 def _keep_state(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """A loop does not reset what it kept of the item before: `name = None` (or a literal, or empty) goes."""
+    """Yields edits by which a loop does not reset what it kept of the item before: `name = None` (or a
+    literal, or empty) goes."""
     for loop in ast.walk(tree):
         if not isinstance(loop, ast.For | ast.AsyncFor | ast.While):
             continue
@@ -132,6 +136,7 @@ def _keep_state(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.s
 
 
 def _is_empty(value: ast.expr) -> bool:
+    """Returns True for a false constant, an empty collection, and a tuple of such values."""
     if isinstance(value, ast.Tuple):
         return all(_is_empty(element) for element in value.elts)
     if isinstance(value, ast.List | ast.Set):
@@ -142,7 +147,7 @@ def _is_empty(value: ast.expr) -> bool:
 
 
 def _widen_sets(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """A set of names loses a member, or `x in names` is always true."""
+    """Yields edits by which a set of names loses a member, or `x in names` is always true."""
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Compare)
@@ -151,13 +156,16 @@ def _widen_sets(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.s
         ):
             yield node, str(isinstance(node.ops[0], ast.In))
         elif isinstance(node, ast.Set) and len(node.elts) > 1:
-            for place in range(len(node.elts)):
-                kept = [ast.unparse(each) for index, each in enumerate(node.elts) if index != place]
+            for dropped_index in range(len(node.elts)):
+                kept = [
+                    ast.unparse(element) for index, element in enumerate(node.elts) if index != dropped_index
+                ]
                 yield node, f"{{{', '.join(kept)}}}"
 
 
 def _misspell_keys(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """A key is read or compared by another name: `value["name"]` -> `value["name_"]`."""
+    """Yields edits by which a key is read or compared by another name: `value["name"]` ->
+    `value["name_"]`."""
     for node in ast.walk(tree):
         key: ast.expr | None = None
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
@@ -171,11 +179,16 @@ def _misspell_keys(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | as
 
 
 def _forget_exceptions(tree: ast.Module, _: Parents) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """`except (A, B)` -> `except (A,)`, for each that can be left out."""
+    """Yields edits by which an exception is not caught: `except (A, B)` -> `except (A,)`, for each that can
+    be left out."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Tuple):
-            for place in range(len(node.type.elts)):
-                kept = [ast.unparse(each) for index, each in enumerate(node.type.elts) if index != place]
+            for dropped_index in range(len(node.type.elts)):
+                kept = [
+                    ast.unparse(exception)
+                    for index, exception in enumerate(node.type.elts)
+                    if index != dropped_index
+                ]
                 yield node.type, f"({', '.join(kept)},)"
 
 
@@ -192,6 +205,6 @@ KINDS: Final[dict[str, FindEdits]] = {
 }
 
 
-def _characters(line: str, column: int) -> int:
-    """The characters before a column, which `ast` counts in bytes of UTF-8."""
-    return len(line.encode()[:column].decode())
+def _characters(line: str, byte_column: int) -> int:
+    """Returns the number of characters before a column. `byte_column`: in bytes of UTF-8, as `ast` counts."""
+    return len(line.encode()[:byte_column].decode())

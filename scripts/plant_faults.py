@@ -42,7 +42,7 @@ FIRST_TESTS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A drawn fault. `path`: relative to the checkout."""
+    """A drawn fault, to be planted. `path`: relative to the checkout."""
 
     number: int
     path: Path
@@ -51,7 +51,8 @@ class Planted:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`found_by`: the test that failed; None where all passed. `tests`: how many reach the line."""
+    """The result for a fault. `found_by`: the test that failed; None if all passed. `is_decided`: False if
+    the time was over before. `tests`: how many reach the line."""
 
     planted: Planted
     found_by: str | None
@@ -61,6 +62,8 @@ class Verdict:
 
 
 def main() -> int:
+    """Draws the faults and tries them in parallel. Returns the exit code: 0 if the tests found all of
+    them."""
     options = _read_options()
     drawn = draw_faults(options.seed, options.count)
     if options.only is not None:
@@ -77,6 +80,7 @@ def main() -> int:
             copies.put(_copy_checkout(Path(folder) / f"copy-{number}"))
 
         def judge(planted: Planted) -> Verdict:
+            """Tries one fault in a free copy of the checkout, and prints the result."""
             copy = copies.get()
             try:
                 verdict = try_fault(planted, copy, reach.find_tests(planted), options.minutes * 60)
@@ -91,7 +95,7 @@ def main() -> int:
 
 
 def draw_faults(seed: int, count: int) -> list[Planted]:
-    """`count` faults, each of another place, numbered from 1."""
+    """Draws `count` faults, each of another place, numbered from 1."""
     generator = random.Random(seed)
     rooms: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(SOURCE.rglob("*.py")):
@@ -99,22 +103,22 @@ def draw_faults(seed: int, count: int) -> list[Planted]:
             rooms[path.relative_to(SOURCE).parts[0]].append(path)
     lines = [sum(len(path.read_text().splitlines()) for path in paths) for paths in rooms.values()]
     drawn: list[Planted] = []
-    taken: set[tuple[Path, int]] = set()
+    used_places: set[tuple[Path, int]] = set()
     while len(drawn) < count:
         (room,) = generator.choices(list(rooms), weights=lines)
         by_kind = _group_by_kind(tuple(rooms[room]))
         if not by_kind:
             continue
         path, fault = generator.choice(by_kind[generator.choice(sorted(by_kind))])
-        if (path, fault.line) not in taken:
-            taken.add((path, fault.line))
+        if (path, fault.line) not in used_places:
+            used_places.add((path, fault.line))
             drawn.append(Planted(len(drawn) + 1, path.relative_to(ROOT), fault))
     return drawn
 
 
 @cache
 def _group_by_kind(paths: tuple[Path, ...]) -> dict[str, list[tuple[Path, Fault]]]:
-    """Every fault that these files can have."""
+    """Returns every fault that these files can have, with its file, by kind."""
     by_kind: dict[str, list[tuple[Path, Fault]]] = defaultdict(list)
     for path in paths:
         for fault in find_faults(path.read_text()):
@@ -137,8 +141,8 @@ class Reach:
                 self._size.update(tests)
 
     def find_tests(self, planted: Planted) -> list[str]:
-        """The tests that reach the fault's line, those that reach fewest lines first; where no test does (it
-        runs at import), those that reach its file."""
+        """Returns the tests that reach the fault's line, those that reach fewest lines first; if no test does
+        (it runs at import), those that reach its file."""
         name = self._files.get(planted.path)
         if name is None:
             return []
@@ -146,7 +150,7 @@ class Reach:
         end = planted.fault.line + planted.fault.before.count("\n")
         tests = {test for line in range(planted.fault.line, end + 1) for test in by_line.get(line, ())}
         if not tests - {""}:
-            tests = {test for found in by_line.values() for test in found}
+            tests = {test for tests_of_line in by_line.values() for test in tests_of_line}
         return sorted(tests - {""}, key=lambda test: (self._size[test], test))
 
 
@@ -156,14 +160,15 @@ def try_fault(planted: Planted, copy: Path, tests: Sequence[str], seconds: float
     found_by, is_decided = None, True
     with _planted_in(copy, planted):
         for part in (tests[:FIRST_TESTS], tests[FIRST_TESTS:]):
-            left = seconds - (time.monotonic() - started)
+            seconds_left = seconds - (time.monotonic() - started)
             if part and found_by is None:
-                found_by, is_decided = _run_tests(copy, part, left)
+                found_by, is_decided = _run_tests(copy, part, seconds_left)
     return Verdict(planted, found_by, is_decided, len(tests), time.monotonic() - started)
 
 
 def _run_tests(copy: Path, tests: Sequence[str], seconds: float) -> tuple[str | None, bool]:
-    """(the first test that fails or None, False if the time was over before)."""
+    """Runs the tests until one fails. Returns the line of the first that fails or None, and False if the time
+    was over before."""
     ids = copy / "tests.txt"
     ids.write_text("\n".join(tests))
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
@@ -188,16 +193,19 @@ def _run_tests(copy: Path, tests: Sequence[str], seconds: float) -> tuple[str | 
 
 @contextmanager
 def _planted_in(copy: Path, planted: Planted) -> Iterator[None]:
+    """Puts the fault into its file of the copy, and takes it out at the end."""
     file = copy / planted.path
-    sound = file.read_text()
-    file.write_text(planted.fault.apply_to(sound))
+    original_text = file.read_text()
+    file.write_text(planted.fault.apply_to(original_text))
     try:
         yield
     finally:
-        file.write_text(sound)
+        file.write_text(original_text)
 
 
 def _copy_checkout(copy: Path) -> Path:
+    """Copies the checkout to a new folder, and returns the folder. The virtual environment and caches are
+    links."""
     copy.mkdir()
     ignore = shutil.ignore_patterns("__pycache__", "node_modules")
     for name in COPIED:
@@ -214,6 +222,7 @@ def _copy_checkout(copy: Path) -> Path:
 
 
 def _describe(planted: Planted) -> str:
+    """Formats a fault: its kind, its place, and its line before and after."""
     fault = planted.fault
     before, after = (" ".join(text.split())[:160] for text in (fault.before, fault.after))
     return (
@@ -222,6 +231,7 @@ def _describe(planted: Planted) -> str:
 
 
 def _report(verdict: Verdict) -> None:
+    """Prints a fault and its result."""
     if verdict.found_by is not None:
         result = f"found: {verdict.found_by[:160]}"
     else:
@@ -233,16 +243,18 @@ def _report(verdict: Verdict) -> None:
 
 
 def _summarize(verdicts: Sequence[Verdict]) -> int:
-    found = [verdict for verdict in verdicts if verdict.found_by is not None]
+    """Prints how many faults were found, by kind. Returns the exit code."""
+    found_verdicts = [verdict for verdict in verdicts if verdict.found_by is not None]
     kinds = Counter(verdict.planted.fault.kind for verdict in verdicts)
-    found_kinds = Counter(verdict.planted.fault.kind for verdict in found)
+    found_kinds = Counter(verdict.planted.fault.kind for verdict in found_verdicts)
     for kind, count in sorted(kinds.items()):
         print(f"{found_kinds[kind]:3} of {count:3}  {kind}")
-    print(f"{len(found)} of {len(verdicts)} found")
-    return 0 if len(found) == len(verdicts) else 1
+    print(f"{len(found_verdicts)} of {len(verdicts)} found")
+    return 0 if len(found_verdicts) == len(verdicts) else 1
 
 
 def _read_options() -> argparse.Namespace:
+    """Parses the options of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--count", type=int, default=40)

@@ -47,7 +47,7 @@ class Trace:
     _paths: dict[CodeType, str | None] = field(default_factory=dict)
 
     def record(self, frame: FrameType, event: str, _: object) -> None:
-        """Takes one event of `sys.setprofile`."""
+        """Records one event of `sys.setprofile`: counts the call, and the switch of rooms if any."""
         if event not in ("call", "return") or (path := self._path(frame.f_code)) is None:
             return
         caller = self._find_caller(frame)
@@ -64,18 +64,19 @@ class Trace:
             self._move_to(room_of(self._path(caller.f_code) or ""))
 
     def _move_to(self, room: str) -> None:
+        """Counts a switch, if the room is another one."""
         self.switches += self._room not in (None, room)
         self._room = room
 
     def _find_caller(self, frame: FrameType) -> FrameType | None:
-        """The nearest frame below that counts; None where there is none."""
+        """Returns the nearest frame below that counts; None if there is none."""
         caller = frame.f_back
         while caller is not None and self._path(caller.f_code) is None:
             caller = caller.f_back
         return caller
 
     def _path(self, code: CodeType) -> str | None:
-        """The file of a function relative to `src/isthmus`; None for one that does not count."""
+        """Returns the file of a function relative to `src/isthmus`; None for one that does not count."""
         if code not in self._paths:
             file = Path(code.co_filename)
             path = file.relative_to(SOURCE).as_posix() if file.is_relative_to(SOURCE) else None
@@ -84,12 +85,13 @@ class Trace:
 
 
 def room_of(path: str) -> str:
-    """`accounts/gateway.py` -> `accounts`; `errors.py` -> `errors`."""
+    """Returns the room of a file: `accounts/gateway.py` -> `accounts`; `errors.py` -> `errors`."""
     return path.partition("/")[0].removesuffix(".py")
 
 
 async def trace_unified_list() -> Trace:
-    """The trace of the tutorial's unified list. Raises AssertionError where it is not answered with 200."""
+    """Makes the tutorial's unified list call and returns its trace. Raises AssertionError if it is not
+    answered with 200."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             data_dir=Path(folder),
@@ -110,11 +112,13 @@ async def trace_unified_list() -> Trace:
 
 
 async def call(application: Application, path: str) -> Any:
-    """The JSON body of GET `path`, asked of the application without a socket between."""
+    """Calls GET `path` on the application, without a socket between; returns the JSON body. Raises
+    AssertionError if the status is not 200."""
     sent: list[MutableMapping[str, Any]] = []
     received = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
     async def receive() -> dict[str, Any]:
+        """Gives the empty body, then waits forever."""
         message = next(received, None)
         if message is None:
             await asyncio.Event().wait()
@@ -122,6 +126,7 @@ async def call(application: Application, path: str) -> Any:
         return message
 
     async def send(message: MutableMapping[str, Any]) -> None:
+        """Keeps a message of the response."""
         sent.append(message)
 
     address, _, query = path.partition("?")
@@ -145,6 +150,7 @@ async def call(application: Application, path: str) -> Any:
 
 
 def main() -> None:
+    """Prints the trace. Exits with 1 if it has too many files or switches."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--calls", action="store_true", help="list the calls from room to room")
     options = parser.parse_args()

@@ -40,7 +40,7 @@ async def drain(database: Database, handlers: Handlers, *, concurrency: int = 4)
 
 
 async def tick(database: Database, handlers: Handlers) -> None:
-    """What is due by now moves into the queue, and the queue is run empty."""
+    """Moves what is due by now into the queue, and runs the queue empty."""
     await Worker(database, handlers, QUICK).move_due()
     await drain(database, handlers)
 
@@ -49,7 +49,7 @@ async def tick(database: Database, handlers: Handlers) -> None:
 async def engine_running(
     database: Database, handlers: Handlers, options: WorkerOptions = QUICK
 ) -> AsyncIterator[EngineWorker]:
-    """The engine's worker alone, in this process."""
+    """Runs the engine's worker alone, in this process."""
     async with engine_worker(database, handlers, options) as worker:
         running = asyncio.create_task(worker.run())
         await until(lambda: worker.worker_id is not None)
@@ -64,7 +64,7 @@ async def engine_running(
 async def worker_running(
     database: Database, handlers: Handlers, options: WorkerOptions = QUICK
 ) -> AsyncIterator[Worker]:
-    """A whole worker, as `isthmus worker` has it."""
+    """Runs a whole worker, as `isthmus worker` has it."""
     worker = Worker(database, handlers, options)
     await worker.start()
     try:
@@ -80,9 +80,9 @@ async def until(condition: object, *, seconds: float = _MOST_SECONDS) -> None:
     assert callable(condition)
     async with asyncio.timeout(seconds):
         while True:
-            found = condition()
-            if asyncio.iscoroutine(found):
-                found = await found
-            if found:
+            result = condition()
+            if asyncio.iscoroutine(result):
+                result = await result
+            if result:
                 return
             await asyncio.sleep(0.005)

@@ -30,7 +30,7 @@ _SWITCHES = (
 
 @contextmanager
 def running_chromium(profile: Path) -> Iterator[str]:
-    """The address under which it is driven. Fails the test where there is none."""
+    """Runs a Chromium; yields the address under which it is driven. Fails the test if there is none."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.fail("chromium is not installed: sh scripts/need.sh chromium chromium")
@@ -58,6 +58,7 @@ def running_chromium(profile: Path) -> Iterator[str]:
 
 @asynccontextmanager
 async def attached(address: str) -> AsyncIterator[Browser]:
+    """Connects to a running Chromium."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(address)
         try:

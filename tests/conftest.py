@@ -77,7 +77,8 @@ def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -
 def copied_database(
     backend: str, template: str, directory: Path, request: pytest.FixtureRequest
 ) -> Iterator[str]:
-    """The URL of a copy of what the fixture `<backend>_<template>` gives; a file of SQLite in `directory`."""
+    """Copies what the fixture `<backend>_<template>` gives; yields the URL of the copy, for SQLite of a file
+    in `directory`."""
     original: Any = request.getfixturevalue(f"{backend}_{template}")
     if backend == "sqlite":
         path = directory / "isthmus.sqlite3"
@@ -125,12 +126,12 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 
 
 def settings_of(url: str, data_dir: Path) -> Settings:
-    """The settings that the tests' processes and databases share."""
+    """Returns the settings that the tests' processes and databases share. `url`: of the database."""
     return Settings(data_dir=data_dir, database_url=Secret(url), secret_key=Secret((SECRET_KEY,)))
 
 
 def environ_of(url: str, data_dir: Path) -> dict[str, str]:
-    """The same settings, as the environment of a command."""
+    """Returns the same settings, as the environment of a command."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("ISTHMUS_")},
         "ISTHMUS_DATABASE_URL": url,

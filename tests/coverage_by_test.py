@@ -22,6 +22,7 @@ _RECORDER: Final = pytest.StashKey[coverage.Coverage]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the option `--coverage-by-test`."""
     parser.addoption(
         "--coverage-by-test", action="store_true", help="record the lines that each test reaches"
     )
@@ -51,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Records which lines the test reaches."""
     recorder = item.config.stash.get(_RECORDER, None)
     if recorder is not None:
         recorder.switch_context(item.nodeid)

@@ -37,7 +37,7 @@ class Crowd:
 
 @contextmanager
 def desk_process(*arguments: str) -> Iterator[str]:
-    """The fake provider as a process of its own; its URL."""
+    """Runs the fake provider as a process of its own; yields its URL."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.fakes.larkdesk", *arguments],
         cwd=ROOT,
@@ -54,10 +54,10 @@ def desk_process(*arguments: str) -> Iterator[str]:
 
 
 def visits(desk: str) -> list[dict[str, Any]]:
-    """What the fake logged of each request (`tests.fakes.larkdesk.Visit`)."""
+    """Returns what the fake logged of each request (`tests.fakes.larkdesk.Visit`)."""
     with urllib.request.urlopen(f"{desk}/_control/visits", timeout=30) as response:
-        found: list[dict[str, Any]] = json.loads(response.read())
-        return found
+        logged: list[dict[str, Any]] = json.loads(response.read())
+        return logged
 
 
 async def walk_through_a_crowd(
@@ -69,7 +69,9 @@ async def walk_through_a_crowd(
     headers = {"Authorization": f"Bearer {products[0].token}"}
     async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(120)) as session:
         spread = itertools.islice(itertools.cycle(products), callers)
-        hammering = [asyncio.create_task(_hammer(session, each, account, path, crowd)) for each in spread]
+        hammering = [
+            asyncio.create_task(_hammer(session, product, account, path, crowd)) for product in spread
+        ]
         try:
             await _walk(session, products[0], account, path, size, crowd)
         finally:
@@ -82,6 +84,7 @@ async def walk_through_a_crowd(
 async def _hammer(
     session: aiohttp.ClientSession, product: Product, account: str, path: str, crowd: Crowd
 ) -> None:
+    """Asks for one record after the other, until it is cancelled; counts the statuses."""
     for number in itertools.count(1):
         url = f"{product.url}{path}/{1 + number % 100}"
         async with session.get(url, params={"integrated_account_id": account}) as answer:
@@ -93,6 +96,7 @@ async def _hammer(
 async def _walk(
     session: aiohttp.ClientSession, product: Product, account: str, path: str, size: int, crowd: Crowd
 ) -> None:
+    """Reads the list to its end, a page of `size` records after the other, and waits when it is told to."""
     query = {"integrated_account_id": account, "limit": str(size)}
     while True:
         async with session.get(f"{product.url}{path}", params=query) as answer:

@@ -23,9 +23,9 @@ NODE: Final = str(_WHEEL / "bin" / "node")
 
 
 def install_packages(*packages: str) -> Path:
-    """A folder whose `node_modules` has these packages, each written `name@version`.
+    """Installs packages, each written `name@version`; returns the folder whose `node_modules` has them.
 
-    Installs them once, into the checkout's cache. Raises RuntimeError with npm's own message where it fails.
+    Installs them once, into the checkout's cache. Raises RuntimeError with npm's own message if it fails.
     """
     folder = _CACHE / "+".join(sorted(packages)).replace("/", "-")
     folder.mkdir(parents=True, exist_ok=True)

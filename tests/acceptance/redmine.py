@@ -31,7 +31,7 @@ Json = Any  # what Redmine answers: free-form JSON
 
 
 def missing() -> str | None:
-    """What keeps Redmine from running here, or None."""
+    """Returns what keeps Redmine from running here; None if nothing does."""
     if not _CODE.is_dir() or shutil.which("puma") is None:
         return "Redmine is not installed (apt install redmine redmine-sqlite ruby-sqlite3 puma)"
     return None
@@ -48,6 +48,7 @@ class Redmine:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Starts the instance and waits until it answers."""
         for part in ("config", "files", "plugins", "public", "log", "tmp/cache"):
             (self.folder / part).mkdir(parents=True)
         (self.folder / "config" / "secret_key.txt").write_text(secrets.token_hex(32))
@@ -68,6 +69,7 @@ class Redmine:
         self._wait_until_it_answers()
 
     def stop(self) -> None:
+        """Ends the instance."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(timeout=30)
@@ -90,6 +92,7 @@ class Redmine:
             return connection.execute(query, values).fetchall()
 
     def project(self, name: str) -> int:
+        """Creates a project; returns its id."""
         body = {"project": {"name": name, "identifier": name.lower(), "tracker_ids": [1, 2, 3]}}
         number: int = self.call("POST", "/projects.json", body)["project"]["id"]
         return number
@@ -103,6 +106,7 @@ class Redmine:
         return opened
 
     def _environment(self) -> dict[str, str]:
+        """Returns the environment of its process."""
         # Both by the letter and through the links on the way, four steps up lead to the root.
         instance = "../../../.." + str(self.folder.resolve())
         return {**os.environ, "REDMINE_INSTANCE": instance, "RAILS_ENV": "production", "REDMINE_LANG": "en"}
@@ -137,6 +141,7 @@ class Redmine:
             )
 
     def _wait_until_it_answers(self) -> None:
+        """Waits until it answers a request."""
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:

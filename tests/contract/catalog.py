@@ -24,17 +24,21 @@ _MODELS = Models(CATALOG / "unified")
 
 @cache
 def integration_names() -> list[str]:
+    """Returns the names of the catalogue's integrations, sorted."""
     return sorted(path.parent.name for path in CATALOG.glob("integrations/*/integration.yaml"))
 
 
 def model_names() -> list[str]:
+    """Returns the names of the catalogue's unified models."""
     return _MODELS.names
 
 
 def model(name: str) -> Model:
+    """Reads a unified model of the catalogue."""
     return _MODELS[name]
 
 
 @cache
 def entry(name: str) -> CatalogEntry:
+    """Reads an integration of the catalogue, and keeps it."""
     return read_entry(CATALOG / "integrations" / name, _MODELS)

@@ -1,6 +1,6 @@
-"""Does a field of a `credentials` block or of an account's own form change how an account is connected? Two
-documents that differ in it alone are compared by the form that a person sees, what is stored of what was
-typed, and each request that leads to a token and ends it."""
+"""Compares how two definitions connect an account, which differ in one field of a `credentials` block or of
+an account's own form: the form that a person sees, what is stored of what was typed, and each request that
+leads to a token and ends it."""
 
 from __future__ import annotations
 
@@ -37,32 +37,33 @@ _TOKEN_1: Final = b"oauth_token=t&oauth_token_secret=s&oauth_callback_confirmed=
 
 
 def connected(document: Mapping[str, Any]) -> Any:
-    """Everything that is seen, stored and asked in connecting an account of the definition."""
+    """Returns everything that is seen, stored and asked in connecting an account of the definition."""
     config = load_integration(document["integration"], source="integration")
-    told: list[Any] = []
+    observed: list[Any] = []
     for credential in config.credentials.values():
-        told.append(build_form(_FACE, credential, (), {}, can_go_back=False, sent={"a": "typed"}))
-        told.append(build_form(_FACE, credential, (), {}, can_go_back=False))
-        told += [parse_form(credential, typed, {}) for typed in _TYPED]
-        told += list(_told(credential))
+        observed.append(build_form(_FACE, credential, (), {}, can_go_back=False, sent={"a": "typed"}))
+        observed.append(build_form(_FACE, credential, (), {}, can_go_back=False))
+        observed += [parse_form(credential, typed, {}) for typed in _TYPED]
+        observed += list(_told(credential))
     for action in config.actions.values():
         for step in action.steps:
             if isinstance(step, FormStep) and isinstance(step.config, tuple):
-                told += list(_own_form(step.config))
-    return repr(told), [(each.values, each.errors) for each in told if hasattr(each, "errors")]
+                observed += list(_own_form(step.config))
+    return repr(observed), [(part.values, part.errors) for part in observed if hasattr(part, "errors")]
 
 
 def _own_form(fields: tuple[FormField, ...]) -> Iterator[Any]:
-    given = FieldChoices((FieldOption(label="One", value="1"), FieldOption(label="Two", value=2)), None)
+    """Yields the fields of an account's own form as shown, and what several submitted texts are parsed to."""
+    choices = FieldChoices((FieldOption(label="One", value="1"), FieldOption(label="Two", value=2)), None)
     for context in ({}, {"a": "Stored"}):
-        yield from (build_field(each, context, given, None) for each in fields)
+        yield from (build_field(spec, context, choices, None) for spec in fields)
     for texts in ([], [" Ab1 "], ["ab@c.test"], ["2"], ["1", "2"]):
-        options = {each.name: given for each in fields}
+        options = {spec.name: choices for spec in fields}
         yield parse_answers(fields, {"a": texts}, {}, options, None)
 
 
 def _told(credential: Credential) -> Iterator[Any]:
-    """The requests of a whole connection, and the addresses that a person is sent to."""
+    """Yields the requests of a whole connection, and the addresses that a person is sent to."""
     scope = {"context": _CONTEXT, **_CONTEXT, "credentials": _CONTEXT}
     if isinstance(credential, OAuth2Credential):
         config = credential.config
@@ -90,6 +91,7 @@ def _told(credential: Credential) -> Iterator[Any]:
 
 
 def _address(build: Callable[[], str]) -> str:
+    """Returns the address, or the message of the error."""
     try:
         return build()
     except IsthmusError as failed:
@@ -97,7 +99,7 @@ def _address(build: Callable[[], str]) -> str:
 
 
 def _asked(grant: grants.Grant, reply: bytes = _TOKEN) -> list[Any]:
-    """Each request of a grant, and what it came to."""
+    """Runs a grant; returns each request, and at the end its result or error message."""
     asked: list[Any] = []
     try:
         request = next(grant)
@@ -112,6 +114,7 @@ def _asked(grant: grants.Grant, reply: bytes = _TOKEN) -> list[Any]:
 
 
 def _plain(request: HttpRequest) -> list[Any]:
+    """Returns a request as plain values, without what a signature makes anew each time."""
     headers = {name: _ONCE.sub("", value) for name, value in request.headers.items()}
     return [request.method, request.url, headers, request.body]
 
@@ -134,8 +137,9 @@ _FORMS: Final[dict[str, dict[str, Any]]] = {
 
 
 def _case(format: str, path: str, value: Any, **more: Any) -> Case:
-    given = {C: {format: {"config": _FORMS[format]}}, **more.pop("given", {})}
-    return Case(f"{C}.{format}.config.{path}", value, given=given, **more)
+    """Returns a case for a field of a credential format's config."""
+    shared_values = {C: {format: {"config": _FORMS[format]}}, **more.pop("given", {})}
+    return Case(f"{C}.{format}.config.{path}", value, given=shared_values, **more)
 
 
 _FIELD: Final = f"{C}.api_key.config.fields.0"
@@ -145,13 +149,14 @@ _PICK: Final = {"type": "resource_select", "resource": "things"}
 
 
 def _of_field(path: str, value: Any) -> tuple[Case, Case]:
-    """The same of a credential's field and of one of the account's own form."""
+    """Returns the same case of a credential's field and of one of the account's own form."""
     return _case("api_key", f"fields.0.{path}", value), _own(path, value, {})
 
 
 def _own(path: str, value: Any, field: Mapping[str, Any], **more: Any) -> Case:
-    given = {_OWN: [{"type": "form", "config": [{"name": "a", **field}]}]}
-    return Case(f"{_OWN}.0.config.0.{path}", value, given=given, **more)
+    """Returns a case for a field of the account's own form. `field`: what the form's field has besides."""
+    shared_values = {_OWN: [{"type": "form", "config": [{"name": "a", **field}]}]}
+    return Case(f"{_OWN}.0.config.0.{path}", value, given=shared_values, **more)
 
 
 CONNECTING_CASES: Final = (

@@ -29,22 +29,24 @@ LIMITED: Final = {f"{I}.rate_limit": {"is_rate_limited": "$exists(headers.`x-wai
 
 
 def _pages(form: str, **config: Any) -> dict[str, Any]:
+    """Returns the values for a pagination format with this config."""
     return {PAGES: {"format": form, "config": config}}
 
 
 def _page(form: str, field: str, value: Any, call: str = "list?limit=5", **options: Any) -> Case:
-    """A field of a pagination's config."""
+    """Returns a case for a field of a pagination's config."""
     config = options.pop("config", {"cursor_path": "next"} if form == "cursor" else {})
     return Case(f"{PAGES}.config.{field}", value, call, given=_pages(form, **config), **options)
 
 
 def _oauth(path: str, value: Any, **options: Any) -> Case:
+    """Returns a case for a value of an OAuth credential."""
     given = {f"{I}.credentials": {"oauth": {"config": OAUTH1}}, **options.pop("given", {})}
     return Case(path, value, given=given, context=TOKEN, method="oauth", **options)
 
 
 def _body(field: str, value: Any, form: str, body: Any, **options: Any) -> Case:
-    """A field of a body format's options."""
+    """Returns a case for a field of a body format's options."""
     given = {f"{CREATE}.body_format": form}
     return Case(f"{CREATE}.body_format_config.{field}", value, "create", body=body, given=given, **options)
 
@@ -265,6 +267,7 @@ METHOD: Final = (
 
 
 def _step(config: Any) -> dict[str, Any]:
+    """Returns the values for an action with one step of this config."""
     return {f"{I}.actions.do": {"steps": [{"type": "request", "config": config}]}}
 
 

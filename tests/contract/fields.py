@@ -1,5 +1,5 @@
-"""Does a field of a definition change what happens? Two documents that differ in it alone are run against a
-provider over real HTTP, and what the provider was asked and the caller answered is compared.
+"""Runs two documents that differ in one field of a definition against a provider over real HTTP, and compares
+what the provider was asked and the caller answered.
 
 A case can't be had by naming a field: the field is found by walking the loaded definition along the case's
 path, both documents are made from one by that path, and a run that differs from its own repetition counts for
@@ -96,16 +96,18 @@ class Case:
     method: str = "api_key"
 
     def documents(self, mirror: Mirror) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Returns the two documents: with `value`, and with `other`."""
         document = copy.deepcopy(base_document(mirror))
         for path, value in self.given.items():
             _put(document, path, _addressed(value, mirror))
-        one, two = copy.deepcopy(document), document
-        _put(one, self.path, _addressed(self.value, mirror))
-        _put(two, self.path, _addressed(self.other, mirror))
-        return one, two
+        with_value, with_other = copy.deepcopy(document), document
+        _put(with_value, self.path, _addressed(self.value, mirror))
+        _put(with_other, self.path, _addressed(self.other, mirror))
+        return with_value, with_other
 
 
 def base_document(mirror: Mirror) -> dict[str, Any]:
+    """Returns a definition and a model that work, to put fields into."""
     item = {"path": "/things/{{id}}"}
     methods: dict[str, Any] = {
         "list": {"path": "/things", "response_path": "items"},
@@ -126,17 +128,18 @@ def base_document(mirror: Mirror) -> dict[str, Any]:
 
 
 def fields_of(roots: tuple[type[DefinitionModel], ...] = ROOTS) -> set[tuple[type[DefinitionModel], str]]:
-    """Every field of every part of a definition, by walking their annotations."""
-    waiting, seen = list(roots), set[type[DefinitionModel]]()
-    while waiting:
-        model = waiting.pop()
+    """Returns every field of every part of a definition, by walking their annotations."""
+    pending, seen = list(roots), set[type[DefinitionModel]]()
+    while pending:
+        model = pending.pop()
         if model not in seen:
             seen.add(model)
-            waiting += [part for each in model.model_fields.values() for part in _parts(each.annotation)]
+            pending += [part for info in model.model_fields.values() for part in _parts(info.annotation)]
     return {(model, name) for model in seen for name in model.model_fields}
 
 
 def _parts(annotation: Any) -> Iterator[type[DefinitionModel]]:
+    """Yields the models in an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, DefinitionModel):
         yield annotation
     for inner in typing.get_args(annotation):
@@ -144,7 +147,8 @@ def _parts(annotation: Any) -> Iterator[type[DefinitionModel]]:
 
 
 def proven_field(case: Case, mirror: Mirror) -> tuple[type[DefinitionModel], str]:
-    """The field that a case is about. Raises AssertionError where its path leads to none."""
+    """Returns the model and the name of the field that a case is about. Raises AssertionError if its path
+    leads to none."""
     root, *steps = case.path.split(".")
     value: Any = _loaded(case.documents(mirror)[0])[root]
     for step in steps[:-1]:
@@ -159,6 +163,7 @@ def proven_field(case: Case, mirror: Mirror) -> tuple[type[DefinitionModel], str
 
 
 def _field_name(model: type[DefinitionModel], key: str) -> str:
+    """Returns the name of the field with this name or alias. Raises AssertionError."""
     for name, info in model.model_fields.items():
         if key in (name, info.alias):
             return name
@@ -166,7 +171,7 @@ def _field_name(model: type[DefinitionModel], key: str) -> str:
 
 
 async def observe(case: Case, document: Mapping[str, Any], mirror: Mirror, http: HttpClient) -> Any:
-    """`(what the provider was asked, what the caller was answered)`."""
+    """Makes the case's call; returns what the provider was asked, and what the caller was answered."""
     mirror.replies = {f"/v1{path}": reply for path, reply in case.replies.items()}
     mirror.asked.clear()
     try:
@@ -178,6 +183,7 @@ async def observe(case: Case, document: Mapping[str, Any], mirror: Mirror, http:
 
 
 async def _called(case: Case, document: Mapping[str, Any], http: HttpClient) -> Any:
+    """Makes the case's call on a document; returns its result as plain values."""
     loaded = _loaded(document)
     config: IntegrationConfig = loaded["integration"]
     context = build_effective_context({"api_key": "k", **case.context}, config.reveal_variables())
@@ -207,12 +213,14 @@ async def _called(case: Case, document: Mapping[str, Any], http: HttpClient) -> 
 
 
 async def _told(result: CallResult) -> Any:
+    """Returns status, headers and body of a result."""
     if isinstance(result, StreamResult):
         return result.status, dict(result.headers), b"".join([part async for part in result.stream])
     return result.status, dict(result.headers), repr(result.body)
 
 
 def _loaded(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Loads the parts of a document, by name. Raises DefinitionInvalid."""
     loaded: dict[str, Any] = {
         "integration": load_integration(document["integration"], source="integration"),
         "model": load_unified_model(document["model"], source="model"),
@@ -224,8 +232,9 @@ def _loaded(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _put(document: Any, path: str, value: Any) -> None:
-    *above, last = path.split(".")
-    for step in above:
+    """Puts a value into the document at a dotted path; ABSENT removes what is there."""
+    *parents, last = path.split(".")
+    for step in parents:
         document = document[int(step)] if isinstance(document, list) else document.setdefault(step, {})
     if value is ABSENT:
         document.pop(last, None)
@@ -236,7 +245,7 @@ def _put(document: Any, path: str, value: Any) -> None:
 
 
 def _addressed(value: Any, mirror: Mirror) -> Any:
-    """`@here` stands for the provider's address."""
+    """Returns the value with the provider's address in place of `@here`."""
     if isinstance(value, str):
         return value.replace("@here", mirror.url)
     if isinstance(value, dict):
@@ -245,12 +254,16 @@ def _addressed(value: Any, mirror: Mirror) -> Any:
 
 
 class _Upstream:
+    """An upstream that sends with the case's credentials."""
+
     def __init__(self, http: HttpClient, context: Mapping[str, Any], method: str) -> None:
         self.context = dict(context)
         self.account = AccountFacts("a", "t", "e", authentication_method=method)
         self._http = http
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
+        """Sends an authorized request. Raises AssertionError if the authorization makes a request of its
+        own."""
         try:
             next(authorize(request, self.context))
         except StopIteration as done:
@@ -258,6 +271,7 @@ class _Upstream:
         raise AssertionError("no authorization asks first")
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
+        """Merges the patch into the context, one level deep."""
         self.context.update(patch)
 
 
@@ -270,6 +284,7 @@ class Mirror:
         self.asked: list[Any] = []
 
     async def answer(self, request: web.Request) -> web.Response:
+        """Writes the request down, and answers with the reply of its path."""
         headers = sorted(
             (name.lower(), _ONCE.sub("", value))
             for name, value in request.headers.items()
@@ -289,7 +304,7 @@ class Mirror:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[tuple[Mirror, HttpClient]]:
-    """The provider under two addresses, and a client that may reach it."""
+    """Runs the provider under two addresses; yields it, and a client that may reach it."""
     mirror, app = Mirror(), web.Application()
     app.router.add_route("*", "/{tail:.*}", mirror.answer)
     runner = web.AppRunner(app)

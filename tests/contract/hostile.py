@@ -33,72 +33,84 @@ _OF_ALL_LISTS: Final = ("created_at", "limit", "next_cursor", "search", "sort_by
 _READ: Final = re.compile(r"\b(?:query|rawQuery)\.(\w+)(?:\.(\w+))?")
 
 
-def queries_of(entry: CatalogEntry, cell: MappedMethod) -> Iterator[str]:
-    """Each parameter that the model or the mapping knows, alone beside those that the method requires: as any
-    text, empty, sent twice, under operators and names that it has and has not, and nested too deep."""
-    schema = _schema(entry, cell)
+def queries_of(entry: CatalogEntry, mapped_method: MappedMethod) -> Iterator[str]:
+    """Yields query strings: each parameter that the model or the mapping knows, alone beside those that the
+    method requires: as any text, empty, sent twice, under operators and names that it has and has not, and
+    nested too deep."""
+    schema = _schema(entry, mapped_method)
     required = _required(schema)
-    for name, inner in sorted(_names(cell, schema).items()):
+    for name, inner in sorted(_names(mapped_method, schema).items()):
         others = [pair for pair in required if pair[0].partition("[")[0] != name]
         for pairs in _shapes(name, sorted(inner)):
             yield urlencode([*others, *pairs])
 
 
-def cursors_of(entry: CatalogEntry, cell: MappedMethod) -> Iterator[tuple[str, str]]:
-    """Cursors that no answer gave, each with the query that it stands in."""
-    required = _required(_schema(entry, cell))
+def cursors_of(entry: CatalogEntry, mapped_method: MappedMethod) -> Iterator[tuple[str, str]]:
+    """Yields cursors that no answer gave, each with the query that it stands in."""
+    required = _required(_schema(entry, mapped_method))
     for text in _TEXTS:
         yield text, urlencode([*required, ("next_cursor", text)])
 
 
-def times_of(entry: CatalogEntry, cell: MappedMethod, text: str) -> Iterator[str]:
-    """The text as each time that the model or the mapping knows, alone and under each operator."""
-    schema = _schema(entry, cell)
-    for name in sorted(name for name in _names(cell, schema) if name.endswith("_at")):
+def times_of(entry: CatalogEntry, mapped_method: MappedMethod, text: str) -> Iterator[str]:
+    """Yields query strings with the text as each time that the model or the mapping knows, alone and under
+    each operator."""
+    schema = _schema(entry, mapped_method)
+    for name in sorted(name for name in _names(mapped_method, schema) if name.endswith("_at")):
         for operator in ("", "[eq]", "[gt]", "[gte]", "[lt]", "[lte]"):
             yield urlencode([*_required(schema), (name + operator, text)])
 
 
 def reads_query(mapping: object) -> bool:
+    """Returns True if the mapping's expression reads a parameter of the query."""
     return bool(_READ.search(_source(mapping)))
 
 
 def _source(mapping: object) -> str:
+    """Returns the text of an expression."""
     return str(getattr(mapping, "text", None) or getattr(mapping, "source", None) or mapping)
 
 
-def _schema(entry: CatalogEntry, cell: MappedMethod) -> Mapping[str, Any]:
-    shared = entry.models[cell.model].file.resources[cell.resource].query_schema.get(cell.method)
-    return merge_schemas(shared, cell.config.query_schema) or {}
+def _schema(entry: CatalogEntry, mapped_method: MappedMethod) -> Mapping[str, Any]:
+    """Returns the schema of the query: the model's, with the mapping's own merged in."""
+    shared = (
+        entry.models[mapped_method.model]
+        .file.resources[mapped_method.resource]
+        .query_schema.get(mapped_method.method)
+    )
+    return merge_schemas(shared, mapped_method.config.query_schema) or {}
 
 
-def _names(cell: MappedMethod, schema: Mapping[str, Any]) -> dict[str, set[str]]:
-    """Each parameter, with the names below it."""
-    names: dict[str, set[str]] = {name: set() for name in _OF_ALL_LISTS if cell.method == "list"}
+def _names(mapped_method: MappedMethod, schema: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Returns each parameter, with the names below it."""
+    names: dict[str, set[str]] = {name: set() for name in _OF_ALL_LISTS if mapped_method.method == "list"}
     for name, item in schema.get("properties", {}).items():
         names[name] = set(item.get("properties", {}))
-    for name, inner in _READ.findall(str(cell.config.model_dump())):
+    for name, inner in _READ.findall(str(mapped_method.config.model_dump())):
         names.setdefault(name, set()).update([inner] if inner else ())
     return names
 
 
 def _required(schema: Mapping[str, Any]) -> Pairs:
-    found: Pairs = []
+    """Returns the required parameters, each with a value."""
+    pairs: Pairs = []
     for name in schema.get("required", ()):
         inner = schema["properties"][name].get("required", ())
-        found += [(f"{name}[{each}]", "1") for each in inner] or [(name, "1")]
-    return found
+        pairs += [(f"{name}[{name_below}]", "1") for name_below in inner] or [(name, "1")]
+    return pairs
 
 
 def _shapes(name: str, inner: list[str]) -> Iterator[Pairs]:
+    """Yields the ways in which a parameter can be sent, as name and value pairs. `inner`: the names below
+    it."""
     for text in _TEXTS:
         yield [(name, text)]
     yield [(name, "one"), (name, "two")]
-    for each in (*inner, "in", "lacking"):
-        path = f"{name}[{each}]"
-        for text in _TEXTS if each == (inner or [""])[0] else _FEW_TEXTS:
+    for name_below in (*inner, "in", "lacking"):
+        path = f"{name}[{name_below}]"
+        for text in _TEXTS if name_below == (inner or [""])[0] else _FEW_TEXTS:
             yield [(path, text)]
         yield [(path, "one"), (path, "two")]
         yield [(f"{path}[deep]", "one")]
-        yield [(f"{name}[0][{each}]", "one"), (f"{name}[1][{each}]", "two")]
+        yield [(f"{name}[0][{name_below}]", "one"), (f"{name}[1][{name_below}]", "two")]
         yield [(name, "one"), (path, "two")]

@@ -26,12 +26,14 @@ STEPS: Final[dict[str, Any]] = {
 
 
 def _mapped(field: str, value: Any, call: str = "list", **options: Any) -> Case:
+    """Returns a case for a field of a mapping."""
     given = {**MAPPED, **options.pop("given", {})}
     return Case(f"{M}.{field}", value, call, given=given, **options)
 
 
 def _stepped(kind: str, field: str, value: Any, *, other: Any, **given: Any) -> Case:
-    """A field of the one step before a call, whose query shows what the step gave and left."""
+    """Returns a case for a field of the one step before a call, whose query shows what the step gave and
+    left."""
     query = "{'steps': $string(before), 'was': context.was}"
     step = {"type": kind, "config": STEPS[kind], **given}
     return _mapped(

@@ -31,27 +31,28 @@ _ODD: Final[tuple[Any, ...]] = (
 _READ: Final = re.compile(r"\bbody\.(\w+)(?:\.(\w+))?")
 
 
-def bodies_of(entry: CatalogEntry, cell: MappedMethod) -> Iterator[tuple[str, Any]]:
-    """Bodies with one odd value each, and what is odd in it: the body itself, and each field that the model
-    or the mapping knows, at any depth, once beside all others and once alone beside what is required."""
-    schema = _schema(entry, cell)
+def bodies_of(entry: CatalogEntry, mapped_method: MappedMethod) -> Iterator[tuple[str, Any]]:
+    """Yields bodies with one odd value each, after a description of it: the body itself, and each field that
+    the model or the mapping knows, at any depth, once beside all others and once alone beside what is
+    required."""
+    schema = _schema(entry, mapped_method)
     usual = _usual(schema)
     required = {name: usual[name] for name in schema.get("required", ())}
     for odd in _ODD:
         yield f"body is {_shown(odd)}", odd
     for steps in places(usual):
         for odd in _ODD:
-            what = f"{'.'.join(map(str, steps))} is {_shown(odd)}"
-            yield what, exchanged(usual, steps, odd)
-            yield f"{what}, alone", {**required, **_only(steps, odd)}
+            description = f"{'.'.join(map(str, steps))} is {_shown(odd)}"
+            yield description, exchanged(usual, steps, odd)
+            yield f"{description}, alone", {**required, **_only(steps, odd)}
 
 
-def _schema(entry: CatalogEntry, cell: MappedMethod) -> Mapping[str, Any]:
-    """Of the body, with what the model says below each field that is written."""
-    model, config = entry.models[cell.model], cell.config
-    shared = model.file.resources[cell.resource].request_body_schema.get(cell.method)
+def _schema(entry: CatalogEntry, mapped_method: MappedMethod) -> Mapping[str, Any]:
+    """Returns the schema of the body, with what the model says below each field that is written."""
+    model, config = entry.models[mapped_method.model], mapped_method.config
+    shared = model.file.resources[mapped_method.resource].request_body_schema.get(mapped_method.method)
     written = merge_schemas(shared, config.request_body_schema) or {}
-    record = model.schemas[cell.resource]["properties"]
+    record = model.schemas[mapped_method.resource]["properties"]
     known: dict[str, Any] = {name: record.get(name, {}) for name in written.get("properties", {})}
     for name, inner in _READ.findall(f"{_text(config.request_body_mapping)} {_text(config.method)}"):
         schema = known.setdefault(name, record.get(name, {}))
@@ -61,10 +62,12 @@ def _schema(entry: CatalogEntry, cell: MappedMethod) -> Mapping[str, Any]:
 
 
 def _text(mapping: object) -> str:
+    """Returns the text of an expression."""
     return str(getattr(mapping, "text", None) or getattr(mapping, "source", None) or mapping)
 
 
 def _usual(schema: Mapping[str, Any]) -> Any:
+    """Returns a value that the schema allows, with all fields."""
     kinds = schema.get("type", "object" if "properties" in schema else "string")
     kind = kinds[0] if isinstance(kinds, list) else kinds
     if kind == "object":
@@ -75,11 +78,12 @@ def _usual(schema: Mapping[str, Any]) -> Any:
 
 
 def _only(steps: Steps, odd: Any) -> Any:
-    """A value with nothing but the way to the odd one."""
+    """Returns a value with nothing but the way to the odd one."""
     for step in reversed(steps):
         odd = [odd] if step == 0 else {step: odd}
     return odd
 
 
 def _shown(odd: Any) -> str:
+    """Formats the value for a description, cut."""
     return json.dumps(odd)[:40]

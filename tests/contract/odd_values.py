@@ -30,7 +30,8 @@ _ODD: Final[tuple[Any, ...]] = (
 
 
 def places(value: Any, steps: Steps = ()) -> Iterator[Steps]:
-    """Every key of every object and, of each array, its first item and what is in it."""
+    """Yields the steps to every key of every object and, of each array, to its first item and what is in
+    it."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield (*steps, key)
@@ -41,13 +42,14 @@ def places(value: Any, steps: Steps = ()) -> Iterator[Steps]:
 
 
 def odd_values_for(value: Any) -> Iterator[Any]:
-    """Each but `value` itself; where a list was, what is in it, and where anything else was, a list of it."""
+    """Yields odd values in place of `value`; for a list also its first item, and for anything else a list of
+    it."""
     yield from _ODD
     yield value[0] if isinstance(value, list) and value else [value]
 
 
 def exchanged(value: Any, steps: Steps, odd: Any) -> Any:
-    """A copy of `value` with another value in one place; what is beside the way there is shared."""
+    """Returns a copy of `value` with another value in one place; what is beside the way there is shared."""
     if not steps:
         return odd
     copy: Any = dict(value) if isinstance(value, dict) else list(value)

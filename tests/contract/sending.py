@@ -30,7 +30,8 @@ async def last_request(
     body: Any = NO_BODY,
     answer: Any = _ANSWER,
 ) -> Sent:
-    """Method, path, query and body of the last request; `path` is `<model>/<resource>.<method>`."""
+    """Makes a unified call and returns method, path, query and body of the last request to the provider.
+    `path`: `<model>/<resource>.<method>`. `answer`: the body of each response."""
     return (await requests_of(integration, path, query, id, body, answer))[-1]
 
 
@@ -42,7 +43,8 @@ async def requests_of(
     body: Any = NO_BODY,
     answer: Any = _ANSWER,
 ) -> list[Sent]:
-    """Of each request, in order; all are answered with `answer`."""
+    """Makes a unified call and returns method, path, query and body of each request, in order. Arguments as
+    of `last_request`."""
     target, _, method = path.partition(".")
     model_name, _, resource = target.partition("/")
     catalogued = entry(integration)
@@ -60,6 +62,7 @@ async def requests_of(
 
 
 def exchange_of(body: Any) -> Exchange:
+    """Returns an exchange whose response is 200 with this JSON body."""
     headers = {"content-type": "application/json"}
     return Exchange.model_validate(
         {"provenance": "documented", "response": {"status": 200, "headers": headers, "body": body}}
@@ -67,6 +70,7 @@ def exchange_of(body: Any) -> Exchange:
 
 
 def _seen(request: OutgoingRequest) -> Sent:
+    """Returns method, path, query and JSON body of a request."""
     http = request.http
     url = urlsplit(http.url)
     body = json.loads(http.body) if isinstance(http.body, bytes) and http.body else None

@@ -28,12 +28,15 @@ class VirtualClock:
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
+        """Returns the virtual time."""
         return self._start + timedelta(seconds=self._elapsed)
 
     def monotonic(self) -> float:
+        """Returns the virtual seconds since the clock was made."""
         return self._elapsed
 
     async def sleep(self, seconds: float) -> None:
+        """Sleeps until the time is moved that far; with `auto_advance`, moves it."""
         if self._auto_advance:
             self._elapsed += max(0.0, seconds)
             await asyncio.sleep(0)
@@ -45,12 +48,13 @@ class VirtualClock:
         heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), waiter))
         await waiter
 
-    async def driven(self, work: Awaitable[T]) -> T:
-        """The result of `work`, time moving on by itself whenever nothing but sleepers is left to wait for.
+    async def driven(self, awaitable: Awaitable[T]) -> T:
+        """Awaits the work and returns its result. Moves time on whenever nothing but sleepers is left to wait
+        for.
 
         For work without any real I/O.
         """
-        task = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(awaitable)
         waiting_to_run = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]  # of every loop of asyncio
         while not task.done():
             await asyncio.sleep(0)
@@ -66,8 +70,8 @@ class VirtualClock:
         """Moves time on, waking each sleeper at its own moment, in order."""
         end = self._elapsed + seconds
         while self._sleepers and self._sleepers[0][0] <= end:
-            at, _, waiter = heapq.heappop(self._sleepers)
-            self._elapsed = max(self._elapsed, at)
+            wake_time, _, waiter = heapq.heappop(self._sleepers)
+            self._elapsed = max(self._elapsed, wake_time)
             if not waiter.done():
                 waiter.set_result(None)
             await asyncio.sleep(0)

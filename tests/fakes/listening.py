@@ -14,7 +14,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @asynccontextmanager
 async def listening(answer: Answer) -> AsyncIterator[str]:
-    """The URL, without a slash, under which `answer` is given every request."""
+    """Runs a server that gives every request to `answer`; yields its URL, without a slash."""
     server = web.Server(answer)  # type: ignore[arg-type]  # its requests are web.Request
     async with _started(web.ServerRunner(server, shutdown_timeout=0.1)) as url:
         yield url
@@ -22,7 +22,8 @@ async def listening(answer: Answer) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def running_app(app: web.Application, *, cancels_handlers: bool = False) -> AsyncIterator[str]:
-    """The URL, without a slash, of an application. `cancels_handlers`: when their callers hang up."""
+    """Runs an application; yields its URL, without a slash. `cancels_handlers`: when their callers hang
+    up."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=cancels_handlers)
     async with _started(runner) as url:
         yield url
@@ -30,6 +31,7 @@ async def running_app(app: web.Application, *, cancels_handlers: bool = False) -
 
 @asynccontextmanager
 async def _started(runner: web.BaseRunner) -> AsyncIterator[str]:
+    """Starts the runner on a free port; yields its URL."""
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

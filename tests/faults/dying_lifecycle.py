@@ -40,6 +40,8 @@ multiprocessing.get_context("forkserver").set_forkserver_preload(
 
 
 class _Dying(Lifecycle):
+    """A lifecycle that kills its process at the point that the file names."""
+
     place: Place
 
     async def _run_step(self, connection: Connection, action: Action, standing: Any) -> None:
@@ -53,6 +55,7 @@ class _Dying(Lifecycle):
         self._die(f"{BEFORE_KEPT} {where}")
 
     async def _die_when_asked(self, point: str) -> None:
+        """Dies at the point, once the product was asked."""
         await until((self.place.folder / "asked").exists)
         self._die(point)
 
@@ -73,6 +76,7 @@ class _Dying(Lifecycle):
         self._die(AFTER_END)
 
     def _die(self, point: str) -> None:
+        """Kills the process if the file names this point."""
         file = self.place.folder / "dies-at"
         if file.is_file() and file.read_text() == point:
             file.unlink()
@@ -80,6 +84,7 @@ class _Dying(Lifecycle):
 
 
 def connect_on(place: Place) -> None:
+    """Runs the worker that dies, in this process."""
     asyncio.run(_connect_on(place))
 
 

@@ -40,7 +40,8 @@ _forkserver.set_forkserver_preload(
 
 
 def _die(point: str) -> None:
-    """Before or after the journal says so; between the two in the middle the provider is asked."""
+    """Kills the process if the file names this point: before or after the journal says so; between the two in
+    the middle the provider is asked."""
     file = Path(os.environ.get("ISTHMUS_DIES_AT", os.devnull))
     if file.is_file() and file.read_text() == point:
         file.unlink()
@@ -48,6 +49,8 @@ def _die(point: str) -> None:
 
 
 class _Dying(RefreshStore):
+    """A store of refreshes that kills its process at the point that the file names."""
+
     async def take_lease(
         self, account: RefreshTarget, rejected_token: str | None, owner: str, *, force: bool
     ) -> RefreshAttempt | RefreshedCredentials | None:
@@ -66,6 +69,7 @@ class _Dying(RefreshStore):
 
 
 async def _take_lease(*arguments: Any) -> Any:
+    """Takes the lease, and dies before it is written if the file says so."""
     lease = await refresh_lease.take_lease(*arguments)
     if lease is not None:
         _die("before started")
@@ -78,6 +82,7 @@ class DyingProduct(Product):
     _victim: BaseProcess | None = None
 
     def start(self, *, wait: bool = True) -> None:
+        """Starts the process. `wait`: until it is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._victim = _forkserver.Process(
             target=_serve, args=(self.environment(), self.port, str(self.log)), daemon=True
@@ -87,11 +92,13 @@ class DyingProduct(Product):
             self.wait_until_ready()
 
     def kill(self) -> None:
+        """Ends it in the middle of whatever it does."""
         assert self._victim is not None
         self._victim.kill()
         self._victim.join()
 
     def stop(self) -> None:
+        """Ends it by SIGTERM, or after 20 seconds by SIGKILL."""
         if self._victim is None:
             return
         self._victim.terminate()
@@ -100,6 +107,7 @@ class DyingProduct(Product):
 
 
 def _serve(environ: Mapping[str, str], port: int, log: str) -> None:
+    """Runs the server with the parts that die, in this process. `log`: the file for what it prints."""
     os.environ.clear()
     os.environ.update(environ)
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

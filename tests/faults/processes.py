@@ -60,6 +60,7 @@ class Place:
 
     @property
     def settings(self) -> Settings:
+        """The settings of a process on this database."""
         return Settings(
             data_dir=self.folder / "data", database_url=Secret(self.url), secret_key=Secret((KEY,))
         )
@@ -86,31 +87,38 @@ class Place:
 
     @property
     def told(self) -> Path:
-        """What the subscriber saw, also of transactions that never came to an end."""
+        """The file of what the subscriber saw, also of transactions that never came to an end."""
         return self.folder / "told"
 
 
 @dataclass
 class Victim:
+    """A process that a test kills, pauses and lets go on."""
+
     process: BaseProcess
 
     def kill(self) -> None:
+        """Kills the process and waits for its end."""
         self._send(signal.SIGKILL)
         self.process.join()
 
     def pause(self) -> None:
+        """Stops the process until it is told to go on."""
         self._send(signal.SIGSTOP)
 
     def go_on(self) -> None:
+        """Lets a paused process go on."""
         self._send(signal.SIGCONT)
 
     def _send(self, number: int) -> None:
+        """Sends a signal to the process."""
         assert self.process.pid is not None
         os.kill(self.process.pid, number)
 
 
 @contextmanager
 def start(target: Callable[..., None], *arguments: Any) -> Iterator[Victim]:
+    """Runs `target` in a new process; yields the process, and kills it at the end."""
     process = _forkserver.Process(target=target, args=arguments, daemon=True)
     process.start()
     victim = Victim(process)
@@ -122,7 +130,8 @@ def start(target: Callable[..., None], *arguments: Any) -> Iterator[Victim]:
 
 
 def work(place: Place) -> None:
-    """A worker: runs of `steps` steps; each writes its effect, the cursor and its successor at once."""
+    """Runs a worker, whose runs have `steps` steps; each writes its effect, the cursor and its successor at
+    once."""
     asyncio.run(_work(place))
 
 
@@ -168,6 +177,7 @@ async def _work(place: Place) -> None:
 
 
 async def steps_of(conn: AsyncConnection, key: str) -> int:
+    """Returns how many steps a run has done."""
     done = await conn.execute(text("SELECT step FROM proof_run WHERE key = :key"), {"key": key})
     number: int = done.scalar_one()
     return number
@@ -203,10 +213,10 @@ async def _change(database: Database, environment_id: str, resource: str) -> Non
         async with database.write() as conn:
             if not database.is_sqlite:  # what an UPDATE of the resource's own row would lock
                 await conn.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": resource})
-            found = await conn.execute(
+            counted = await conn.execute(
                 text("SELECT count(*) FROM proof_change WHERE resource = :name"), {"name": resource}
             )
-            number = found.scalar_one() + 1
+            number = counted.scalar_one() + 1
             await conn.execute(
                 text("INSERT INTO proof_change (resource, number) VALUES (:name, :number)"),
                 {"name": resource, "number": number},
@@ -226,6 +236,7 @@ async def _change(database: Database, environment_id: str, resource: str) -> Non
 
 
 async def _opened(place: Place) -> Database:
+    """Opens the database of the place."""
     return await open_database(place.settings, serving=place.url.startswith("sqlite"))
 
 
@@ -244,6 +255,7 @@ def _alone(place: Place, key: str) -> Iterator[None]:
 
 
 def _note(path: Path, line: str) -> None:
+    """Adds a line to a file."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(descriptor, f"{line}\n".encode())
     os.close(descriptor)

@@ -22,33 +22,37 @@ __all__ = ["Finished", "isthmus", "refused", "run_command"]
 
 @dataclass(frozen=True)
 class Finished:
+    """A command that has ended: its exit code, and what it printed on standard output and standard error."""
+
     code: int
     output: str
     errors: str
 
 
 async def run_command(environ: Mapping[str, str], *arguments: str, input: bytes = b"") -> Finished:
-    """What came of a command, run in a thread, so that it may call a server in the loop of the test."""
+    """Runs a command in a thread, so that it may call a server in the loop of the test; returns its exit code
+    and output. Fails for a trace."""
     finished = await asyncio.to_thread(_run, environ, arguments, input)
     assert "Traceback" not in finished.errors, finished.errors
     return finished
 
 
 async def isthmus(environ: Mapping[str, str], *arguments: str) -> str:
-    """Standard output of a command that must succeed."""
+    """Runs a command that must succeed; returns its standard output."""
     finished = await run_command(environ, *arguments)
     assert finished.code == 0, finished.errors
     return finished.output.strip()
 
 
 async def refused(environ: Mapping[str, str], *arguments: str) -> str:
-    """The message of a command that must fail with exit code 1."""
+    """Runs a command that must fail with exit code 1; returns its message."""
     finished = await run_command(environ, *arguments)
     assert finished.code == 1, finished.errors
     return finished.errors.strip()
 
 
 def _run(environ: Mapping[str, str], arguments: tuple[str, ...], input: bytes) -> Finished:
+    """Runs a command with replaced environment and streams."""
     output, errors = (TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     code: object = 0
     with (
@@ -67,5 +71,6 @@ def _run(environ: Mapping[str, str], arguments: tuple[str, ...], input: bytes) -
 
 
 def _read(stream: TextIOWrapper) -> str:
+    """Returns all that was written to the stream."""
     stream.seek(0)
     return stream.read()

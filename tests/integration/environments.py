@@ -15,7 +15,8 @@ __all__ = ["foreign_token", "own_ids"]
 
 
 async def foreign_token(server: Server, install: FillEnvironment | None = install_everything) -> str:
-    """A token of another team's environment. `install`: fills it, if not with everything shipped."""
+    """Makes an environment of another team and returns a token of it. `install`: fills it, if not with
+    everything shipped."""
 
     async def create(conn: AsyncConnection) -> str:
         team_id = await create_team(conn, "Other team")
@@ -27,7 +28,8 @@ async def foreign_token(server: Server, install: FillEnvironment | None = instal
 
 
 async def own_ids(server: Server) -> dict[str, str]:
-    """One id of each resource of the first environment, by the path that serves it."""
+    """Makes a row of each resource in the first environment; returns one id of each, by the path that serves
+    it."""
     account = await connect(server, await install(server), "http://127.0.0.1:1")
     ids = {}
     for path in (

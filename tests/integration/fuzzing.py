@@ -148,9 +148,9 @@ def fuzzed(
     headers = {"Authorization": f"Bearer {token}"}
     document = requests.get(f"{url}/openapi.json", headers=headers, timeout=60).json()
     schema = schemathesis.openapi.from_dict(document, config=SchemathesisConfig(seed=seed))
-    operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
+    operations = [operation.ok() for operation in schema.get_all_operations() if isinstance(operation, Ok)]
     assert len(operations) == sum(map(len, document["paths"].values()))
-    operations.sort(key=lambda each: _ORDER.index(each.method))
+    operations.sort(key=lambda operation: _ORDER.index(operation.method))
     source = random.Random(seed)
     examples = _shares(len(operations), cases, source)
     with requests.Session() as session:
@@ -163,14 +163,15 @@ def fuzzed(
 
 
 def _shares(operations: int, cases: int, source: random.Random) -> list[int]:
-    """How many of the cases each operation gets: the same, and what is left over to some of them."""
-    each, rest = divmod(cases, operations)
-    lucky = set(source.sample(range(operations), rest))
-    return [each + (at in lucky) for at in range(operations)]
+    """Returns how many of the cases each operation gets: the same, and what is left over to some of them."""
+    share, remainder = divmod(cases, operations)
+    lucky = set(source.sample(range(operations), remainder))
+    return [share + (index in lucky) for index in range(operations)]
 
 
 def _is_of_a_mapping(text: str) -> bool:
-    """A 500 that the author of a mapping can mend names the field (`docs/reference/errors.md`)."""
+    """Returns True for a 500 that the author of a mapping can mend: its message names the field
+    (`docs/reference/errors.md`)."""
     try:
         details = json.loads(text).get("details")
     except ValueError:

@@ -54,7 +54,7 @@ async def install(server: Server) -> str:
 
 
 async def connect(server: Server, install_id: str, url: str, *, key: str = KEY, **values: Any) -> str:
-    """An account on the fake that runs at `url`; its id."""
+    """Connects an account to the fake that runs at `url`; returns its id."""
     body = {
         "tenant_id": "acme",
         "environment_integration_id": install_id,

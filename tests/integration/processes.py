@@ -27,6 +27,7 @@ class Process:
     greeting: str
 
     async def status_of(self, path: str, token: str) -> int:
+        """Returns the status of GET `path`."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(self.url + path, headers={"authorization": f"Bearer {token}"}) as response,
@@ -34,18 +35,19 @@ class Process:
             return response.status
 
     async def seconds_until(self, status: int, path: str, token: str, *, at_most: float) -> float:
-        """How long it took until `path` answered with `status`. Fails after `at_most` seconds."""
+        """Waits until `path` answers with `status`, and returns how long it took. Fails after `at_most`
+        seconds."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        while (found := await self.status_of(path, token)) != status:
-            assert loop.time() - started < at_most, f"{path} still answers {found}, not {status}"
+        while (answered_status := await self.status_of(path, token)) != status:
+            assert loop.time() - started < at_most, f"{path} still answers {answered_status}, not {status}"
             await asyncio.sleep(0.02)
         return loop.time() - started
 
 
 @asynccontextmanager
 async def serving_process(environ: Mapping[str, str], *options: str) -> AsyncIterator[Process]:
-    """`isthmus serve` on a free port, ended by SIGTERM."""
+    """Runs `isthmus serve` on a free port, ended by SIGTERM."""
     process = await asyncio.create_subprocess_exec(
         COMMAND, "serve", "--port", "0", *options, env=dict(environ), stdout=asyncio.subprocess.PIPE
     )
@@ -72,14 +74,14 @@ async def serving_process(environ: Mapping[str, str], *options: str) -> AsyncIte
 
 
 async def isthmus(environ: Mapping[str, str], *arguments: str) -> str:
-    """Standard output of a command that must succeed."""
+    """Runs a command that must succeed; returns its standard output."""
     code, output, errors = await _run(environ, *arguments)
     assert code == 0, errors
     return output.strip()
 
 
 async def refused(environ: Mapping[str, str], *arguments: str) -> str:
-    """The message of a command that must fail with exit code 1, and without a trace."""
+    """Runs a command that must fail with exit code 1, and without a trace; returns its message."""
     code, _, errors = await _run(environ, *arguments)
     assert code == 1, errors
     assert "Traceback" not in errors
@@ -87,6 +89,7 @@ async def refused(environ: Mapping[str, str], *arguments: str) -> str:
 
 
 async def _run(environ: Mapping[str, str], *arguments: str) -> tuple[int | None, str, str]:
+    """Runs a command; returns exit code, standard output and standard error."""
     process = await asyncio.create_subprocess_exec(
         COMMAND,
         *arguments,

@@ -53,7 +53,8 @@ class Server:
         headers: dict[str, str] | None = None,
         params: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
-        """(status, body): JSON where it is JSON, else text. `token` "" sends none."""
+        """Makes a call; returns its status and body: JSON where it is JSON, else text. `token`: "" sends
+        none, None the server's."""
         sent = dict(headers or {})
         bearer = self.token if token is None else token
         if bearer:
@@ -66,33 +67,34 @@ class Server:
 
     @property
     def database(self) -> Database:
-        """Of a server of the test's own, which runs in its loop."""
+        """The database of a server of the test's own, which runs in its loop."""
         assert self.application is not None
         assert self.loop is None
         return self.application.database
 
-    async def use_database(self, work: Callable[[Database], Awaitable[T]]) -> T:
-        """What `work` returns, given the server's own database, in the loop that the server runs in."""
+    async def use_database(self, use: Callable[[Database], Awaitable[T]]) -> T:
+        """Runs `use` on the server's own database, in the loop that the server runs in; returns its
+        result."""
         assert self.application is not None
-        return await run_in(self.loop, work(self.application.database))
+        return await run_in(self.loop, use(self.application.database))
 
-    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """What `work` returns, given a transaction of the server's own database."""
+    async def write(self, use: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs `use` in a transaction of the server's own database; returns its result."""
 
         async def write(database: Database) -> T:
             async with database.write() as conn:
-                return await work(conn)
+                return await use(conn)
 
         return await self.use_database(write)
 
     async def ok(self, verb: str, path: str, **options: Any) -> Any:
-        """The body of a 200."""
+        """Makes a call that must be answered with 200; returns its body."""
         status, body = await self.call(verb, path, **options)
         assert status == 200, (status, body)
         return body
 
     async def account_of(self, integration: str, **values: Any) -> dict[str, Any]:
-        """A new account of an installed integration."""
+        """Creates an account of an installed integration; returns its row."""
         installs = await self.ok("GET", f"/environment-integration?integration.name={integration}")
         body = {"tenant_id": "acme", "authentication_method": "api_key", "context": {}} | values
         body["environment_integration_id"] = installs["result"][0]["id"]
@@ -100,33 +102,33 @@ class Server:
         return account
 
     async def sandbox_of(self, integration: str, *models: str) -> str:
-        """The id of the sandbox account of a shipped integration. What of it and the models is not installed
-        yet is installed first."""
+        """Returns the id of the sandbox account of a shipped integration. Installs it and the models first,
+        if they are not yet."""
         for model in models:
             await self.install_of_model(model)
         path = f"/integrated-account?is_sandbox=true&integration.name={integration}"
-        found = await self.ok("GET", path)
-        if not found["result"]:
+        accounts = await self.ok("GET", path)
+        if not accounts["result"]:
             await self.ok("POST", "/environment-integration", json={"integration_id": integration})
-            found = await self.ok("GET", path)
-        identity: str = found["result"][0]["id"]
+            accounts = await self.ok("GET", path)
+        identity: str = accounts["result"][0]["id"]
         return identity
 
     async def install_of_model(self, model: str) -> str:
-        """The id of the install of a unified model, which is installed if it is not yet."""
+        """Returns the id of the install of a unified model, which is installed if it is not yet."""
         row = await self.ok("POST", "/environment-unified-model", json={"unified_model_id": model})
         identity: str = row["id"]
         return identity
 
 
-async def run_in(loop: asyncio.AbstractEventLoop | None, work: Awaitable[T]) -> T:
-    """What `work` returns, awaited in `loop`; None for the loop of the caller."""
+async def run_in(loop: asyncio.AbstractEventLoop | None, awaitable: Awaitable[T]) -> T:
+    """Awaits in `loop`, None for the loop of the caller; returns the result."""
 
     async def run() -> T:
-        return await work
+        return await awaitable
 
     if loop is None:
-        return await work
+        return await awaitable
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), loop))
 
 
@@ -138,10 +140,12 @@ class _EndingAtOnce(uvicorn.Server):
         self._ended = asyncio.Event()
 
     def end(self) -> None:
+        """Tells the server to end."""
         self.should_exit = True
         self._ended.set()
 
     async def main_loop(self) -> None:
+        """Ticks until the server is told to end."""
         ticks = itertools.count()
         while not self.should_exit and not await self.on_tick(next(ticks)):
             with suppress(TimeoutError):
@@ -151,7 +155,8 @@ class _EndingAtOnce(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(settings: Settings, *, clock: Clock | None = None, port: int = 0) -> AsyncIterator[Server]:
-    """`settings` with loopback allowed as a target, so that fakes can be called. `port`: 0 for a free one."""
+    """Runs a server in this process. Allows loopback as a target, so that fakes can be called. `port`: 0 for
+    a free one."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))

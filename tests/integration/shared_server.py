@@ -46,28 +46,30 @@ class SharedServer:
 
     @asynccontextmanager
     async def with_new_team(self) -> AsyncIterator[Server]:
-        """A team as a first start makes it, but with nothing installed. It is deleted at the end: the names
-        of its definitions are taken for every other team."""
+        """Makes a team as a first start makes it, but with nothing installed; yields the server as it sees
+        it. It is deleted at the end: the names of its definitions are taken for every other team."""
 
         async def create(conn: AsyncConnection) -> tuple[str, str]:
-            own = await create_team(conn, "My team")
+            """Creates the team; returns its id and a token."""
+            team_id = await create_team(conn, "My team")
             user = await create_user(
                 conn,
-                own,
+                team_id,
                 name="Administrator",
                 email=f"admin-{next(self._numbers)}@localhost",
                 is_staff=True,
                 role=["admin"],
             )
-            first = await Environments(conn, own).create(FIRST_ENVIRONMENT)
+            first = await Environments(conn, team_id).create(FIRST_ENVIRONMENT)
             _, token = await ApiTokens(conn, first["id"]).create("first start", created_by=user)
-            return own, token.reveal()
+            return team_id, token.reveal()
 
-        own, token = await self._write(create)
+        team_id, token = await self._write(create)
 
         async def remove(conn: AsyncConnection) -> None:
-            await conn.execute(delete(environment).where(environment.c.team_id == own))
-            await conn.execute(delete(team).where(team.c.id == own))
+            """Deletes the team with its environments."""
+            await conn.execute(delete(environment).where(environment.c.team_id == team_id))
+            await conn.execute(delete(team).where(team.c.id == team_id))
 
         async with self._open(token) as server:
             yield server
@@ -75,9 +77,11 @@ class SharedServer:
 
     @asynccontextmanager
     async def with_new_desk(self) -> AsyncIterator[Server]:
-        """A new environment of the first team, with its help desk and model installed."""
+        """Makes an environment of the first team, with its help desk and model installed; yields the server
+        as it sees it."""
 
         async def create(conn: AsyncConnection) -> str:
+            """Creates the environment; returns a token."""
             (first,) = (await conn.execute(select(team.c.id).order_by(team.c.created_at).limit(1))).scalars()
             row = await Environments(conn, first).create(f"desk-{next(self._numbers)}")
             scope = EnvironmentScope(row["id"], first)
@@ -89,26 +93,30 @@ class SharedServer:
         async with self._open(await self._write(create)) as server:
             yield server
 
-    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _write(self, use: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs `use` in a transaction, in the loop of the server."""
+
         async def write() -> T:
             async with self.application.database.write() as conn:
-                return await work(conn)
+                return await use(conn)
 
         return await run_in(self.loop, write())
 
     @asynccontextmanager
     async def _open(self, token: str) -> AsyncIterator[Server]:
+        """Yields the server as the token sees it."""
         async with aiohttp.ClientSession() as session:
             yield Server(self.url, token, self.application, session, self.loop)
 
 
 @contextmanager
 def serving_in_a_thread(settings: Settings) -> Iterator[SharedServer]:
-    """A server on the database of `settings`."""
+    """Runs a server on the database of `settings` in a thread."""
     started: Future[SharedServer] = Future()
     stopping = asyncio.Event()
 
     async def serve() -> None:
+        """Runs the server until it is stopped."""
         async with serving(settings) as server:
             assert server.application is not None
             started.set_result(SharedServer(server.url, server.application, asyncio.get_running_loop()))
@@ -126,6 +134,7 @@ def serving_in_a_thread(settings: Settings) -> Iterator[SharedServer]:
 
 
 def _pass_failure_on(ended: Future[None], started: Future[SharedServer]) -> None:
+    """Makes a start fail that waits for a server that has ended."""
     failure = ended.exception()
     if failure is not None and not started.done():
         started.set_exception(failure)

@@ -38,12 +38,14 @@ class Cursor:
     cursor: str | None = ""
 
     async def next(self) -> list[Any]:
+        """Returns the records of the next page."""
         page = await self.fetch({**self.params, "next_cursor": self.cursor})
         self.cursor = page["next_cursor"]
         rows: list[Any] = page["result"]
         return rows
 
     async def to_array(self) -> list[Any]:
+        """Returns the records of all pages."""
         rows = await self.next()
         while self.cursor:
             rows += await self.next()
@@ -100,6 +102,7 @@ class TypeScriptClient:
         raise failed
 
     def cursor(self, endpoint: str, params: Mapping[str, Any] | None = None) -> Cursor:
+        """Returns a cursor over a list."""
         return Cursor(lambda query: self.send("GET", endpoint, query), dict(params or {}))
 
 
@@ -117,7 +120,8 @@ def encode(text: str) -> str:
 
 
 def qs(params: Mapping[str, Any]) -> str:
-    """What the library `qs` writes: nested names and indices in brackets, encoded too; null as nothing."""
+    """Returns what the library `qs` writes: nested names and indices in brackets, encoded too; null as
+    nothing."""
     return "&".join(f"{encode(name)}={encode(value)}" for name, value in _pairs("", params))
 
 
@@ -125,11 +129,11 @@ def _pairs(prefix: str, value: Any) -> Sequence[tuple[str, str]]:
     if isinstance(value, Mapping):
         return [
             pair
-            for key, each in value.items()
-            for pair in _pairs(f"{prefix}[{key}]" if prefix else key, each)
+            for key, element in value.items()
+            for pair in _pairs(f"{prefix}[{key}]" if prefix else key, element)
         ]
     if isinstance(value, list):
-        return [pair for place, each in enumerate(value) for pair in _pairs(f"{prefix}[{place}]", each)]
+        return [pair for place, element in enumerate(value) for pair in _pairs(f"{prefix}[{place}]", element)]
     if isinstance(value, bool):
         return [(prefix, str(value).lower())]
     return [(prefix, "" if value is None else str(value))]

@@ -17,12 +17,15 @@ __all__ = ["Vault", "connected"]
 
 @dataclass
 class Vault:
+    """The installed archive, and an account of it."""
+
     server: Server
     fake: Vaultline
     account: str
 
     async def send(self, verb: str, path: str, **options: Any) -> tuple[aiohttp.ClientResponse, bytes]:
-        """The answer with its headers, and its body. `query` goes behind the account's id."""
+        """Makes a call; returns the answer with its headers, and its body. `query` goes behind the account's
+        id."""
         query = options.pop("query", "")
         headers = {"authorization": f"Bearer {self.server.token}", **options.pop("headers", {})}
         url = f"{self.server.url}{path}?integrated_account_id={self.account}{query}"
@@ -30,9 +33,11 @@ class Vault:
             return response, await response.read()
 
     async def ok(self, verb: str, path: str, query: str = "", **options: Any) -> Any:
+        """Makes a call that must be answered with 200; returns its body."""
         return await self.server.ok(verb, f"{path}?integrated_account_id={self.account}{query}", **options)
 
     async def refused(self, verb: str, path: str, query: str = "", **options: Any) -> tuple[int, Any]:
+        """Makes a call that must be refused; returns status and body."""
         status, body = await self.server.call(
             verb, f"{path}?integrated_account_id={self.account}{query}", **options
         )
@@ -42,6 +47,7 @@ class Vault:
 
 @asynccontextmanager
 async def connected(server: Server) -> AsyncIterator[Vault]:
+    """Runs the archive and installs it; yields it with an account."""
     async with running(Vaultline()) as fake:
         integration = await server.ok("POST", "/integration", json=definition(fake.url))
         body = {"integration_id": integration["id"]}

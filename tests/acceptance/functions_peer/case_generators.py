@@ -111,7 +111,8 @@ def path(r: random.Random) -> Any:
 
 
 def call_with(function: str, *makers: Callable[[random.Random], Any], after: str = "") -> Make:
-    """A call with generated arguments; each but the first is now and then left out, with all behind it."""
+    """Returns a call with generated arguments; each but the first is now and then left out, with all behind
+    it."""
 
     def make(r: random.Random) -> tuple[str, Mapping[str, Any]]:
         data: dict[str, Any] = {}

@@ -28,29 +28,31 @@ class Difference:
 
 
 def _collect_texts(node: Any) -> list[str]:
-    """All texts of a document, letters and digits only."""
+    """Returns all texts of a document, letters and digits only."""
     if isinstance(node, dict):
-        own = [node["text"]] if isinstance(node.get("text"), str) else []
-        return own + [text for value in node.values() for text in _collect_texts(value)]
+        text = [node["text"]] if isinstance(node.get("text"), str) else []
+        return text + [text for value in node.values() for text in _collect_texts(value)]
     return [text for value in node for text in _collect_texts(value)] if isinstance(node, list) else []
 
 
 def _keep_letters(text: str) -> str:
+    """Returns the letters and digits of a text."""
     return re.sub(r"\W|_", "", text)
 
 
 def _only_ours_is_complete(case: Case, ours: Outcome, theirs: Outcome) -> bool:
-    """All letters of their document are in ours, in the same order."""
+    """Returns True if all letters of their document are in ours, in the same order."""
     mine = iter(_keep_letters("".join(_collect_texts(ours.value))))
     return all(letter in mine for letter in _keep_letters("".join(_collect_texts(theirs.value))))
 
 
 def _same_without_task_line_ends(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    """Returns True if the documents are the same but for line ends of tasks."""
     return str(theirs.value).replace('type="checkbox"> \n', 'type="checkbox"> ') == str(ours.value)
 
 
 def _remove_images(value: Any) -> Any:
-    """A document without images, and without the blocks that held nothing else."""
+    """Returns a document without images, and without the blocks that held nothing else."""
     if isinstance(value, dict):
         return {key: _remove_images(item) for key, item in value.items()}
     if not isinstance(value, list):
@@ -60,18 +62,23 @@ def _remove_images(value: Any) -> Any:
 
 
 def _is_image(item: Any) -> bool:
+    """Returns True for an image."""
     return isinstance(item, dict) and item.get("type") == "image"
 
 
 def _is_hollow(item: Any) -> bool:
+    """Returns True for a block that holds nothing."""
     return isinstance(item, dict) and item.get(str(item.get("type"))) == {"rich_text": []}
 
 
 def _same_but_for_images(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    """Returns True if the documents are the same without images."""
     return same(_remove_images(ours.value), _remove_images(theirs.value))
 
 
 def _same_but_for_empty_items(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    """Returns True if the documents are the same without empty items."""
+
     def remove_empty(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: remove_empty(item) for key, item in value.items() if item != ""}
@@ -89,6 +96,8 @@ def _same_in_strict_mode(case: Case, ours: Outcome, theirs: Outcome) -> bool:
 
 
 def _same_but_for_offset_names(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    """Returns True if the texts are the same but for the names of offsets."""
+
     def mask_names(value: Any) -> Any:
         return re.sub(r"\b(?:GMT[+-][\d:]+|[A-Z]{2,4}T)\b", "NAME", json.dumps(value))
 
@@ -96,7 +105,7 @@ def _same_but_for_offset_names(case: Case, ours: Outcome, theirs: Outcome) -> bo
 
 
 def _sorts_incomparable(case: Case, ours: Outcome, theirs: Outcome) -> bool:
-    """The same items, sorted by numbers and by texts that are none."""
+    """Returns True if both have the same items, sorted by numbers and by texts that are none."""
     by = case.data.get("b")
     values = [get_path(item, by) if by is not None else item for item in case.data.get("a", [])]
     numbers = [value for value in values if isinstance(value, (int, float))]
@@ -106,6 +115,7 @@ def _sorts_incomparable(case: Case, ours: Outcome, theirs: Outcome) -> bool:
 
 
 def _same_but_for_escapes(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    """Returns True if the texts are the same but for escapes."""
     mine, other = (
         str(outcome.value).replace("&lt;", "<").replace("&amp;", "&") for outcome in (ours, theirs)
     )
@@ -113,14 +123,17 @@ def _same_but_for_escapes(case: Case, ours: Outcome, theirs: Outcome) -> bool:
 
 
 def _same_with_plain_spaces(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    """Returns True if the values are the same with plain spaces."""
     return same(ours.value, json.loads(json.dumps(theirs.value).replace("\\u202f", " ")))
 
 
 def _starts_with_html(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    """Returns True if a list item or quote of the document begins with a line break of HTML."""
     return bool(re.search(r"^\W*(?:\d\. |- |> |\[.\] )+<br>", str(case.data["d"]), re.M))
 
 
 def _has_lone_surrogates(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    """Returns True if the case has half of a surrogate pair."""
     return "\\ud8" in json.dumps(theirs.value)
 
 
@@ -128,6 +141,7 @@ _STUMBLED = re.compile(r"is not a function|Cannot (?:read|convert)|not iterable"
 
 
 def _functions(*functions: str) -> frozenset[str]:
+    """Returns the names as a set."""
     return frozenset(functions)
 
 
@@ -237,7 +251,7 @@ DIFFERENCES = (
 
 
 def find_reason(case: Case, ours: Outcome, theirs: Outcome) -> str | None:
-    """The reason for a disagreement; None if there is none."""
+    """Returns the reason for a disagreement; None if there is none."""
     for difference in DIFFERENCES:
         if case.function in difference.functions and difference.holds(case, ours, theirs):
             return difference.reason

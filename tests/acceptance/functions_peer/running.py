@@ -40,35 +40,37 @@ class Outcome:
     error: str | None = None
 
     def agrees(self, other: Outcome) -> bool:
+        """Returns True if both are errors, or the same value."""
         if self.error is not None or other.error is not None:
             return self.error is not None and other.error is not None
         return same(self.value, other.value)
 
 
-def same(left: Any, right: Any) -> bool:
-    if isinstance(left, float) or isinstance(right, float):
-        if isinstance(left, bool) or isinstance(right, bool):
-            return left is right
-        both = isinstance(left, (int, float)) and isinstance(right, (int, float))
-        return both and math.isclose(left, right, rel_tol=1e-12, abs_tol=1e-300)
-    if type(left) is not type(right):
+def same(ours: Any, theirs: Any) -> bool:
+    """Returns True if two JSON values are the same."""
+    if isinstance(ours, float) or isinstance(theirs, float):
+        if isinstance(ours, bool) or isinstance(theirs, bool):
+            return ours is theirs
+        both = isinstance(ours, (int, float)) and isinstance(theirs, (int, float))
+        return both and math.isclose(ours, theirs, rel_tol=1e-12, abs_tol=1e-300)
+    if type(ours) is not type(theirs):
         return False
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return bool(left == right)
+    if isinstance(ours, dict):
+        return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, list):
+        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    return bool(ours == theirs)
 
 
 def install_peer() -> Path:
-    """The folder of the peer: its script beside the packages it imports."""
+    """Installs the peer; returns its folder, with its script beside the packages it imports."""
     folder = install_packages(*PACKAGES)
     shutil.copy(Path(__file__).parent / "peer.mjs", folder / "peer.mjs")
     return folder
 
 
 def run_peer(folder: Path, cases: Sequence[Case]) -> list[Outcome]:
-    """The original's outcome of each case, in one process of Node."""
+    """Runs the cases in one process of Node; returns the original's outcome of each."""
     lines = "".join(json.dumps({"expression": case.expression, "data": case.data}) + "\n" for case in cases)
     done = subprocess.run(
         [NODE, "peer.mjs"],
@@ -80,18 +82,18 @@ def run_peer(folder: Path, cases: Sequence[Case]) -> list[Outcome]:
         timeout=1_200,
         env={**os.environ, "TZ": "UTC"},
     )
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(found) == len(cases), done.stderr[-2_000:]
+    outcomes = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(outcomes) == len(cases), done.stderr[-2_000:]
     return [
         Outcome(error=entry["error"])
         if "error" in entry
         else Outcome(_to_comparable_peer_value(entry["value"]))
-        for entry in found
+        for entry in outcomes
     ]
 
 
 def _to_comparable_peer_value(value: Any) -> Any:
-    """The peer's value: dates and URLs as their JSON, missing fields left out."""
+    """Returns the peer's value: dates and URLs as their JSON, missing fields left out."""
     if isinstance(value, list):
         return [None if item == MISSING else _to_comparable_peer_value(item) for item in value]
     if not isinstance(value, dict):
@@ -106,16 +108,17 @@ def _to_comparable_peer_value(value: Any) -> Any:
 
 
 def run_ours(case: Case, **settings: object) -> Outcome:
-    """Our outcome of a case; `settings` are switches of functions."""
+    """Runs a case in our functions; returns the outcome. `settings`: switches of functions."""
     services = Services(settings=settings)
     try:
-        found = asyncio.run(compile(case.expression).evaluate_async(case.data, services=services))
+        result = asyncio.run(compile(case.expression).evaluate_async(case.data, services=services))
     except ExpressionError as error:
         return Outcome(error=error.message)
-    return Outcome(_to_comparable_value(found))
+    return Outcome(_to_comparable_value(result))
 
 
 def _to_comparable_value(value: Any) -> Any:
+    """Returns our value as JSON, without what is missing."""
     if value is UNDEFINED:
         return MISSING
     if isinstance(value, float):

@@ -16,7 +16,7 @@ from isthmus.jobs import (
 
 
 class Recorder(Handlers):
-    """Handlers that write down what ran."""
+    """Handlers that write down what ran: `ran` has the keys, `runs` the runs, `times` when."""
 
     def __init__(self, *kinds: str) -> None:
         super().__init__()
@@ -32,13 +32,15 @@ class Recorder(Handlers):
         self.times.append(run.database.clock.now())
 
 
-async def put(database: Database, *keys: str, what: str = "work", **options: object) -> None:
+async def put(database: Database, *keys: str, kind: str = "work", **options: object) -> None:
+    """Defers a job for each key. `kind`: of the jobs."""
     async with database.write() as conn:
         for key in keys:
-            await defer(conn, what, key, **options)  # type: ignore[arg-type]  # as the test says
+            await defer(conn, kind, key, **options)  # type: ignore[arg-type]  # as the test says
 
 
 async def counted(database: Database, table: object = job) -> int:
+    """Returns the number of rows of a table."""
     async with database.read() as conn:
         count: int = (await conn.execute(select(func.count()).select_from(table))).scalar_one()  # type: ignore[arg-type]
         return count

@@ -73,8 +73,8 @@ async def test_a_twin_that_joins_a_waiting_job_raises_its_priority(database: Dat
 
 async def test_kinds_with_the_same_key_are_different_things(database: Database) -> None:
     handlers = Recorder("one", "two")
-    await put(database, "a", what="one")
-    await put(database, "a", what="two")
+    await put(database, "a", kind="one")
+    await put(database, "a", kind="two")
     await drain(database, handlers)
     assert handlers.ran == ["a", "a"]
 

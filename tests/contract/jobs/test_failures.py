@@ -180,7 +180,7 @@ async def test_a_recorder_that_fails_does_not_lose_the_job(database: Database) -
 async def test_a_kind_that_nobody_knows_waits_for_a_version_that_does(
     database: Database, clock: VirtualClock
 ) -> None:
-    await put(database, "a", what="of the future")
+    await put(database, "a", kind="of the future")
     for _ in range(3):
         await tick(database, Recorder())
         async with database.read() as conn:

@@ -131,7 +131,7 @@ async def test_cancelling_many_spares_other_kinds_other_keys_and_what_runs(datab
 async def test_the_status_is_that_of_one_thing(database: Database) -> None:
     await put_jobs(database)
     await run_jobs(database, ("one", "b"))
-    await put(database, "b", what="one")
+    await put(database, "b", kind="one")
     async with database.write() as conn:
         at = current_time(conn) + HOUR
         await defer_retry(conn, "two", "a", at, 0, failures=2, error="broken")
@@ -219,7 +219,7 @@ async def test_a_search_finds_the_things_without_a_job_of_their_own(
         await put_timers(database)
     else:
         await put_jobs(database)
-    await put(database, "c", what="two")
+    await put(database, "c", kind="two")
     if obstacle == "runs":
         await run_jobs(database, *THINGS)
     async with database.write() as conn:

@@ -33,7 +33,7 @@ class Fault:
             raise ValueError(f"no fault {self.kind!r}; one of {', '.join(get_args(FaultKind))}")
 
     def strikes(self, path: str) -> bool:
-        """Whether it applies to this request; counts it if it does."""
+        """Returns True if the fault applies to this request, and counts it then."""
         if not path.startswith(self.path) or self.times == 0:
             return False
         if self.times is not None:

@@ -57,7 +57,7 @@ class RequestLimit:
         self._accounts: dict[str, _Account] = {}
 
     def admit(self, visit: Visit) -> float | None:
-        """None, or the seconds that the caller has to wait. Marks a visit that came inside a wait."""
+        """Returns the seconds that the caller has to wait, or None. Marks a visit that came inside a wait."""
         if not self.requests or visit.key is None:
             return None
         account = self._accounts.setdefault(visit.key, _Account(deque()))

@@ -17,14 +17,16 @@ _LAST = ("Quill", "Ramos", "Sato", "Tveit", "Umar")
 
 
 class UnknownRecord(LookupError):
-    pass
+    """There is no record with this id."""
 
 
 def _moment(index: int) -> str:
+    """Returns the time at which the record with this number was made."""
     return (_EPOCH + timedelta(minutes=7 * index)).isoformat().replace("+00:00", "Z")
 
 
 def _ticket(index: int) -> Record:
+    """Returns the ticket with this number."""
     return {
         "number": index,
         "subject": f"Ticket {index}: the kettle does not whistle",
@@ -40,6 +42,7 @@ def _ticket(index: int) -> Record:
 
 
 def _contact(index: int) -> Record:
+    """Returns the contact with this number."""
     first, last = _FIRST[index % len(_FIRST)], _LAST[index % len(_LAST)]
     return {
         "number": index,
@@ -54,11 +57,13 @@ def _contact(index: int) -> Record:
 
 
 def _user(index: int) -> Record:
+    """Returns the user with this number."""
     first, last = _FIRST[-index % len(_FIRST)], _LAST[-index % len(_LAST)]
     return {"number": index, "name": f"{first} {last}", "mail": f"agent{index}@desk.example", "active": True}
 
 
 def _comment(index: int) -> Record:
+    """Returns the comment with this number."""
     return {
         "number": index,
         "ticket": 1 + (index - 1) // 3,
@@ -95,7 +100,7 @@ class Records:
         raise UnknownRecord(f"{resource} {number}")
 
     def after(self, resource: str, number: int) -> Iterator[Record]:
-        """The records with a higher number, in order."""
+        """Yields the records with a higher number, in order."""
         for candidate in range(number + 1, self._last[resource] + 1):
             try:
                 yield self.get(resource, candidate)
@@ -103,6 +108,7 @@ class Records:
                 continue
 
     def create(self, resource: str, fields: Record, moment: str) -> Record:
+        """Adds a record and returns it."""
         number = self._last[resource] + 1
         self._last[resource] = number
         blank: Record = dict.fromkeys(_MAKERS[resource](1))

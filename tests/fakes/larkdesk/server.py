@@ -36,10 +36,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def _problem(status: int, text: str, *, code: str, headers: dict[str, str] | None = None) -> web.Response:
+    """Builds an error response, as the fake's API has it."""
     return web.json_response({"fault": {"code": code, "text": text}}, status=status, headers=headers)
 
 
 def _encode_cursor(number: int, hop: int = 0) -> str:
+    """Builds the cursor after the record with this number."""
     return base64.urlsafe_b64encode(json.dumps([number, hop]).encode()).decode()
 
 
@@ -77,9 +79,11 @@ class Larkdesk:
         self._closing = asyncio.Event()
 
     def cue(self, fault: Fault) -> None:
+        """Makes the next requests meet a fault."""
         self.faults.append(fault)
 
     def application(self) -> web.Application:
+        """Returns the server as an application."""
         app = web.Application(middlewares=[self._front])
         app.router.add_get("/v1/{resource}", self._list)
         app.router.add_post("/v1/{resource}", self._create)
@@ -100,6 +104,8 @@ class Larkdesk:
 
     @web.middleware
     async def _front(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Handles what all requests share: writes them down, then checks key and limit, and applies
+        faults."""
         if request.path.startswith(CONTROL):
             return await handler(request)
         visit = Visit(
@@ -121,6 +127,7 @@ class Larkdesk:
             visit.answered = self.clock.monotonic()
 
     async def _admitted(self, request: web.Request, handler: Handler, visit: Visit) -> web.StreamResponse:
+        """Handles a request that came in its turn: checks its key and its limit."""
         if visit.key not in self.keys:
             return _problem(401, f"{_KEY_HEADER} is missing or unknown", code="bad_key")
         wait = self.limit.admit(visit)
@@ -133,6 +140,7 @@ class Larkdesk:
         return await handler(request)
 
     async def _fail(self, fault: Fault, request: web.Request) -> web.StreamResponse:
+        """Answers with the fault."""
         match fault.kind:
             case "status":
                 return _problem(fault.code, f"Broken on purpose ({fault.code})", code="on_cue")
@@ -155,6 +163,7 @@ class Larkdesk:
                 return self._empty_page(request)
 
     async def _hang(self, seconds: float) -> None:
+        """Waits, until the seconds are over or the fake is stopped."""
         waits = [
             asyncio.ensure_future(self.clock.sleep(seconds)),
             asyncio.ensure_future(self._closing.wait()),
@@ -168,12 +177,14 @@ class Larkdesk:
                 each.cancel()
 
     def _empty_page(self, request: web.Request) -> web.Response:
+        """Answers with a page without records."""
         number, hop = _decode_cursor(request.query.get("after") or _encode_cursor(0))
         return web.json_response({"items": [], "paging": {"after": _encode_cursor(number, hop + 1)}})
 
     # The product.
 
     def _resource(self, request: web.Request) -> str:
+        """Returns the resource in the path; 404 if there is none."""
         resource = request.match_info["resource"]
         if resource not in self.records:
             raise web.HTTPNotFound(
@@ -183,26 +194,29 @@ class Larkdesk:
         return resource
 
     async def _list(self, request: web.Request) -> web.Response:
+        """Answers with a page of records."""
         resource = self._resource(request)
         try:
             start, _ = _decode_cursor(request.query.get("after") or _encode_cursor(0))
             size = min(_MAX_PAGE, max(1, int(request.query.get("size", _DEFAULT_PAGE))))
         except ValueError:
             return _problem(400, "after or size cannot be read", code="bad_query")
-        wanted = {name: request.query[name] for name in _FILTERS if name in request.query}
+        filters = {name: request.query[name] for name in _FILTERS if name in request.query}
         matching = (
             record
             for record in self.records.after(resource, start)
-            if all(str(record.get(name)) == value for name, value in wanted.items())
+            if all(str(record.get(name)) == value for name, value in filters.items())
         )
         page = list(islice(matching, size + 1))
         after = _encode_cursor(page[size - 1]["number"]) if len(page) > size else None
         return web.json_response({"items": page[:size], "paging": {"after": after}})
 
     async def _get(self, request: web.Request) -> web.Response:
+        """Answers with one record."""
         return await self._with_record(request, lambda resource, number: self.records.get(resource, number))
 
     async def _create(self, request: web.Request) -> web.Response:
+        """Adds a record and answers with it."""
         resource = self._resource(request)
         fields = await _fields(request)
         if resource == "tickets" and not fields.get("subject"):
@@ -210,12 +224,14 @@ class Larkdesk:
         return web.json_response(self.records.create(resource, fields, self._moment()), status=201)
 
     async def _update(self, request: web.Request) -> web.Response:
+        """Changes a record and answers with it."""
         fields = await _fields(request)
         return await self._with_record(
             request, lambda resource, number: self.records.update(resource, number, fields, self._moment())
         )
 
     async def _delete(self, request: web.Request) -> web.Response:
+        """Removes a record."""
         resource = self._resource(request)
         try:
             self.records.delete(resource, int(request.match_info["number"]))
@@ -224,6 +240,7 @@ class Larkdesk:
         return web.Response(status=204)
 
     async def _with_record(self, request: web.Request, act: Callable[[str, int], Record]) -> web.Response:
+        """Answers with what `act` returns for the record in the path; 404 if there is none."""
         resource = self._resource(request)
         try:
             return web.json_response(act(resource, int(request.match_info["number"])))
@@ -231,29 +248,35 @@ class Larkdesk:
             return _problem(404, "There is no such record", code="not_found")
 
     def _moment(self) -> str:
+        """Returns the fake's time as text."""
         return self.clock.now().isoformat().replace("+00:00", "Z")
 
     # The control door, for tests that run the fake as a process of its own.
 
     async def _visits(self, request: web.Request) -> web.Response:
+        """Answers with the log of requests."""
         return web.json_response([asdict(visit) for visit in self.visits])
 
     async def _forget(self, request: web.Request) -> web.Response:
+        """Clears the log of requests."""
         self.visits.clear()
         return web.json_response({})
 
     async def _cue(self, request: web.Request) -> web.Response:
+        """Makes the next requests meet the fault in the body."""
         fields: dict[str, Any] = await request.json()
         self.cue(Fault(**fields))
         return web.json_response({})
 
     async def _set_limit(self, request: web.Request) -> web.Response:
+        """Sets the limit of requests."""
         fields: dict[str, Any] = await request.json()
         self.limit = RequestLimit(**fields)
         return web.json_response({})
 
 
 async def _fields(request: web.Request) -> dict[str, Any]:
+    """Parses the fields of a body."""
     try:
         fields = await request.json()
     except ValueError:
@@ -265,6 +288,7 @@ async def _fields(request: web.Request) -> dict[str, Any]:
 
 
 async def _stream(request: web.Request, size: int) -> web.StreamResponse:
+    """Answers with so many bytes, in chunks."""
     response = web.StreamResponse(headers={"content-type": "application/json"})
     chunk = b'"' + b"x" * 65_535
     with suppress(ConnectionError):

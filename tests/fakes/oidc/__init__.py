@@ -67,7 +67,7 @@ class Oidc:
     url: str
 
     def control(self, name: str, **sent: Any) -> Any:
-        """What a path below `/_control` answers."""
+        """Calls a path below `/_control`; returns its JSON."""
         request = urllib.request.Request(
             f"{self.url}/_control/{name}", method="POST", data=json.dumps(sent).encode()
         )
@@ -75,13 +75,13 @@ class Oidc:
             return json.loads(response.read())
 
     def issue(self, client: str = "app") -> dict[str, Any]:
-        """A token reply, as if somebody had just allowed it."""
+        """Makes a token reply, as if somebody had just allowed it."""
         reply: dict[str, Any] = self.control("issue", client=client)
         return reply
 
     def refreshes(self) -> list[dict[str, Any]]:
-        """`{status, error?}` of each refresh that it answered, or was about to."""
-        return [each for each in self.control("seen")["tokens"] if each["grant_type"] == "refresh_token"]
+        """Returns `{status, error?}` of each refresh that it answered, or was about to."""
+        return [entry for entry in self.control("seen")["tokens"] if entry["grant_type"] == "refresh_token"]
 
 
 @contextmanager

@@ -15,6 +15,7 @@ def definition(url: str) -> dict[str, Any]:
 
 
 def _config(url: str) -> dict[str, Any]:
+    """Returns the definition's config for the fake at `url`."""
     return {
         "label": "Vaultline",
         "base_url": f"{url}/v1",

@@ -47,6 +47,7 @@ class Vaultline:
     chunks: list[int] = field(default_factory=list)
 
     def application(self) -> web.Application:
+        """Returns the server as an application."""
         app = web.Application(middlewares=[self._front], client_max_size=64 * 1024 * 1024)
         app.router.add_get("/v1/boxes", self._boxes)
         app.router.add_post("/v1/boxes", self._create)
@@ -57,10 +58,12 @@ class Vaultline:
 
     @property
     def last(self) -> Seen:
+        """What was seen of the last request."""
         return self.seen[-1]
 
     @web.middleware
     async def _front(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        """Writes each request down, and checks its signature."""
         self.chunks = []
         body = b""
         async for chunk in request.content.iter_any():
@@ -78,6 +81,7 @@ class Vaultline:
         return response
 
     async def _boxes(self, request: web.Request) -> web.Response:
+        """Answers with a page of boxes."""
         first, last = (int(part) for part in request.headers["Range"].removeprefix("boxes=").split("-"))
         if first >= _COUNT:
             return web.Response(status=416, headers={"Content-Range": f"boxes */{_COUNT}"})
@@ -91,6 +95,7 @@ class Vaultline:
         )
 
     async def _create(self, request: web.Request) -> web.Response:
+        """Adds a box."""
         root = ElementTree.fromstring(request[_BODY])
         label = root.findtext("label")
         if root.tag != "box" or not label:
@@ -100,28 +105,32 @@ class Vaultline:
         return web.Response(status=201, text=text, content_type="application/xml")
 
     async def _upload(self, request: web.Request) -> web.Response:
+        """Takes a file."""
         return web.json_response({"bytes": len(request[_BODY]), "type": request.headers.get("Content-Type")})
 
     async def _report(self, request: web.Request) -> web.Response:
+        """Answers with a file."""
         return web.Response(text='id,label\n1,"a, b"\n', content_type="text/csv")
 
     async def _echo(self, request: web.Request) -> web.Response:
+        """Answers with the request itself."""
         body = request[_BODY].decode("utf-8", "replace")
         return web.json_response({"method": request.method, "query": request.query_string, "body": body})
 
 
 def _problem_of(request: web.Request, body: bytes, origin: str) -> str | None:
-    """None for a request whose signature holds; checked by the server's half of the library."""
-    given = request.headers.get("Authorization", "")
-    if not given.startswith("OAuth "):
+    """Returns what is wrong with a request's signature, checked by the server's half of the library; None for
+    a valid one."""
+    authorization = request.headers.get("Authorization", "")
+    if not authorization.startswith("OAuth "):
         return "not signed"
-    sent = dict(parse_authorization_header(given))
+    sent = dict(parse_authorization_header(authorization))
     if (sent.get("oauth_consumer_key"), sent.get("oauth_token")) != (CONSUMER[0], TOKEN[0]):
         return "unknown key or token"
     is_form = request.content_type == "application/x-www-form-urlencoded"
     parameters = signature.collect_parameters(
         uri_query=request.rel_url.raw_query_string,
-        headers={"Authorization": given},
+        headers={"Authorization": authorization},
         body=body.decode() if is_form else [],
         exclude_oauth_signature=True,
     )
@@ -133,8 +142,8 @@ def _problem_of(request: web.Request, body: bytes, origin: str) -> str | None:
         signature.normalize_parameters(pairs),
     )
     mac = hmac.new(f"{CONSUMER[1]}&{TOKEN[1]}".encode(), base.encode(), hashlib.sha1)
-    wanted = base64.b64encode(mac.digest()).decode()
-    return None if unquote(sent.get("oauth_signature", "")) == wanted else "wrong signature"
+    expected = base64.b64encode(mac.digest()).decode()
+    return None if unquote(sent.get("oauth_signature", "")) == expected else "wrong signature"
 
 
 @asynccontextmanager

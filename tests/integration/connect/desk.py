@@ -30,6 +30,7 @@ class Host:
     seen: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Serves the customer's page."""
         self.seen.append(str(request.rel_url))
         content, media_type = self.files.get(request.path, ("", "text/html"))
         return web.Response(text=content, content_type=media_type)
@@ -37,6 +38,7 @@ class Host:
 
 @asynccontextmanager
 async def hosting() -> AsyncIterator[Host]:
+    """Runs the customer's server; yields it."""
     host = Host()
     async with listening(host.answer) as url:
         host.url = url.replace("127.0.0.1", "localhost")
@@ -52,17 +54,20 @@ class Desk:
     host: Host
 
     async def install(self, name: str = "ticketry", **options: Any) -> None:
+        """Creates and installs an integration of the product."""
         url = options.pop("url", self.product.url)
         row = await self.server.ok("POST", "/integration", json=definition(name, url, **options))
         await self.server.ok("POST", "/environment-integration", json={"integration_id": row["id"]})
 
     async def link(self, **values: Any) -> str:
+        """Creates a link token; returns its secret."""
         sent = {"tenant_id": "t-1", **values}
         reply = await self.server.ok("POST", "/link-token", json=sent)
         token: str = reply["link_token"]
         return token
 
     def address(self, token: str, **parameters: str) -> str:
+        """Returns the address of the connect page for a token."""
         more = "".join(f"&{name}={value}" for name, value in parameters.items())
         return f"{self.server.url}/connect-account?link_token={token}{more}"
 
@@ -73,7 +78,7 @@ class Desk:
         return rows
 
     async def account(self, name: str, **context: Any) -> tuple[str, str]:
-        """A new account that is active, and a token of it."""
+        """Connects an account and waits until it is active; returns its id, and a token of it."""
         values = {"subdomain": "acme", "api_key": KEY, **context}
         account: str = (await self.server.account_of(name, context=values))["id"]
 
@@ -86,13 +91,14 @@ class Desk:
         return account, (await self.server.ok("POST", "/integrated-account/token", json=sent))["token"]
 
     async def open(self, context: BrowserContext, **parameters: str) -> Page:
-        """The page alone, as a link in an e-mail would open it."""
+        """Opens the connect page alone, as a link in an e-mail would open it."""
         page = await context.new_page()
         await page.goto(self.address(await self.link(), **parameters))
         return page
 
     async def embedding(self, context: BrowserContext, script: str, *, sdk: str | None = None) -> Page:
-        """A page of the customer's. `answers`: what its promises came to; `told`: each message it heard."""
+        """Opens a page of the customer's that runs a script. `answers`: what its promises came to; `told`:
+        each message it heard."""
         source = sdk or f"{self.server.url}/sdk/link.js"
         self.host.files["/"] = (
             f"""<!doctype html><html lang="en"><title>Customer</title><button id="go">Connect</button>
@@ -116,6 +122,7 @@ document.body.dataset.ready = "true";
 
 
 async def enter_key(where: Where, *, key: str = KEY, subdomain: str = "acme") -> None:
+    """Fills in the form of an API key and submits it."""
     await where.get_by_label("Subdomain").fill(subdomain)
     await where.get_by_label("API key").fill(key)
     await (
@@ -126,7 +133,8 @@ async def enter_key(where: Where, *, key: str = KEY, subdomain: str = "acme") ->
 
 
 async def click_away(button: Locator) -> None:
-    """A click that ends the window or frame it is in, which may be gone before the click counts as done."""
+    """Clicks a button that ends the window or frame it is in, which may be gone before the click counts as
+    done."""
     try:
         await button.click()
     except Error as error:
@@ -135,17 +143,18 @@ async def click_away(button: Locator) -> None:
 
 
 async def answers(page: Page) -> list[Any]:
-    """What the customer's page was answered, once it was."""
+    """Waits until the customer's page was answered; returns the answers."""
     await page.wait_for_function("window.answers.length > 0")
     found: list[Any] = await page.evaluate("window.answers")
     return found
 
 
 async def told(page: Page) -> list[Any]:
-    """Each message that it heard."""
+    """Returns each message that the customer's page heard."""
     found: list[Any] = await page.evaluate("window.told")
     return found
 
 
 async def ended(page: Page, text: str = "Connected") -> None:
+    """Waits until the page shows its end."""
     await expect(page.get_by_role("heading", name=text)).to_be_visible()

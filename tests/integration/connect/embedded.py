@@ -47,13 +47,14 @@ _HOW: Mapping[str, Mapping[str, Any]] = {
 
 
 async def popup_of(page: Page) -> Page:
+    """Returns the window that the page opens."""
     async with page.expect_popup() as opened:
         await page.get_by_role("button", name="Connect").click()
     return await opened.value
 
 
 async def allow(page: Page, answer: str = "Allow") -> None:
-    """What a person answers on the provider's page."""
+    """Answers on the provider's page as a person does. `answer`: the button."""
     await page.get_by_role("button", name=answer).click()
 
 
@@ -79,7 +80,7 @@ class Embedded:
         return await opened.value
 
     async def outcome(self) -> dict[str, Any]:
-        """What the customer learns, the same in each mode."""
+        """Returns what the customer learns, the same in each mode."""
         if self.mode == "page":
             await self.host.wait_for_url("**/back?**")
             return dict(parse_qsl(urlsplit(self.host.url).query))
@@ -111,6 +112,7 @@ async def embed(
 
 
 async def install_all(desk: Desk, oidc: Oidc, oauth1: OAuth1) -> None:
+    """Installs an integration for each way to connect."""
     await desk.install("keydesk")
     await desk.install("signdesk", url="", oauth=oidc.url)
     await desk.install("olddesk", url="", oauth1=oauth1.url)
@@ -118,7 +120,7 @@ async def install_all(desk: Desk, oidc: Oidc, oauth1: OAuth1) -> None:
 
 
 async def connect(flow: Embedded, slug: str, format: str) -> None:
-    """What a person does for one of `WAYS`."""
+    """Does what a person does for one of `WAYS`."""
     where = flow.where
     if format == "api_key":
         await enter_key(where)

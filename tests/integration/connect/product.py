@@ -34,6 +34,7 @@ class Product:
     seen: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Serves the product's API and its token endpoint."""
         self.seen.append(f"{request.method} {request.rel_url}")
         if request.path == "/connect/token":
             return await _keka_token(request)
@@ -68,6 +69,7 @@ async def _keka_token(request: web.Request) -> web.StreamResponse:
 
 @asynccontextmanager
 async def running_product() -> AsyncIterator[Product]:
+    """Runs the product; yields it."""
     fake = Product()
     fake.gate.set()
     async with listening(fake.answer) as fake.url:
@@ -84,9 +86,8 @@ def definition(
     params: dict[str, str] | None = None,
     form: bool = False,
 ) -> dict[str, Any]:
-    """The integration `name`. `oauth`, `oauth1`, `keka`: addresses of the servers that give tokens; then its
-    other ways to connect are there. `params`: more of them in the address of OAuth 2's consent. `form`:
-    whether it has a form of its own."""
+    """Returns the definition of the integration `name`. `oauth`, `oauth1`, `keka`: addresses of the servers
+    that give tokens."""
     credentials: dict[str, Any] = {}
     if url:
         credentials["api_key"] = {"config": {"fields": _KEY_FIELDS, **_WORDS}}

@@ -33,6 +33,7 @@ class Case:
 
 
 def cases(seed: int, count: int) -> Iterator[Case]:
+    """Yields generated cases. `seed`: the same gives the same."""
     for number in range(count):
         generator = Generator(f"{seed}/{number}")
         data = generator.data()
@@ -40,6 +41,7 @@ def cases(seed: int, count: int) -> Iterator[Case]:
 
 
 def ours(case: Case) -> Outcome:
+    """Returns the outcome in our engine."""
     try:
         expression = compile_expression(case.text, library=STANDARD)
         with own_time():
@@ -52,7 +54,7 @@ def ours(case: Case) -> Outcome:
 
 
 def shown(value: Any) -> Any:
-    """What JSON cannot say gets a mark, as in `peer.cjs`."""
+    """Returns the value with a mark for what JSON cannot say, as in `peer.cjs`."""
     if value is UNDEFINED:
         return {"@": "undefined"}
     if isinstance(value, float) and not math.isfinite(value):
@@ -63,6 +65,7 @@ def shown(value: Any) -> Any:
 
 
 def rust(case: Case) -> Outcome:
+    """Returns the outcome in the Rust engine."""
     try:
         result = jlens.Expression(case.text).evaluate_json(json.dumps(case.data), timeout=5.0)
     except jlens.JlensError as error:
@@ -70,16 +73,16 @@ def rust(case: Case) -> Outcome:
     return {"value": {"@": "undefined"} if result is None else json.loads(result)}
 
 
-def reference(given: list[Case], repairs: Iterable[str] = ()) -> list[Outcome]:
-    """What the reference says, with these of its `REPAIRS` (`peer.cjs`).
+def reference(case_list: list[Case], repairs: Iterable[str] = ()) -> list[Outcome]:
+    """Returns what the reference says, with these of its `REPAIRS` (`peer.cjs`).
 
     A case that ends its process (out of memory) is a crash like any other.
     """
     modules = install_packages(JSONATA)
-    found: list[Outcome] = []
-    while len(found) < len(given):
-        rest = given[len(found) :]
-        lines = "\n".join(json.dumps({"text": case.text, "data": case.data}) for case in rest)
+    outcomes: list[Outcome] = []
+    while len(outcomes) < len(case_list):
+        remaining = case_list[len(outcomes) :]
+        lines = "\n".join(json.dumps({"text": case.text, "data": case.data}) for case in remaining)
         ran = subprocess.run(
             [NODE, "--max-old-space-size=512", str(HERE / "peer.cjs"), str(modules), ",".join(repairs)],
             input=lines,
@@ -87,16 +90,17 @@ def reference(given: list[Case], repairs: Iterable[str] = ()) -> list[Outcome]:
             text=True,
             check=False,
         )
-        found += [json.loads(line) for line in ran.stdout.splitlines()]
+        outcomes += [json.loads(line) for line in ran.stdout.splitlines()]
         if ran.returncode != 0:
-            found.append({"code": ENDED})
-    return found
+            outcomes.append({"code": ENDED})
+    return outcomes
 
 
-def same(one: Outcome, other: Outcome) -> bool:
-    if "code" in one or "code" in other:
-        return one.get("code") == other.get("code")
-    return equal(one["value"], other["value"])
+def same(left: Outcome, right: Outcome) -> bool:
+    """Returns True if two outcomes have the same error code, or equal values."""
+    if "code" in left or "code" in right:
+        return left.get("code") == right.get("code")
+    return equal(left["value"], right["value"])
 
 
 def item(value: Any) -> Any:
@@ -104,13 +108,14 @@ def item(value: Any) -> Any:
     return None if value == {"@": "undefined"} else value
 
 
-def equal(one: Any, other: Any) -> bool:
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        return one == other or abs(one - other) <= 1e-9 * max(abs(one), abs(other))
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(equal, map(item, one), map(item, other)))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
-    return type(one) is type(other) and bool(one == other)
+def equal(left: Any, right: Any) -> bool:
+    """Returns True if two values are equal; numbers, within a relative error of 1e-9."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return left == right or abs(left - right) <= 1e-9 * max(abs(left), abs(right))
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(equal, map(item, left), map(item, right)))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
+    return type(left) is type(right) and bool(left == right)

@@ -35,6 +35,7 @@ class WatchedClock(VirtualClock):
         self.sleepers = 0
 
     async def sleep(self, seconds: float) -> None:
+        """Sleeps, and counts the sleeper meanwhile."""
         self.slept_on.set()
         self.sleepers += 1
         try:
@@ -70,6 +71,7 @@ class Desk:
     context: dict[str, Any] = field(default_factory=dict)
 
     async def connect(self, **values: Any) -> dict[str, Any]:
+        """Creates an account, with usual values unless others are given; returns its row."""
         sent = {
             "tenant_id": "t-1",
             "environment_integration_id": self.install_id,
@@ -81,29 +83,34 @@ class Desk:
             return await Accounts(conn, self.scope).create(sent)
 
     async def update(self, id: str, **changes: Any) -> dict[str, Any]:
+        """Changes an account; returns its row."""
         async with self.database.write() as conn:
             return await Accounts(conn, self.scope).update(id, changes)
 
     async def update_credentials(self, id: str, **credentials: Any) -> dict[str, Any]:
+        """Changes credentials of an account; returns its row."""
         async with self.database.write() as conn:
             return await Accounts(conn, self.scope).update_credentials(id, {"context": credentials})
 
     async def get(self, id: str) -> dict[str, Any]:
+        """Returns the row of an account."""
         async with self.database.read() as conn:
             return await Accounts(conn, self.scope).get(id)
 
     async def delete(self, id: str) -> None:
+        """Deletes an account."""
         async with self.database.write() as conn:
             await Accounts(conn, self.scope).delete(id)
 
     async def told(self, id: str) -> list[str]:
-        """What was told of an account, in order."""
+        """Returns the events about an account, in order, without the prefix of their names."""
         async with self.database.read() as conn:
-            mine = select(event.c.event).where(event.c.resource_id == id).order_by(event.c.seq)
-            return [name.partition(":")[2] for name in (await conn.execute(mine)).scalars()]
+            event_names = select(event.c.event).where(event.c.resource_id == id).order_by(event.c.seq)
+            return [name.partition(":")[2] for name in (await conn.execute(event_names)).scalars()]
 
 
 async def install(database: Database, scope: EnvironmentScope, url: str) -> Desk:
+    """Installs Brightfold and the desk model. `url`: of the product."""
     async with database.write() as conn:
         row = await Installs(conn, scope).create({"integration_id": "brightfold"})
         await EnvironmentUnifiedModels(conn, scope).create({"unified_model_id": "desk"})

@@ -84,6 +84,7 @@ class Authority:
     signed: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Writes the request down and answers it, by `answers` or with a token."""
         sent = {name: str(value) for name, value in (await request.post()).items()}
         self.seen.append((request.path, sent))
         self.signed.append(request.headers.get("authorization", ""))
@@ -98,9 +99,12 @@ class Authority:
 
 
 class NoForms:
+    """Says of every account that it has no form."""
+
     async def build_form(
         self, session: Session, account_id: str, face: IntegrationSummary
     ) -> RapidForm | None:
+        """Returns no form."""
         return None
 
 
@@ -119,28 +123,31 @@ class Desk:
     pages: Starlette
 
     async def link(self, scope: EnvironmentScope | None = None, **values: Any) -> str:
-        """A link token, of the first environment unless another is given."""
+        """Creates a link token, of the first environment unless another is given; returns its secret."""
         async with self.database.write() as conn:
             sent = {"tenant_id": "t-1", **values}
             return (await LinkTokens(conn, scope or self.scope).create(sent)).reveal()
 
     async def open(self, token: str | None = None, **options: Any) -> Session:
+        """Opens a link, a new one unless a token is given; returns the session."""
         session, _ = await self.flow.open_link(token or await self.link(), PageOptions(**options))
         return session
 
     async def accounts(self, scope: EnvironmentScope | None = None) -> list[dict[str, Any]]:
-        """Those that somebody connected."""
+        """Returns the accounts that somebody connected."""
         async with self.database.read() as conn:
             page = await Accounts(conn, scope or self.scope).list(query(("is_sandbox", "false")))
         return [dict(row) for row in page.rows]
 
     async def told(self, account_id: str) -> list[str]:
+        """Returns the events about an account, in order, without the prefix of their names."""
         async with self.database.read() as conn:
-            mine = select(event.c.event).where(event.c.resource_id == account_id).order_by(event.c.seq)
-            return [name.partition(":")[2] for name in (await conn.execute(mine)).scalars()]
+            event_names = select(event.c.event).where(event.c.resource_id == account_id).order_by(event.c.seq)
+            return [name.partition(":")[2] for name in (await conn.execute(event_names)).scalars()]
 
     async def travel(self, session: Session, format: str) -> tuple[dict[str, str], str, str]:
-        """To the provider: the query it is sent, its state, and the cookie of the browser."""
+        """Submits the form and goes to the provider; returns the query it is sent, its state, and the cookie
+        of the browser."""
         sent = await self.flow.submit_form(session, "brightfold", format, {"url": self.authority.url})
         assert sent.ticket is not None, sent.screen
         address, binding = await self.flow.start_authorization(sent.ticket.reveal())

@@ -43,33 +43,39 @@ class Process:
 
     @property
     def pid(self) -> int:
+        """The id of the process."""
         return self._popen.pid
 
     def line(self) -> str:
+        """Reads a line that the process printed."""
         assert self._popen.stdout is not None
         return self._popen.stdout.readline().strip()
 
     def go_on(self) -> None:
+        """Lets the process go on to its next stop."""
         assert self._popen.stdin is not None
         self._popen.stdin.write("\n")
         self._popen.stdin.flush()
 
     def open(self) -> str:
-        """`open first`, `open later` or `refused: <message>`."""
+        """Lets it open the database; returns `open first`, `open later` or `refused: <message>`."""
         self.go_on()
         return self.line()
 
     def close(self) -> None:
+        """Lets it close the database, and waits for its end."""
         self.go_on()
         assert self._popen.wait(30) == 0
 
     def kill(self) -> None:
+        """Kills it, and waits for its end."""
         self._popen.kill()
         self._popen.wait(30)
 
 
 @contextmanager
 def process(environ: Mapping[str, str], *, serving: bool = False) -> Iterator[Process]:
+    """Runs a process; yields it after its imports. `serving`: opens the database as a server does."""
     command = [sys.executable, "-c", _SCRIPT, "serve" if serving else "administer"]
     with subprocess.Popen(
         command, env=dict(environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -36,7 +36,7 @@ DESK: dict[str, Any] = {
 
 
 def failures(load: Any, data: object) -> dict[str, str]:
-    """The message by path."""
+    """Returns the message of each failure by path, for a document that `load` refuses."""
     with pytest.raises(DefinitionInvalid) as caught:
         load(data)
     return {item["path"]: item["message"] for item in caught.value.failures}

@@ -45,6 +45,7 @@ class DeskCalls:
         self._seconds = seconds
 
     async def call(self, resource: str, call: Call, admit: Admit) -> CallResult:
+        """Answers a call after its time, and counts how many are under way."""
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         try:
@@ -56,39 +57,44 @@ class DeskCalls:
             self.under_way -= 1
 
     def _answer(self, resource: str, call: Call) -> CallResult:
+        """Returns the result for a resource, or raises the exception that stands for it."""
         if resource not in self._rows:
             raise NotFound(f"no resource {resource}")
         rows = self._rows[resource]
-        found = rows(call) if callable(rows) else rows
-        if isinstance(found, IsthmusError):
-            raise found
-        if isinstance(found, StreamResult):
-            return found
+        value = rows(call) if callable(rows) else rows
+        if isinstance(value, IsthmusError):
+            raise value
+        if isinstance(value, StreamResult):
+            return value
         if call.method != "list":
-            return ValueResult(found)
+            return ValueResult(value)
         start = int(call.cursor or 0)
         end = start + (call.limit or self._size)
-        return ListResult(found[start:end], str(end) if end < len(found) else None)
+        return ListResult(value[start:end], str(end) if end < len(value) else None)
 
     @property
     def order(self) -> list[str]:
+        """The resources in the order of their calls."""
         return [resource for resource, _ in self.asked]
 
 
 def graph_of(*nodes: dict[str, Any]) -> Graph:
+    """Builds a graph of nodes; one without `type` is a list call."""
     return Graph.from_nodes(
-        [NODE.validate_python(each if "type" in each else {"method": "list", **each}) for each in nodes]
+        [NODE.validate_python(node if "type" in node else {"method": "list", **node}) for node in nodes]
     )
 
 
 def limits(**changed: Any) -> BatchLimits:
+    """Returns generous limits, with these changes."""
     return BatchLimits(**{"seconds": 1_000.0, **changed})
 
 
 async def ran(
     calls: DeskCalls, clock: VirtualClock, *nodes: dict[str, Any], **options: Any
 ) -> dict[str, Any]:
-    """The answer's body. `args`, `take` and `limits` as of `run_batch`."""
+    """Runs a batch and returns the body of its answer. `args`, `count_request` and `limits` as of
+    `run_batch`."""
     outcome = await outcome_of(calls, clock, *nodes, **options)
     return outcome.body
 
@@ -96,6 +102,9 @@ async def ran(
 async def outcome_of(
     calls: DeskCalls, clock: VirtualClock, *nodes: dict[str, Any], **options: Any
 ) -> BatchOutcome:
-    roots = {"args": options.pop("args", {}), "tenant_id": "acme"}
-    given = {"limits": limits(), "parse_call": parse_node_call, **options}
-    return await clock.driven(run_batch(graph_of(*nodes), calls, extra_names=roots, clock=clock, **given))
+    """Runs a batch on virtual time and returns its outcome."""
+    extra_names = {"args": options.pop("args", {}), "tenant_id": "acme"}
+    arguments = {"limits": limits(), "parse_call": parse_node_call, **options}
+    return await clock.driven(
+        run_batch(graph_of(*nodes), calls, extra_names=extra_names, clock=clock, **arguments)
+    )

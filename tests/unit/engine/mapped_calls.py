@@ -29,6 +29,7 @@ RAW = [{"no": 1, "label": "a"}, {"no": 2, "label": "b"}]
 
 
 def target(**extra: Any) -> UnifiedTarget:
+    """Returns the unified resource that is called. `extra`: further fields of its definition."""
     definition = UnifiedResource.model_validate({"schema": SCHEMA, "methods": [*METHODS, "zap"], **extra})
     return UnifiedTarget("crm", "contacts", definition)
 
@@ -36,27 +37,32 @@ def target(**extra: Any) -> UnifiedTarget:
 async def run(
     upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, methods: Any = None, **config: Any
 ) -> Any:
-    given = {"resource": "things", **mapping}
+    """Makes a unified call; returns its result. `methods`: of the resource, else METHODS. `config`: further
+    fields of the integration."""
+    mapping_values = {"resource": "things", **mapping}
     return await unified.call_method(
-        upstream, integration(methods or METHODS, **config), target(), load_mapping(given), call
+        upstream, integration(methods or METHODS, **config), target(), load_mapping(mapping_values), call
     )
 
 
 async def listed(
     upstream: MemoryUpstream, mapping: dict[str, Any], query: str = "", **config: Any
 ) -> ListResult:
+    """Makes a list call; returns its result."""
     result = await run(upstream, mapping, parse_call("list", query=parse_query(query)), **config)
     assert isinstance(result, ListResult)
     return result
 
 
 async def records_of(upstream: MemoryUpstream, mapping: dict[str, Any], **config: Any) -> list[Any]:
+    """Makes a list call; returns its records."""
     records = (await listed(upstream, mapping, **config)).records
     assert isinstance(records, list)
     return records
 
 
 async def value_of(upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, **config: Any) -> Any:
+    """Makes a call of one record; returns the body."""
     result = await run(upstream, mapping, call, **config)
     assert isinstance(result, ValueResult)
     return result.body

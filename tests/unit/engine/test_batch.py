@@ -267,7 +267,7 @@ async def test_our_own_limit_is_waited_for() -> None:
             raise TooManyRequests("full", retry_after=10 - int(clock.monotonic() % 10))
 
     calls = DeskCalls(clock, {"m/a": tickets(8)}, size=1, seconds=0.1)
-    body = await ran(calls, clock, {"resource": "m/a"}, take=take)
+    body = await ran(calls, clock, {"resource": "m/a"}, count_request=take)
     assert len(body["result"]["m/a"]) == 8
     assert windows == {0: 3, 1: 3, 2: 2}
 

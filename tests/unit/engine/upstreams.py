@@ -19,12 +19,13 @@ Answer = Callable[[HttpRequest], HttpResponse]
 def answer(
     body: Any = None, status: int = 200, content_type: str = "application/json", **headers: str
 ) -> HttpResponse:
-    """Bytes and text are sent as they are, anything else as JSON; names of headers with `_` for `-`."""
+    """Builds a response. Bytes and text are sent as they are, anything else as JSON; names of headers have
+    `_` for `-`."""
     data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else orjson.dumps(body)
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    named_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     return HttpResponse(
         status=status,
-        headers={"content-type": content_type, **given},
+        headers={"content-type": content_type, **named_headers},
         body=b"" if status == 204 else data,
         url="",
     )
@@ -46,13 +47,17 @@ class MemoryUpstream:
         self._answers = answers
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
+        """Keeps the request with its authorization, and returns its answer."""
         http = await add_authorization(request, self.context, self._unasked)
         self.sent.append(request)
         self.requests.append(http)
-        found = self._answers(http) if callable(self._answers) else self._answers[len(self.sent) - 1]
-        return HttpResponse(found.status, found.headers, found.body, http.url, stream=found.stream)
+        response = self._answers(http) if callable(self._answers) else self._answers[len(self.sent) - 1]
+        return HttpResponse(
+            response.status, response.headers, response.body, http.url, stream=response.stream
+        )
 
     async def _unasked(self, request: HttpRequest) -> HttpResponse:
+        """Fails, if the authorization makes a request."""
         raise AssertionError(f"no authorization asks for anything: {request.url}")
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
@@ -74,7 +79,7 @@ class MemoryUpstream:
 
 
 def integration(methods: Mapping[str, Any], **config: Any) -> IntegrationConfig:
-    """A definition with one resource, `things`."""
+    """Returns a definition with one resource, `things`."""
     return load_integration(
         {"label": "Acme", "base_url": "https://api.acme.test/v1", "resources": {"things": methods}, **config}
     )

@@ -21,15 +21,16 @@ HERE, THERE = new_id(), new_id()
 
 
 async def happen(database: Database, *resources: str, environment_id: str = HERE) -> list[str]:
+    """Records an event for each resource, in one transaction; returns their ids."""
     async with database.write() as conn:
         return [
             await emit(
                 conn,
                 IntegratedAccountDeleted.model_validate(
-                    {"environment_id": environment_id, "payload": {"id": each}}
+                    {"environment_id": environment_id, "payload": {"id": resource}}
                 ),
             )
-            for each in resources
+            for resource in resources
         ]
 
 
@@ -41,13 +42,15 @@ class Recorder:
         self.refuses: set[str] = set()
 
     async def __call__(self, conn: AsyncConnection, occurrence: Occurrence) -> None:
+        """Writes an event down, or fails."""
         if occurrence.resource_id in self.refuses:
             raise ValueError("not now")
         self.saw.append(occurrence.id)
 
 
 def relay_to(database: Database, *recorders: Recorder, name: str = "*") -> Relay:
+    """Builds a relay whose subscribers are the recorders. `name`: of the event, `*` for all."""
     subscribers = Subscribers()
-    for number, each in enumerate(recorders):
-        subscribers.subscribe(name, each, stable_name=f"recorder {number}")
+    for number, recorder in enumerate(recorders):
+        subscribers.subscribe(name, recorder, stable_name=f"recorder {number}")
     return Relay(database, subscribers)

@@ -363,7 +363,7 @@ def outcome(attack: Attack) -> dict[str, object]:
 
 
 def run(attack: Attack) -> dict[str, object]:
-    """The outcome of an attack in a fork of this process, with its time and memory (bytes)."""
+    """Returns the outcome of an attack in a fork of this process, with its time and memory (bytes)."""
     reading, writing = os.pipe()
     started = time.monotonic()
     child = os.fork()

@@ -11,7 +11,7 @@ __all__ = ["count_turns"]
 
 @asynccontextmanager
 async def count_turns() -> AsyncIterator[Callable[[], int]]:
-    """How often another task had its turn in the block."""
+    """Counts in the block how often another task had its turn; yields a function that returns the count."""
     turns = 0
 
     async def other() -> None:

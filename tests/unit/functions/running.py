@@ -23,12 +23,15 @@ class FixedClock:
         self.elapsed = 0.0
 
     def now(self) -> datetime:
+        """Returns the fixed time."""
         return NOW
 
     def monotonic(self) -> float:
+        """Returns no passed time."""
         return self.elapsed
 
     async def sleep(self, seconds: float) -> None:
+        """Returns at once."""
         self.elapsed += seconds
         await asyncio.sleep(0)
 
@@ -50,13 +53,14 @@ def value(
     limits: Limits | None = None,
     given: Services | None = None,
 ) -> object:
-    """What the expression gives, with NaN as the text "NaN" so that it can be compared."""
+    """Evaluates an expression; returns the result, with NaN as the text "NaN" so that it can be compared."""
     compiled = compile(expression)
     result = asyncio.run(compiled.evaluate_async(data, bindings, limits=limits, services=given or services()))
     return _comparable(result)
 
 
 def _comparable(result: object) -> object:
+    """Returns the result with NaN as a text."""
     if isinstance(result, float) and math.isnan(result):
         return "NaN"
     if isinstance(result, list):
@@ -74,13 +78,16 @@ def error(
     limits: Limits | None = None,
     given: Services | None = None,
 ) -> ExpressionError:
-    """The error that the expression ends with."""
+    """Evaluates an expression that must fail; returns its error."""
     with pytest.raises(ExpressionError) as caught:
         value(expression, data, bindings=bindings, limits=limits, given=given)
     return caught.value
 
 
 def check(expression: str, expected: object, data: object = UNDEFINED) -> None:
-    found = value(expression, data)
-    assert found == expected, f"{expression}: {found!r}, expected {expected!r}"
-    assert type(found) is type(expected) or isinstance(expected, (int, float)), f"{expression}: {type(found)}"
+    """Evaluates an expression and compares the result."""
+    actual = value(expression, data)
+    assert actual == expected, f"{expression}: {actual!r}, expected {expected!r}"
+    assert type(actual) is type(expected) or isinstance(expected, (int, float)), (
+        f"{expression}: {type(actual)}"
+    )

@@ -75,6 +75,7 @@ properties:
 
 
 def exchange(body: Any, *, status: int = 200, query: Any = None, id: str | None = None) -> dict[str, Any]:
+    """Returns an exchange of the examples, as its file has it."""
     request: dict[str, Any] = {"query": query or {}}
     if id is not None:
         request["path_params"] = {"id": id}
@@ -86,6 +87,7 @@ def exchange(body: Any, *, status: int = 200, query: Any = None, id: str | None 
 
 
 def ticket(number: int) -> dict[str, Any]:
+    """Returns the ticket with this number, as the provider has it."""
     return {"no": number, "subject": f"Ticket {number}"}
 
 

@@ -26,27 +26,30 @@ class World:
 
 
 async def make_world(database: Database) -> World:
+    """Makes two teams with three environments."""
     teams, environments = [new_id(), new_id()], [new_id(), new_id(), new_id()]
     owners = [teams[0], teams[0], teams[1]]
     async with database.write() as conn:
         times = {"created_at": current_time(conn), "updated_at": current_time(conn)}
-        await conn.execute(insert(team), [{"id": each, "name": each[:4], **times} for each in teams])
+        await conn.execute(insert(team), [{"id": row, "name": row[:4], **times} for row in teams])
         await conn.execute(
             insert(environment),
             [
-                {"id": each, "team_id": owner, "name": each[:4], "settings": {}, **times}
-                for each, owner in zip(environments, owners, strict=True)
+                {"id": row, "team_id": owner, "name": row[:4], "settings": {}, **times}
+                for row, owner in zip(environments, owners, strict=True)
             ],
         )
     mine, sibling, foreign = (
-        EnvironmentScope(each, owner) for each, owner in zip(environments, owners, strict=True)
+        EnvironmentScope(row, owner) for row, owner in zip(environments, owners, strict=True)
     )
     return World(mine, sibling, foreign)
 
 
 def query(*filters: tuple[str, str], limit: int = 100) -> ListQuery:
+    """Builds the query of a list. `filters`: field and value."""
     return ListQuery(tuple(Filter(name, "eq", (value,)) for name, value in filters), limit=limit)
 
 
 def names(rows: Iterable[dict[str, object]]) -> list[object]:
+    """Returns the names of rows."""
     return [row["name"] for row in rows]

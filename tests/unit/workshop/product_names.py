@@ -13,17 +13,20 @@ _SHORT = 6
 
 
 def product_names(catalog: Path) -> set[str]:
-    """The folders of `catalog/integrations`, in lower case."""
+    """Returns the folders of `catalog/integrations`, in lower case."""
     folder = catalog / "integrations"
     return {entry.name.lower() for entry in folder.iterdir() if entry.is_dir()} if folder.is_dir() else set()
 
 
 def allowed_words(path: Path) -> set[str]:
+    """Returns the words that the list of wire words allows."""
     lines = (line.split("#", 1)[0].strip().lower() for line in path.read_text().splitlines())
     return {line for line in lines if line}
 
 
 def _pattern(names: set[str]) -> re.Pattern[str] | None:
+    """Returns a pattern that finds any of the names; None for no names."""
+
     def one(name: str) -> str:
         spelled = re.sub(r"[-_]", "[-_ ]?", name)
         return spelled if len(name) >= _SHORT else rf"(?<![a-z0-9]){spelled}(?![a-z0-9])"
@@ -33,7 +36,7 @@ def _pattern(names: set[str]) -> re.Pattern[str] | None:
 
 
 def trespasses(source: Path, names: set[str]) -> Iterator[str]:
-    """`path:line: word` of each name found in a text file under `source`."""
+    """Yields `path:line: word` for each name found in a text file under `source`."""
     pattern = _pattern(names)
     if pattern is None:
         return
@@ -45,8 +48,8 @@ def trespasses(source: Path, names: set[str]) -> Iterator[str]:
         except UnicodeDecodeError:
             continue
         relative = path.relative_to(source)
-        for found in pattern.finditer(str(relative)):
-            yield f"{relative}: {found.group()}"
+        for match in pattern.finditer(str(relative)):
+            yield f"{relative}: {match.group()}"
         for number, line in enumerate(lines, 1):
-            for found in pattern.finditer(line):
-                yield f"{relative}:{number}: {found.group()}"
+            for match in pattern.finditer(line):
+                yield f"{relative}:{number}: {match.group()}"

@@ -94,6 +94,7 @@ class Authority:
         self.gate.set()
 
     async def token(self, request: web.Request) -> web.StreamResponse:
+        """Answers a token call, by the script or with new tokens for the valid refresh token."""
         sent = dict(await request.post()) if request.path == "/token" else await request.json()
         self.refreshes.append({name: str(value) for name, value in sent.items()})
         self.asked.set()
@@ -113,18 +114,21 @@ class Authority:
         return web.json_response(self.issue())
 
     def issue(self) -> dict[str, Any]:
+        """Makes new tokens, which replace the ones before; returns the token response."""
         number = next(self.numbers)
         self.access, self.refresh = f"at-{number}", f"rt-{number}"
         reply = {"access_token": self.access, "refresh_token": self.refresh, "token_type": "Bearer"}
         return reply if self.seconds is None else {**reply, "expires_in": self.seconds}
 
     async def tickets(self, request: web.Request) -> web.StreamResponse:
+        """Answers a call with the valid access token; refuses any other."""
         if request.headers.get("Authorization") != f"Bearer {self.access}":
             return web.json_response({"message": "no"}, status=self.refusal)
         self.served += 1
         return web.json_response({"items": [{"no": self.served}]})
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
+        """Writes a revoked token down."""
         assert request.headers["authorization"].startswith("Basic ")
         self.revoked.append(str((await request.post())["token"]))
         return web.Response(status=self.answers.pop(0) if self.answers else 200)
@@ -132,6 +136,7 @@ class Authority:
 
 @asynccontextmanager
 async def authority_running() -> AsyncIterator[Authority]:
+    """Runs the product; yields it."""
     fake = Authority()
     app = web.Application()
     app.router.add_post("/token", fake.token)
@@ -143,7 +148,8 @@ async def authority_running() -> AsyncIterator[Authority]:
 
 
 async def connect(desk: Desk, clock: WatchedClock, *, ends_in: float | None = 3600.0, **token: Any) -> str:
-    """An account by `oauth2` whose token ends in so many seconds; its id."""
+    """Connects an account by `oauth2` whose token ends in so many seconds, None for no end; returns its
+    id."""
     held = {"access_token": "at-0", "refresh_token": "rt-0", **token}
     if ends_in is not None:
         held["expires_at"] = (clock.now() + timedelta(seconds=ends_in)).isoformat()
@@ -155,6 +161,7 @@ async def connect(desk: Desk, clock: WatchedClock, *, ends_in: float | None = 36
 
 
 async def call(connections: Connections, desk: Desk, id: str, method: str = "list", **values: Any) -> Any:
+    """Makes a proxy call of the account's tickets; returns its result."""
     connection = await connections.open(desk.scope.environment_id, id, request_id=new_id())
     return await proxy.call_method(
         connection.upstream, connection.definition, "tickets", parse_call(method, **values)
@@ -162,7 +169,7 @@ async def call(connections: Connections, desk: Desk, id: str, method: str = "lis
 
 
 async def with_time(task: asyncio.Future[Any], clock: WatchedClock, step: float = 0.5) -> Any:
-    """What the task gives, while time goes on."""
+    """Moves time on until the task ends; returns its result."""
     while not task.done():
         await clock.advance(step)
         await asyncio.wait({task}, timeout=0.02)
@@ -170,7 +177,7 @@ async def with_time(task: asyncio.Future[Any], clock: WatchedClock, step: float 
 
 
 async def journal_of(database: Database, id: str) -> Any:
-    """The row of a renewal; raises where there is none."""
+    """Returns the row of a refresh; raises NoResultFound if there is none."""
     async with database.read() as conn:
-        mine = select(credential_refresh).where(credential_refresh.c.id == id)
-        return (await conn.execute(mine)).mappings().one()
+        refresh_row = select(credential_refresh).where(credential_refresh.c.id == id)
+        return (await conn.execute(refresh_row)).mappings().one()

@@ -57,6 +57,7 @@ class Product:
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Writes the request down and answers it, by `answers` or as usual."""
         self.seen.append(f"{request.method} {request.path}")
         if request.method == "POST":
             self.bodies.append(await request.json())
@@ -68,6 +69,7 @@ class Product:
 
 
 async def connect(desk: Desk) -> str:
+    """Connects an account; returns its id, while it is still connecting."""
     row = await desk.connect(context={"url": desk.url, "api_key": "k-1"})
     assert row["status"] == "connecting"
     return str(row["id"])
@@ -75,7 +77,7 @@ async def connect(desk: Desk) -> str:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[Product]:
-    """A product that answers on loopback."""
+    """Runs a product on loopback; yields it."""
     product = Product()
     async with listening(product.answer) as product.url:
         yield product

@@ -16,6 +16,8 @@ __all__ = ["Answering", "Asked", "answering"]
 
 @dataclass(frozen=True)
 class Asked:
+    """A request that the server got."""
+
     verb: str
     path: str
     body: Any
@@ -25,6 +27,8 @@ class Asked:
 
 @dataclass
 class Answering:
+    """A server that answers what it is told to."""
+
     url: str = ""
     answers: list[tuple[int, str, bytes]] = field(default_factory=list)
     retry_after: str | None = None
@@ -36,11 +40,12 @@ class Answering:
     release: threading.Event = field(default_factory=threading.Event)
 
     def will(self, value: Any, status: int = 200) -> None:
+        """Adds a JSON response to those that are given, in order."""
         self.answers.append((status, "application/json", json.dumps(value).encode()))
 
     @property
     def lines(self) -> list[str]:
-        return [f"{each.verb} {each.path}" for each in self.asked]
+        return [f"{request.verb} {request.path}" for request in self.asked]
 
 
 @contextmanager
