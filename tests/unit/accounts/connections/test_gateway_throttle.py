@@ -7,7 +7,8 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, cast
 
 import pytest
-from tests.unit.expressions.test_turns import ENDLESS, count_turns
+from tests.unit.expressions.test_turns import ENDLESS
+from tests.unit.expressions.turn_counter import count_turns
 
 from isthmus.accounts.connections.gateway import Gateway, GatewayAccount, GatewayParts
 from isthmus.api.call_parsing import parse_call
