@@ -95,7 +95,7 @@ class Application:
                 async with database.write() as conn:
                     await end_all_leases(conn)
             await sync_catalog(database, find_catalog())
-            first_start = await bootstrap(database, settings, install=install_everything)
+            first_start = await bootstrap(database, settings, fill_environment=install_everything)
             core = await stack.enter_async_context(_open_core(settings, database, clock))
             account_tokens = AccountTokens(await get_server_secret(database, "account_tokens"), clock)
             cursors = CursorSigner(await get_server_secret(database, "cursors"))
@@ -127,8 +127,8 @@ async def open_worker(settings: Settings, *, clock: Clock | None = None) -> Asyn
 
 @asynccontextmanager
 async def open_core_for_command(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Core]:
-    """The core for a command on the database of this machine, which may run beside a server: without an API,
-    and nothing runs in the background. Raises SetupError."""
+    """Opens the core for a command on the database of this machine, which may run beside a server: without an
+    API, and nothing runs in the background. Raises SetupError."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         database = await open_database(settings, existing=True, clock=clock)
@@ -182,6 +182,7 @@ def _register_background_work(core: Core, handlers: Handlers, subscribers: Subsc
     alike."""
 
     async def delete_old_events(_: Run) -> None:
+        """Deletes events that were relayed long ago."""
         await prune_events(core.database)
 
     async def delete_old_connect_sessions(run: Run) -> None:
@@ -215,6 +216,8 @@ async def _run_background_work(core: Core) -> AsyncIterator[None]:
 
 
 def _build_http_client(settings: Settings) -> HttpClient:
+    """Builds the HTTP client for requests to providers, with the egress guard and the limits of the
+    settings."""
     limits = HttpLimits(
         response_bytes=settings.max_response_bytes, connect_seconds=settings.connect_timeout_seconds
     )
@@ -222,6 +225,7 @@ def _build_http_client(settings: Settings) -> HttpClient:
 
 
 def _build_batch_limits(settings: Settings) -> BatchLimits:
+    """Returns the limits of batch requests that are set."""
     return BatchLimits(
         nodes=settings.batch_max_nodes,
         calls=settings.batch_max_calls,
@@ -233,13 +237,13 @@ def _build_batch_limits(settings: Settings) -> BatchLimits:
 
 
 def _get_public_url(settings: Settings) -> str:
-    """Returns the URL of the pages. Without settings, the address at which `isthmus serve` listens by
+    """Returns the URL of the connect pages. Without settings, the address at which `isthmus serve` listens by
     default."""
     return settings.public_app_url or settings.public_api_url or _DEFAULT_URL
 
 
 def _build_pages(core: Core, account_tokens: AccountTokens, settings: Settings) -> Asgi:
-    """Returns the ASGI application of the pages that people see."""
+    """Builds the ASGI application of the pages that people see."""
     public_url = _get_public_url(settings)
     lifecycle = Lifecycle(core.database, core.connections, core.clock)
     rapid_forms = RapidForms(core.database, core.connections)
@@ -261,15 +265,15 @@ def _build_pages(core: Core, account_tokens: AccountTokens, settings: Settings) 
 
 @cache
 def _get_platform() -> FastAPI:
-    """Returns the FastAPI application of the platform routes. It is built once per process, because that
-    takes most of the time of a start."""
+    """Builds the FastAPI application of the platform routes, once per process, because that takes most of the
+    time of a start."""
     return build_platform((*ROUTERS, documentation_page))
 
 
 def _build_api_parts(
     core: Core, account_tokens: AccountTokens, cursors: CursorSigner, settings: Settings
 ) -> PartsOfApp:
-    """Returns what the routes of the API need."""
+    """Builds the parts that the routes of the API need."""
     return PartsOfApp(
         database=core.database,
         authentication=Authentication(Authenticator(core.database, core.epochs, core.clock, account_tokens)),
@@ -287,17 +291,20 @@ def _build_api_parts(
 
 
 def _build_dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) -> Dispatcher:
-    """Returns the ASGI application that serves every request."""
+    """Builds the ASGI application that serves every request: it hands each to the API or the pages."""
 
     async def check_readiness() -> dict[str, str]:
+        """Returns the state of each part that must work for the server to be ready: `ok` or what is wrong."""
         behind = core.epochs.seconds_behind
         return {"database": "ok" if behind < _MAX_SECONDS_BEHIND else f"no answer for {behind:.0f} s"}
 
     async def read_queue() -> dict[str, Any]:
+        """Returns the state of the job queue as numbers by name."""
         async with parts.database.read() as conn:
             return (await read_queue_state(conn)).as_dict()
 
     async def read_outbox() -> dict[str, Any]:
+        """Returns the state of the outbox as numbers by name."""
         async with parts.database.read() as conn:
             return asdict(await read_outbox_state(conn))
 

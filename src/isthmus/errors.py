@@ -72,8 +72,8 @@ __all__ = [
 
 
 def failure(path: str, message: str, code: str) -> dict[str, str]:
-    """Returns one entry of `details.failures`: the field (a dotted path), what would be valid, and a stable
-    code."""
+    """Returns one entry of `details.failures`. `path`: the field (a dotted path). `message`: what would be
+    valid. `code`: stable, for programs."""
     return {"path": path, "message": message, "code": code}
 
 
@@ -141,26 +141,38 @@ class BadRequest(RequestError):
 
 
 class Unauthorized(RequestError):
+    """The token is missing, unknown, revoked or expired."""
+
     status = 401
 
 
 class Forbidden(RequestError):
+    """The token is known, but may not do this."""
+
     status = 403
 
 
 class NotFound(RequestError):
+    """There is no such row, route, resource or method for this caller."""
+
     status = 404
 
 
 class MethodNotAllowed(RequestError):
+    """The method is not allowed here, such as a write on a sandbox account."""
+
     status = 405
 
 
 class Conflict(RequestError):
+    """The request conflicts with what is stored: a name that is taken, or a stale `version`."""
+
     status = 409
 
 
 class PayloadTooLarge(RequestError):
+    """The body is larger than allowed."""
+
     status = 413
 
 
@@ -213,6 +225,8 @@ class CredentialsRefused(AccountError):
 
 
 class AccountBlocked(AccountError):
+    """The account is on the block list of the server."""
+
     status = 503
 
 
@@ -223,6 +237,8 @@ class DefinitionError(IsthmusError):
 
 
 class NotExecutable(DefinitionError):
+    """The definition has a field that would change the call and is not executed yet."""
+
     status = 501
 
 
@@ -270,20 +286,25 @@ class RemoteError(UpstreamError):
 
 
 class UpstreamUnreachable(UpstreamError):
-    """No answer came. `may_have_arrived`: True if the request may have reached the provider all the same."""
+    """No answer came. `is_possibly_delivered`: True if the request may have reached the provider all the
+    same."""
 
     status = 502
 
-    def __init__(self, message: str, *, may_have_arrived: bool = False) -> None:
+    def __init__(self, message: str, *, is_possibly_delivered: bool = False) -> None:
         super().__init__(message)
-        self.may_have_arrived = may_have_arrived
+        self.is_possibly_delivered = is_possibly_delivered
 
 
 class UpstreamTimeout(UpstreamError):
+    """The provider did not answer in time."""
+
     status = 504
 
 
 class UpstreamInvalid(UpstreamError):
+    """The provider answered, but the answer cannot be used: garbage, or too large."""
+
     status = 502
 
 
@@ -299,6 +320,8 @@ class TokenEndpointFailed(UpstreamError):
 
 
 class EgressDenied(UpstreamError):
+    """The SSRF guard refused the address."""
+
     status = 502
 
 
@@ -309,7 +332,7 @@ class SetupError(IsthmusError):
 
 
 def to_error_envelope(error: IsthmusError) -> dict[str, Any]:
-    """Returns the JSON body of the response for `error`."""
+    """Returns the JSON body of the response for an error."""
     body: dict[str, Any] = {
         "statusCode": error.status,
         "error": get_reason_phrase(error.status),

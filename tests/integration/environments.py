@@ -20,7 +20,7 @@ async def foreign_token(server: Server, install: FillEnvironment | None = instal
 
     async def create(conn: AsyncConnection) -> str:
         team_id = await create_team(conn, "Other team")
-        environment = await Environments(conn, team_id).create("production", install=install)
+        environment = await Environments(conn, team_id).create("production", fill_environment=install)
         _, token = await ApiTokens(conn, environment["id"]).create("other")
         return token.reveal()
 

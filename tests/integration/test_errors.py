@@ -166,7 +166,9 @@ async def foreign_account(it: Scene) -> Answered:
 
     async def create(conn: AsyncConnection) -> str:
         environments = Environments(conn, me["team"]["id"])
-        other = await environments.create(f"beside {me['environment']['name']}", install=install_everything)
+        other = await environments.create(
+            f"beside {me['environment']['name']}", fill_environment=install_everything
+        )
         _, token = await ApiTokens(conn, other["id"]).create("t")
         return token.reveal()
 

@@ -148,7 +148,7 @@ async def test_settings_that_two_change_are_both_kept(server: Server) -> None:
 
 async def test_a_name_that_another_environment_just_takes_is_taken(server: Server) -> None:
     administration = Administration(server.database)
-    other = await administration.create_environment("staging", install=install_everything)
+    other = await administration.create_environment("staging", fill_environment=install_everything)
     async with rivalled(server) as rival:
         await Environments(rival.conn, rival.scope.team_id).update(other["id"], {"name": "live"})
         await rival.meets("PATCH", f"/environment/{rival.scope.environment_id}", {"name": "live"})

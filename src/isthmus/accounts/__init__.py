@@ -5,8 +5,8 @@ from isthmus.accounts.connections.call_log import CallLog, CallRecord, JsonCallL
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.installs import Installs, install_everything
 from isthmus.accounts.own_account import OwnAccount
+from isthmus.accounts.read_only_flags import ReadOnlyFlags
 from isthmus.accounts.sandbox.sandbox_accounts import derive_sandbox_account_id
-from isthmus.accounts.sandbox_flags import SandboxFlags
 
 __all__ = [
     "Accounts",
@@ -17,7 +17,7 @@ __all__ = [
     "Installs",
     "JsonCallLog",
     "OwnAccount",
-    "SandboxFlags",
+    "ReadOnlyFlags",
     "derive_sandbox_account_id",
     "install_everything",
 ]

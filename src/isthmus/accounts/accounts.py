@@ -233,8 +233,8 @@ class Accounts:
         return await self._update_row(row, changed)
 
     async def restart_lifecycle(self, id: str) -> None:
-        """Run post-install and validation again. Does nothing for a sandbox account. Raises NotFound;
-        Forbidden for a disabled install; AccountBlocked; AccountNeedsReauth for an account in
+        """Run post-install and validation again, as jobs. Does nothing for a sandbox account. Raises
+        NotFound; Forbidden for a disabled install; AccountBlocked; AccountNeedsReauth for an account in
         `needs_reauth`."""
         row = await self._lock_account(id)
         statement = select_account(self._environment_id, id)
@@ -283,30 +283,31 @@ class Accounts:
             )
         chosen = integrated_account.c.id.in_(ids) if ids else integrated_account.c.tenant_id == tenant_id
         await prepare_deletion(self._conn, self._environment_id, chosen)
-        mine = delete(integrated_account).where(
+        deletion = delete(integrated_account).where(
             integrated_account.c.environment_id == self._environment_id, chosen
         )
-        deleted = (await self._conn.execute(mine.returning(integrated_account.c.id))).scalars().all()
+        deleted = (await self._conn.execute(deletion.returning(integrated_account.c.id))).scalars().all()
         await increment_epoch(self._conn, self._environment_id)
         await emit_accounts_deleted(self._conn, self._environment_id, deleted)
 
     def _build_context_columns(
         self, row: Mapping[str, Any], definition: ConnectedDefinition, changes: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return the columns to update for a changed context or credential format. Raises BadRequest."""
+        """Return the columns to update for a changed context or credential format, by column name. `row`: the
+        locked row. Raises BadRequest."""
         method = row["authentication_method"]
         switched = changes.get("authentication_method", method) != method
         if switched:
             method = find_credential_format(definition.credentials, changes["authentication_method"])
         patch = changes.get("context") or {}
-        whole = decrypt_context(get_key_ring(self._conn), row)
+        new_context = decrypt_context(get_key_ring(self._conn), row)
         hidden = definition.secret_fields | list_encrypted_fields(get_key_ring(self._conn), row)
         if switched:
-            merged = patch_context(whole, patch, hidden)
+            merged = patch_context(new_context, patch, hidden)
             merged = validate_credentials(definition.credentials, method, merged, complete=True)
         else:
             sent = validate_credentials(definition.credentials, method, patch, complete=False)
-            merged = patch_context(whole, sent, hidden)
+            merged = patch_context(new_context, sent, hidden)
         plain, secrets = split_context(merged, hidden)
         return {
             "authentication_method": method,
@@ -317,13 +318,14 @@ class Accounts:
     def _build_override_columns(
         self, row: Mapping[str, Any], definition: ConnectedDefinition, sent: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return the columns to update for a new `integration_override`. Raises BadRequest."""
+        """Return the columns to update for a new `integration_override`, by column name. `sent`: the changes
+        of the request. Raises BadRequest."""
         stored = OVERRIDE_SECRETS.decrypt(
             get_key_ring(self._conn), row["id"], row["integration_override_secrets"]
         )
-        whole = replace_config(row["integration_override"] or {}, stored or {}, sent)
-        definition.check_override(whole)
-        plain, secrets = split_secrets(whole)
+        new_override = replace_config(row["integration_override"] or {}, stored or {}, sent)
+        definition.check_override(new_override)
+        plain, secrets = split_secrets(new_override)
         return {
             "integration_override": plain or None,
             "integration_override_secrets": self._encrypt(OVERRIDE_SECRETS, row["id"], secrets),
@@ -363,6 +365,8 @@ class Accounts:
         return await self.get(identity)
 
     def _encrypt(self, column: Any, identity: str, secrets: Mapping[str, Any]) -> Any:
+        """Return `secrets` encrypted for the account's row, None if there are none. `column`: an
+        `EncryptedJSON`."""
         return column.encrypt(get_key_ring(self._conn), identity, dict(secrets) or None)
 
 

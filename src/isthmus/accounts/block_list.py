@@ -56,15 +56,15 @@ class BlockList:
                 raise SetupError(
                     f"no integrated account has the id {account_id}. GET /integrated-account lists them."
                 )
-            known = update(blocked_account).where(blocked_account.c.id == account_id).values(**values)
-            if not (await conn.execute(known)).rowcount:
+            change = update(blocked_account).where(blocked_account.c.id == account_id).values(**values)
+            if not (await conn.execute(change)).rowcount:
                 await conn.execute(insert(blocked_account).values(id=account_id, created_at=now, **values))
             await increment_epoch(conn, get_epoch_group(account_id))
 
     async def unblock(self, account_id: str) -> None:
         """Remove an account from the list. Raises SetupError if it is not on it."""
         async with self._database.write() as conn:
-            done = await conn.execute(delete(blocked_account).where(blocked_account.c.id == account_id))
-            if not done.rowcount:
+            result = await conn.execute(delete(blocked_account).where(blocked_account.c.id == account_id))
+            if not result.rowcount:
                 raise SetupError(f"{account_id} is not blocked. `isthmus accounts blocked` shows what is.")
             await increment_epoch(conn, get_epoch_group(account_id))

@@ -26,7 +26,8 @@ _LOOPBACK_PREFIXES: Final = ("127.", "::1")
 class Sender(Protocol):
     """Sends one HTTP request: the HTTP client, or a wrapper around it."""
 
-    async def send(self, request: HttpRequest) -> HttpResponse: ...
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +94,5 @@ async def find_gate(conn: AsyncConnection, environment_id: str, id: str) -> Gate
 
 
 def _is_gate_header(name: str) -> bool:
+    """Return True for the name of a header that is meant for the gate."""
     return name.lower().startswith("truto-")

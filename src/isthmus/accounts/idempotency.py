@@ -77,11 +77,11 @@ class Claim:
 def hash_parts(parts: Sequence[str | bytes]) -> str:
     """Hash several parts to one hex text. Each part is hashed with its length, so that other parts give
     another text."""
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
-        whole.update(str(len(data)).encode() + b":" + data)
-    return whole.hexdigest()
+        digest.update(str(len(data)).encode() + b":" + data)
+    return digest.hexdigest()
 
 
 class IdempotencyKeys:
@@ -92,8 +92,9 @@ class IdempotencyKeys:
         self._purged_at: float | None = None
 
     async def claim(self, environment_id: str, key_digest: str, request_digest: str) -> Claim:
-        """Claim a key. Raises Conflict while the first call with it is running, UnprocessableRequest if the
-        key was used for another request."""
+        """Claim a key, and return the claim; it holds the stored answer if an earlier call with the key has
+        ended. Raises Conflict while the first call with it is running, UnprocessableRequest if the key was
+        used for another request."""
         async with self._database.write() as conn:
             await self._delete_expired(conn, key_digest)
             row_id = new_id()
@@ -112,22 +113,22 @@ class IdempotencyKeys:
                     "The call with this Idempotency-Key is under way. Repeat it in a moment for its answer.",
                     headers={"retry-after": "1"},
                 )
-            kept = _ANSWER.decrypt(get_key_ring(conn), row["id"], row["answer"])
-            return Claim(row["id"], _answer_from_json(row["status"], kept))
+            stored = _ANSWER.decrypt(get_key_ring(conn), row["id"], row["answer"])
+            return Claim(row["id"], _answer_from_json(row["status"], stored))
 
     async def store_answer(self, claim: Claim, answer: StoredAnswer) -> None:
         """Store a final answer for ANSWER_LIFETIME. For any other answer, free the key, so that a repetition
         is carried out."""
-        mine = idempotency_record.c.id == claim.row_id
+        is_claim = idempotency_record.c.id == claim.row_id
         async with self._database.write() as conn:
             if not answer.is_final:
-                await conn.execute(delete(idempotency_record).where(mine))
+                await conn.execute(delete(idempotency_record).where(is_claim))
                 return
             now = current_time(conn)
             sealed = _ANSWER.encrypt(get_key_ring(conn), claim.row_id, _answer_to_json(answer))
             await conn.execute(
                 update(idempotency_record)
-                .where(mine)
+                .where(is_claim)
                 .values(status=answer.status, answer=sealed, expires_at=now + ANSWER_LIFETIME, updated_at=now)
             )
 
@@ -154,8 +155,8 @@ class IdempotencyKeys:
 async def _insert_claim(
     conn: AsyncConnection, row_id: str, environment_id: str, key_digest: str, request_digest: str
 ) -> bool:
-    """Insert the row of a claim. False if the key is taken; of two concurrent calls one gets it, on both
-    databases."""
+    """Insert the row of a claim. Return False if the key is taken; of two concurrent calls one gets it, on
+    both databases."""
     now: datetime = current_time(conn)
     statement = insert(idempotency_record).values(
         id=row_id,
@@ -177,6 +178,7 @@ async def _insert_claim(
 
 
 def _answer_to_json(answer: StoredAnswer) -> dict[str, Any]:
+    """Return an answer, without its status, as the JSON that is stored encrypted."""
     return {
         "content_type": answer.content_type,
         "headers": orjson.dumps(dict(answer.headers), default=str).decode(),
@@ -184,6 +186,7 @@ def _answer_to_json(answer: StoredAnswer) -> dict[str, Any]:
     }
 
 
-def _answer_from_json(status: int, kept: Mapping[str, Any]) -> StoredAnswer:
-    headers: dict[str, str] = orjson.loads(kept["headers"])
-    return StoredAnswer(status, kept["content_type"], headers, base64.b64decode(kept["body"]))
+def _answer_from_json(status: int, stored: Mapping[str, Any]) -> StoredAnswer:
+    """Return the answer that `_answer_to_json` made into `stored`."""
+    headers: dict[str, str] = orjson.loads(stored["headers"])
+    return StoredAnswer(status, stored["content_type"], headers, base64.b64decode(stored["body"]))

@@ -33,9 +33,11 @@ class Installs:
         self._rows = EnvironmentIntegrations(conn, scope)
 
     async def list(self, query: ListQuery) -> Page:
+        """Return a page of the installs."""
         return await self._rows.list(query)
 
     async def get(self, id: str) -> Row:
+        """Return an install. Raises NotFound."""
         return await self._rows.get(id)
 
     async def create(self, values: Mapping[str, Any]) -> Row:
@@ -54,6 +56,7 @@ class Installs:
         return row
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
+        """Change an install, and return it. Raises NotFound, BadRequest."""
         return await self._rows.update(id, changes)
 
     async def delete(self, id: str) -> str:

@@ -56,8 +56,12 @@ class OwnAccount:
         )
         hidden = definition.secret_fields | list_encrypted_fields(get_key_ring(self._conn), stored)
         _refuse_secrets(context, PROTECTED_CONTEXT_PATHS | {(name,) for name in hidden})
-        shown = before["context"]
-        changed = {key: value for key, value in context.items() if key not in shown or shown[key] != value}
+        visible_context = before["context"]
+        changed = {
+            key: value
+            for key, value in context.items()
+            if key not in visible_context or visible_context[key] != value
+        }
         if not changed:
             return before
         await self._accounts.update(self._id, {"context": _remove_path(changed, _VISIBLE_TOKEN_PATH)})
@@ -74,12 +78,12 @@ class OwnAccount:
 
 def _refuse_secrets(context: Mapping[str, Any], protected: frozenset[tuple[str, ...]]) -> None:
     """Raises BadRequest if the context has a value at a protected path, apart from the access token."""
-    wrong = [path for path in protected - {_VISIBLE_TOKEN_PATH} if _has_path(context, path)]
-    wrong += [
+    refused_paths = [path for path in protected - {_VISIBLE_TOKEN_PATH} if _has_path(context, path)]
+    refused_paths += [
         path for path in _TOKEN_PARENT_PATHS if _has_path(context, path) and not _has_object_at(context, path)
     ]
-    if wrong:
-        names = sorted(".".join(("context", *path)) for path in wrong)
+    if refused_paths:
+        names = sorted(".".join(("context", *path)) for path in refused_paths)
         raise BadRequest(
             f"{names[0]} is a credential, which this token cannot change. Leave it out.",
             failures=[failure(name, "must be left out", "read_only") for name in names],
@@ -93,6 +97,7 @@ def _has_path(value: Any, path: tuple[str, ...]) -> bool:
 
 
 def _has_object_at(value: Any, path: tuple[str, ...]) -> bool:
+    """Return True if there is an object at `path`."""
     return isinstance(get_path(value, path), Mapping)
 
 
@@ -108,7 +113,7 @@ def _remove_path(value: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, A
     """Return a copy without the value at `path`."""
     name, *rest = path
     if not rest:
-        return {key: each for key, each in value.items() if key != name}
+        return {key: item for key, item in value.items() if key != name}
     if not isinstance(value.get(name), Mapping):
         return dict(value)
     return {**value, name: _remove_path(value[name], tuple(rest))}

@@ -47,6 +47,7 @@ class StaticGates:
         self._environment_id = scope.environment_id
 
     async def list(self, query: ListQuery) -> Page:
+        """Return a page of the gates, without their tokens."""
         names = ("id", "name", "domain", "created_by", "environment_id", "created_at", "updated_at")
         fields: Mapping[str, ColumnElement[Any]] = {name: static_gate.c[name] for name in names}
         return await fetch_page(self._conn, self._select_gates(), fields, query)
@@ -116,10 +117,12 @@ class StaticGates:
         return id
 
     def _select_gates(self) -> Any:
+        """Return the SELECT of the environment's gates, without encrypted columns."""
         return select(*_VISIBLE_COLUMNS).where(static_gate.c.environment_id == self._environment_id)
 
 
 def _check_values(values: Mapping[str, Any], *, creating: bool) -> None:
+    """Raises BadRequest that lists all invalid values. `creating`: a name and a domain are required."""
     failures = Failures()
     for name in sorted(_WRITABLE_FIELDS) if creating else sorted(_WRITABLE_FIELDS & values.keys()):
         failures.check_text(name, values.get(name))

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.connected_account import ConnectionResult, connect_account, reconnect_account
 from isthmus.accounts.egress import Sender, select_sender
 from isthmus.accounts.lifecycle.account_jobs import start_lifecycle
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
+from isthmus.accounts.store_connection import ConnectionResult, connect_account, reconnect_account
 from isthmus.connect.authorization_requests import (
     AuthorizationRequest,
     complete_authorization_request,
@@ -300,7 +300,7 @@ class Flow:
             environment_id=session.environment_id,
             install_id=chosen.install_id,
             definition=chosen.definition,
-            method=format,
+            credential_format=format,
             context=context,
         )
         async with self._database.write() as conn:
@@ -365,7 +365,7 @@ async def _write_account(
             conn,
             result,
             account_id,
-            keep_context=link.persist_previous_context,
+            merges_context=link.persist_previous_context,
             gate_id=link.gate_id,
         )
     except NotFound:

@@ -26,14 +26,17 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     @property
     def python_type(self) -> type[datetime]:
+        """The type of the values."""
         return datetime
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Returns text for SQLite, a timestamp with time zone for PostgreSQL."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(String(26))
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Returns a time as it is stored. Raises ValueError for a naive datetime."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -44,6 +47,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Returns a stored time as an aware datetime in UTC."""
         if value is None:
             return None
         if isinstance(value, str):
@@ -60,6 +64,7 @@ class Uuid(TypeDecorator[str]):
 
     @property
     def python_type(self) -> type[str]:
+        """The type of the values."""
         return str
 
 
@@ -77,6 +82,7 @@ class JsonB(TypeDecorator[Any]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Returns JSON for SQLite, `jsonb` for PostgreSQL."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(JSON())
         from sqlalchemy.dialects.postgresql import JSONB

@@ -1,4 +1,4 @@
-"""`Database`: connections for reading, transactions for writing, and what is announced after a commit."""
+"""Connections for reading, transactions for writing, and the listeners that are called after a commit."""
 
 from __future__ import annotations
 
@@ -81,11 +81,13 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
+        """True for SQLite, False for PostgreSQL."""
         return self.url.get_backend_name() == "sqlite"
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for statements that change nothing. Each statement sees what is committed by then.
+        """Opens a connection for statements that change nothing. Each statement sees what is committed by
+        then.
 
         A write of the same task inside it is a RuntimeError: a task that holds one connection and waits for
         another could wait for ever.
@@ -100,7 +102,8 @@ class Database:
 
     @asynccontextmanager
     async def open_reader(self) -> AsyncIterator[AsyncConnection]:
-        """As `read()`, for a connection that stays open for long: its task may write meanwhile."""
+        """Opens a connection as `read()` does, but one that stays open for long: its task can write
+        meanwhile."""
         async with self._engines.reader.connect() as conn:
             conn.info[_DATABASE] = self
             for name in (_EPOCHS, _ANNOUNCED):  # left by a write that had this connection before
@@ -109,10 +112,10 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed when the block ends, rolled back when it raises.
+        """Opens a transaction: committed when the block ends, rolled back when it raises.
 
-        Never nested in a write or a read of the same task (a RuntimeError): hand the connection down, or
-        read first. Never open during a third-party call.
+        Never nested in a write or a read of the same task (a RuntimeError): hand the connection down, or read
+        first. Never open during a third-party call.
         """
         task = asyncio.current_task()
         _refuse_nested(task)
@@ -148,7 +151,7 @@ class Database:
 
     @asynccontextmanager
     async def write_schema(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction on a connection of its own that checks no foreign keys; for migrations only."""
+        """Opens a transaction on a connection of its own that checks no foreign keys; for migrations only."""
         engine = make_schema_engine(self.url)
         try:
             async with engine.begin() as conn:
@@ -157,29 +160,29 @@ class Database:
             await engine.dispose()
 
     def add_epoch_listener(self, listener: EpochListener) -> None:
-        """Calls `listener` with the epochs that a transaction of this process incremented, right after its
-        commit."""
+        """Calls `listener` with the epochs, by name, that a transaction of this process incremented, right
+        after its commit."""
         self._listeners.append(listener)
 
     def add_topic_listener(self, topic: str, listener: Callable[[], None]) -> Callable[[], None]:
-        """Calls `listener` after each commit of this process that announced `topic`; it must be quick and not
-        raise. Returns a function that removes the listener."""
+        """Calls `listener` after each commit of this process that called `notify_after_commit` with the
+        topic; it must be quick and not raise. Returns a function that removes the listener."""
         listeners = self._on_announced.setdefault(topic, [])
         listeners.append(listener)
         return lambda: listeners.remove(listener)
 
     def notify_listeners(self, topic: str) -> None:
-        """Calls the listeners of `topic` now, for a commit of another process."""
+        """Calls the listeners of `topic` now, because another process has committed."""
         for listener in tuple(self._on_announced.get(topic, ())):
             listener()
 
     def _lock_writer(self) -> AbstractAsyncContextManager[None]:
-        """Returns the write lock of SQLite; nothing on PostgreSQL."""
+        """Returns a context with the write lock of SQLite; it does nothing on PostgreSQL."""
         return nullcontext() if self._sqlite_writer is None else self._sqlite_writer.lock()
 
     def _take_background_slot(self, task: asyncio.Task[object] | None) -> AbstractAsyncContextManager[None]:
-        """Waits for one of the connections that background work may use, one for each task; nothing for
-        requests."""
+        """Returns a context that waits for one of the connections that background work may use, one for each
+        task; it waits for nothing in a request."""
         if self._background is None or not _in_background.get():
             return nullcontext()
         return nullcontext() if _slot_owner.get() is task else _hold_slot(self._background, task)
@@ -216,8 +219,8 @@ def _refuse_nested(task: asyncio.Task[object] | None) -> None:
 
 @asynccontextmanager
 async def savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
-    """A savepoint inside a write: if the block raises, what it wrote is rolled back, and so are the epochs
-    that it incremented and the topics that it announced."""
+    """Opens a savepoint inside a write: if the block raises, what it wrote is rolled back, and so are the
+    epochs that it incremented and the topics that it would notify of."""
     incremented, announced = conn.info[_EPOCHS], conn.info[_ANNOUNCED]
     before = dict(incremented), set(announced)
     try:
@@ -242,12 +245,14 @@ def current_time(conn: AsyncConnection) -> datetime:
 
 
 def notify_after_commit(conn: AsyncConnection, topic: str) -> None:
-    """Calls the listeners of `topic` in this process once the transaction of `conn` has committed."""
+    """Calls the listeners of `topic` (`Database.add_topic_listener`) in this process once the transaction of
+    `conn` has committed."""
     announced: set[str] = conn.info[_ANNOUNCED]
     announced.add(topic)
 
 
 def _get_database(conn: AsyncConnection) -> Database:
+    """Returns the database that `conn` belongs to."""
     database: Database = conn.info[_DATABASE]
     return database
 

@@ -39,7 +39,8 @@ SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "
 
 
 def dump_json(value: Any) -> str:
-    """Returns JSON text of a column. Integers beyond 64 bits, which orjson refuses, are written too."""
+    """Returns the JSON text of a column's value. Integers beyond 64 bits, which orjson refuses, are written
+    too."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:
@@ -55,6 +56,7 @@ class Engines:
     writer: AsyncEngine
 
     async def close(self) -> None:
+        """Closes all connections."""
         await self.reader.dispose()
         await self.writer.dispose()
 
@@ -83,7 +85,7 @@ def make_schema_engine(url: URL) -> AsyncEngine:
 
 
 def _make_sqlite_engines(url: URL) -> Engines:
-    """Returns one connection for writing and several for reading."""
+    """Makes the engines of SQLite: one connection for writing and several for reading."""
     writer = create_async_engine(
         url,
         pool_size=1,
@@ -114,7 +116,7 @@ def _make_sqlite_engines(url: URL) -> Engines:
 
 
 def _make_postgresql_engines(url: URL, pool_size: int) -> Engines:
-    """Returns one pool for writing and reading."""
+    """Makes the engines of PostgreSQL: one pool for writing and reading."""
     writer = create_async_engine(
         url,
         pool_size=pool_size,
@@ -135,6 +137,7 @@ def _make_pragma_listener(*pragmas: str) -> Any:
     """Returns a listener that executes the pragmas on each new connection."""
 
     def on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        """Executes the pragmas."""
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")

@@ -1,4 +1,5 @@
-"""Epochs: a number for each environment that rises with every write that caches must notice.
+"""Epochs, which invalidate caches: a number for each environment that is incremented by every write that
+caches must notice.
 
 `increment_epoch` is called inside the writing transaction. `EpochCache` keeps a value only as long as the
 epoch stays the same, which it reads from the `EpochWatcher` of its process. The process that wrote sees the
@@ -112,8 +113,8 @@ class EpochWatcher:
         return self._values.get(environment_id, 0)
 
     def snapshot(self) -> Mapping[str, int]:
-        """Returns all epochs now. Take it before reading rows: what is made of the rows is valid for these
-        epochs."""
+        """Returns all epochs as they are now. Take it before reading rows: what is made of the rows is valid
+        for these epochs."""
         return dict(self._values)
 
     @property
@@ -142,6 +143,7 @@ class EpochWatcher:
             self._tasks.append(asyncio.create_task(self._listen_forever(), name="epochs: listen"))
 
     async def stop(self) -> None:
+        """Stops keeping the epochs up to date."""
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -207,6 +209,7 @@ class EpochWatcher:
             await self._clock.sleep(_RECONNECT_SECONDS)
 
     async def _close_sqlite(self) -> None:
+        """Closes the connection that detects changes of the SQLite file; errors are ignored."""
         if self._sqlite is not None:
             with suppress(SQLAlchemyError, OSError):
                 await self._sqlite.close()
@@ -223,7 +226,8 @@ class EpochWatcher:
 class Epochs(Protocol):
     """The part of `EpochWatcher` that caches need."""
 
-    def get_epoch(self, environment_id: str) -> int: ...
+    def get_epoch(self, environment_id: str) -> int:
+        """Returns the epoch as far as this process knows."""
 
 
 class EpochCache(Generic[K, V]):
@@ -264,18 +268,21 @@ class EpochCache(Generic[K, V]):
         return await asyncio.shield(task)
 
     def _current_epochs(self, environment_id: str, key: K) -> _EpochPair:
-        """Returns the epochs that a value of the key loaded now is valid for."""
+        """Returns the epochs of the environment and of the key's group, which a value loaded now is valid
+        for."""
         of_environment = self._epochs.get_epoch(environment_id)
         return of_environment, 0 if self._group is None else self._epochs.get_epoch(self._group(key))
 
-    def _forget_load(self, place: tuple[str, K, _EpochPair], done: asyncio.Task[V]) -> None:
+    def _forget_load(self, place: tuple[str, K, _EpochPair], task: asyncio.Task[V]) -> None:
+        """Removes a load that has ended. `place`: its environment, key and epochs."""
         self._loads.pop(place, None)
-        if not done.cancelled():
-            done.exception()  # retrieved, in case every caller was cancelled
+        if not task.cancelled():
+            task.exception()  # retrieved, in case every caller was cancelled
 
     async def _load(
         self, environment_id: str, key: K, epochs: _EpochPair, read: Callable[[], Awaitable[V]]
     ) -> V:
+        """Calls `read`, caches its result for these epochs and returns it."""
         value = await read()
         self._entries[(environment_id, key)] = (epochs, value)
         self._entries.move_to_end((environment_id, key))
@@ -302,11 +309,12 @@ class _SqliteChangeDetector:
 
     @property
     def connection(self) -> AsyncConnection:
+        """The connection that is kept open; only after `has_changed`."""
         assert self._connection is not None
         return self._connection
 
     async def has_changed(self) -> bool:
-        """Returns True if another connection has committed since the last call; True at the first."""
+        """Returns True if another connection has committed since the last call, and at the first call."""
         if self._connection is None:
             self._context = self._database.open_reader()
             self._connection = await self._context.__aenter__()
@@ -315,6 +323,7 @@ class _SqliteChangeDetector:
         return bool(version != before)
 
     async def close(self) -> None:
+        """Closes the connection; the next `has_changed` opens another one."""
         if self._connection is not None:
             self._connection = self._version = None
             await self._context.__aexit__(None, None, None)

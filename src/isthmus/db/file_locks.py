@@ -61,8 +61,8 @@ def is_served(database: Path) -> bool:
 
 @asynccontextmanager
 async def lock_setup(database: Path) -> AsyncIterator[None]:
-    """Only the block may set the database file up until it ends; waits for other processes, which takes
-    moments."""
+    """Takes the lock for setting the database file up, until the block ends; waits for other processes, which
+    takes moments."""
     descriptor = os.open(database.with_name(f"{database.name}.setup"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
@@ -72,4 +72,5 @@ async def lock_setup(database: Path) -> AsyncIterator[None]:
 
 
 def _get_serve_lock_path(database: Path) -> Path:
+    """Returns the path of the lock file beside the database file."""
     return database.with_name(f"{database.name}.lock")

@@ -28,8 +28,8 @@ def generate_key() -> str:
 
 
 def read_file_stamp(path: Path | None) -> FileStamp | None:
-    """Returns inode, modification time and size, which differ once the file was replaced; None if there is no
-    file."""
+    """Returns (inode, modification time in ns, size), which differ once the file was replaced; None if there
+    is no file."""
     if path is None:
         return None
     try:
@@ -41,7 +41,7 @@ def read_file_stamp(path: Path | None) -> FileStamp | None:
 
 def create_key_file(path: Path) -> None:
     """Creates the file with one new key. If another process creates it first, that file stays."""
-    draft = _write_draft(path, generate_key() + "\n")
+    draft = _write_temporary_file(path, generate_key() + "\n")
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -81,11 +81,11 @@ def check_key_file_mode(path: Path) -> None:
 
 def prepend_key(path: Path, key: str) -> None:
     """Makes `key` the primary, in one atomic step: a crash leaves the old file or the new one."""
-    keys = (key, *(each for each in read_key_file(path) if each != key))
-    _write_draft(path, "".join(f"{each}\n" for each in keys)).replace(path)
+    keys = (key, *(old_key for old_key in read_key_file(path) if old_key != key))
+    _write_temporary_file(path, "".join(f"{old_key}\n" for old_key in keys)).replace(path)
 
 
-def _write_draft(path: Path, text: str) -> Path:
+def _write_temporary_file(path: Path, text: str) -> Path:
     """Writes `text` to a new file beside `path`, to be renamed or linked to it."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -23,8 +23,8 @@ _SECRET_BYTES = 32
 
 
 def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
-    """Returns the key ring of ISTHMUS_SECRET_KEY or, if `embedded` (SQLite), of the key file, which is
-    created if absent.
+    """Loads the key ring of ISTHMUS_SECRET_KEY or, if `embedded` (SQLite), of the key file, which is created
+    if absent.
 
     With both, the setting's first key encrypts, and the keys of the file still decrypt. Raises SetupError
     without any key, and for a key file that other users can read.
@@ -33,8 +33,8 @@ def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
     if embedded and path.exists():
         check_key_file_mode(path)
     if settings.secret_key is not None:
-        known = read_key_file(path) if embedded and path.exists() else ()
-        return KeyRing((*settings.secret_key.reveal(), *known))
+        file_keys = read_key_file(path) if embedded and path.exists() else ()
+        return KeyRing((*settings.secret_key.reveal(), *file_keys))
     if not embedded:
         raise SetupError(
             f"PostgreSQL needs ISTHMUS_SECRET_KEY: the key that seals stored secrets; {KEY_HINT}. "

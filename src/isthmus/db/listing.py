@@ -87,12 +87,16 @@ async def fetch_page(
             failures=[failure("sort_by", "must name a field of this list", "unknown_sort_field")],
         )
     identity = fields["id"]
-    filters = [_normalize_filter(each, fields) for each in query.filters]
-    conditions = [_build_condition(fields[each.field], each) for each in filters if each.field in fields]
+    filters = [_normalize_filter(query_filter, fields) for query_filter in query.filters]
+    conditions = [
+        _build_condition(fields[query_filter.field], query_filter)
+        for query_filter in filters
+        if query_filter.field in fields
+    ]
     if query.after is not None:
         conditions.append(_build_after_condition(sort, identity, query))
     order = [sort.desc(), identity.desc()] if query.descending else [sort.asc(), identity.asc()]
-    if _may_be_null(sort):
+    if _is_nullable(sort):
         # The databases sort null differently; here it comes last in both directions.
         order.insert(0, sort.is_(None).asc())
     rows = (
@@ -107,7 +111,7 @@ async def fetch_page(
 
 
 def _make_position(row: Mapping[str, Any], sort_by: str, identity: str) -> Position:
-    """Returns where a page with this last row ended."""
+    """Returns the position where a page with this last row ends."""
     value = row[sort_by.replace(".", "_")] if sort_by not in row else row[sort_by]
     return Position(value.isoformat() if isinstance(value, datetime) else value, str(row[identity]))
 
@@ -125,41 +129,43 @@ def _build_after_condition(
     value = literal(key, sort.type)
     later = sort < value if query.descending else sort > value
     condition = or_(later, and_(sort == value, same))
-    return or_(condition, sort.is_(None)) if _may_be_null(sort) else condition
+    return or_(condition, sort.is_(None)) if _is_nullable(sort) else condition
 
 
-def _may_be_null(column: ColumnElement[Any]) -> bool:
+def _is_nullable(column: ColumnElement[Any]) -> bool:
+    """Returns True if the column can hold null."""
     return bool(getattr(column, "nullable", True))
 
 
-def _normalize_filter(each: Filter, fields: Mapping[str, Any]) -> Filter:
+def _normalize_filter(query_filter: Filter, fields: Mapping[str, Any]) -> Filter:
     """Turns `relation[field]=value`, as clients with nested parameters send it, into the filter of
     `relation.field`."""
-    dotted = f"{each.field}.{each.operator}"
-    if each.field in fields or dotted not in fields:
-        return each
-    return Filter(dotted, "eq" if len(each.values) == 1 else "in", each.values)
+    dotted = f"{query_filter.field}.{query_filter.operator}"
+    if query_filter.field in fields or dotted not in fields:
+        return query_filter
+    return Filter(dotted, "eq" if len(query_filter.values) == 1 else "in", query_filter.values)
 
 
-def _build_condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
-    """Returns the filter as a condition on its column. Raises BadRequest."""
-    operator = OPERATORS.get(each.operator)
+def _build_condition(column: ColumnElement[Any], query_filter: Filter) -> ColumnElement[bool]:
+    """Turns the filter into a condition on its column. Raises BadRequest."""
+    field, operator_name = query_filter.field, query_filter.operator
+    operator = OPERATORS.get(operator_name)
     if operator is None:
         raise BadRequest(
-            f"unknown operator [{each.operator}] on {each.field}. Use one of: {', '.join(OPERATORS)}.",
-            failures=[
-                failure(each.field, f"operator must be one of {', '.join(OPERATORS)}", "unknown_operator")
-            ],
+            f"unknown operator [{operator_name}] on {field}. Use one of: {', '.join(OPERATORS)}.",
+            failures=[failure(field, f"operator must be one of {', '.join(OPERATORS)}", "unknown_operator")],
         )
-    if each.operator in _ORDER_OPERATORS and _get_python_type(column) is bool:
+    if operator_name in _ORDER_OPERATORS and _get_python_type(column) is bool:
         raise BadRequest(
-            f"{each.field} is true or false and has no order. Use eq or ne.",
-            failures=[failure(each.field, "operator must be one of eq, ne, in, nin", "unknown_operator")],
+            f"{field} is true or false and has no order. Use eq or ne.",
+            failures=[failure(field, "operator must be one of eq, ne, in, nin", "unknown_operator")],
         )
-    values = [_parse_value(column, value, each.field) for value in each.values]
-    if _is_time(column) and each.operator in _EQUALITY_OPERATORS:
-        same = or_(*(_match_displayed_time(column, *pair) for pair in zip(values, each.values, strict=True)))
-        return not_(same) if each.operator in ("ne", "nin") else same
+    values = [_parse_value(column, value, field) for value in query_filter.values]
+    if _is_time(column) and operator_name in _EQUALITY_OPERATORS:
+        same = or_(
+            *(_match_displayed_time(column, *pair) for pair in zip(values, query_filter.values, strict=True))
+        )
+        return not_(same) if operator_name in ("ne", "nin") else same
     return operator(column, values)
 
 
@@ -178,6 +184,7 @@ def _match_displayed_time(column: ColumnElement[Any], moment: datetime, text: st
 
 
 def _is_time(column: ColumnElement[Any]) -> bool:
+    """Returns True for a column of times."""
     return _get_python_type(column) is datetime
 
 
@@ -190,7 +197,7 @@ def _get_python_type(column: ColumnElement[Any]) -> type:
 
 
 def _parse_value(column: ColumnElement[Any], text: str, field: str) -> Any:
-    """Returns the value of a filter in the type of the column. Raises BadRequest."""
+    """Parses the value of a filter in the type of the column. Raises BadRequest."""
     kind = _get_python_type(column)
     try:
         if kind is bool:

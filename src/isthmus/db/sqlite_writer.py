@@ -33,8 +33,8 @@ class SqliteWriter:
 
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:
-        """Only the block may write until it ends. Raises sqlalchemy's TimeoutError after half a minute of
-        waiting."""
+        """Takes the lock until the block ends: only the block may write. Raises sqlalchemy's TimeoutError
+        after half a minute of waiting."""
         await self._acquire()
         try:
             yield
@@ -45,14 +45,15 @@ class SqliteWriter:
         """Executes the statement under the lock and commits it; returns its rows."""
         async with self.lock():
             connection = self._connection or await self._connect()
-            work = asyncio.ensure_future(_execute_and_fetch(connection, statement, parameters))
+            execution = asyncio.ensure_future(_execute_and_fetch(connection, statement, parameters))
             try:
-                return await asyncio.shield(work)
+                return await asyncio.shield(execution)
             except asyncio.CancelledError:
-                await work  # it is executed in any case: the lock is held until then
+                await execution  # it is executed in any case: the lock is held until then
                 raise
 
     async def close(self) -> None:
+        """Closes the connection, if one is open."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.close()
@@ -69,6 +70,7 @@ class SqliteWriter:
             raise PoolTimeout(f"another write held the database for {_MAX_WAIT_SECONDS:.0f} s") from None
 
     async def _connect(self) -> aiosqlite.Connection:
+        """Opens the connection for `execute`, keeps and returns it."""
         connection = await aiosqlite.connect(self._path, timeout=_MAX_WAIT_SECONDS, isolation_level=None)
         try:
             for pragma in SQLITE_PRAGMAS:
@@ -83,4 +85,5 @@ class SqliteWriter:
 async def _execute_and_fetch(
     connection: aiosqlite.Connection, statement: str, parameters: Sequence[Any]
 ) -> list[tuple[Any, ...]]:
+    """Executes a statement and returns its rows."""
     return [tuple(row) for row in await connection.execute_fetchall(statement, parameters)]

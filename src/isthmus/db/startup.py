@@ -25,7 +25,8 @@ __all__ = ["check_process_count", "is_embedded", "open_database"]
 async def open_database(
     settings: Settings, *, serving: bool = False, existing: bool = False, clock: Clock | None = None
 ) -> Database:
-    """Returns the open database, with the current schema and readable secrets. Call `close()` at the end.
+    """Opens the database and returns it, with the current schema and readable secrets. Call `close()` at the
+    end.
 
     `serving`: take the lock of a SQLite file until then; local administration opens the file beside a server,
     without the lock. `existing`: create nothing if there is no database yet. Raises SetupError: another
@@ -72,7 +73,8 @@ def is_embedded(settings: Settings) -> bool:
 
 async def _prepare(database: Database, *, served: bool = False, existing: bool = False) -> Database:
     """Upgrades the schema and checks the keys; returns the database. Closes it and raises SetupError on
-    failure. `served`: a server is running on the file, so the schema must not be changed."""
+    failure. `served`: a server is running on the file, so the schema must not be changed. `existing`: create
+    nothing."""
     try:
         revision = await read_revision(database)
         if revision is None and existing:

@@ -54,11 +54,13 @@ async def upgrade_schema(database: Database) -> None:
 
 
 async def _select_revision(conn: AsyncConnection) -> str | None:
+    """Returns the revision in the table of alembic; None if that is empty."""
     revision: str | None = (await conn.exec_driver_sql(_SELECT_REVISION)).scalar_one_or_none()
     return revision
 
 
 def _is_missing_table(error: OperationalError | ProgrammingError) -> bool:
+    """Returns True if a statement failed because its table does not exist."""
     return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
 
 

@@ -11,7 +11,7 @@ __all__ = ["insert_for", "insert_into"]
 
 
 def insert_into(conn: AsyncConnection, table: Table) -> Any:
-    """Returns `insert_for` the dialect of the connection."""
+    """Returns `insert_for` in the dialect of the connection."""
     return insert_for(conn.dialect.name, table)
 
 

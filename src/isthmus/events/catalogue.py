@@ -186,6 +186,7 @@ class SyncJobRunRecord(Event):
 
     @property
     def resource(self) -> tuple[str, str]:
+        """The run that hands the records over."""
         return "sync_job_run", self.run_id
 
 
@@ -230,6 +231,7 @@ class TestEvent(Event):
 
     @property
     def resource(self) -> tuple[str, str]:
+        """The webhook that is tested."""
         return "webhook", self.webhook_id
 
 

@@ -53,7 +53,7 @@ class EventIdGenerator:
         self._last = 0
 
     def make_id(self, now: datetime) -> str:
-        """Returns an id greater than all that were made before, if `now` does not go back."""
+        """Returns a new id, greater than all that were made before unless `now` goes back."""
         milliseconds = int(now.timestamp() * 1000)
         if milliseconds == self._last >> _RANDOM_BITS:
             value = self._last + 1
@@ -69,37 +69,37 @@ class EventIdGenerator:
 _IDS: Final = EventIdGenerator()
 
 
-async def emit(conn: AsyncConnection, happened: Event) -> str:
+async def emit(conn: AsyncConnection, new_event: Event) -> str:
     """Writes the event and returns its id. Call it after the write that it reports, in the same transaction.
 
     That write locks the row of the resource, so the events of one resource are numbered in the order in which
     their changes were committed. For several resources, emit in the order of their ids.
     """
-    return (await emit_all(conn, [happened]))[0]
+    return (await emit_all(conn, [new_event]))[0]
 
 
-async def emit_all(conn: AsyncConnection, happened: Sequence[Event]) -> list[str]:
+async def emit_all(conn: AsyncConnection, new_events: Sequence[Event]) -> list[str]:
     """Writes several events, numbered in this order; returns their ids."""
-    if not happened:
+    if not new_events:
         return []
-    rows = [_make_row(each, current_time(conn)) for each in happened]
+    rows = [_make_row(new_event, current_time(conn)) for new_event in new_events]
     await conn.execute(insert(event), rows)
     await notify_all_processes(conn, EMITTED)
     return [row["id"] for row in rows]
 
 
-def _make_row(happened: Event, now: datetime) -> dict[str, Any]:
-    """Returns the row of an event."""
-    assert happened.name in EVENTS
-    resource_type, resource_id = happened.resource
+def _make_row(new_event: Event, now: datetime) -> dict[str, Any]:
+    """Returns the row of a new event."""
+    assert new_event.name in EVENTS
+    resource_type, resource_id = new_event.resource
     return {
         "id": _IDS.make_id(now),
         "created_at": now,
-        "environment_id": happened.environment_id,
-        "event": happened.name,
+        "environment_id": new_event.environment_id,
+        "event": new_event.name,
         "resource_type": resource_type,
         "resource_id": resource_id,
-        "payload": happened.content,
+        "payload": new_event.content,
         "relayed_at": None,
         "attempts": 0,
         "retry_at": None,
@@ -146,18 +146,19 @@ class Events:
         self._environment_id = environment_id
 
     async def list(self, query: ListQuery) -> Page:
-        """Returns one page of them."""
+        """Returns a page of the events."""
         return await fetch_page(self._conn, self._select_own(), FILTERS, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
-        """Raises NotFound."""
+        """Returns an event with its payload. Raises NotFound."""
         row = (await self._conn.execute(self._select_own().where(event.c.id == id))).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no event {id} in this environment. GET /events lists them, for 30 days.")
         return dict(row)
 
     def _select_own(self) -> Any:
-        derived = [each.label(name) for name, each in _DERIVED.items()]
+        """Returns the SELECT of the environment's events, with the derived fields."""
+        derived = [column.label(name) for name, column in _DERIVED.items()]
         return select(*(event.c[name] for name in _FIELDS), *derived).where(
             event.c.environment_id == self._environment_id
         )
@@ -169,6 +170,6 @@ async def prune_events(database: Database) -> None:
     chosen = select(event.c.seq).where(event.c.relayed_at < old).limit(_MAX_DELETED_AT_ONCE)
     while True:
         async with database.write() as conn:
-            done = await conn.execute(delete(event).where(event.c.seq.in_(chosen)))
-        if done.rowcount < _MAX_DELETED_AT_ONCE:
+            result = await conn.execute(delete(event).where(event.c.seq.in_(chosen)))
+        if result.rowcount < _MAX_DELETED_AT_ONCE:
             return

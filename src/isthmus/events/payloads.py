@@ -23,6 +23,7 @@ __all__ = [
 
 
 def _format_time(moment: datetime) -> str:
+    """Returns a time as UTC text, `YYYY-MM-DD HH:MM:SS`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 

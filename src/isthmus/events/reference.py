@@ -41,7 +41,7 @@ What sends these is not there yet. Their names and payloads are settled.
 
 
 def render_reference() -> str:
-    """Returns the reference page of events, in Markdown."""
+    """Renders the reference page of events as Markdown."""
     later = _make_rows(is_sent=False)
     parts = [_HEAD, _TABLE, *_make_rows(is_sent=True)]
     if later:
@@ -58,21 +58,22 @@ def render_reference() -> str:
 
 
 def _make_rows(*, is_sent: bool) -> list[str]:
-    """Returns the rows of the table of events that are sent, or that are not."""
+    """Returns the rows of the table of the events that are sent, or of those that are not sent yet."""
     return [
-        f"| `{name}` | {_describe_occasion(each)} "
+        f"| `{name}` | {_describe_trigger(event_type)} "
         f"| [{_get_payload_name(name)}](#{_get_payload_name(name).lower()}) |"
-        for name, each in EVENTS.items()
-        if each.is_sent == is_sent
+        for name, event_type in EVENTS.items()
+        if event_type.is_sent == is_sent
     ]
 
 
-def _describe_occasion(each: type[Event]) -> str:
+def _describe_trigger(event_type: type[Event]) -> str:
     """Returns when the event is sent: its class's docstring on one line."""
-    return " ".join((each.__doc__ or "").split())
+    return " ".join((event_type.__doc__ or "").split())
 
 
 def _get_payload_name(name: str) -> str:
+    """Returns the title of an event's payload model."""
     title: str = get_payload_schema(name)["title"]
     return title
 

@@ -67,32 +67,37 @@ class Subscribers:
         of the same resource wait for it. `stable_name`: a name that stays the same from version to version;
         by default that of the function. Raises ValueError for an unknown event and for a second subscription.
         """
-        if name != "*" and not any(matches(name, each) for each in EVENTS):
+        if name != "*" and not any(matches(name, event_name) for event_name in EVENTS):
             raise ValueError(f"{name} is no event of the catalogue")
-        own = (
+        own_name = (
             stable_name or f"{handler.__module__}.{getattr(handler, '__qualname__', type(handler).__name__)}"
         )
-        if any(known == own and pattern == name for known, pattern, _ in self._handlers):
-            raise ValueError(f"{own} has subscribed to {name} already")
-        self._handlers.append((own, name, handler))
+        if any(subscriber == own_name and pattern == name for subscriber, pattern, _ in self._handlers):
+            raise ValueError(f"{own_name} has subscribed to {name} already")
+        self._handlers.append((own_name, name, handler))
 
     @property
     def names(self) -> frozenset[str]:
         """The subscriptions as text, the same in every process of a version."""
-        return frozenset(f"{own} {pattern}" for own, pattern, _ in self._handlers)
+        return frozenset(f"{subscriber} {pattern}" for subscriber, pattern, _ in self._handlers)
 
-    def find(self, name: str) -> Sequence[tuple[str, Subscriber]]:
+    def find(self, event_name: str) -> Sequence[tuple[str, Subscriber]]:
         """Returns (name, handler) of each subscriber of the event once, in the order of their
         subscriptions."""
-        found = {own: handler for own, pattern, handler in self._handlers if matches(pattern, name)}
-        return list(found.items())
+        handlers = {
+            subscriber: handler
+            for subscriber, pattern, handler in self._handlers
+            if matches(pattern, event_name)
+        }
+        return list(handlers.items())
 
 
-def matches(pattern: str, name: str) -> bool:
-    """Returns True if the event `name` is one of a subscription's `pattern`: its name, `prefix:*`, or `*`."""
+def matches(pattern: str, event_name: str) -> bool:
+    """Returns True if the event `event_name` is one of a subscription's `pattern`: its name, `prefix:*`, or
+    `*`."""
     if pattern.endswith(":*"):
-        return name.startswith(pattern[:-1])
-    return pattern in ("*", name)
+        return event_name.startswith(pattern[:-1])
+    return pattern in ("*", event_name)
 
 
 class Relay:
@@ -145,10 +150,10 @@ class Relay:
         async with write_with_lock_timeout(self._database) as conn:
             if not await _is_only_relay(conn):
                 return 0
-            found = (await conn.execute(_select_waiting(current_time(conn), skipped))).mappings()
-            rows = [dict(row) for row in found]
+            result = (await conn.execute(_select_waiting(current_time(conn), skipped))).mappings()
+            rows = [dict(row) for row in result]
             # After reading the rows: a process is registered before it emits its first event.
-            if not self._may_relay(await self._peers.read_names_of_others(conn)):
+            if not self._knows_all(await self._peers.read_names_of_others(conn)):
                 return 0
             done, locked = await self._relay_all(conn, rows)
             if done:
@@ -161,13 +166,14 @@ class Relay:
     async def _relay_all(
         self, conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]
     ) -> tuple[list[int], LockNotAvailable | None]:
-        """Relays the events in order; returns the `seq` of those that every subscriber has now.
+        """Relays the events in order. Returns (the `seq` of those that every subscriber has now, error): the
+        error is that of the first event that needs a lock of another transaction, where it ends; None if
+        there is none.
 
-        It ends at the first event that needs a lock of another transaction and returns that error too: to
-        wait a second time, with the locks of the first, could keep others waiting for too long.
+        To wait a second time, with the locks of the first, could keep others waiting for too long.
         """
         refused: set[tuple[str, str]] = set()
-        done: list[int] = []
+        relayed: list[int] = []
         for row in rows:
             resource = (row["resource_type"], row["resource_id"])
             if resource in refused:
@@ -176,22 +182,25 @@ class Relay:
                 is_done = await self._relay_event(conn, row)
             except LockNotAvailable as locked:
                 self._skipped_until[resource] = time.monotonic() + _LOCKED_SECONDS
-                return done, locked
+                return relayed, locked
             if is_done:
-                done.append(row["seq"])
+                relayed.append(row["seq"])
             else:
                 refused.add(resource)
-        return done, None
+        return relayed, None
 
     def _list_skipped(self) -> list[tuple[str, str]]:
-        """Returns (type, id) of the resources that are skipped now."""
+        """Returns the (type, id) of the resources that are skipped now, because a subscriber needed a
+        lock."""
         now = time.monotonic()
-        self._skipped_until = {each: until for each, until in self._skipped_until.items() if until > now}
+        self._skipped_until = {
+            resource: until for resource, until in self._skipped_until.items() if until > now
+        }
         return list(self._skipped_until)
 
-    def _may_relay(self, known: frozenset[str]) -> bool:
-        """Returns False if one of the `known` subscriptions is unknown to this process."""
-        others = sorted(known - self._peers.names)
+    def _knows_all(self, subscriptions: frozenset[str]) -> bool:
+        """Returns False if one of the `subscriptions` subscriptions is unknown to this process."""
+        others = sorted(subscriptions - self._peers.names)
         if others and not self._is_left_to_others:
             _log.warning("events wait for a process of another version, which knows %s", ", ".join(others))
         self._is_left_to_others = bool(others)
@@ -203,22 +212,25 @@ class Relay:
         self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
 
     async def _is_something_waiting(self) -> bool:
+        """Returns True if an event was not relayed to every subscriber yet."""
         async with self._database.read() as conn:
             query = select(exists().where(event.c.relayed_at.is_(None)))
             return bool((await conn.execute(query)).scalar_one())
 
     async def _relay_event(self, conn: AsyncConnection, row: Mapping[str, Any]) -> bool:
-        """Calls each subscriber that does not have the event yet; True if all have it now.
+        """Calls each subscriber that does not have the event yet. Returns True if all have it now.
 
         Raises LockNotAvailable at a subscriber that needs a lock of another transaction. Those that had the
         event before it are stored.
         """
-        taken = set(row["taken"] or ())
+        delivered_to = set(row["taken"] or ())
         missing = [
-            (own, handler) for own, handler in self._subscribers.find(row["event"]) if own not in taken
+            (subscriber, handler)
+            for subscriber, handler in self._subscribers.find(row["event"])
+            if subscriber not in delivered_to
         ]
-        failed = False
-        for own, handler in missing:
+        has_failed = False
+        for subscriber, handler in missing:
             try:
                 async with savepoint(conn):
                     with convert_unexpected_cancellation():
@@ -227,34 +239,39 @@ class Relay:
                 if error.connection_invalidated or conn.closed:
                     raise
                 if is_lock_conflict(error):
-                    await self._store_taken(conn, row, taken)
+                    await self._store_delivered_to(conn, row, delivered_to)
                     raise LockNotAvailable from error
-                failed = True
-                self._log_failure(own, row)
+                has_failed = True
+                self._log_failure(subscriber, row)
             except Exception:
-                failed = True
-                self._log_failure(own, row)
+                has_failed = True
+                self._log_failure(subscriber, row)
             else:
-                taken.add(own)
-        if failed:
+                delivered_to.add(subscriber)
+        if has_failed:
             attempts = row["attempts"] + 1
             pause = min(2.0 ** min(attempts, 30), _MAX_RETRY_SECONDS)
             later = {
                 "attempts": attempts,
                 "retry_at": current_time(conn) + timedelta(seconds=pause),
-                "taken": sorted(taken),
+                "taken": sorted(delivered_to),
             }
             await conn.execute(update(event).where(event.c.seq == row["seq"]).values(later))
-        return not failed
+        return not has_failed
 
-    async def _store_taken(self, conn: AsyncConnection, row: Mapping[str, Any], taken: set[str]) -> None:
+    async def _store_delivered_to(
+        self, conn: AsyncConnection, row: Mapping[str, Any], delivered_to: set[str]
+    ) -> None:
         """Stores which subscribers have the event, so that they do not get it again."""
-        if taken:
-            kept = update(event).where(event.c.seq == row["seq"]).values(taken=sorted(taken))
-            await conn.execute(kept)
+        if delivered_to:
+            statement = update(event).where(event.c.seq == row["seq"]).values(taken=sorted(delivered_to))
+            await conn.execute(statement)
 
-    def _log_failure(self, own: str, row: Mapping[str, Any]) -> None:
-        _log.exception("%s did not take %s %s (%d before)", own, row["event"], row["id"], row["attempts"])
+    def _log_failure(self, subscriber: str, row: Mapping[str, Any]) -> None:
+        """Logs that a subscriber raised, with the traceback."""
+        _log.exception(
+            "%s did not take %s %s (%d before)", subscriber, row["event"], row["id"], row["attempts"]
+        )
 
     async def _relay_forever(self) -> None:
         """Relays whenever events are emitted, and every `poll_seconds`."""
@@ -282,7 +299,8 @@ class Relay:
 
 
 async def _is_only_relay(conn: AsyncConnection) -> bool:
-    """Returns True if no other process relays now; then none does until this transaction ends."""
+    """Takes the lock of the relay. Returns True if no other process relays now; then none does until this
+    transaction ends."""
     if conn.dialect.name == "sqlite":  # it has one writer at a time anyway
         return True
     query = text("SELECT pg_try_advisory_xact_lock(:lock)")
@@ -290,8 +308,8 @@ async def _is_only_relay(conn: AsyncConnection) -> bool:
 
 
 def _select_waiting(now: datetime, skipped: Sequence[tuple[str, str]]) -> Any:
-    """Returns the oldest events that are not relayed, without those to be retried later and those behind one
-    of these."""
+    """Returns the SELECT of the oldest events that are not relayed, without those to be retried later and
+    those behind one of these. `skipped`: the resources to leave out."""
     earlier = event.alias("earlier")
     is_behind_retry = exists().where(
         earlier.c.relayed_at.is_(None),
@@ -311,6 +329,7 @@ def _select_waiting(now: datetime, skipped: Sequence[tuple[str, str]]) -> Any:
 
 
 def _make_occurrence(row: Mapping[str, Any]) -> Occurrence:
+    """Returns a row of the outbox as subscribers get it."""
     return Occurrence(
         id=row["id"],
         event=row["event"],

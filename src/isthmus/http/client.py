@@ -165,7 +165,7 @@ class HttpClient:
             if isinstance(error, TimeoutError):
                 raise
             closed = UpstreamUnreachable(
-                f"{host} closed the connection without an answer.", may_have_arrived=True
+                f"{host} closed the connection without an answer.", is_possibly_delivered=True
             )
             raise _find_body_error(error) or closed from error
         except ValueError as error:

@@ -65,7 +65,7 @@ def is_database_unavailable(error: BaseException | None) -> bool:
 def _is_psycopg_connection_error(error: BaseException) -> bool:
     """Returns True if `error` is an OperationalError or InterfaceError of psycopg, by name: psycopg is not
     imported on SQLite."""
-    names = {each.__name__ for each in type(error).__mro__ if each.__module__.startswith("psycopg")}
+    names = {base.__name__ for base in type(error).__mro__ if base.__module__.startswith("psycopg")}
     return not names.isdisjoint({"OperationalError", "InterfaceError"})
 
 

@@ -26,7 +26,8 @@ class LockNotAvailable(Exception):
 
 @asynccontextmanager
 async def write_with_lock_timeout(database: Database) -> AsyncIterator[AsyncConnection]:
-    """`Database.write()` for work that can be repeated. Raises LockNotAvailable rather than wait for a lock.
+    """Opens a transaction as `Database.write()` does, for work that can be repeated. Raises LockNotAvailable
+    rather than wait for a lock.
 
     When two transactions wait for each other, PostgreSQL fails the one that notices it, after a second of
     waiting (`deadlock_timeout`). This transaction has given up long before, so the application's never fails.

@@ -345,7 +345,8 @@ def _make_insert(dialect: str, *, returning: bool) -> Insert:
 
 
 def _get_least_and_greatest(conn: AsyncConnection) -> tuple[Any, Any]:
-    """Returns the SQL functions for the smaller and the greater of two values, in the database's dialect."""
+    """Returns (least, greatest): the SQL functions for the smaller and the greater of two values, in the
+    database's dialect."""
     if conn.dialect.name == "sqlite":
         return func.min, func.max
     return func.least, func.greatest

@@ -84,7 +84,7 @@ async def defer_lost_jobs(database: Database, handlers: Handlers) -> None:
     """Defers a job for each thing that a finder of `handlers` returns and that has none.
 
     Every finder is called; then the first exception of one is raised, or LockNotAvailable."""
-    failed: Exception | None = None
+    first_error: Exception | None = None
     for finder in handlers.finders:
         try:
             async with database.read() as conn:
@@ -94,13 +94,13 @@ async def defer_lost_jobs(database: Database, handlers: Handlers) -> None:
                 async with write_with_lock_timeout(database) as conn:
                     await defer_missing(conn, things)
         except Exception as error:
-            failed = failed or error
-    if failed is not None:
-        raise failed
+            first_error = first_error or error
+    if first_error is not None:
+        raise first_error
 
 
 async def _requeue_job(conn: AsyncConnection, identity: int) -> bool:
-    """Queues the job again, or deletes it if that is refused. False, with nothing done, if an open
+    """Queues the job again, or deletes it if that is refused. Returns False, with nothing done, if an open
     transaction is deferring a job of the same thing."""
     try:
         async with savepoint(conn):

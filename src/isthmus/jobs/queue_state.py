@@ -63,7 +63,7 @@ async def read_next_due(conn: AsyncConnection) -> datetime | None:
     """Returns when the next timer or schedule is due, which may be in the past; None if there is neither."""
     timer = (await conn.execute(select(func.min(job_timer.c.run_at)))).scalar_one()
     schedule = (await conn.execute(select(func.min(job_schedule.c.next_at)))).scalar_one()
-    return min((each for each in (timer, schedule) if each is not None), default=None)
+    return min((moment for moment in (timer, schedule) if moment is not None), default=None)
 
 
 async def _read_oldest_due_seconds(conn: AsyncConnection) -> float | None:

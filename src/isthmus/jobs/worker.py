@@ -180,7 +180,7 @@ class Worker:
                     await self._stop.wait()
 
     async def _run_once(self, engine: Any) -> None:
-        """One run of the engine's worker, until it is stopped."""
+        """Runs procrastinate's worker once, until it is stopped or ends by an error."""
         await self._declare_schedules()
         async with engine.engine_worker(
             self._database, self._handlers, self._options, outages=self._outages
@@ -216,15 +216,16 @@ class Worker:
                 async with asyncio.timeout(pause):
                     await self._timers_changed.wait()
 
-    def _repeat(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        """Starts a task that calls `work` every `seconds`. An error is logged and does not end it."""
+    def _repeat(self, name: str, seconds: float, task: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Starts a task that calls `task` every `seconds`. An error is logged and does not end it."""
 
         async def repeat_forever() -> None:
+            """Calls `work` for ever, with pauses."""
             while True:
                 await asyncio.sleep(seconds)
                 try:
                     with convert_unexpected_cancellation():
-                        await work()
+                        await task()
                 except LockNotAvailable:
                     pass  # the next time comes soon
                 except Exception as error:
@@ -249,6 +250,6 @@ class Worker:
             _log.error(message, exc_info=error)
 
 
-def _start_background_task(work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+def _start_background_task(coroutine: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
     """Starts a task that leaves half of the connection pool to requests."""
-    return asyncio.create_task(work, name=name, context=make_background_context())
+    return asyncio.create_task(coroutine, name=name, context=make_background_context())

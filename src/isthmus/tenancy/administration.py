@@ -37,10 +37,10 @@ class Administration:
         self._database = database
 
     async def create_environment(
-        self, name: str, *, install: FillEnvironment | None = None
+        self, name: str, *, fill_environment: FillEnvironment | None = None
     ) -> Mapping[str, Any]:
-        """Create an environment in the only team, fill it with `install`, and return its row. Raises Conflict
-        for a name that is taken, SetupError if there are no or several teams."""
+        """Create an environment in the only team, fill it with `fill_environment`, and return its row. Raises
+        Conflict for a name that is taken, SetupError if there are no or several teams."""
         async with self._database.write() as conn:
             teams = (await conn.execute(select(team.c.id))).scalars().all()
             if len(teams) != 1:
@@ -48,7 +48,7 @@ class Administration:
                     f"this database has {len(teams)} teams, so it is not clear whose environment this is. "
                     "Start the server once to make the first team."
                 )
-            return await Environments(conn, teams[0]).create(name, install=install)
+            return await Environments(conn, teams[0]).create(name, fill_environment=fill_environment)
 
     async def list_environments(self) -> Sequence[Mapping[str, Any]]:
         """Return every environment of every team, the oldest first."""
@@ -56,18 +56,16 @@ class Administration:
             query = select(environment).order_by(environment.c.created_at, environment.c.id)
             return [dict(row) for row in (await conn.execute(query)).mappings()]
 
-    async def find_environment_id(self, wanted: str | None) -> str:
+    async def find_environment_id(self, id_or_name: str | None) -> str:
         """Return the id of an environment, given by id or name; None for the only one. Raises SetupError if
         it is unknown or ambiguous."""
         async with self._database.read() as conn:
-            if wanted is not None:
-                return await _find_environment(conn, wanted)
-            found = (await conn.execute(select(environment.c.id, environment.c.name))).all()
-        if len(found) == 1:
-            return str(found[0].id)
-        names = (
-            ", ".join(sorted(row.name for row in found)) or "none; start the server once to make the first"
-        )
+            if id_or_name is not None:
+                return await _find_environment(conn, id_or_name)
+            rows = (await conn.execute(select(environment.c.id, environment.c.name))).all()
+        if len(rows) == 1:
+            return str(rows[0].id)
+        names = ", ".join(sorted(row.name for row in rows)) or "none; start the server once to make the first"
         raise SetupError(f"name the environment with --environment. There are: {names}.")
 
     async def create_token(
@@ -112,15 +110,17 @@ class Administration:
                 await ApiTokens(conn, row.environment_id).revoke(id)
 
 
-async def _find_environment(conn: AsyncConnection, wanted: str) -> str:
+async def _find_environment(conn: AsyncConnection, id_or_name: str) -> str:
     """Return the id of an environment, given by id or name. Raises SetupError."""
-    query = select(environment.c.id).where(or_(environment.c.id == wanted, environment.c.name == wanted))
+    query = select(environment.c.id).where(
+        or_(environment.c.id == id_or_name, environment.c.name == id_or_name)
+    )
     found: list[str] = [row.id for row in await conn.execute(query)]
     if len(found) == 1:
         return found[0]
     if found:
         ids = ", ".join(found)
-        raise SetupError(f"several environments are named {wanted}; name one by its id: {ids}")
+        raise SetupError(f"several environments are named {id_or_name}; name one by its id: {ids}")
     names = (await conn.execute(select(environment.c.name).order_by(environment.c.name))).scalars().all()
-    known = ", ".join(names) or "none; start the server once to make the first"
-    raise SetupError(f"no environment is named {wanted}. There are: {known}.")
+    known_names = ", ".join(names) or "none; start the server once to make the first"
+    raise SetupError(f"no environment is named {id_or_name}. There are: {known_names}.")

@@ -57,8 +57,9 @@ class ApiTokens:
         self._environment_id = environment_id
 
     async def list(self, query: ListQuery) -> Page:
+        """Return a page of the valid tokens."""
         return await fetch_page(
-            self._conn, self._select_valid(), {each.key: each for each in _VISIBLE_COLUMNS}, query
+            self._conn, self._select_valid(), {column.key: column for column in _VISIBLE_COLUMNS}, query
         )
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
@@ -80,8 +81,8 @@ class ApiTokens:
         created_by: str | None = None,
         token: Secret[str] | None = None,
     ) -> tuple[Mapping[str, Any], Secret[str]]:
-        """Create a token; return its row and the token itself, which is never shown again. `token`: use this
-        one instead of a random one."""
+        """Create a token; return (row, token). The token is never shown again. `token`: use this one instead
+        of a random one."""
         token = token or generate_token()
         identity, now = new_id(), current_time(self._conn)
         await self._conn.execute(
@@ -106,22 +107,24 @@ class ApiTokens:
         """Revoke a token and return its id. Other processes refuse it within a second. Raises NotFound."""
         now = current_time(self._conn)
         await self.get(id)
-        done = await self._conn.execute(
+        result = await self._conn.execute(
             update(api_token)
             .where(api_token.c.id == id, api_token.c.revoked_at.is_(None))
             .values(revoked_at=now, updated_at=now)
         )
-        if not done.rowcount:
+        if not result.rowcount:
             await self.get(id)  # revoked meanwhile: NotFound
         await increment_epoch(self._conn, self._environment_id)
         await self._emit(ApiTokenDeleted, {"id": id})
         return id
 
     async def _emit(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
-        happened = {"environment_id": self._environment_id, "payload": dict(payload)}
-        await emit(self._conn, kind.model_validate(happened))
+        """Emit an event of the kind with the payload."""
+        event = {"environment_id": self._environment_id, "payload": dict(payload)}
+        await emit(self._conn, kind.model_validate(event))
 
     def _select_valid(self) -> Any:
+        """Return the SELECT of the environment's tokens that are not revoked."""
         return select(*_VISIBLE_COLUMNS).where(
             api_token.c.environment_id == self._environment_id, api_token.c.revoked_at.is_(None)
         )

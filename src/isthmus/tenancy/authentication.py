@@ -135,6 +135,7 @@ class AccountTokens:
         )
 
     def _sign(self, content: bytes) -> bytes:
+        """Return the HMAC-SHA256 of a token's content."""
         return hmac.new(self._key, content, hashlib.sha256).digest()
 
 
@@ -177,19 +178,19 @@ class Authenticator:
         if account_principal is not None:
             return account_principal
         key = hash_token(token)
-        known = self._known.get(key)
-        if known is not None and self._is_fresh(known):
-            return self._return_unless_expired(known.principal)
+        cached = self._known.get(key)
+        if cached is not None and self._is_fresh(cached):
+            return self._return_unless_expired(cached.principal)
         if self._unknown.get(key, 0.0) > self._clock.monotonic():
             return None
         return await self._read_token(key)
 
-    def _is_fresh(self, known: _CachedToken) -> bool:
-        """Return True if nothing in the token's environment has changed since it was read. False if this
+    def _is_fresh(self, cached: _CachedToken) -> bool:
+        """Return True if nothing in the token's environment has changed since it was read. False also if this
         process has not heard of the database for some seconds, because the token may have been revoked
         meanwhile."""
         return self._epochs.is_unchanged(
-            known.principal.environment_id, known.epoch, max_seconds_behind=_MAX_SECONDS_BEHIND
+            cached.principal.environment_id, cached.epoch, max_seconds_behind=_MAX_SECONDS_BEHIND
         )
 
     async def _read_token(self, key: str) -> Principal | None:
@@ -229,7 +230,7 @@ class Authenticator:
         return principal
 
     def _remember(self, memory: OrderedDict[str, T], key: str, value: T) -> None:
-        """Add an entry; the oldest is dropped if there are more than `capacity`."""
+        """Add an entry to a cache; drop the oldest if there are more than `capacity`."""
         memory[key] = value
         memory.move_to_end(key)
         if len(memory) > self._capacity:

@@ -33,7 +33,7 @@ class FirstStart:
 
 
 async def bootstrap(
-    database: Database, settings: Settings, *, install: FillEnvironment | None = None
+    database: Database, settings: Settings, *, fill_environment: FillEnvironment | None = None
 ) -> FirstStart | None:
     """Create the first team with its user, environment and API token; return None if a team exists. If
     several processes start at once, one of them creates everything."""
@@ -50,7 +50,9 @@ async def bootstrap(
         user_id = await create_user(
             conn, team_id, name="Administrator", email="admin@localhost", is_staff=True, role=["admin"]
         )
-        environment = await Environments(conn, team_id).create(FIRST_ENVIRONMENT, install=install)
+        environment = await Environments(conn, team_id).create(
+            FIRST_ENVIRONMENT, fill_environment=fill_environment
+        )
         _, token = await ApiTokens(conn, environment["id"]).create(
             "first start", created_by=user_id, token=settings.bootstrap_token
         )

@@ -54,8 +54,10 @@ class ConnectSettings:
         """Parse stored settings. Invalid values are ignored."""
         theme = settings.get("connect_theme")
         sent = theme if isinstance(theme, Mapping) else {}
-        kept = {name: sent[name] for name, (is_right, _) in _THEME_CHECKS.items() if is_right(sent.get(name))}
-        return cls(_filter_origins(settings.get("embedding_origins")), Theme(**kept))
+        valid = {
+            name: sent[name] for name, (is_right, _) in _THEME_CHECKS.items() if is_right(sent.get(name))
+        }
+        return cls(_filter_origins(settings.get("embedding_origins")), Theme(**valid))
 
 
 def check_connect_settings(settings: Mapping[str, Any]) -> None:
@@ -80,13 +82,14 @@ def check_connect_settings(settings: Mapping[str, Any]) -> None:
 
 
 def _make_failure(name: str, expected: str) -> dict[str, str]:
+    """Return the failure of one setting. `expected`: what a valid value is."""
     return failure(f"settings.{name}", f"must be {expected}", "type")
 
 
 def _filter_origins(value: object) -> tuple[str, ...]:
     """Return the valid origins of a list, without duplicates and at most _MAX_ORIGINS."""
     many = value if isinstance(value, list) else []
-    right = (each for each in many if isinstance(each, str) and _ORIGIN.fullmatch(each))
+    right = (origin for origin in many if isinstance(origin, str) and _ORIGIN.fullmatch(origin))
     return tuple(dict.fromkeys(right))[:_MAX_ORIGINS]
 
 
@@ -96,10 +99,12 @@ def _make_pattern_check(pattern: re.Pattern[str]) -> Callable[[object], bool]:
 
 
 def _is_name(value: object) -> bool:
+    """Return True for a text of 1 to 80 characters that is not blank."""
     return isinstance(value, str) and 0 < len(value.strip()) <= _MAX_NAME_LENGTH
 
 
 def _is_radius(value: object) -> bool:
+    """Return True for an integer from 0 to 32."""
     return type(value) is int and 0 <= value <= _MAX_RADIUS
 
 

@@ -47,14 +47,17 @@ class Environments:
         self._only = only
 
     async def list(self, query: ListQuery) -> Page:
-        fields = {each.key: each for each in environment.c if each.key != "settings"}
+        """Return a page of the environments, without their settings."""
+        fields = {column.key: column for column in environment.c if column.key != "settings"}
         return await fetch_page(self._conn, self._select_visible(), fields, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Return the row of an environment. Raises NotFound."""
         return await self._read_row(self._select_visible().where(environment.c.id == id), id)
 
-    async def create(self, name: str, *, install: FillEnvironment | None = None) -> Mapping[str, Any]:
+    async def create(
+        self, name: str, *, fill_environment: FillEnvironment | None = None
+    ) -> Mapping[str, Any]:
         """Create an environment and return its row. Raises BadRequest for an empty name, Conflict for one
         that the team has already."""
         name = await self._validate_name(name)
@@ -63,8 +66,8 @@ class Environments:
             id=identity, created_at=now, updated_at=now, team_id=self._team_id, name=name, settings={}
         )
         await self._execute_or_conflict(statement, name)
-        if install is not None:
-            await install(self._conn, identity)
+        if fill_environment is not None:
+            await fill_environment(self._conn, identity)
         await increment_epoch(self._conn, identity)
         return await self.get(identity)
 
@@ -97,10 +100,12 @@ class Environments:
         return id
 
     def _select_visible(self) -> Any:
+        """Return the SELECT of the environments that this repository finds."""
         statement = select(environment).where(environment.c.team_id == self._team_id)
         return statement if self._only is None else statement.where(environment.c.id == self._only)
 
     async def _read_row(self, statement: Executable, id: str) -> dict[str, Any]:
+        """Return the one row of the statement. Raises NotFound if it has none."""
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no environment {id} that this token can see")
@@ -126,13 +131,14 @@ class Environments:
                 f"the name of an environment has at most {_MAX_NAME_LENGTH} characters.",
                 failures=[failure("name", f"must have at most {_MAX_NAME_LENGTH} characters", "too_long")],
             )
-        taken = exists().where(environment.c.team_id == self._team_id, environment.c.name == name)
-        if (await self._conn.execute(select(taken))).scalar_one():
+        is_taken = exists().where(environment.c.team_id == self._team_id, environment.c.name == name)
+        if (await self._conn.execute(select(is_taken))).scalar_one():
             raise _name_taken_error(name)
         return name
 
 
 def _name_taken_error(name: str) -> Conflict:
+    """Return the error for a name that another environment of the team has."""
     return Conflict(f"the team has an environment named {name} already; choose another name.")
 
 
@@ -150,11 +156,12 @@ def _check_settings(settings: Mapping[str, Any] | None, stored: Mapping[str, Any
         if name not in SETTING_NAMES and value is not None and name not in stored
     ]
     if unknown:
-        known = ", ".join(SETTING_NAMES)
+        known_names = ", ".join(SETTING_NAMES)
         raise BadRequest(
-            f"settings.{unknown[0]} is no setting of an environment. There are: {known}.",
+            f"settings.{unknown[0]} is no setting of an environment. There are: {known_names}.",
             failures=[
-                failure(f"settings.{name}", f"must be one of {known}", "unknown_field") for name in unknown
+                failure(f"settings.{name}", f"must be one of {known_names}", "unknown_field")
+                for name in unknown
             ],
         )
     check_connect_settings(settings)

@@ -31,10 +31,13 @@ class Teams:
         self._select_own = select(team).where(team.c.id == team_id)
 
     async def list(self, query: ListQuery) -> Page:
-        return await fetch_page(self._conn, self._select_own, {each.key: each for each in team.c}, query)
+        """Return a page with the caller's own team."""
+        return await fetch_page(
+            self._conn, self._select_own, {column.key: column for column in team.c}, query
+        )
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
-        """Raises NotFound."""
+        """Return the team. Raises NotFound for any other."""
         row = (await self._conn.execute(self._select_own.where(team.c.id == id))).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no team {id} that this token can see")
@@ -49,8 +52,8 @@ class Teams:
         _check_values(values)
         values["updated_at"] = current_time(self._conn)
         await self._conn.execute(update(team).where(team.c.id == id).values(values))
-        own = select(environment.c.id).where(environment.c.team_id == id)
-        await increment_epochs(self._conn, (await self._conn.execute(own)).scalars())
+        environment_ids = select(environment.c.id).where(environment.c.team_id == id)
+        await increment_epochs(self._conn, (await self._conn.execute(environment_ids)).scalars())
         return await self.get(id)
 
 
@@ -66,6 +69,7 @@ def _check_values(values: Mapping[str, Any]) -> None:
 
 
 def _is_http_url(text: str) -> bool:
+    """Return True for an http or https URL with a host."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -88,13 +92,14 @@ class Users:
         self._select_own = select(user).where(user.c.team_id == team_id)
 
     async def list(self, query: ListQuery) -> Page:
+        """Return a page of the users."""
         page = await fetch_page(
             self._conn, self._select_own, {name: user.c[name] for name in _USER_FIELDS}, query
         )
         return replace(page, rows=[_to_wire(row) for row in page.rows])
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
-        """Raises NotFound."""
+        """Return a user. Raises NotFound."""
         row = (await self._conn.execute(self._select_own.where(user.c.id == id))).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no user {id} in this team")
@@ -124,5 +129,6 @@ async def create_user(
 
 
 def _to_wire(row: Mapping[Any, Any]) -> dict[str, Any]:
-    shown = {name: row[name] for name in (*_USER_FIELDS, "role")}
-    return {**shown, "team": [row["team_id"]], "environment": row["environment_ids"]}
+    """Return the JSON form of a user's row."""
+    visible = {name: row[name] for name in (*_USER_FIELDS, "role")}
+    return {**visible, "team": [row["team_id"]], "environment": row["environment_ids"]}

@@ -13,8 +13,8 @@ from tests.unit.accounts.conftest import Desk
 
 from isthmus.accounts import Accounts, Connection, Connections
 from isthmus.accounts.block_list import BlockList
-from isthmus.accounts.connected_account import ConnectionResult, reconnect_account
 from isthmus.accounts.connections.context_store import merge_context
+from isthmus.accounts.store_connection import ConnectionResult, reconnect_account
 from isthmus.db import Database
 from isthmus.db.tables import blocked_account, integrated_account
 from isthmus.tenancy import Environments
@@ -40,10 +40,10 @@ async def reconnect(conn: AsyncConnection, desk: Desk, connection: Connection, p
         environment_id=desk.scope.environment_id,
         install_id=desk.install_id,
         definition=connection.definition,
-        method="api_key",
+        credential_format="api_key",
         context=patch,
     )
-    await reconnect_account(conn, result, connection.account.id, keep_context=True, gate_id=None)
+    await reconnect_account(conn, result, connection.account.id, merges_context=True, gate_id=None)
 
 
 @pytest.mark.parametrize("second", [update, merge, reconnect])

@@ -12,8 +12,7 @@ from tests.unit.accounts.conftest import Desk, install
 from tests.unit.accounts.provider import Provider
 from tests.unit.integrations.world import World
 
-from isthmus.accounts import Accounts, Connections, OwnAccount, SandboxFlags
-from isthmus.accounts.connected_account import ConnectionResult, connect_account, reconnect_account
+from isthmus.accounts import Accounts, Connections, OwnAccount, ReadOnlyFlags
 from isthmus.accounts.connections.account_states import AccountStates
 from isthmus.accounts.connections.context_store import merge_context
 from isthmus.accounts.connections.explained_account import (
@@ -28,6 +27,7 @@ from isthmus.accounts.egress import find_gate, select_sender
 from isthmus.accounts.rows.account_views import read_status
 from isthmus.accounts.rows.connected_definition import ConnectedDefinition, lock_install
 from isthmus.accounts.static_gates import StaticGates
+from isthmus.accounts.store_connection import ConnectionResult, connect_account, reconnect_account
 from isthmus.db import Database
 from isthmus.db.tables import integrated_account, static_gate
 from isthmus.errors import NotFound
@@ -44,7 +44,7 @@ READS: dict[str, Read] = {
     ),
     "lifecycle": lambda conn, scope, id, *_: Accounts(conn, scope).restart_lifecycle(id),
     "delete": lambda conn, scope, id, *_: Accounts(conn, scope).delete(id),
-    "flag": lambda conn, scope, id, *_: SandboxFlags(conn, scope).create(id),
+    "flag": lambda conn, scope, id, *_: ReadOnlyFlags(conn, scope).create(id),
     "own": lambda conn, scope, id, *_: OwnAccount(conn, scope, id).get(),
     "describe": lambda conn, scope, id, *_: describe_account(conn, scope, id),
     "explain": lambda conn, scope, id, *_: explain_account(conn, scope.environment_id, id),
@@ -65,7 +65,7 @@ READS: dict[str, Read] = {
         is_sandbox=False,
     ),
     "reconnect": lambda conn, scope, id, install_id, definition: reconnect_account(
-        conn, _result(scope, install_id, definition), id, keep_context=True, gate_id=None
+        conn, _result(scope, install_id, definition), id, merges_context=True, gate_id=None
     ),
 }
 
@@ -75,7 +75,7 @@ def _result(scope: EnvironmentScope, install_id: str, definition: Any) -> Connec
         environment_id=scope.environment_id,
         install_id=install_id,
         definition=definition,
-        method="api_key",
+        credential_format="api_key",
         context={"api_key": "x"},
     )
 

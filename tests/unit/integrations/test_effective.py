@@ -226,9 +226,9 @@ async def test_a_caller_that_gives_up_does_not_take_the_load_away() -> None:
 def test_caches_are_bounded() -> None:
     cache: RevisionCache[int, str] = RevisionCache(2)
     for key in (1, 2):
-        cache.keep(key, "x")
+        cache.store(key, "x")
     assert cache.get(1) == "x"
-    cache.keep(3, "x")
+    cache.store(3, "x")
     assert (cache.get(1), cache.get(2), cache.get(3)) == ("x", None, "x")
 
 

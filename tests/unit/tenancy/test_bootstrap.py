@@ -53,7 +53,7 @@ async def test_the_environment_is_filled_in_the_same_transaction(
         assert (await conn.execute(select(environment.c.id))).scalar_one() == environment_id
         filled.append(environment_id)
 
-    first = await bootstrap(database, settings, install=install)
+    first = await bootstrap(database, settings, fill_environment=install)
     assert first is not None
     assert filled == [first.environment_id]
 
@@ -63,7 +63,7 @@ async def test_a_failed_fill_leaves_no_half_made_team(database: Database, settin
         raise LookupError
 
     with pytest.raises(LookupError):
-        await bootstrap(database, settings, install=install)
+        await bootstrap(database, settings, fill_environment=install)
     async with database.read() as conn:
         assert (await conn.execute(select(func.count()).select_from(team))).scalar_one() == 0
     assert await bootstrap(database, settings) is not None

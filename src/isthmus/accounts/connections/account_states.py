@@ -41,16 +41,16 @@ def make_forbidden_error(
     }
 
 
-def make_action_result(name: str, failed: IsthmusError | None, now: datetime) -> dict[str, Any]:
-    """Return the JSON value of `last_action_run_result`: how an action ended, and when. `failed`: None for a
+def make_action_result(name: str, error: IsthmusError | None, now: datetime) -> dict[str, Any]:
+    """Return the JSON value of `last_action_run_result`: how an action ended, and when. `error`: None for a
     success."""
     record: dict[str, Any] = {
         "action": name,
-        "status": "success" if failed is None else "error",
+        "status": "success" if error is None else "error",
         "finished_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
-    if failed is not None:
-        record["error"] = {"statusCode": failed.status, "message": failed.message}
+    if error is not None:
+        record["error"] = {"statusCode": error.status, "message": error.message}
     return record
 
 
@@ -111,8 +111,8 @@ class AccountStates:
         )
         try:
             async with self._database.write() as conn:
-                done = await conn.execute(statement)
-                if done.rowcount:
+                result = await conn.execute(statement)
+                if result.rowcount:
                     await increment_epoch(conn, get_epoch_group(account.id))
                     if emitted is not None:
                         await emit_account_events(conn, account.environment_id, account.id, emitted)

@@ -31,10 +31,12 @@ class BatchCalls:
 
     @property
     def context(self) -> Mapping[str, Any]:
+        """The effective context of the account, with secrets."""
         return self._opened.upstream.context
 
     @property
     def public_context(self) -> Mapping[str, Any]:
+        """The context without secrets and environment variables."""
         names = list_secret_fields(self._opened.definition)
         plain, _ = split_context(self.context, names)
         plain.pop("environment_variables", None)  # secret ones are among them
@@ -69,15 +71,19 @@ class _AdmittedUpstream:
 
     @property
     def context(self) -> Mapping[str, Any]:
+        """The context of the inner upstream."""
         return self._upstream.context
 
     @property
     def account(self) -> AccountFacts:
+        """The account of the inner upstream."""
         return self._upstream.account
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
+        """Wait for `admit`, then send by the inner upstream."""
         await self._admit()
         return await self._upstream.send(request)
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
+        """Store the patch by the inner upstream."""
         await self._upstream.update_context(patch)

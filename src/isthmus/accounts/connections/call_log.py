@@ -37,6 +37,8 @@ class CallRecord:
 
 
 class CallLog(Protocol):
+    """Where the gateway logs each call."""
+
     def record(self, call: CallRecord) -> None:
         """Log one call. Must be fast and must not raise."""
         ...
@@ -49,6 +51,7 @@ class JsonCallLog:
         self._logger = logger
 
     def record(self, call: CallRecord) -> None:
+        """Log one call as one line of JSON; does nothing if the level is off."""
         logger = self._logger
         if not logger.isEnabledFor(logging.INFO):
             return

@@ -70,7 +70,7 @@ def require_callable(integration: str, account_id: str, *, is_enabled: bool, is_
 
 
 @dataclass(frozen=True, slots=True)
-class _CachedAccount:
+class _LoadedAccount:
     """What was read of one account. Valid until the epoch of its environment or of its group rises.
 
     `sandbox`: replays recorded exchanges, for an account without a provider; else None. `mappings`: those
@@ -103,7 +103,7 @@ class Connection:
 
     __slots__ = ("_cached", "_connections", "account", "definition", "integration_name", "upstream")
 
-    def __init__(self, connections: Connections, cached: _CachedAccount, upstream: Upstream) -> None:
+    def __init__(self, connections: Connections, cached: _LoadedAccount, upstream: Upstream) -> None:
         self._connections = connections
         self._cached = cached
         self.account: Final[AccountFacts] = cached.gateway.facts
@@ -123,10 +123,10 @@ class Connection:
             self._cached.mappings[key] = mapping
         return mapping
 
-    async def record_action_result(self, name: str, failed: IsthmusError | None) -> None:
-        """Store how an action ended, `failed` None for a success. Its result is not stored: it may hold
+    async def record_action_result(self, name: str, error: IsthmusError | None) -> None:
+        """Store how an action ended, `error` None for a success. Its result is not stored: it may hold
         credentials."""
-        await self._connections.record_action_result(self.account, name, failed)
+        await self._connections.record_action_result(self.account, name, error)
 
     def require_writable(self, method: str, label: str | None = None) -> None:
         """Raises MethodNotAllowed for any method but list and get on a sandbox account. `label`: what the
@@ -166,7 +166,7 @@ class Connections:
         self._exchanges = exchanges
         self._cursor_secret = cursor_secret
         self._refreshes_ahead = refreshes_ahead
-        self._accounts: EpochCache[str, _CachedAccount] = EpochCache(
+        self._accounts: EpochCache[str, _LoadedAccount] = EpochCache(
             epochs, _MAX_CACHED_ACCOUNTS, group=get_epoch_group
         )
         self._throttles: OrderedDict[str, AccountThrottle] = OrderedDict()
@@ -200,7 +200,7 @@ class Connections:
         """
         cached = self._accounts.get(environment_id, account_id)
         if cached is None:
-            cached = await self._load_account(environment_id, account_id)
+            cached = await self._read_account_from_database(environment_id, account_id)
         cached.require_callable()
         if cached.sandbox is None:
             await Gateway(self._parts, cached.gateway, request_id).refresh(None, force=True)
@@ -230,7 +230,7 @@ class Connections:
             row = (await conn.execute(statement.where(integrated_account.c.id == run.key))).one_or_none()
         if row is None or row.status == "needs_reauth":
             return
-        cached = await self._load_account(row.environment_id, run.key)
+        cached = await self._read_account_from_database(row.environment_id, run.key)
         if cached.is_blocked or cached.gateway.expires_at is None:
             return
         seconds_left = cached.gateway.expires_at - self._clock.now().timestamp()
@@ -262,22 +262,25 @@ class Connections:
             )
 
     async def record_action_result(
-        self, account: AccountFacts, name: str, failed: IsthmusError | None
+        self, account: AccountFacts, name: str, error: IsthmusError | None
     ) -> None:
         """Store how an action ended, as `Connection.record_action_result` does."""
-        record = make_action_result(name, failed, self._clock.now())
+        record = make_action_result(name, error, self._clock.now())
         await self._parts.states.record_action_result(account, record)
 
-    async def _get_account(self, environment_id: str, account_id: str) -> _CachedAccount:
-        """From the cache, or read. Raises NotFound."""
+    async def _get_account(self, environment_id: str, account_id: str) -> _LoadedAccount:
+        """Return the account from the cache or, if it is not there or has changed, from the database. Raises
+        NotFound."""
         cached = self._accounts.get(environment_id, account_id)
         if cached is None:
             cached = await self._accounts.load(
-                environment_id, account_id, lambda: self._load_account(environment_id, account_id)
+                environment_id,
+                account_id,
+                lambda: self._read_account_from_database(environment_id, account_id),
             )
         return cached
 
-    async def _load_account(self, environment_id: str, account_id: str) -> _CachedAccount:
+    async def _read_account_from_database(self, environment_id: str, account_id: str) -> _LoadedAccount:
         """Read an account, without the cache. Raises NotFound."""
         async with self._database.read() as conn:
             statement = select_account(environment_id, account_id)
@@ -316,7 +319,7 @@ class Connections:
         definition: IntegrationConfig,
         context: Mapping[str, Any],
         http: Sender,
-    ) -> _CachedAccount:
+    ) -> _LoadedAccount:
         """Build the cached account from its row, its definition and its decrypted context."""
         facts = AccountFacts(
             id=row["id"],
@@ -343,11 +346,11 @@ class Connections:
             last_forbidden=None if forbidden is None else (forbidden["resource"], forbidden["method"]),
         )
         if row["closed_until"] is not None:
-            left = (row["closed_until"] - self._clock.now()).total_seconds()
-            if left > 0:
-                gateway.throttle.close_for_other_process(left)
+            seconds_left = (row["closed_until"] - self._clock.now()).total_seconds()
+            if seconds_left > 0:
+                gateway.throttle.close_for_other_process(seconds_left)
         sandbox = SandboxUpstream(facts, gateway.context, gateway.integration, definition, self._exchanges)
-        return _CachedAccount(
+        return _LoadedAccount(
             gateway=gateway,
             definition=definition,
             mapping_layer=Layer(row["id"], row["revision"], row["unified_model_override"] or {}),
@@ -371,5 +374,5 @@ class Connections:
 
     async def _update_context(self, account: GatewayAccount, patch: Mapping[str, Any]) -> Mapping[str, Any]:
         """Store a patch of the account's context and return the new effective context."""
-        whole = await store_context(self._database, account, patch)
-        return build_effective_context(whole, account.definition.reveal_variables())
+        context = await store_context(self._database, account, patch)
+        return build_effective_context(context, account.definition.reveal_variables())

@@ -48,21 +48,21 @@ async def merge_context(
 ) -> dict[str, Any]:
     """Patch the account's context, and return the whole new context. Raises NotFound for a deleted
     account."""
-    mine = (
+    own_row = (
         integrated_account.c.id == account.id,
         integrated_account.c.environment_id == account.environment_id,
     )
     columns = (integrated_account.c.id, integrated_account.c.context, integrated_account.c.context_secrets)
-    row = (await conn.execute(select(*columns).where(*mine).with_for_update())).mappings().one_or_none()
+    row = (await conn.execute(select(*columns).where(*own_row).with_for_update())).mappings().one_or_none()
     if row is None:
         raise NotFound(f"the account {account.id} is gone, so its context cannot be kept.")
     keys = get_key_ring(conn)
     names = list_secret_fields(definition) | list_encrypted_fields(keys, dict(row))
-    whole = patch_context(decrypt_context(keys, dict(row)), patch, names)
-    plain, secrets = split_context(whole, names)
+    new_context = patch_context(decrypt_context(keys, dict(row)), patch, names)
+    plain, secrets = split_context(new_context, names)
     await conn.execute(
         update(integrated_account)
-        .where(*mine)
+        .where(*own_row)
         .values(
             context=plain,
             context_secrets=CONTEXT_SECRETS.encrypt(keys, account.id, secrets or None),
@@ -71,4 +71,4 @@ async def merge_context(
         )
     )
     await increment_epoch(conn, get_epoch_group(account.id))
-    return whole
+    return new_context

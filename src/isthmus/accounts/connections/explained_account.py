@@ -109,14 +109,14 @@ async def explain_install(
 
 
 async def find_environment(conn: AsyncConnection, id: str) -> tuple[str, bool]:
-    """Return the environment of an account or install, and True if it is an account. Only local commands
-    search all environments. Raises NotFound."""
+    """Return `(environment id, is_account)` for the id of an account or an install; `is_account` is False for
+    an install. Only local commands search all environments. Raises NotFound."""
     for table, is_account in ((integrated_account, True), (environment_integration, False)):
-        found = (
+        row = (
             await conn.execute(select(table.c.environment_id).where(table.c.id == id))
         ).scalar_one_or_none()
-        if found is not None:
-            return found, is_account
+        if row is not None:
+            return row, is_account
     raise NotFound(f"no integrated account and no install has the id {id}.")
 
 
@@ -128,15 +128,19 @@ async def _explain(
     path: str | None,
     names: dict[str, str | None],
 ) -> dict[str, Any]:
+    """Return the explanation of an account, or of an install if `override` is None, as JSON. `override`,
+    `mappings`: the account's layers. `path`, `names`: as of `explain_account`."""
     names = {name: value or None for name, value in names.items()}  # an empty parameter counts as missing
     await check_names_installed(conn, install.environment_id, **names)
     definition = explain_definition(install, override)
-    mapped = await explain_mappings(conn, install.environment_id, install.integration_name, mappings, **names)
+    explained_mappings = await explain_mappings(
+        conn, install.environment_id, install.integration_name, mappings, **names
+    )
     return {
         "integration_name": install.integration_name,
         "environment_id": install.environment_id,
         "environment_integration_id": install.id,
         "integrated_account_id": None if override is None else override.id,
         "definition": definition.as_json(path or None),
-        "mappings": [each.body for each in mapped],
+        "mappings": [mapping.body for mapping in explained_mappings],
     }

@@ -91,6 +91,7 @@ class GatewayAccount:
 
     @property
     def is_refreshable(self) -> bool:
+        """True if the credentials can be refreshed."""
         return is_refreshable(self.definition, self.facts.authentication_method, self.context)
 
 
@@ -98,19 +99,20 @@ class Gateway:
     """An `engine.upstream.Upstream` that sends over HTTP, for one call of one account. `may_refresh`: False
     for the requests that refresh its credentials."""
 
-    __slots__ = ("_account", "_may_refresh", "_parts", "_request_id", "account")
+    __slots__ = ("_account", "_can_refresh", "_parts", "_request_id", "account")
 
     def __init__(
-        self, parts: GatewayParts, account: GatewayAccount, request_id: str, *, may_refresh: bool = True
+        self, parts: GatewayParts, account: GatewayAccount, request_id: str, *, can_refresh: bool = True
     ) -> None:
         self._parts = parts
         self._account = account
         self._request_id = request_id
-        self._may_refresh = may_refresh
+        self._can_refresh = can_refresh
         self.account = account.facts
 
     @property
     def context(self) -> Mapping[str, Any]:
+        """The effective context of the account, as it is now."""
         return self._account.context
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
@@ -137,11 +139,11 @@ class Gateway:
         throttle = self._account.throttle
         is_repeatable = _is_repeatable(request)
         if not throttle.is_unthrottled:
-            await throttle.wait_for_turn(may_wait=is_repeatable)
+            await throttle.wait_for_turn(waits_while_closed=is_repeatable)
         response, wait = await self._send_through_throttle(request, attempt)
         if wait is not None and wait <= MAX_WAIT_SECONDS and is_repeatable:
             try:
-                await throttle.wait_for_turn(may_wait=True)
+                await throttle.wait_for_turn(waits_while_closed=True)
             except RemoteError:  # the wait would be too long: return the provider's own response
                 return response
             await _close_stream(response)
@@ -154,8 +156,8 @@ class Gateway:
     async def _send_through_throttle(
         self, request: OutgoingRequest, attempt: _CallAttempt
     ) -> tuple[HttpResponse, float | None]:
-        """Send once, and tell the throttle how it went. Return the response and, if the provider throttled
-        the request, how many seconds it asks to wait.
+        """Send once, and tell the throttle how it went. Return (response, seconds to wait); the second is
+        None if the provider did not throttle the request.
 
         If anything fails, the next call is let through and the response is closed.
         """
@@ -183,11 +185,11 @@ class Gateway:
         """Send with credentials that are not about to expire and, after a 401, once more with
         refreshed ones."""
         account = self._account
-        if account.expires_at is not None and self._may_refresh:
+        if account.expires_at is not None and self._can_refresh:
             await self._refresh_if_expiring(account.expires_at)
         response = await self._send_authorized(request, attempt)
         while (
-            self._may_refresh
+            self._can_refresh
             and await effective_status(request, response) == _UNAUTHORIZED
             and not _was_redirected_elsewhere(request, response)
         ):
@@ -210,22 +212,23 @@ class Gateway:
         return response
 
     async def _refresh_if_expiring(self, expires_at: float) -> None:
-        """Refresh the token if it expires within EARLY_REFRESH_SECONDS. Raises UpstreamError if the provider
-        is unavailable and the token has expired already."""
-        left = expires_at - self._parts.clock.now().timestamp()
-        if left >= EARLY_REFRESH_SECONDS:
+        """Refresh the token if it expires within EARLY_REFRESH_SECONDS. `expires_at`: in seconds since 1970.
+        Raises AccountNeedsReauth if the provider refuses, even while the token is valid; UpstreamError if the
+        provider is unavailable and the token has expired already."""
+        seconds_left = expires_at - self._parts.clock.now().timestamp()
+        if seconds_left >= EARLY_REFRESH_SECONDS:
             return
         try:
             await self.refresh(None)
         except UpstreamError:
-            if left <= 0:
+            if seconds_left <= 0:
                 raise
             # The token is still valid for this call.
 
     async def refresh(self, rejected_token: str | None, *, force: bool = False) -> RefreshedCredentials:
         """Refresh the credentials as `Refresher.refresh` does. Later calls of this process use the
         new ones."""
-        without_refresh = Gateway(self._parts, self._account, self._request_id, may_refresh=False)
+        without_refresh = Gateway(self._parts, self._account, self._request_id, can_refresh=False)
         account = self._account
         target = RefreshTarget(
             account.facts, account.definition, account.http.send, without_refresh, account.gate_id
@@ -236,7 +239,8 @@ class Gateway:
         return refreshed
 
     async def _send_authorized(self, request: OutgoingRequest, attempt: _CallAttempt) -> HttpResponse:
-        """Add the account's authorization and send. Notes in `attempt` which credentials were used."""
+        """Add the account's authorization and send; return the response. Notes in `attempt` which credentials
+        were used."""
         http, context = self._account.http, self._account.context
         attempt.revision, attempt.token = self._account.revision, get_access_token(context)
         return await http.send(await add_authorization(request, context, http.send))
@@ -247,25 +251,26 @@ class Gateway:
         """Record what a response means for the account: 401 sets `needs_reauth`, 403 is noted, a success
         clears a noted 403 of the same method. `revision`: of the credentials that were sent."""
         account, operation = self._account, request.operation
-        here = (operation.resource, operation.method)
+        names = (operation.resource, operation.method)
         status = await effective_status(request, response)
         if status == _UNAUTHORIZED:
-            if _was_redirected_elsewhere(request, response) or not self._may_refresh:
+            if _was_redirected_elsewhere(request, response) or not self._can_refresh:
                 return
             await self._parts.states.mark_needs_reauth(
-                account.facts, revision, _describe_refusal(response, here)
+                account.facts, revision, _describe_refusal(response, names)
             )
         elif status == _FORBIDDEN:
-            if account.last_forbidden != here:
-                account.last_forbidden = here
+            if account.last_forbidden != names:
+                account.last_forbidden = names
                 missing = find_missing_scopes(request.scopes, account.context)
-                record = make_forbidden_error(*here, missing, self._parts.clock.now())
+                record = make_forbidden_error(*names, missing, self._parts.clock.now())
                 await self._parts.states.record_forbidden(account.facts, record)
-        elif status < _BAD_REQUEST and account.last_forbidden == here:
+        elif status < _BAD_REQUEST and account.last_forbidden == names:
             account.last_forbidden = None
             await self._parts.states.clear_forbidden(account.facts)
 
     def _log_call(self, request: OutgoingRequest, attempt: _CallAttempt, started: float) -> None:
+        """Write the call to the call log. `started`: when it began, by `clock.monotonic()`."""
         account, operation = self._account, request.operation
         self._parts.call_log.record(
             CallRecord(
@@ -299,7 +304,7 @@ class _CallAttempt:
 
 
 def _is_repeatable(request: OutgoingRequest) -> bool:
-    """Return True for a read, which may be delayed and sent again. Reads are told by their method or their
+    """Return True for a read, which can be delayed and sent again. Reads are told by their method or their
     HTTP verb, since some providers list by POST."""
     is_read = request.operation.kind in _READ_METHODS or request.http.method in _READ_VERBS
     return is_read and request.http.can_repeat
@@ -325,6 +330,8 @@ def _was_redirected_elsewhere(request: OutgoingRequest, response: HttpResponse) 
     return response.url != request.http.url and parse_origin(response.url) != parse_origin(request.http.url)
 
 
-def _describe_refusal(response: HttpResponse, here: tuple[str, str]) -> str:
+def _describe_refusal(response: HttpResponse, operation: tuple[str, str]) -> str:
+    """Return the message for credentials that a 401 refused. `operation`: the resource and the method."""
     host = urlsplit(response.url).hostname
-    return f"{host} refused the credentials (401) at {here[0]}.{here[1]}. Reconnect, or send new credentials."
+    resource, method = operation
+    return f"{host} refused the credentials (401) at {resource}.{method}. Reconnect, or send new credentials."

@@ -66,22 +66,24 @@ class AccountThrottle:
         """How many seconds of the provider's wait are left, 0 if it is over."""
         return max(0.0, self._closed_until - self._clock.monotonic())
 
-    async def wait_for_turn(self, *, may_wait: bool) -> None:
-        """Return when the call may be sent. `may_wait`: the call may wait while the account is closed;
-        otherwise it only waits for the interval to the call before it.
+    async def wait_for_turn(self, *, waits_while_closed: bool) -> None:
+        """Return when the call may be sent. `waits_while_closed`: the call may wait while the account is
+        closed; otherwise it only waits for the interval to the call before it.
 
-        Raises RemoteError with status 429 if the wait would be longer than MAX_WAIT_SECONDS, and
-        at once if the account is closed and the call may not wait.
+        Raises RemoteError with status 429 if the wait would be longer than MAX_WAIT_SECONDS, and at once if
+        the account is closed and the call may not wait.
         """
         if self.is_unthrottled:
             return
-        if not may_wait and self.seconds_until_open:
+        if not waits_while_closed and self.seconds_until_open:
             raise account_closed_error(self.seconds_until_open)
         deadline = self._clock.monotonic() + MAX_WAIT_SECONDS
         async with self._queue:
             await self._await_probe()
             while (wait := self._seconds_until_next_turn()) > 0.0:
-                if self._clock.monotonic() + wait > deadline or (not may_wait and self.seconds_until_open):
+                if self._clock.monotonic() + wait > deadline or (
+                    not waits_while_closed and self.seconds_until_open
+                ):
                     raise account_closed_error(max(wait, self.seconds_until_open))
                 await self._clock.sleep(wait)
             self._next_turn_at = self._clock.monotonic() + self._interval
@@ -90,8 +92,8 @@ class AccountThrottle:
                 self._probe = asyncio.get_running_loop().create_future()
 
     def close(self, seconds: float) -> bool:
-        """Close the throttle for `seconds`, as the provider asks. True if this extends the time it is closed;
-        False for other calls that were refused together with the first."""
+        """Close the throttle for `seconds`, as the provider asks. Return True if this extends the time it is
+        closed; False for other calls that were refused together with the first."""
         now = self._clock.monotonic()
         if self._interval == 0.0:
             recent = sum(1 for moment in self._successes if now - moment <= _RATE_WINDOW_SECONDS)
@@ -112,7 +114,7 @@ class AccountThrottle:
             self.close(seconds)
 
     def record_success(self) -> None:
-        """The provider accepted a request: shorten the interval, or open the throttle."""
+        """Shorten the interval, or open the throttle, because the provider accepted a request."""
         self._successes.append(self._clock.monotonic())
         if self._interval:
             self._interval *= _DECREASE
@@ -121,19 +123,21 @@ class AccountThrottle:
         self._end_probe()
 
     def record_failure(self) -> None:
-        """A request failed without being rate limited: let the next call pass."""
+        """Let the next call pass, because a request failed without being rate limited."""
         self._end_probe()
 
     def _seconds_until_next_turn(self) -> float:
+        """Return how many seconds the next call has to wait; 0 or less if none."""
         return max(self._closed_until, self._next_turn_at) - self._clock.monotonic()
 
     def _end_probe(self) -> None:
+        """Let the calls go on that wait for the first call after a refusal."""
         probe, self._probe = self._probe, None
         if probe is not None and not probe.done():
             probe.set_result(None)
 
     async def _await_probe(self) -> None:
-        """Wait until the first call after a wait is answered, but at most _MAX_PROBE_SECONDS."""
+        """Wait until the first call after a refusal is answered, but at most _MAX_PROBE_SECONDS."""
         probe = self._probe
         if probe is None:
             return

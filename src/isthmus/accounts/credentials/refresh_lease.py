@@ -51,8 +51,9 @@ class RefreshLease:
 async def take_lease(
     conn: AsyncConnection, account_id: str, owner: str, submitted_credential: str
 ) -> RefreshLease | None:
-    """Take the lease of an account, None while somebody else holds it. The caller must have locked the
-    account's row, so that there is no race."""
+    """Take the lease of an account; return None while somebody else holds it. The caller must have locked the
+    account's row, so that there is no race. `owner`: the id of the caller. `submitted_credential`: the secret
+    that will be sent; its digest is stored."""
     digest = hashlib.sha256(submitted_credential.encode()).hexdigest()
     now = current_time(conn)
     statement = select(credential_refresh).where(credential_refresh.c.id == account_id).with_for_update()
@@ -81,13 +82,14 @@ async def take_lease(
 
 
 async def extend_lease(conn: AsyncConnection, lease: RefreshLease) -> bool:
-    """Extend the lease by LEASE_DURATION from now. False if it was lost or has ended."""
-    mine = credential_refresh.c.owner == lease.owner
-    return await _update_lease(conn, lease, mine, lease_until=current_time(conn) + LEASE_DURATION)
+    """Extend the lease by LEASE_DURATION from now. Return False if it was lost or has ended."""
+    is_owner = credential_refresh.c.owner == lease.owner
+    return await _update_lease(conn, lease, is_owner, lease_until=current_time(conn) + LEASE_DURATION)
 
 
 async def end_lease(conn: AsyncConnection, lease: RefreshLease, outcome: Outcome) -> bool:
-    """End the lease, in the transaction that writes the result. False if it was lost: then write nothing.
+    """End the lease with its outcome, in the transaction that writes the result. Return False if it was lost:
+    then write nothing.
 
     Repeating it is harmless, for a caller that does not know whether its commit succeeded.
     """
@@ -95,7 +97,8 @@ async def end_lease(conn: AsyncConnection, lease: RefreshLease, outcome: Outcome
 
 
 async def end_all_leases(conn: AsyncConnection) -> None:
-    """End the leases of all processes. Only for a process that is the only one on this database."""
+    """End the leases of all processes; how their attempts ended stays stored. Call it only if no other
+    process uses the database."""
     held = credential_refresh.c.lease_until.is_not(None)
     await conn.execute(update(credential_refresh).where(held).values(lease_until=None, owner=None))
 
@@ -103,10 +106,10 @@ async def end_all_leases(conn: AsyncConnection) -> None:
 async def _update_lease(
     conn: AsyncConnection, lease: RefreshLease, *only: ColumnElement[bool], **values: object
 ) -> bool:
-    """Update the lease's row. False if its epoch is another one or `only` does not hold."""
-    done = await conn.execute(
+    """Update the lease's row. Return False if its epoch is another one or `only` does not hold."""
+    result = await conn.execute(
         update(credential_refresh)
         .where(credential_refresh.c.id == lease.account_id, credential_refresh.c.epoch == lease.epoch, *only)
         .values(**values, updated_at=current_time(conn))
     )
-    return bool(done.rowcount)
+    return bool(result.rowcount)

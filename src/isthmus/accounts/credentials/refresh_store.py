@@ -148,7 +148,7 @@ class RefreshStore:
         return expires_at - self._clock.now().timestamp() >= EARLY_REFRESH_SECONDS
 
     async def extend_lease(self, lease: RefreshLease) -> bool:
-        """Return False if the lease was lost."""
+        """Extend the lease by LEASE_DURATION. Return False if it was lost."""
         async with self._database.write() as conn:
             return await extend_lease(conn, lease)
 
@@ -162,13 +162,15 @@ class RefreshStore:
         is_gone = False
 
         async def work(conn: AsyncConnection) -> RefreshedCredentials | None:
+            """Store the reply; return None if the lease was lost or the credentials are others now, or the
+            account is gone."""
             nonlocal is_gone
             row = await _lock_account_if_exists(conn, account.facts)
             is_gone = row is None
             if row is None:
-                late = {"oauth": {"token": reply}}
+                late_patch = {"oauth": {"token": reply}}
                 await queue_orphan_revocation(
-                    conn, account.facts, account.definition, attempt.context, account.gate_id, late
+                    conn, account.facts, account.definition, attempt.context, account.gate_id, late_patch
                 )
                 return None
             if not await end_lease(conn, attempt.lease, "committed"):
@@ -196,16 +198,17 @@ class RefreshStore:
         lost. Raises CredentialsRefused if they stored none."""
 
         async def work(conn: AsyncConnection) -> RefreshedCredentials:
+            """End the lease, and return the credentials that the action stored."""
             row = await _lock_account(conn, account.facts)
-            whole = decrypt_context(get_key_ring(conn), row)
-            context = build_effective_context(whole, account.definition.reveal_variables())
+            stored_context = decrypt_context(get_key_ring(conn), row)
+            context = build_effective_context(stored_context, account.definition.reveal_variables())
             before, after = get_access_token(attempt.context), get_access_token(context)
             if after is None or (after == before and get_expiry(context) == get_expiry(attempt.context)):
                 raise CredentialsRefused(
                     "The action refresh_token left no new token in the context.", code=None
                 )
             await end_lease(conn, attempt.lease, "committed")
-            return await self._store_context(conn, account, row, whole)
+            return await self._store_context(conn, account, row, stored_context)
 
         return await self._write_with_retries(work)
 
@@ -215,6 +218,7 @@ class RefreshStore:
         credentials now."""
 
         async def work(conn: AsyncConnection) -> bool:
+            """Set the status; return False if the lease was lost or the credentials are others now."""
             row = await _lock_account(conn, account.facts)
             if not await end_lease(conn, attempt.lease, "refused"):
                 return False
@@ -235,18 +239,19 @@ class RefreshStore:
         outcome = "started" if attempt.reply_may_be_lost else "failed"
 
         async def work(conn: AsyncConnection) -> None:
+            """End the lease with its outcome."""
             await end_lease(conn, attempt.lease, outcome)  # type: ignore[arg-type]  # one of both
 
         await self._write_with_retries(work)
 
-    async def _write_with_retries(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Run `work` in a transaction, again and again for _MAX_RETRY_SECONDS while the database is
+    async def _write_with_retries(self, transaction: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run `transaction` in a transaction, again and again for _MAX_RETRY_SECONDS while the database is
         unavailable."""
         started = self._clock.monotonic()
         while True:
             try:
                 async with self._database.write() as conn:
-                    return await work(conn)
+                    return await transaction(conn)
             except _DATABASE_UNAVAILABLE as away:
                 if self._clock.monotonic() - started > _MAX_RETRY_SECONDS:
                     raise
@@ -254,13 +259,17 @@ class RefreshStore:
             await self._clock.sleep(_RETRY_PAUSE_SECONDS)
 
     async def _store_context(
-        self, conn: AsyncConnection, account: RefreshTarget, row: Mapping[str, Any], whole: Mapping[str, Any]
+        self,
+        conn: AsyncConnection,
+        account: RefreshTarget,
+        row: Mapping[str, Any],
+        new_context: Mapping[str, Any],
     ) -> RefreshedCredentials:
         """Write the new context, and schedule the next refresh. An account in `needs_reauth` is
         active again."""
         keys, identity = get_key_ring(conn), account.facts.id
         names = list_secret_fields(account.definition) | list_encrypted_fields(keys, row)
-        plain, secrets = split_context(whole, names)
+        plain, secrets = split_context(new_context, names)
         is_back = row["status"] == "needs_reauth"
         await conn.execute(
             update(integrated_account)
@@ -278,11 +287,13 @@ class RefreshStore:
             await emit_account_events(
                 conn, account.facts.environment_id, identity, IntegratedAccountReactivated
             )
-        await schedule_refresh(conn, identity, whole)
-        context = build_effective_context(whole, account.definition.reveal_variables())
+        await schedule_refresh(conn, identity, new_context)
+        context = build_effective_context(new_context, account.definition.reveal_variables())
         return RefreshedCredentials(context, row["revision"] + 1, is_new=True)
 
     async def _write_needs_reauth(self, conn: AsyncConnection, facts: AccountFacts, message: str) -> None:
+        """Set the account's status to `needs_reauth` with the message as its last error, and emit the
+        event."""
         await conn.execute(
             update(integrated_account)
             .where(integrated_account.c.id == facts.id)
@@ -295,6 +306,7 @@ class RefreshStore:
 def _submits_same_credential(
     account: RefreshTarget, attempt: RefreshAttempt, context: Mapping[str, Any]
 ) -> bool:
+    """Return True if a refresh with this context would submit the same secret as the attempt did."""
     method = account.facts.authentication_method
     return get_submitted_credential(account.definition, method, context) == attempt.plan.submitted_credential
 
@@ -314,6 +326,7 @@ def _build_context(conn: AsyncConnection, account: RefreshTarget, row: Mapping[s
 
 
 def _not_refreshable_error(facts: AccountFacts) -> BadRequest:
+    """Return the error for an account whose credentials nothing can refresh."""
     return BadRequest(
         f"Nothing can refresh the credentials of account {facts.id} ({facts.authentication_method}). "
         "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials.",
@@ -330,6 +343,7 @@ async def _lock_account(conn: AsyncConnection, facts: AccountFacts) -> dict[str,
 
 
 def _account_deleted_error(facts: AccountFacts) -> NotFound:
+    """Return the error for an account that was deleted meanwhile."""
     return NotFound(f"the account {facts.id} is gone.")
 
 

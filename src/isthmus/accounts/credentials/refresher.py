@@ -120,7 +120,7 @@ class Refresher:
     async def _run_task(
         self, account: RefreshTarget, rejected_token: str | None, *, force: bool
     ) -> RefreshedCredentials:
-        """Refresh, and remember an outage of the provider for a few seconds."""
+        """Refresh and return the credentials, and remember an outage of the provider for a few seconds."""
         identity = account.facts.id
         try:
             return await self._refresh_or_wait(account, rejected_token, force=force)
@@ -133,16 +133,16 @@ class Refresher:
     async def _refresh_or_wait(
         self, account: RefreshTarget, rejected_token: str | None, *, force: bool
     ) -> RefreshedCredentials:
-        """Take the lease and refresh or, while another process holds it, wait for its result. Raises
-        UpstreamTimeout after _MAX_WAIT_SECONDS."""
+        """Take the lease and refresh or, while another process holds it, wait for its result; return the
+        credentials. Raises UpstreamTimeout after _MAX_WAIT_SECONDS."""
         owner, started = new_id(), self._clock.monotonic()
         while True:
-            found = await self._store.take_lease(account, rejected_token, owner, force=force)
-            if isinstance(found, RefreshedCredentials):
-                return found
-            if found is not None:
+            outcome = await self._store.take_lease(account, rejected_token, owner, force=force)
+            if isinstance(outcome, RefreshedCredentials):
+                return outcome
+            if outcome is not None:
                 with suppress(LeaseLost):
-                    return await self._refresh_holding_lease(account, found)
+                    return await self._refresh_holding_lease(account, outcome)
             if self._clock.monotonic() - started > _MAX_WAIT_SECONDS:
                 raise UpstreamTimeout(
                     f"The credentials of account {account.facts.id} are still being refreshed."
@@ -152,8 +152,8 @@ class Refresher:
     async def _refresh_holding_lease(
         self, account: RefreshTarget, attempt: RefreshAttempt
     ) -> RefreshedCredentials:
-        """Ask the provider, by the grant or the action, and store its reply. A refusal sets `needs_reauth`;
-        any other failure releases the lease."""
+        """Ask the provider, by the grant or the action, store its reply and return the new credentials. A
+        refusal sets `needs_reauth`; any other failure releases the lease."""
         try:
             if attempt.plan.action is not None:
                 async with self._keep_extending(attempt.lease):
@@ -197,8 +197,8 @@ class Refresher:
     async def _request_token(
         self, account: RefreshTarget, attempt: RefreshAttempt
     ) -> tuple[dict[str, Any], datetime]:
-        """Return the reply of the token endpoint and when it was asked. During an outage, retry after 1, 2
-        and 4 seconds."""
+        """Return (reply of the token endpoint, when it was asked). During an outage, retry after 1, 2 and 4
+        seconds."""
         plan: RefreshPlan | None = attempt.plan
         for pause in (*_RETRY_PAUSES, None):
             assert plan is not None
@@ -207,7 +207,7 @@ class Refresher:
             try:
                 return await drive_flow(plan.grant, account.send), asked_at
             except UpstreamError as away:
-                attempt.reply_may_be_lost |= _may_have_lost_reply(away)
+                attempt.reply_may_be_lost |= _is_reply_possibly_lost(away)
                 if pause is None or not _is_worth_retrying(away):
                     raise
                 log.warning("refreshing the credentials of %s: %s", account.facts.id, away.message)
@@ -231,7 +231,7 @@ class Refresher:
             attempt.reply_may_be_lost |= bool(progress.named)
             raise
         except Exception as failed:
-            attempt.reply_may_be_lost |= bool(progress.named) or _may_have_lost_reply(failed)
+            attempt.reply_may_be_lost |= bool(progress.named) or _is_reply_possibly_lost(failed)
             raise
 
 
@@ -245,20 +245,20 @@ def _explain_refusal(attempt: RefreshAttempt, refusal: str) -> str:
     )
 
 
-def _may_have_lost_reply(failed: Exception) -> bool:
+def _is_reply_possibly_lost(error: Exception) -> bool:
     """Return True if the provider may have issued a token that was never received."""
-    if isinstance(failed, UpstreamUnreachable):
-        return failed.may_have_arrived
-    return isinstance(failed, UpstreamError) and not isinstance(
-        failed, TokenEndpointFailed | RemoteError | EgressDenied
+    if isinstance(error, UpstreamUnreachable):
+        return error.is_possibly_delivered
+    return isinstance(error, UpstreamError) and not isinstance(
+        error, TokenEndpointFailed | RemoteError | EgressDenied
     )
 
 
-def _is_worth_retrying(failed: UpstreamError) -> bool:
+def _is_worth_retrying(error: UpstreamError) -> bool:
     """Return True unless the token endpoint or the egress guard refuses for good."""
-    if isinstance(failed, TokenEndpointFailed):
-        return failed.may_retry
-    return not isinstance(failed, EgressDenied)
+    if isinstance(error, TokenEndpointFailed):
+        return error.may_retry
+    return not isinstance(error, EgressDenied)
 
 
 def consume_exception(task: asyncio.Task[RefreshedCredentials]) -> None:

@@ -94,19 +94,19 @@ async def queue_orphan_revocation(
     definition: IntegrationConfig,
     context: Mapping[str, Any],
     gate_id: str | None,
-    late: Mapping[str, Any],
+    late_patch: Mapping[str, Any],
 ) -> None:
     """Queue the revocation of a token that was issued after its account had been deleted.
 
-    `context`: the account's former effective context. `late`: the context patch with the new token. Does
-    nothing if the environment was deleted too.
+    `context`: the account's former effective context. `late_patch`: the context patch with the new token.
+    Does nothing if the environment was deleted too.
     """
     stays = select(environment.c.id).where(environment.c.id == account.environment_id)
     if (await conn.execute(stays.with_for_update(read=True, key_share=True))).one_or_none() is None:
         return
     if account.authentication_method != _FORMAT:
         return
-    request = _build_request(definition, context, late, gate_id)
+    request = _build_request(definition, context, late_patch, gate_id)
     if request is not None:
         await _queue_request(conn, account.environment_id, request)
 
@@ -124,13 +124,15 @@ async def _read_merged_definition(
 def _build_account_request(
     conn: AsyncConnection, row: Mapping[str, Any], merged: Mapping[str, Any]
 ) -> dict[str, Any] | None:
+    """Return the revocation request of an account's row as JSON, None if there is nothing to revoke.
+    `merged`: the definition of its install."""
     keys = get_key_ring(conn)
     secrets = OVERRIDE_SECRETS.decrypt(keys, row["id"], row["integration_override_secrets"])
     override = join_secrets(row["integration_override"] or {}, secrets or {})
-    whole = merge_integration(merged, override) if override else merged
+    definition_json = merge_integration(merged, override) if override else merged
     names = ("credentials", "environment_variables", "secret_environment_variables")
     definition: IntegrationConfig = load_integration(
-        {name: whole[name] for name in names if whole.get(name) is not None}
+        {name: definition_json[name] for name in names if definition_json.get(name) is not None}
     )
     context = build_effective_context(decrypt_context(keys, row), definition.reveal_variables())
     return _build_request(definition, context, context, row["truto_static_gate_id"])
@@ -139,13 +141,13 @@ def _build_account_request(
 def _build_request(
     definition: IntegrationConfig,
     context: Mapping[str, Any],
-    holder: Mapping[str, Any],
+    token_context: Mapping[str, Any],
     gate_id: str | None,
 ) -> dict[str, Any] | None:
-    """Return the request that revokes the token in the context `holder`, as JSON; None if the definition has
-    no revocation endpoint or the context has no token. Templates are filled from `context`."""
+    """Return the request that revokes the token in the context `token_context`, as JSON; None if the
+    definition has no revocation endpoint or the context has no token. Templates are filled from `context`."""
     credential = definition.credentials.get(_FORMAT)
-    token = _get_token_to_revoke(holder)
+    token = _get_token_to_revoke(token_context)
     if token is None or not isinstance(credential, OAuth2Credential):
         return None
     flow = revoke_token(

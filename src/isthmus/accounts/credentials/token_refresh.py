@@ -127,19 +127,19 @@ def is_refreshable(definition: IntegrationConfig, method: str | None, context: M
 
 def get_access_token(context: Mapping[str, Any]) -> str | None:
     """Return the access token of a context, None if it has none."""
-    found = get_oauth_token(context).get("access_token") or context.get("access_token")
-    return found if isinstance(found, str) else None
+    token = get_oauth_token(context).get("access_token") or context.get("access_token")
+    return token if isinstance(token, str) else None
 
 
 def get_expiry(context: Mapping[str, Any]) -> float | None:
     """Return when the access token expires, in seconds since 1970; None if that is unknown."""
-    found = get_oauth_token(context).get("expires_at")
-    if isinstance(found, int | float) and not isinstance(found, bool):
-        return float(found)
-    if not isinstance(found, str):
+    expires_at = get_oauth_token(context).get("expires_at")
+    if isinstance(expires_at, int | float) and not isinstance(expires_at, bool):
+        return float(expires_at)
+    if not isinstance(expires_at, str):
         return None
     try:
-        moment = datetime.fromisoformat(found)
+        moment = datetime.fromisoformat(expires_at)
     except ValueError:
         return None
     return moment.timestamp() if moment.tzinfo is not None else None

@@ -61,7 +61,7 @@ async def start_lifecycle(
         )
         await increment_epoch(conn, get_epoch_group(account_id))
     now = current_time(conn)
-    fresh = {
+    reset = {
         "stage": stage,
         "step": 0,
         "progress": None,
@@ -84,8 +84,8 @@ async def start_lifecycle(
     }
     await conn.execute(
         insert_into(conn, account_lifecycle)
-        .values({**first, **fresh})
-        .on_conflict_do_update(index_elements=[account_lifecycle.c.id], set_={**fresh, **again})
+        .values({**first, **reset})
+        .on_conflict_do_update(index_elements=[account_lifecycle.c.id], set_={**reset, **again})
     )
     await defer(conn, LIFECYCLE_JOB, account_id)
 

@@ -32,7 +32,11 @@ def find_custom_action(definition: IntegrationConfig, integration: str, name: st
             f"{name} belongs to the lifecycle of the account, and is not run by a call.",
             failures=[failure("action", f"must not be one of {', '.join(RESERVED_ACTIONS)}", "reserved")],
         )
-    actions = {known: each for known, each in definition.actions.items() if known not in RESERVED_ACTIONS}
+    actions = {
+        action_name: each
+        for action_name, each in definition.actions.items()
+        if action_name not in RESERVED_ACTIONS
+    }
     action = actions.get(name)
     if action is None:
         label = definition.label or integration
@@ -74,6 +78,7 @@ class ScheduledActions:
         self._clock = clock
 
     def register(self, handlers: Handlers) -> None:
+        """Register the job that runs scheduled actions."""
         handlers.register(ACTION_JOB, self.run)
 
     async def run(self, run: Run) -> None:
@@ -83,8 +88,8 @@ class ScheduledActions:
         account_id, _, name = run.key.partition(":")
         async with self._database.read() as conn:
             columns = (integrated_account.c.environment_id, integrated_account.c.status)
-            found = await conn.execute(select(*columns).where(integrated_account.c.id == account_id))
-            row = found.one_or_none()
+            rows = await conn.execute(select(*columns).where(integrated_account.c.id == account_id))
+            row = rows.one_or_none()
         if row is None:
             return await self._drop_schedule(run)
         if row.status != "active":
@@ -122,7 +127,7 @@ class ScheduledActions:
 
     async def _has_current_cron(self, run: Run, cron: str) -> bool:
         """Return True if the schedule has the cron expression of the definition. Otherwise, schedule the
-        action by that one."""
+        action by that one and return False."""
         async with run.write() as conn:
             stored = await get_schedule(conn, format_schedule_name(run.key), lock=True)
             if stored is None or stored.cron == cron:
@@ -132,5 +137,6 @@ class ScheduledActions:
             return False
 
     async def _drop_schedule(self, run: Run) -> None:
+        """Delete the schedule of the run's action, which the definition does not have any more."""
         async with run.write() as conn:
             await drop_schedule(conn, format_schedule_name(run.key))

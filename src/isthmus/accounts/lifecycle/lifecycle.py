@@ -27,7 +27,12 @@ from isthmus.accounts.lifecycle.account_jobs import (
     find_lost_lifecycles,
     schedule_actions,
 )
-from isthmus.accounts.lifecycle.outages import StageTooLong, find_next_retry, is_outage, retry_outages
+from isthmus.accounts.lifecycle.outages import (
+    StageTimeout,
+    compute_next_retry,
+    is_outage,
+    retry_during_outage,
+)
 from isthmus.accounts.lifecycle.state import (
     LifecycleState,
     encrypt_progress,
@@ -78,6 +83,7 @@ class Lifecycle:
         self._clock = clock
 
     def register(self, handlers: Handlers) -> None:
+        """Register the job of lifecycles, and the finders of those that lost it."""
         handlers.register(LIFECYCLE_JOB, self.run)
         handlers.add_finder(find_lost_lifecycles)
         handlers.add_finder(find_due_validations)
@@ -85,8 +91,8 @@ class Lifecycle:
     async def find_stage(self, conn: AsyncConnection, account_id: str) -> Stage:
         """Return the stage that runs for an account whose status is `connecting`."""
         statement = select(account_lifecycle.c.stage).where(account_lifecycle.c.id == account_id)
-        found = (await conn.execute(statement)).scalar_one_or_none()
-        return "validation" if found == "validation" else "post_install"
+        stage = (await conn.execute(statement)).scalar_one_or_none()
+        return "validation" if stage == "validation" else "post_install"
 
     async def run(self, run: Run) -> None:
         """Continue the lifecycle of the account `run.key` until it ends or waits."""
@@ -158,7 +164,7 @@ class Lifecycle:
         return None
 
     async def _run_step(self, connection: Connection, action: Action, state: LifecycleState) -> None:
-        """Run the current step. Raises StageTooLong at the time limit of the stage, and what the step raises,
+        """Run the current step. Raises StageTimeout at the time limit of the stage, and what the step raises,
         unless its errors are ignored."""
         limit = _TIME_LIMITS[state.stage]
         spent = (self._clock.now() - state.started_at).total_seconds()
@@ -167,29 +173,30 @@ class Lifecycle:
         )
         step = action.steps[state.step]
         attempt = asyncio.ensure_future(self._attempt_step(runner, step, state))
-        late = asyncio.ensure_future(self._clock.sleep(max(0.0, limit - spent)))
+        deadline = asyncio.ensure_future(self._clock.sleep(max(0.0, limit - spent)))
         try:
-            await asyncio.wait((attempt, late), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((attempt, deadline), return_when=asyncio.FIRST_COMPLETED)
             if not attempt.done():
-                raise StageTooLong(f"{state.stage} took longer than {limit} seconds (step {state.step}).")
+                raise StageTimeout(f"{state.stage} took longer than {limit} seconds (step {state.step}).")
             try:
                 attempt.result()
             except IsthmusError:
                 if not step.ignore_error:
                     raise
         finally:
-            late.cancel()
+            deadline.cancel()
             attempt.cancel()
-            await asyncio.wait((attempt, late))
+            await asyncio.wait((attempt, deadline))
 
     async def _attempt_step(self, runner: StepRunner, step: Step, state: LifecycleState) -> None:
         """Run a step; during an outage, a step of a validation is tried several times."""
 
         async def attempt() -> bool:
+            """Run the step once."""
             return await runner.run_step(step, state.step, state.progress)
 
         is_patient = state.stage == "validation" and not step.ignore_error
-        await (retry_outages(self._clock, attempt) if is_patient else attempt())
+        await (retry_during_outage(self._clock, attempt) if is_patient else attempt())
 
     async def _save_progress(
         self, run: Run, state: LifecycleState, *, finished: Action | None = None
@@ -234,23 +241,23 @@ class Lifecycle:
                 events.append(IntegratedAccountReactivated)
             await self._update_account(conn, state, values, *events)
 
-    async def _fail(self, run: Run, state: LifecycleState, failed: IsthmusError) -> None:
+    async def _fail(self, run: Run, state: LifecycleState, error: IsthmusError) -> None:
         """Set the account to the error status of the stage. After an outage, a validation is
         retried later."""
-        if not state.is_requested and is_outage(failed):
+        if not state.is_requested and is_outage(error):
             await self._end_unchanged(run, state)
             return
         status, event = _FAILURES[state.stage]
         values = {
             "status": status,
-            "last_error": failed.message,
-            "last_action_run_result": self._make_result(state.stage, failed),
+            "last_error": error.message,
+            "last_action_run_result": self._make_result(state.stage, error),
         }
         async with run.write() as conn:
             before = await self._lock_status(conn, state)
             is_open = before in list_replaceable_statuses(state)
-            is_repeated = is_open and state.stage == "validation" and is_outage(failed)
-            retry_at = find_next_retry(state.since, current_time(conn)) if is_repeated else None
+            is_repeated = is_open and state.stage == "validation" and is_outage(error)
+            retry_at = compute_next_retry(state.since, current_time(conn)) if is_repeated else None
             if retry_at is None:
                 await self._end_lifecycle(conn, state, None)
             else:
@@ -303,7 +310,7 @@ class Lifecycle:
 
     async def _update_lifecycle(self, conn: AsyncConnection, state: LifecycleState, **values: Any) -> None:
         """Update the lifecycle's row. Raises _RestartedMeanwhile if its revision has changed."""
-        done = await conn.execute(
+        result = await conn.execute(
             update(account_lifecycle)
             .where(
                 account_lifecycle.c.id == state.account_id,
@@ -311,12 +318,13 @@ class Lifecycle:
             )
             .values(**values, updated_at=current_time(conn))
         )
-        if not done.rowcount:
+        if not result.rowcount:
             raise _RestartedMeanwhile
 
     async def _update_account(
         self, conn: AsyncConnection, state: LifecycleState, values: Mapping[str, Any], *events: type[Event]
     ) -> None:
+        """Update the account's row, increment the epoch of its group, and emit the events."""
         await conn.execute(
             update(integrated_account)
             .where(
@@ -329,5 +337,6 @@ class Lifecycle:
         if events:
             await emit_account_events(conn, state.environment_id, state.account_id, *events)
 
-    def _make_result(self, name: str, failed: IsthmusError | None) -> dict[str, Any]:
-        return make_action_result(name, failed, self._clock.now())
+    def _make_result(self, name: str, error: IsthmusError | None) -> dict[str, Any]:
+        """Return the JSON value of `last_action_run_result`."""
+        return make_action_result(name, error, self._clock.now())

@@ -1,4 +1,4 @@
-"""Retries during an account's validation while the provider is unavailable, which says nothing about the
+"""Retries an account's validation while the provider is unavailable: an outage says nothing about the
 credentials."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from isthmus.errors import (
 )
 from isthmus.kit.clock import Clock
 
-__all__ = ["StageTooLong", "find_next_retry", "is_outage", "retry_outages"]
+__all__ = ["StageTimeout", "compute_next_retry", "is_outage", "retry_during_outage"]
 
 T = TypeVar("T")
 
@@ -27,23 +27,23 @@ _MIN_WAIT: Final = timedelta(minutes=5)
 _MAX_OUTAGE: Final = timedelta(hours=24)
 
 
-class StageTooLong(IsthmusError):
+class StageTimeout(IsthmusError):
     """The steps of a stage took longer than its time limit."""
 
     status = 422
 
 
-def is_outage(failed: IsthmusError) -> bool:
+def is_outage(error: IsthmusError) -> bool:
     """Return True if an error says that the provider is unavailable or too slow, not that the request was
     wrong."""
-    if isinstance(failed, RemoteError):
-        return failed.status == _THROTTLED or failed.status >= _SERVER_ERROR
-    if isinstance(failed, TokenEndpointFailed):
-        return failed.may_retry
-    return isinstance(failed, UpstreamUnreachable | UpstreamTimeout | StageTooLong)
+    if isinstance(error, RemoteError):
+        return error.status == _THROTTLED or error.status >= _SERVER_ERROR
+    if isinstance(error, TokenEndpointFailed):
+        return error.may_retry
+    return isinstance(error, UpstreamUnreachable | UpstreamTimeout | StageTimeout)
 
 
-async def retry_outages(clock: Clock, attempt: Callable[[], Awaitable[T]]) -> T:
+async def retry_during_outage(clock: Clock, attempt: Callable[[], Awaitable[T]]) -> T:
     """Return what `attempt` returns; after an outage, try it again after 1, 2 and 4 seconds. Raises its last
     error."""
     for pause in _RETRY_PAUSES:
@@ -56,7 +56,7 @@ async def retry_outages(clock: Clock, attempt: Callable[[], Awaitable[T]]) -> T:
     return await attempt()
 
 
-def find_next_retry(since: datetime, now: datetime) -> datetime | None:
+def compute_next_retry(since: datetime, now: datetime) -> datetime | None:
     """Return when to retry during an outage that has lasted since `since`: after the same time again, but at
     least five minutes. None after a day."""
     lasted = now - since

@@ -62,8 +62,8 @@ class LifecycleState:
 
 def parse_row(conn: AsyncConnection, row: Mapping[str, Any]) -> LifecycleState:
     """Return the state that a row holds, with its progress decrypted."""
-    kept = _PROGRESS.decrypt(get_key_ring(conn), row["id"], row["progress"]) or {}
-    progress = Progress(dict(kept.get("named", {})), kept.get("last", UNDEFINED))
+    stored = _PROGRESS.decrypt(get_key_ring(conn), row["id"], row["progress"]) or {}
+    progress = Progress(dict(stored.get("named", {})), stored.get("last", UNDEFINED))
     return LifecycleState(
         account_id=row["id"],
         environment_id=row["environment_id"],
@@ -82,11 +82,11 @@ def parse_row(conn: AsyncConnection, row: Mapping[str, Any]) -> LifecycleState:
 def encrypt_progress(conn: AsyncConnection, state: LifecycleState) -> bytes | None:
     """Return the progress as it is stored. Raises StageFailed if a result is no JSON."""
     progress = state.progress
-    kept: dict[str, Any] = {"named": progress.named}
+    plain: dict[str, Any] = {"named": progress.named}
     if progress.last is not UNDEFINED:
-        kept["last"] = progress.last
+        plain["last"] = progress.last
     try:
-        return _PROGRESS.encrypt(get_key_ring(conn), state.account_id, kept)
+        return _PROGRESS.encrypt(get_key_ring(conn), state.account_id, plain)
     except TypeError:  # bytes, a function, a number beyond 64 bits
         raise StageFailed(
             f"{state.stage}: what step {state.step - 1} gave cannot be kept, since it is no JSON. Take "

@@ -1,4 +1,4 @@
-"""Checks before an account is written: its fields, credentials and mapping overrides, and allowed values."""
+"""Checks accounts before they are written: fields, credentials and mapping overrides, and allowed values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from isthmus.accounts.rows.credential_form import validate_form
 from isthmus.definitions.credentials import Credential, resolve_credential_format
 from isthmus.errors import BadRequest, NotFound, failure
 from isthmus.integrations.effective.environment_models import read_model_names, read_models
-from isthmus.integrations.mappings.mapping_rows import iter_override_cells
+from isthmus.integrations.mappings.mapping_rows import iter_override_mappings
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_mapping_override
 from isthmus.integrations.rows.scope import Scope
@@ -75,15 +75,16 @@ def _check_oauth(context: Any, failures: Failures) -> None:
             failures.check_object(path, value)
 
 
-def find_credential_format(credentials: Mapping[str, Credential], sent: str) -> str:
+def find_credential_format(credentials: Mapping[str, Credential], authentication_method: str) -> str:
     """Return the name of the credential format of an `authentication_method`; `basic` is an alias of
     `api_key`. Raises BadRequest for one that the integration does not offer."""
-    name = resolve_credential_format(sent)
+    name = resolve_credential_format(authentication_method)
     if name in credentials:
         return name
     offered = ", ".join(credentials) or "none"
     raise BadRequest(
-        f"authentication_method {sent} is not offered by this integration. It offers: {offered}.",
+        f"authentication_method {authentication_method} is not offered by this integration. "
+        f"It offers: {offered}.",
         failures=[failure("authentication_method", f"must be one of {offered}", "unknown_method")],
     )
 
@@ -128,17 +129,21 @@ async def check_mapping_overrides(
                 if not isinstance(config, Mapping):
                     raise _not_an_object_error(field)
                 check_mapping_override(config, source=f"{model}/{resource}.{method}", field=field)
-    added = set(iter_override_cells(override or {})) - set(iter_override_cells(stored or {}))
+    added = set(iter_override_mappings(override or {})) - set(iter_override_mappings(stored or {}))
     if added:
-        named = {name for name, _, _ in added}
-        found = await read_models(conn, scope, only_installed=False, names=named)
-        models = {each.name: each for each in found}
-        known = [] if named <= models.keys() else await read_model_names(conn, scope, only_installed=False)
+        model_names = {name for name, _, _ in added}
+        visible_models = await read_models(conn, scope, only_installed=False, names=model_names)
+        models = {each.name: each for each in visible_models}
+        known_names = (
+            [] if model_names <= models.keys() else await read_model_names(conn, scope, only_installed=False)
+        )
         failures = Failures()
         for name, resource, method in sorted(added):
             at = f"unified_model_override.{name}"
             if name not in models:
-                failures.add(at, f"must be a unified model: {suggest_names(name, known)}", "unknown_model")
+                failures.add(
+                    at, f"must be a unified model: {suggest_names(name, known_names)}", "unknown_model"
+                )
                 continue
             paths = (f"{at}.{resource}", f"{at}.{resource}.{method}")
             check_resource_and_method(failures, name, models[name].resources, (resource, method), paths)
@@ -146,7 +151,7 @@ async def check_mapping_overrides(
 
 
 def _list_entries(value: Any, field: str) -> list[tuple[str, Any]]:
-    """Return the entries of an object, none for null. Raises BadRequest for any other value."""
+    """Return the (name, value) entries of an object, none for null. Raises BadRequest for any other value."""
     if value is None:
         return []
     if not isinstance(value, Mapping):
@@ -162,4 +167,5 @@ def account_not_found_error(id: str) -> NotFound:
 
 
 def _not_an_object_error(field: str) -> BadRequest:
+    """Return the error for a field that must be an object."""
     return BadRequest(f"{field} must be an object.", failures=[failure(field, "must be an object", "type")])

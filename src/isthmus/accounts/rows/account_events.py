@@ -51,23 +51,26 @@ async def emit_accounts_deleted(
 ) -> None:
     """Emit one `deleted` event for each account, in the order of the ids."""
     deleted = [
-        IntegratedAccountDeleted.model_validate({"environment_id": environment_id, "payload": {"id": each}})
-        for each in sorted(account_ids)
+        IntegratedAccountDeleted.model_validate(
+            {"environment_id": environment_id, "payload": {"id": account_id}}
+        )
+        for account_id in sorted(account_ids)
     ]
     await emit_all(conn, deleted)
 
 
 def _build_payload(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the payload of an event from the JSON form of an account, without secrets."""
     context = {key: value for key, value in view["context"].items() if key != _VARIABLES_KEY}
-    shown, _ = split_context(context)
-    face, install = view["integration"], view["environment_integration"]
+    visible_context, _ = split_context(context)
+    integration, install = view["integration"], view["environment_integration"]
     return {
         **{name: view[name] for name in _COPIED_FIELDS},
-        "context": shown,
+        "context": visible_context,
         "integration": {
-            "id": face["id"],
-            "name": face["name"],
-            "config": {"label": face["config"]["label"]},
+            "id": integration["id"],
+            "name": integration["name"],
+            "config": {"label": integration["config"]["label"]},
         },
         "environment_integration": {"id": install["id"], "is_active": install["is_active"]},
     }

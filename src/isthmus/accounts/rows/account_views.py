@@ -46,7 +46,7 @@ _INSTALL_PREFIX: Final = "install__"
 async def read_status(
     conn: AsyncConnection, environment_id: str, account_id: str
 ) -> tuple[str, str | None] | None:
-    """Return `(status, last_error)` of an account of the environment; None where there is no such account."""
+    """Return (status, last_error) of an account of the environment; None if there is no such account."""
     statement = select(integrated_account.c.status, integrated_account.c.last_error).where(
         integrated_account.c.id == account_id, integrated_account.c.environment_id == environment_id
     )
@@ -55,8 +55,8 @@ async def read_status(
 
 
 def select_accounts(environment_id: str) -> Select[Any]:
-    """Return the statement that selects the accounts of one environment with their installs and integrations,
-    without encrypted columns."""
+    """Return the SELECT of the accounts of one environment with their installs and integrations, without
+    encrypted columns."""
     return (
         select(
             *(column for column in integrated_account.c if column.key not in _HIDDEN_COLUMNS),
@@ -81,11 +81,14 @@ def select_accounts(environment_id: str) -> Select[Any]:
 
 async def build_account_views(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
     """Return the JSON form of accounts. `rows`: rows of the statement of `select_accounts`."""
-    faces = await read_integration_summaries(conn, (row[f"{_INSTALL_PREFIX}integration_id"] for row in rows))
-    return [_build_view(row, faces) for row in rows]
+    summaries = await read_integration_summaries(
+        conn, (row[f"{_INSTALL_PREFIX}integration_id"] for row in rows)
+    )
+    return [_build_view(row, summaries) for row in rows]
 
 
-def _build_view(row: Mapping[str, Any], faces: Mapping[str, Row]) -> Row:
+def _build_view(row: Mapping[str, Any], summaries: Mapping[str, Row]) -> Row:
+    """Return the JSON form of one account. `summaries`: of the integrations, by id."""
     install = {
         key[len(_INSTALL_PREFIX) :]: value for key, value in row.items() if key.startswith(_INSTALL_PREFIX)
     }
@@ -96,7 +99,7 @@ def _build_view(row: Mapping[str, Any], faces: Mapping[str, Row]) -> Row:
         **{name: row[name] for name in _STATE_FIELDS},
         "last_action_result": row["last_action_run_result"],
         "features": {"super_query": None},
-        "integration": faces[install["integration_id"]],
+        "integration": summaries[install["integration_id"]],
         "environment_integration": environment_integration_to_wire(install),
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],

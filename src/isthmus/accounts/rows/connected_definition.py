@@ -116,6 +116,7 @@ async def lock_install(conn: AsyncConnection, environment_id: str, install_id: s
 
 
 def _install_not_found_error(install_id: str) -> NotFound:
+    """Return the error for an install that does not exist in this environment."""
     return NotFound(
         f"no environment integration {install_id} in this environment. GET /environment-integration "
         "lists what is installed."

@@ -100,10 +100,12 @@ def list_object_store_fields(plain: Mapping[str, Any]) -> list[str]:
 
 
 def _is_object_store_value(value: Any) -> bool:
+    """Return True for a value that was sent as `{truto_obj_store: true, data}`."""
     return isinstance(value, Mapping) and value.get(_OBJECT_STORE_FLAG) is True
 
 
 def _unwrap_object_store_value(value: Any) -> Any:
+    """Return the `data` of such a value, any other value as it is."""
     return value.get("data") if _is_object_store_value(value) else value
 
 

@@ -1,4 +1,4 @@
-"""Validation of submitted credentials against the form fields of a credential format."""
+"""Validates submitted credentials against the form fields of a credential format."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def _describe_field(field: BaseField) -> str:
 
 
 def _trim(value: Any) -> Any:
+    """Return a text without white space around it, any other value as it is."""
     return value.strip() if isinstance(value, str) else value
 
 
@@ -90,6 +91,7 @@ def _matches_pattern(pattern: str, text: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
+    """Return True for the text of a finite number."""
     try:
         return math.isfinite(float(text))
     except ValueError:
@@ -97,6 +99,7 @@ def _is_number(text: str) -> bool:
 
 
 def _is_url(text: str) -> bool:
+    """Return True for an http or https URL with a host."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -113,6 +116,8 @@ _FORMAT_CHECKS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
 
 
 def _transform(field: BaseField, value: Any) -> Any:
+    """Return the value as the field's `transform` changes it: lower case, upper case or SHA-256; unchanged
+    without one."""
     if field.transform is None:
         return value
     text = str(value)

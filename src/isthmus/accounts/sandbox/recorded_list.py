@@ -59,7 +59,8 @@ class RecordedList:
     pagination: Pagination | None
 
     def build_page(self, request: OutgoingRequest) -> ExchangeResponse | None:
-        """Return the response with the page that is asked for; None if the cursor is none of this list."""
+        """Return the response with the page that the request asks for; None if its cursor is none of this
+        list."""
         start = self._find_start(request)
         if start is None or start > len(self.records):
             return None
@@ -73,7 +74,7 @@ class RecordedList:
         if self.pagination is None:
             return len(self.records)
         if size is None:
-            later = [each for each in self.starts if each > start]
+            later = [index for index in self.starts if index > start]
             return later[0] if later else len(self.records)
         return min(start + size, len(self.records))
 
@@ -152,6 +153,8 @@ class RecordedList:
     def _set_cursors(
         self, spec: CursorPagination, request: OutgoingRequest, body: Any, window: _Window
     ) -> Any:
+        """Return a copy of the body with the cursors of the next and previous page and the has-more flag of
+        this window."""
         config = spec.config
         more = window.end < len(self.records)
         body = _set_at_place(
@@ -166,10 +169,10 @@ class RecordedList:
         recorded cursors are URLs, else one of our own."""
         recorded: str | None = None
         for index, start in enumerate(self.starts[1:]):
-            found = _cursor_to_text(spec.config.cursor_path.read(self.pages[index].response.body))
-            recorded = recorded or found
-            if start == offset and found is not None:
-                recorded = found
+            cursor = _cursor_to_text(spec.config.cursor_path.read(self.pages[index].response.body))
+            recorded = recorded or cursor
+            if start == offset and cursor is not None:
+                recorded = cursor
                 break
         else:
             if recorded is None or not recorded.startswith(("http://", "https://")):
@@ -206,13 +209,13 @@ class RecordedPages:
         token = operation.cursor or operation.query.get(config.cursor_param)
         if token is None:
             return self.pages[0].response
-        for page, following in pairwise(self.pages):
+        for page, next_page in pairwise(self.pages):
             body = page.response.body
-            found = _cursor_to_text(
+            cursor = _cursor_to_text(
                 config.cursor_path.read(body if self.root is None else self.root.read(body))
             )
-            if found is not None and found in (str(token), request.http.url):
-                return following.response
+            if cursor is not None and cursor in (str(token), request.http.url):
+                return next_page.response
         return None
 
 
@@ -249,11 +252,11 @@ def _join_pages(
     records: list[Any] = []
     starts = []
     for page in pages:
-        found = _get_path(page.response.body, path)
-        if not isinstance(found, list):
+        page_records = _get_path(page.response.body, path)
+        if not isinstance(page_records, list):
             return None
         starts.append(len(records))
-        records.extend(found)
+        records.extend(page_records)
     return RecordedList(pages, records, starts, path, pagination)
 
 
@@ -283,7 +286,7 @@ def _set_at_place(body: Any, place: BodyPath | None, value: Any) -> Any:
 
 
 def _parse_integer(value: Any, absent: int | None) -> int | None:
-    """Parse a number without a sign: `absent` for None, None for any other text."""
+    """Parse a number without a sign. Returns `absent` if the value is None, and None for any other text."""
     if value is None:
         return absent
     text = str(value)
@@ -298,6 +301,7 @@ def _cursor_to_text(value: Any) -> str | None:
 
 
 def _get_path(body: Any, path: Sequence[str]) -> Any:
+    """Return the value at a path of object keys, UNDEFINED if there is none."""
     for name in path:
         body = body.get(name, UNDEFINED) if isinstance(body, Mapping) else UNDEFINED
     return body

@@ -23,7 +23,7 @@ from isthmus.errors import NotFound
 from isthmus.http.messages import HttpResponse
 from isthmus.integrations.catalog.exchanges import ExchangeSource
 
-__all__ = ["SandboxUpstream", "choose_exchanges", "find_not_found_response", "list_pagination_parameters"]
+__all__ = ["SandboxUpstream", "choose_exchanges", "find_not_found_response", "get_pagination_parameters"]
 
 _BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
@@ -62,24 +62,24 @@ class SandboxUpstream:
         chosen = choose_exchanges(recorded, request, method, pagination)
         answer = self._build_answer(request, method, pagination, chosen) if chosen else None
         if answer is None:
-            answer = find_not_found_response(self._iterate_nearest(recorded, operation.resource))
+            answer = find_not_found_response(self._iterate_candidates(recorded, operation.resource))
         return _to_http_response(request, answer)
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
         """Does nothing: a sandbox account is the same for every call."""
 
     def _find_method(self, resource: str, name: str) -> tuple[MethodDefinition, Pagination | None]:
-        """Return the definition of a method and its pagination. Raises NotFound."""
-        known = self._methods.get((resource, name))
-        if known is None:
+        """Return the definition of a method and its pagination, None without pagination. Raises NotFound."""
+        plan = self._methods.get((resource, name))
+        if plan is None:
             method = self._definition.find_method(resource, name)
             if method is None:
                 raise NotFound(
                     f"raw paths and inline methods have no recorded answer for {self._integration}. "
                     "Connect a real account to call them."
                 )
-            known = self._methods[(resource, name)] = (method, self._definition.choose_pagination(method))
-        return known
+            plan = self._methods[(resource, name)] = (method, self._definition.choose_pagination(method))
+        return plan
 
     def _build_answer(
         self,
@@ -111,8 +111,8 @@ class SandboxUpstream:
             )
         return [_make_sample_exchange(sample)]
 
-    def _iterate_nearest(self, recorded: Sequence[Exchange], resource: str) -> Iterator[Exchange]:
-        """Return exchanges of the method first, then those of `get` of the resource, then all of the
+    def _iterate_candidates(self, recorded: Sequence[Exchange], resource: str) -> Iterator[Exchange]:
+        """Yield the exchanges of the method first, then those of `get` of the resource, then all of the
         integration."""
         yield from recorded
         yield from self._exchanges.find_exchanges(self._integration, resource, "get")
@@ -130,6 +130,7 @@ def _make_sample_exchange(text: str) -> Exchange:
 
 
 def _to_http_response(request: OutgoingRequest, answer: ExchangeResponse) -> HttpResponse:
+    """Return the recorded response as the response of an HTTP request."""
     headers = {
         name.lower(): value
         for name, value in answer.headers.items()
@@ -155,32 +156,37 @@ def choose_exchanges(
     operation = request.operation
     path_names = _list_path_parameters(method)
     required = {name: value for name in path_names if (value := _get_sent_value(operation, name)) is not None}
-    here = [
-        each
-        for each in exchanges
-        if each.response.status < _BAD_REQUEST
-        and all(_as_text(_get_recorded_value(each, name)) in (None, text) for name, text in required.items())
+    matching = [
+        exchange
+        for exchange in exchanges
+        if exchange.response.status < _BAD_REQUEST
+        and all(
+            _as_text(_get_recorded_value(exchange, name)) in (None, text) for name, text in required.items()
+        )
     ]
     if isinstance(pagination, DynamicPagination):
-        return _choose_computed_page(here, request)
-    ignored = list_pagination_parameters(pagination) | _list_link_parameters(here, pagination) | path_names
-    best = max(here, key=lambda each: _score_match(each, operation, ignored), default=None)
+        return _choose_dynamic_page(matching, request)
+    ignored = get_pagination_parameters(pagination) | _list_link_parameters(matching, pagination) | path_names
+    best = max(matching, key=lambda exchange: _score_match(exchange, operation, ignored), default=None)
     if best is None:
         return []
-    return [each for each in here if _get_variant(each, ignored) == _get_variant(best, ignored)]
+    return [
+        exchange for exchange in matching if _get_variant(exchange, ignored) == _get_variant(best, ignored)
+    ]
 
 
-def _choose_computed_page(exchanges: Sequence[Exchange], request: OutgoingRequest) -> list[Exchange]:
+def _choose_dynamic_page(exchanges: Sequence[Exchange], request: OutgoingRequest) -> list[Exchange]:
     """Return the exchange whose query and body resemble the request most, for a list whose paging parameters
     are computed by expressions. Empty if a cursor leads back to the first page."""
     sent = dict(parse_qsl(urlsplit(request.http.url).query))
     body = request.operation.body
 
     def score(exchange: Exchange) -> int:
+        """Count the recorded parameters that were sent with the same value, minus those that were not."""
         asked = [(sent.get(name), value) for name, value in exchange.request.query.items()]
         if isinstance(body, Mapping) and isinstance(exchange.request.body, Mapping):
             asked += [(body.get(name), value) for name, value in exchange.request.body.items()]
-        return sum(1 if _as_text(found) == _as_text(value) else -1 for found, value in asked)
+        return sum(1 if _as_text(sent_value) == _as_text(value) else -1 for sent_value, value in asked)
 
     best = max(exchanges, key=score, default=None)
     if best is None or (request.operation.cursor is not None and best is exchanges[0]):
@@ -188,11 +194,11 @@ def _choose_computed_page(exchanges: Sequence[Exchange], request: OutgoingReques
     return [best]
 
 
-def find_not_found_response(nearest: Iterable[Exchange]) -> ExchangeResponse:
+def find_not_found_response(candidates: Iterable[Exchange]) -> ExchangeResponse:
     """Return the first 404 among the exchanges, else a plain JSON one."""
-    for each in nearest:
-        if each.response.status == _NOT_FOUND:
-            return each.response
+    for exchange in candidates:
+        if exchange.response.status == _NOT_FOUND:
+            return exchange.response
     return ExchangeResponse(
         status=_NOT_FOUND,
         headers={"content-type": "application/json"},
@@ -200,26 +206,26 @@ def find_not_found_response(nearest: Iterable[Exchange]) -> ExchangeResponse:
     )
 
 
-def list_pagination_parameters(pages: Pagination | None) -> frozenset[str]:
+def get_pagination_parameters(pagination: Pagination | None) -> frozenset[str]:
     """Return the names of the parameters that choose a page of a list, not which list."""
     names = ("page_param", "limit_param", "cursor_param", "offset_param")
-    config = None if pages is None else pages.config
-    found = {getattr(config, name, None) for name in names}
-    return frozenset(name for name in found if isinstance(name, str)) | {"page", "limit"}
+    config = None if pagination is None else pagination.config
+    parameters = {getattr(config, name, None) for name in names}
+    return frozenset(name for name in parameters if isinstance(name, str)) | {"page", "limit"}
 
 
-def _list_link_parameters(exchanges: Sequence[Exchange], pages: Pagination | None) -> frozenset[str]:
+def _list_link_parameters(exchanges: Sequence[Exchange], pagination: Pagination | None) -> frozenset[str]:
     """Return the names of query parameters that only occur in recorded `next` links, for link header
     pagination."""
-    if not isinstance(pages, LinkHeaderPagination):
+    if not isinstance(pagination, LinkHeaderPagination):
         return frozenset()
     return frozenset(
         name
-        for each in exchanges
+        for exchange in exchanges
         for name, _ in parse_qsl(
-            urlsplit(parse_link_header(each.response.headers.get("link", "")).get("next", "")).query
+            urlsplit(parse_link_header(exchange.response.headers.get("link", "")).get("next", "")).query
         )
-        if name not in each.request.query
+        if name not in exchange.request.query
     )
 
 
@@ -245,19 +251,21 @@ def _get_sent_value(operation: Operation, name: str) -> str | None:
 
 
 def _get_recorded_value(exchange: Exchange, name: str) -> Any:
+    """Return the value of a parameter of the recorded path or query, None if it has none."""
     request = exchange.request
     return request.path_params.get(name, request.query.get(name))
 
 
 def _as_text(value: Any) -> str | None:
+    """Return a scalar as text; None for None, objects and arrays."""
     return None if value is None or isinstance(value, (Mapping, list)) else str(value)
 
 
 def _score_match(exchange: Exchange, operation: Operation, ignored: frozenset[str]) -> int:
     """Count how many query parameters of the exchange the caller sent with the same value; an equal body
     counts one."""
-    own = [(name, value) for name, value in exchange.request.query.items() if name not in ignored]
-    alike = sum(1 for name, value in own if _as_text(operation.query.get(name)) == _as_text(value))
+    recorded = [(name, value) for name, value in exchange.request.query.items() if name not in ignored]
+    alike = sum(1 for name, value in recorded if _as_text(operation.query.get(name)) == _as_text(value))
     body = exchange.request.body
     if body is not None and _drop_parameters(body, ignored) == _drop_parameters(operation.body, ignored):
         alike += 1
@@ -265,8 +273,7 @@ def _score_match(exchange: Exchange, operation: Operation, ignored: frozenset[st
 
 
 def _get_variant(exchange: Exchange, ignored: frozenset[str]) -> tuple[Any, Any]:
-    """Return the query and body of an exchange without paging parameters. The pages of one list have the
-    same."""
+    """Return (query, body) of an exchange without paging parameters. The pages of one list have the same."""
     query = {name: value for name, value in exchange.request.query.items() if name not in ignored}
     return query, _drop_parameters(exchange.request.body, ignored)
 
@@ -276,11 +283,11 @@ def _drop_parameters(body: Any, ignored: frozenset[str], path: str = "") -> Any:
     held nothing else."""
     if not isinstance(body, Mapping):
         return body
-    kept = {}
+    remaining = {}
     for name, value in body.items():
         if f"{path}{name}" in ignored:
             continue
         rest = _drop_parameters(value, ignored, f"{path}{name}.")
         if rest or rest == value:
-            kept[name] = rest
-    return kept
+            remaining[name] = rest
+    return remaining

@@ -97,8 +97,8 @@ async def create_sandbox_account(
         created_at=now,
         updated_at=now,
     )
-    made = await conn.execute(statement.on_conflict_do_nothing().returning(integrated_account.c.id))
-    if made.scalar_one_or_none() is not None:
+    result = await conn.execute(statement.on_conflict_do_nothing().returning(integrated_account.c.id))
+    if result.scalar_one_or_none() is not None:
         await emit_account_events(
             conn, environment_id, identity, IntegratedAccountCreated, IntegratedAccountActive
         )
@@ -126,6 +126,7 @@ def _placeholder_to_value(placeholder: str | None) -> str | None:
 
 
 def _is_valid_value(field: CredentialField, candidate: Any) -> bool:
+    """Return True if the form of the field accepts the value."""
     problems: list[str] = []
     validate_form([field], {field.name: candidate}, lambda path, *_: problems.append(path), complete=True)
     return not problems
@@ -154,5 +155,5 @@ async def find_sample_account(conn: AsyncConnection, model: str, resource: str) 
         .order_by(environment.c.created_at, integration.c.name)
         .limit(1)
     )
-    found: str | None = (await conn.execute(statement)).scalar_one_or_none()
-    return found
+    account_id: str | None = (await conn.execute(statement)).scalar_one_or_none()
+    return account_id

@@ -54,7 +54,7 @@ async def serve_openapi_document(request: Request, parts: Parts, principal: Opti
             models = await read_models(conn, principal)
     if document is None:
         # The first document of a process takes a second of computing, for which other calls must not wait.
-        document = documents.keep(key, await asyncio.to_thread(_build_document, request.app, models))
+        document = documents.store(key, await asyncio.to_thread(_build_document, request.app, models))
     return Response(document, media_type="application/json")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import Field
 
-from isthmus.accounts import SandboxFlags
+from isthmus.accounts import ReadOnlyFlags
 from isthmus.api.dependencies import ApiPrincipal, Parts
 from isthmus.api.resources.base_models import Body, DeletedOut, Row
 from isthmus.api.resources.crud import add_read_routes
@@ -25,14 +25,14 @@ class SandboxIn(Body):
     id: str = Field(description="Id of the account to make read-only.")
 
 
-add_read_routes(router, "sandbox_account", SandboxFlags, SandboxOut)
+add_read_routes(router, "sandbox_account", ReadOnlyFlags, SandboxOut)
 
 
 @router.post("")
 async def create_sandbox_account(parts: Parts, principal: ApiPrincipal, body: SandboxIn) -> SandboxOut:
     """Makes an account read-only: its writes are answered 405, its reads go on to the provider."""
     async with parts.database.write() as conn:
-        return SandboxOut(**parts.format_row(await SandboxFlags(conn, principal).create(body.id)))
+        return SandboxOut(**parts.format_row(await ReadOnlyFlags(conn, principal).create(body.id)))
 
 
 @router.delete("/{id}")
@@ -40,4 +40,4 @@ async def delete_sandbox_account(parts: Parts, principal: ApiPrincipal, id: str)
     """Makes an account writable again; the account itself is kept. 409 for an account that answers from
     examples."""
     async with parts.database.write() as conn:
-        return DeletedOut(id=await SandboxFlags(conn, principal).delete(id))
+        return DeletedOut(id=await ReadOnlyFlags(conn, principal).delete(id))

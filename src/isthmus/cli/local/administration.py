@@ -46,7 +46,7 @@ def create_environment(name: str) -> None:
     async def create(database: Database) -> Mapping[str, Any]:
         """Synchronises the catalogue and creates the environment; returns its row."""
         await sync_catalog(database, find_catalog())
-        return await Administration(database).create_environment(name, install=install_everything)
+        return await Administration(database).create_environment(name, fill_environment=install_everything)
 
     row = run_with_database(create)
     typer.echo(f"{row['id']}  {row['name']}")

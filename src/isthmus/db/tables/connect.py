@@ -13,6 +13,7 @@ __all__ = ["connect_session", "connect_trip", "link_token"]
 
 
 def _environment_column() -> Column[str]:
+    """Returns a foreign key to the environment; its rows are deleted with it."""
     return Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"), index=True)
 
 

@@ -26,10 +26,10 @@ __all__ = ["event"]
 
 
 class EventColumns(TypedColumns):
-    """An event. `seq` orders the events of one resource (`resource_type`, `resource_id`).
+    """An event. `seq` orders the events of one resource (`resource_type`, `resource_id`). `event`: its name.
 
-    `relayed_at`: None until every subscriber has it. `retry_at`: when it is retried after `attempts`
-    failures; `taken`: then, the names of the subscribers that have it already.
+    `relayed_at`: None until every subscriber has it. `attempts`: how often a subscriber failed; `retry_at`:
+    when it is retried then; `taken`: the names of the subscribers that already have it, if others failed.
     """
 
     seq: Named[int] = Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)

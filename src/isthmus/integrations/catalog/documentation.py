@@ -73,6 +73,7 @@ class Categories:
         self._conn = conn
 
     async def list(self, query: ListQuery) -> Page:
+        """Returns a page of the categories."""
         return await fetch_page(self._conn, select(category), _CATEGORY_FIELDS, query)
 
 
@@ -87,9 +88,11 @@ class Documentation:
         self._scope = scope
 
     async def list(self, query: ListQuery) -> Page:
-        """Raises BadRequest if no filter names the entity whose rows to list."""
+        """Returns a page of documentation rows. Raises BadRequest if no filter names the entity whose rows to
+        list."""
         if not any(
-            each.field in _ENTITY_TYPE_BY_FIELD and each.operator in ("eq", "in") for each in query.filters
+            query_filter.field in _ENTITY_TYPE_BY_FIELD and query_filter.operator in ("eq", "in")
+            for query_filter in query.filters
         ):
             names = ", ".join(_ENTITY_TYPE_BY_FIELD)
             raise BadRequest(
@@ -104,13 +107,14 @@ class Documentation:
         return Page([_to_wire(row) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:
-        """Raises NotFound."""
+        """Returns a row. Raises NotFound."""
         return _to_wire(await self._read_row(id))
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """`values`: `content`, the entity (`entity_id` or the id of its type, such as `integration_id`), and
-        optionally `type` (`readme`), `resource`, `method`, `authentication_method`, `integration_name`.
+        """Creates a row and returns it.
 
+        `values`: `content`, the entity (`entity_id` or the id of its type, such as `integration_id`), and
+        optionally `type` (`readme`), `resource`, `method`, `authentication_method`, `integration_name`.
         Raises BadRequest with every failure, NotFound or Forbidden for the entity.
         """
         row: Row = {**dict.fromkeys(_TEXT_FIELDS), "type": "readme", "content": None}
@@ -125,8 +129,8 @@ class Documentation:
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """Changes the fields that are sent. The row may move to another entity that the caller may write
-        to."""
+        """Changes the fields that are sent and returns the row. It may move to another entity that the caller
+        may write to. Raises NotFound, Forbidden, BadRequest."""
         require_writable_field(changes, _WRITABLE)
         row = await self._read_owned_row(id)
         values: Row = {name: changes[name] for name in _PLAIN_FIELDS & changes.keys()}
@@ -147,8 +151,8 @@ class Documentation:
         return str(row["id"])
 
     def _select_visible(self) -> Select[Any]:
-        """Returns the rows that the caller may read, with `entity_id` and `entity_type`."""
-        here = self._scope.environment_id
+        """Returns the SELECT of the rows that the caller may read, with `entity_id` and `entity_type`."""
+        environment_id = self._scope.environment_id
         statement = select(*documentation.c, _ENTITY_ID.label("entity_id"), _ENTITY_TYPE.label("entity_type"))
         for name, table in _ENTITY_TABLES.items():
             statement = statement.outerjoin(table, table.c.id == documentation.c[f"{name}_id"])
@@ -156,8 +160,8 @@ class Documentation:
             or_(
                 integration.c.id.is_not(None) & is_visible_to_team(integration, self._scope.team_id),
                 unified_model.c.id.is_not(None) & is_visible_to_team(unified_model, self._scope.team_id),
-                environment_integration.c.environment_id == here,
-                environment_unified_model.c.environment_id == here,
+                environment_integration.c.environment_id == environment_id,
+                environment_unified_model.c.environment_id == environment_id,
             )
         )
 
@@ -185,11 +189,11 @@ class Documentation:
         return {f"{name}_id": identity if name == kind else None for name in _ENTITY_TABLES}
 
     async def _parse_entity(self, values: Mapping[str, Any]) -> tuple[str, str]:
-        """Returns type and id of the entity that a body names. Raises BadRequest unless it names exactly
+        """Returns (type, id) of the entity that a body names. Raises BadRequest unless it names exactly
         one."""
         aliases = [name for name in _ENTITY_TYPE_BY_FIELD if values.get(name) is not None]
-        given = values.get("entity_id")
-        if len(aliases) + (given is not None) != 1:
+        entity_id = values.get("entity_id")
+        if len(aliases) + (entity_id is not None) != 1:
             raise BadRequest(
                 f"say whom it is about by one id: entity_id, or one of {', '.join(_ENTITY_TYPE_BY_FIELD)}.",
                 failures=[failure("entity_id", "exactly one such id is required", "required")],
@@ -203,7 +207,7 @@ class Documentation:
             )
         if aliases:
             return _ENTITY_TYPE_BY_FIELD[aliases[0]], str(values[aliases[0]])
-        return kind or await self._find_entity_type(str(given)), str(given)
+        return kind or await self._find_entity_type(str(entity_id)), str(entity_id)
 
     async def _find_entity_type(self, identity: str) -> str:
         """Returns the type of the entity with an id, which is unique over all tables. Raises NotFound."""
@@ -213,7 +217,7 @@ class Documentation:
         raise _entity_not_found("integration, unified model or install", identity)
 
     async def _lock_writable_entity(self, kind: str, identity: str) -> str:
-        """Returns the id of an entity that the caller may document, locked against deletion until the commit.
+        """Locks an entity that the caller may document against deletion until the commit, and returns its id.
 
         `kind`: its type. `identity`: its id, or the name of an integration or model. Raises NotFound or
         Forbidden.
@@ -253,6 +257,7 @@ def _replace_entity(changes: Mapping[str, Any]) -> Row:
 
 
 def _entity_not_found(noun: str, identity: str) -> NotFound:
+    """Returns the error for an entity that the token does not see. `noun`: its type in words."""
     return NotFound(f"no {noun} {identity} that this token sees.")
 
 

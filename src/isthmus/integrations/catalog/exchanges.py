@@ -54,25 +54,25 @@ class Exchanges:
 
         Paths come from a listing and are never built from names, since a resource may have any name.
         """
-        found = self._indexes.get(integration)
-        if found is None:
+        index = self._indexes.get(integration)
+        if index is None:
             names = {each.name: each for each in self._root.iterdir()} if self._root.is_dir() else {}
             folder = names.get(integration, self._root) / "examples"
-            found = (
+            index = (
                 {}
                 if integration not in names
                 else {each.name: each for each in sorted(folder.glob("*.json"))}
             )
-            self._indexes[integration] = found
-        return found
+            self._indexes[integration] = index
+        return index
 
     def _read(self, path: Path) -> tuple[Exchange, ...]:
         """Returns the exchanges in a file, from memory if it was read lately. Raises SetupError for an
         invalid file."""
-        kept = self._files.get(path)
-        if kept is not None:
+        cached = self._files.get(path)
+        if cached is not None:
             self._files.move_to_end(path)
-            return kept
+            return cached
         try:
             read = EXCHANGES.validate_json(path.read_bytes())
         except ValidationError as error:

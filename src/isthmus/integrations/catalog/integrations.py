@@ -72,20 +72,21 @@ class Integrations(OwnedDefinitions):
     _INSTALL_ROUTE = "/environment-integration"
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """`values`: `name`, `config`, and optionally `category`, `is_beta`, `sharing`.
+        """Creates an integration of this team and returns it.
 
-        Raises BadRequest with every failure of the config, Conflict if the name is taken.
+        `values`: `name`, `config`, and optionally `category`, `is_beta`, `sharing`. Raises BadRequest with
+        every failure of the config, Conflict if the name is taken.
         """
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
-        _check_body(row)
+        _check_fields(row)
         check_integration_config(row["name"], row["config"])
         row["config"], secrets = split_secrets(row["config"])
         id = new_id()
         return await self._insert({**row, "id": id, "secrets": self._encrypt_secrets(id, secrets)})
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """Returns `config` is merged deeply, and null deletes a key; `version`, if sent, must be the current
-        one.
+        """Changes an integration of this team and returns it. `config` is merged deeply, and null deletes a
+        key; `version`, if sent, must be the current one.
 
         Raises Forbidden for an integration of another owner; Conflict for a stale version, for a taken name,
         and for a new name while mappings refer to the old one.
@@ -94,7 +95,7 @@ class Integrations(OwnedDefinitions):
         row = await self.lock_owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
-        _check_body(values)
+        _check_fields(values)
         if values.get("name", row["name"]) != row["name"]:
             await refuse_rename_of_integration(self._conn, self._scope.team_id, row)
         if "config" in values:
@@ -106,6 +107,7 @@ class Integrations(OwnedDefinitions):
         return await self._update(row, values)
 
     def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+        """Returns the row in the shape of the API, with only the public config for other teams."""
         return integration_to_wire(row, self._scope.team_id, installed)
 
     def _encrypt_secrets(self, id: str, secrets: dict[str, Any]) -> bytes | None:
@@ -113,8 +115,9 @@ class Integrations(OwnedDefinitions):
         return INTEGRATION_SECRETS.encrypt(get_key_ring(self._conn), id, secrets or None)
 
 
-def _check_body(values: Mapping[str, Any]) -> None:
-    """Raises BadRequest if one of the fields that are present has the wrong type."""
+def _check_fields(values: Mapping[str, Any]) -> None:
+    """Raises BadRequest listing every field whose value is not valid. Does not check that fields are
+    present."""
     failures = Failures()
     checks = {
         "name": failures.check_slug,

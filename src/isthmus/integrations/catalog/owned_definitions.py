@@ -51,7 +51,7 @@ def is_visible_to_team(table: Table, team_id: str) -> ColumnElement[bool]:
 async def lock_installable(
     conn: AsyncConnection, table: Table, team_id: str, id_or_name: str, *, noun: str, route: str
 ) -> Row:
-    """Returns the row of a definition that the team may install, locked against deletion until the commit.
+    """Locks a definition that the team may install against deletion until the commit, and returns its row.
 
     Raises NotFound if the team does not see it, Forbidden if its owner shows it without sharing it for
     installs. `noun` and `route` stand in the messages.
@@ -76,9 +76,9 @@ async def resolve_names(conn: AsyncConnection, query: ListQuery) -> ListQuery:
     An unknown name stays, so that the filter matches nothing.
     """
     filters = []
-    for each in query.filters:
-        table = _TABLES_BY_FIELD.get(each.field)
-        filters.append(each if table is None else await _resolve_filter(conn, table, each))
+    for query_filter in query.filters:
+        table = _TABLES_BY_FIELD.get(query_filter.field)
+        filters.append(query_filter if table is None else await _resolve_filter(conn, table, query_filter))
     return replace(query, filters=tuple(filters))
 
 
@@ -87,8 +87,8 @@ async def _resolve_filter(conn: AsyncConnection, table: Table, query_filter: Fil
     names = [value for value in query_filter.values if not is_uuid(value)]
     if not names:
         return query_filter
-    found = await conn.execute(select(table.c.name, table.c.id).where(table.c.name.in_(names)))
-    ids = {row.name: row.id for row in found}
+    rows = await conn.execute(select(table.c.name, table.c.id).where(table.c.name.in_(names)))
+    ids = {row.name: row.id for row in rows}
     return replace(query_filter, values=tuple(ids.get(value, value) for value in query_filter.values))
 
 
@@ -134,11 +134,12 @@ class OwnedDefinitions(ABC):
         self._scope = scope
 
     async def list(self, query: ListQuery) -> Page:
+        """Returns a page of the rows that the team sees."""
         page = await fetch_page(self._conn, self._select_visible(), self._FIELDS, query)
         return Page(await self._to_wire_rows(page.rows), page.after)
 
     async def get(self, id: str) -> Row:
-        """Returns `id` may be the name. Raises NotFound for a row that this team does not see."""
+        """Returns the row with the id or name. Raises NotFound for a row that this team does not see."""
         return (await self._to_wire_rows([await self._read_row(id)]))[0]
 
     async def lock_owned(self, id_or_name: str) -> Row:
@@ -179,7 +180,7 @@ class OwnedDefinitions(ABC):
         """
 
     def _select_visible(self) -> Select[Any]:
-        """Returns the rows that the team sees, without hidden columns, with `team_name`."""
+        """Returns the SELECT of the rows that the team sees, without hidden columns, with `team_name`."""
         table = self._TABLE
         return (
             select(
@@ -191,7 +192,7 @@ class OwnedDefinitions(ABC):
         )
 
     async def _read_row(self, id_or_name: str, *, lock: bool = False) -> Row:
-        """Returns a visible row; with `lock` for update, and with hidden columns. Raises NotFound."""
+        """Returns a visible row; with `lock`, locked for update and with hidden columns. Raises NotFound."""
         table = self._TABLE
         statement = self._select_visible().where(has_id_or_name(table, id_or_name))
         if lock:
@@ -229,7 +230,7 @@ class OwnedDefinitions(ABC):
         return await self.get(row["id"])
 
     async def _execute_write(self, statement: Executable, name: str) -> None:
-        """Raises Conflict if another row has the name."""
+        """Executes a write. Raises Conflict if another row has the name."""
         try:
             await self._conn.execute(statement)
         except IntegrityError:
@@ -262,16 +263,18 @@ class OwnedDefinitions(ABC):
         found = (await self._conn.execute(statement)).all()
         if not found:
             return
-        own = [each for each in found if each.team_id == self._scope.team_id]
+        own_installs = [install for install in found if install.team_id == self._scope.team_id]
         raise Conflict(
             f"{row['name']} is installed in {len(found)} environment(s), which would lose it. Uninstall it "
             f"there first: DELETE {self._INSTALL_ROUTE}/{{id}}.",
             details={
-                "installed": [{"id": each.id, "environment_id": each.environment_id} for each in own],
-                "installed_by_other_teams": len(found) - len(own),
+                "installed": [
+                    {"id": install.id, "environment_id": install.environment_id} for install in own_installs
+                ],
+                "installed_by_other_teams": len(found) - len(own_installs),
             },
         )
 
     def _noun_with_article(self) -> str:
-        """Such as `an integration`, for messages."""
+        """Returns the noun for messages, such as `an integration`."""
         return f"{'an' if self._NOUN[0] in 'aeio' else 'a'} {self._NOUN}"

@@ -62,7 +62,8 @@ class Catalog:
         return hashed.hexdigest()
 
     def read_rows(self) -> tuple[Rows, Rows, Rows]:
-        """Returns `(integrations, models, mappings)`, without versions and times. Parses every file.
+        """Parses every file and returns the rows of (integrations, models, mappings), without versions and
+        times.
 
         Mappings of models that the catalogue does not have are left out.
         """
@@ -77,19 +78,23 @@ class Catalog:
         for directory in _list_definition_folders(self.path / "unified"):
             model = _build_model_row(directory)
             models[derive_model_id(model["name"])] = model
-        known = {identity: row for identity, row in mappings.items() if row["unified_model_id"] in models}
-        return integrations, models, known
+        known_mappings = {
+            identity: row for identity, row in mappings.items() if row["unified_model_id"] in models
+        }
+        return integrations, models, known_mappings
 
     def read_documentation(self) -> tuple[Rows, Rows]:
-        """Returns `(documentation, categories)` of all integrations. Parses every definition."""
-        written: Rows = {}
+        """Parses every definition and returns the rows of (documentation, categories) of all integrations."""
+        documentation_rows: Rows = {}
         for directory in _list_definition_folders(self.path / "integrations"):
             definition = _read_yaml(directory / "integration.yaml")
-            written |= _build_documentation_rows(
+            documentation_rows |= _build_documentation_rows(
                 derive_integration_id(definition["name"]), definition, directory
             )
         categories = self.path / _CATEGORIES
-        return written, _build_category_rows(_read_yaml(categories)) if categories.is_file() else {}
+        return documentation_rows, _build_category_rows(
+            _read_yaml(categories)
+        ) if categories.is_file() else {}
 
     def _iter_files(self) -> Iterator[Path]:
         """Returns all files that rows are made of."""
@@ -103,8 +108,8 @@ class Catalog:
 
 
 def find_catalog() -> Catalog:
-    """Returns the catalogue in the installed package, or in the checkout around it. Raises SetupError if
-    there is none."""
+    """Finds the catalogue in the installed package, or in the checkout around it. Raises SetupError if there
+    is none."""
     package = Path(__file__).parents[2]
     for path in (package / "catalog", package.parents[1] / "catalog"):
         if (path / "integrations").is_dir():
@@ -116,10 +121,10 @@ def find_catalog() -> Catalog:
 
 
 def _build_category_rows(entries: Any) -> Rows:
-    """Returns `entries`: the content of `categories.yaml`."""
+    """Returns the rows of the categories. `entries`: the content of `categories.yaml`."""
     return {
-        derive_id("category", each["name"]): {"name": each["name"], "label": each["label"]}
-        for each in entries
+        derive_id("category", entry["name"]): {"name": entry["name"], "label": entry["label"]}
+        for entry in entries
     }
 
 
@@ -150,9 +155,9 @@ def iter_written_documentation(definition: Mapping[str, Any], directory: Path) -
     readme = directory / _README
     if readme.is_file():
         yield _build_documentation_row("readme", readme.read_text("utf-8"))
-    for each in definition.get("documentation") or ():
+    for entry in definition.get("documentation") or ():
         yield _build_documentation_row(
-            each["type"], each["content"], each.get("resource"), each.get("method")
+            entry["type"], entry["content"], entry.get("resource"), entry.get("method")
         )
 
 
@@ -185,6 +190,7 @@ def _build_documentation_row(
 
 
 def _build_integration_row(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the row of a shipped integration from its parsed `integration.yaml`."""
     config = dict(definition["config"])
     config.setdefault("label", definition.get("label", definition["name"]))
     return {
@@ -217,17 +223,17 @@ def _build_model_row(directory: Path) -> dict[str, Any]:
 
 
 def _build_mapping_rows(file: Mapping[str, Any]) -> Rows:
-    """Returns one row for each cell of a parsed `mappings/<model>.yaml`."""
+    """Returns one row for each resource and method of a parsed `mappings/<model>.yaml`."""
     model, name = file["unified_model"], file["integration"]
     return {
-        derive_id("mapping", model, name, cell["resource_name"], cell["method_name"]): {
+        derive_id("mapping", model, name, method["resource_name"], method["method_name"]): {
             "unified_model_id": derive_model_id(model),
             "integration_name": name,
-            "resource_name": cell["resource_name"],
-            "method_name": cell["method_name"],
-            "config": cell["config"],
+            "resource_name": method["resource_name"],
+            "method_name": method["method_name"],
+            "config": method["config"],
         }
-        for cell in file["cells"]
+        for method in file["cells"]
     }
 
 
@@ -237,11 +243,11 @@ def _list_definition_folders(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
     mains = ("integration.yaml", "model.yaml")
-    return sorted(each for each in path.iterdir() if any((each / main).is_file() for main in mains))
+    return sorted(folder for folder in path.iterdir() if any((folder / main).is_file() for main in mains))
 
 
 def _read_yaml(path: Path) -> Any:
-    """Returns the parsed content. Raises SetupError if the file cannot be read."""
+    """Parses a YAML file and returns its content. Raises SetupError if the file cannot be read."""
     try:
         return read_document(path).data
     except Unreadable as error:

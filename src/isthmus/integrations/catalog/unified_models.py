@@ -51,18 +51,20 @@ class UnifiedModels(OwnedDefinitions):
     _INSTALL_ROUTE = "/environment-unified-model"
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """`values`: `name`, `category`, `resources`, and optionally the other writable fields.
+        """Creates a unified model of this team and returns it.
 
-        Raises BadRequest with every failure, Conflict if the name is taken.
+        `values`: `name`, `category`, `resources`, and optionally the other writable fields. Raises BadRequest
+        with every failure, Conflict if the name is taken.
         """
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
-        _check_body(row)
+        _check_fields(row)
         check_unified_model(row)
         check_record_schemas(row["name"], row["resources"])
         return await self._insert({**row, "id": new_id()})
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """Objects are merged deeply, and null deletes a key; `version`, if sent, must be the current one.
+        """Changes a unified model of this team and returns it. Objects are merged deeply, and null deletes a
+        key; `version`, if sent, must be the current one.
 
         Raises Forbidden for a model of another owner; Conflict for a stale version, for a taken name, and for
         a new name while accounts override mappings under the old one.
@@ -71,7 +73,7 @@ class UnifiedModels(OwnedDefinitions):
         row = await self.lock_owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
-        _check_body(values)
+        _check_fields(values)
         if values.get("name", row["name"]) != row["name"]:
             await refuse_rename_of_model(self._conn, self._scope.team_id, row)
         for name in _OBJECTS:
@@ -82,11 +84,13 @@ class UnifiedModels(OwnedDefinitions):
         return await self._update(row, values)
 
     def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+        """Returns the row in the shape of the API."""
         return model_to_wire(row, installed)
 
 
-def _check_body(values: Mapping[str, Any]) -> None:
-    """Raises BadRequest if one of the fields that are present has the wrong type."""
+def _check_fields(values: Mapping[str, Any]) -> None:
+    """Raises BadRequest listing every field whose value is not valid. Does not check that fields are
+    present."""
     failures = Failures()
     checks = {
         "name": failures.check_slug,

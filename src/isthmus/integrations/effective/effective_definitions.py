@@ -32,7 +32,7 @@ from isthmus.integrations.effective.unified_names import (
     model_not_installed_error,
     unmapped_error,
 )
-from isthmus.integrations.mappings.mapping_rows import iter_override_cells, read_mapping_rows
+from isthmus.integrations.mappings.mapping_rows import iter_override_mappings, read_mapping_rows
 
 __all__ = ["EffectiveDefinitions", "Layer", "ResolvedMapping"]
 
@@ -96,7 +96,7 @@ class EffectiveDefinitions:
         source = f"effective definition of {row['name']}"
         if row["secrets"] is not None and not is_owner:
             source += " (without its owner's secrets, which other teams replace by an override)"
-        return self._definitions.keep(key, load_integration(merged, source=source))
+        return self._definitions.store(key, load_integration(merged, source=source))
 
     async def get_mapping(
         self,
@@ -107,7 +107,7 @@ class EffectiveDefinitions:
         resource: str,
         method: str,
     ) -> ResolvedMapping:
-        """Returns the resource of the unified model and the merged mapping of a unified call.
+        """Returns (resource of the unified model, merged mapping) for a unified call.
 
         `account`: the account's `unified_model_override`. Raises NotFound with names close to the unknown
         one.
@@ -118,6 +118,7 @@ class EffectiveDefinitions:
             return cached
 
         async def read() -> ResolvedMapping:
+            """Reads the mapping if it is not cached."""
             return await self._resolve_mapping(
                 environment_id, integration_name, account, model, resource, method
             )
@@ -133,38 +134,39 @@ class EffectiveDefinitions:
         resource: str,
         method: str,
     ) -> ResolvedMapping:
-        """Reads the model and the mapping's rows and merges them. Raises like `get_mapping`."""
+        """Reads the model and the mapping's rows, merges them, and returns both. Raises like
+        `get_mapping`."""
         definition = self._installed.get(environment_id, model)
         if definition is None:
             definition = await self._installed.load(
                 environment_id, model, lambda: self._read_model(environment_id, model)
             )
-        methods = {name: each.methods for name, each in definition.resources.items()}
+        methods = {name: unified_resource.methods for name, unified_resource in definition.resources.items()}
         name = match_resource(model, methods, resource, method)
         partial = find_account_mapping(account.content, model, name, method)
-        own = None if partial is None else Layer(account.id, account.revision, partial)
+        account_layer = None if partial is None else Layer(account.id, account.revision, partial)
         async with self._database.read() as conn:
             rows = await read_mapping_rows(
                 conn, environment_id, integration_name, model=model, resource=name, method=method
             )
-            if not rows and own is None:
+            if not rows and account_layer is None:
                 mapped = await _read_mapped_names(conn, environment_id, integration_name, account, model)
                 raise unmapped_error(integration_name, model, name, method, mapped)
         stored = {row.layer: Layer(row.id, row.revision, row.config) for row in rows}
-        layers = (stored.get("model"), stored.get("environment"), own)
-        revisions = tuple(None if each is None else (each.id, each.revision) for each in layers)
+        layers = (stored.get("model"), stored.get("environment"), account_layer)
+        revisions = tuple(None if layer is None else (layer.id, layer.revision) for layer in layers)
         key = (*revisions, integration_name, model, name, method)
         mapping = self._mappings.get(key)
         if mapping is None:
-            contents = [each.content for each in layers if each is not None]
+            contents = [layer.content for layer in layers if layer is not None]
             # Named here, because a caller may have written the resource with the other separator.
             merged = {"resource": name, "method": method, **merge_mapping(*contents)}
             source = f"mapping of {model}/{name}.{method} to {integration_name}"
-            mapping = self._mappings.keep(key, load_mapping(merged, source=source))
+            mapping = self._mappings.store(key, load_mapping(merged, source=source))
         return definition.resources[name], mapping
 
     async def _read_model(self, environment_id: str, name: str) -> UnifiedModelDefinition:
-        """Returns a model with the environment's override. Raises NotFound if it is not installed."""
+        """Reads a model with the environment's override. Raises NotFound if it is not installed."""
         statement = (
             select(
                 unified_model,
@@ -189,17 +191,17 @@ class EffectiveDefinitions:
                 for part in ("resources", "webhooks")
             }
             source = f"unified model {name}"
-            definition = self._models.keep(key, load_unified_model({"name": name, **values}, source=source))
+            definition = self._models.store(key, load_unified_model({"name": name, **values}, source=source))
         return definition
 
 
 async def _read_mapped_names(
     conn: AsyncConnection, environment_id: str, integration_name: str, account: Layer, model: str
 ) -> set[str]:
-    """Returns `resource.method` of each mapping of the integration in the model, in any layer."""
+    """Reads `resource.method` of each mapping of the integration in the model, in any layer."""
     rows = await read_mapping_rows(conn, environment_id, integration_name, model=model)
     return {f"{row.resource}.{row.method}" for row in rows} | {
         f"{resource}.{method}"
-        for owner, resource, method in iter_override_cells(account.content)
+        for owner, resource, method in iter_override_mappings(account.content)
         if owner == model
     }

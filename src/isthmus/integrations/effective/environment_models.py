@@ -1,4 +1,4 @@
-"""Reading unified models with the overrides of one environment merged over them."""
+"""Reads unified models with the overrides of one environment merged over them."""
 
 from __future__ import annotations
 
@@ -94,18 +94,20 @@ async def read_models_revision(conn: AsyncConnection, scope: Scope | None) -> tu
 async def read_model(conn: AsyncConnection, scope: Scope | None, name: str) -> EnvironmentModel:
     """Returns an installed model (or shipped, if `scope` is None). Raises NotFound with names close to
     `name`."""
-    found = await read_models(conn, scope, names=[name])
-    if not found:
+    models = await read_models(conn, scope, names=[name])
+    if not models:
         raise _unknown_model_error(scope, name, await read_model_names(conn, scope))
-    return found[0]
+    return models[0]
 
 
-def _unknown_model_error(scope: Scope | None, name: str, known: list[str]) -> NotFound:
+def _unknown_model_error(scope: Scope | None, name: str, known_names: list[str]) -> NotFound:
+    """Returns the error for a model that is not installed, or not shipped if `scope` is None. `known`: the
+    names there are."""
     if scope is None:
         return unknown_name_error(
-            f"no unified model {name} is shipped", name, known, "GET /schemas lists them."
+            f"no unified model {name} is shipped", name, known_names, "GET /schemas lists them."
         )
-    return model_not_installed_error(name, known)
+    return model_not_installed_error(name, known_names)
 
 
 def _select_models(scope: Scope | None, only_installed: bool) -> Any:
@@ -117,13 +119,13 @@ def _select_models(scope: Scope | None, only_installed: bool) -> Any:
     if scope is None:
         never = install.c.id.is_(None)
         return statement.outerjoin(install, never).where(unified_model.c.team_id.is_(None))
-    here = (install.c.unified_model_id == unified_model.c.id) & (
+    is_installed_here = (install.c.unified_model_id == unified_model.c.id) & (
         install.c.environment_id == scope.environment_id
     )
     if only_installed:
-        return statement.join(install, here)
-    seen = is_visible_to_team(unified_model, scope.team_id) | install.c.id.is_not(None)
-    return statement.outerjoin(install, here).where(seen)
+        return statement.join(install, is_installed_here)
+    is_visible = is_visible_to_team(unified_model, scope.team_id) | install.c.id.is_not(None)
+    return statement.outerjoin(install, is_installed_here).where(is_visible)
 
 
 def _merge_override(row: Mapping[str, Any]) -> EnvironmentModel:

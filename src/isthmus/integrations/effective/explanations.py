@@ -25,7 +25,7 @@ from isthmus.integrations.catalog.integrations import INTEGRATION_SECRETS
 from isthmus.integrations.effective.environment_models import read_installed_names, read_model, read_models
 from isthmus.integrations.effective.provenance import NamedLayer, Provenance, trace_provenance
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
-from isthmus.integrations.mappings.mapping_rows import LAYERS, iter_override_cells, read_mapping_rows
+from isthmus.integrations.mappings.mapping_rows import LAYERS, iter_override_mappings, read_mapping_rows
 from isthmus.integrations.rows.scope import EnvironmentScope
 from isthmus.integrations.rows.unknown_names import unknown_name_error
 from isthmus.integrations.rows.wire_rows import select_public_config
@@ -149,30 +149,30 @@ async def explain_mappings(
 
     `account`: the account's `unified_model_override`. `model`, `resource` and `method` select by name.
     """
-    wanted = (model, resource, method)
-    cells: dict[tuple[str, str, str], dict[str, NamedLayer]] = {}
+    selected_names = (model, resource, method)
+    layers_by_names: dict[tuple[str, str, str], dict[str, NamedLayer]] = {}
     rows = await read_mapping_rows(
         conn, environment_id, integration_name, model=model, resource=resource, method=method
     )
     for row in rows:
-        named = NamedLayer(row.layer, row.id, row.config)
-        cells.setdefault((row.model, row.resource, row.method), {})[row.layer] = named
+        layer = NamedLayer(row.layer, row.id, row.config)
+        layers_by_names.setdefault((row.model, row.resource, row.method), {})[row.layer] = layer
     overridden: Mapping[str, Any] = {} if account is None else account.content
     installed = await read_installed_names(conn, environment_id) if overridden else frozenset()
-    for cell in iter_override_cells(overridden):
-        partial = find_account_mapping(overridden, *cell)
+    for names in iter_override_mappings(overridden):
+        partial = find_account_mapping(overridden, *names)
         if (
             account is not None
             and partial is not None
-            and cell[0] in installed
-            and _matches_wanted(cell, wanted)
+            and names[0] in installed
+            and _matches_selection(names, selected_names)
         ):
-            cells.setdefault(cell, {})[_ACCOUNT] = NamedLayer(_ACCOUNT, account.id, partial)
+            layers_by_names.setdefault(names, {})[_ACCOUNT] = NamedLayer(_ACCOUNT, account.id, partial)
     return [
         ExplainedMapping(
-            *cell, trace_provenance([layers[name] for name in LAYERS if name in layers], merge_mapping)
+            *names, trace_provenance([layers[name] for name in LAYERS if name in layers], merge_mapping)
         )
-        for cell, layers in sorted(cells.items())
+        for names, layers in sorted(layers_by_names.items())
     ]
 
 
@@ -188,22 +188,26 @@ async def check_names_installed(
     scope = EnvironmentScope(environment_id, "")  # what is installed does not depend on the team
     models = [await read_model(conn, scope, model)] if model is not None else await read_models(conn, scope)
     where = f"the unified model {model}" if model is not None else "the unified models of this environment"
-    resources = [(name, each) for one in models for name, each in one.resources.items()]
+    resources = [
+        (name, definition) for unified_model in models for name, definition in unified_model.resources.items()
+    ]
     if resource is not None:
-        known = [name for name, _ in resources]
-        resources = [(name, each) for name, each in resources if name == resource]
+        known_names = [name for name, _ in resources]
+        resources = [(name, definition) for name, definition in resources if name == resource]
         if not resources:
             raise unknown_name_error(
-                f"no resource {resource} in {where}", resource, known, "GET /schemas lists them."
+                f"no resource {resource} in {where}", resource, known_names, "GET /schemas lists them."
             )
-    methods = [name for _, each in resources for name in each.get("methods") or ()]
-    is_open = any(not each.get("methods") for _, each in resources)
+    methods = [name for _, definition in resources for name in definition.get("methods") or ()]
+    is_open = any(not definition.get("methods") for _, definition in resources)
     if method is not None and method not in methods and not is_open:
         raise unknown_name_error(
             f"no method {method} in {where}", method, methods, "GET /unified-model lists them."
         )
 
 
-def _matches_wanted(cell: tuple[str, str, str], wanted: tuple[str | None, str | None, str | None]) -> bool:
-    """Returns True if each wanted name that is not None equals the cell's."""
-    return all(asked is None or asked == name for name, asked in zip(cell, wanted, strict=True))
+def _matches_selection(
+    names: tuple[str, str, str], selected_names: tuple[str | None, str | None, str | None]
+) -> bool:
+    """Returns True if each selected name that is not None equals the mapping's."""
+    return all(asked is None or asked == name for name, asked in zip(names, selected_names, strict=True))

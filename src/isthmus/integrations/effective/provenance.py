@@ -1,4 +1,4 @@
-"""Provenance of merged definitions: which layer set each leaf, and which layer removed a leaf."""
+"""Traces the provenance of merged definitions: which layer set each leaf, and which layer removed a leaf."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class NamedLayer:
     content: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
+        """Returns `{layer, id, content}`."""
         return {"layer": self.name, "id": self.id, "content": self.content}
 
 
@@ -54,10 +55,10 @@ class Provenance:
 
         Raises NotFound if no layer has anything at the path.
         """
-        values = [each for each in self.values if path is None or _is_below(each["path"], path)]
-        removed = [each for each in self.removed if path is None or _is_below(each["path"], path)]
+        values = [leaf for leaf in self.values if path is None or _is_below(leaf["path"], path)]
+        removed = [leaf for leaf in self.removed if path is None or _is_below(leaf["path"], path)]
         if path is not None and not values and not removed:
-            raise _nothing_at_path_error(path, [each["path"] for each in self.values])
+            raise _nothing_at_path_error(path, [leaf["path"] for leaf in self.values])
         return {
             "config": self.merged,
             "values": values,
@@ -84,9 +85,9 @@ def trace_provenance(layers: Sequence[NamedLayer], merge: MergeFunction) -> Prov
         if is_moved and "credentials" in merged:
             merged["credentials"] = normalise_credentials(merged["credentials"])
         now = dict(_iter_leaves(merged))
-        own = dict(_iter_leaves(layer.content))
+        own_leaves = dict(_iter_leaves(layer.content))
         for path, value in now.items():
-            if path not in before or before[path] != value or own.get(path, _ABSENT) == value:
+            if path not in before or before[path] != value or own_leaves.get(path, _ABSENT) == value:
                 owners[path] = layer.name
                 removed.pop(path, None)
         removed.update((path, layer.name) for path in before if not _has_path(merged, path))
@@ -122,7 +123,7 @@ def _iter_leaves(value: Any, path: LeafPath = ()) -> Iterator[tuple[LeafPath, An
 
 
 def _has_path(value: Any, path: LeafPath) -> bool:
-    """Returns True if nested objects in `value` have the keys of the path."""
+    """Returns True if nested objects in `value` have all keys of the path."""
     for name in path:
         if not isinstance(value, Mapping) or name not in value:
             return False
@@ -133,9 +134,13 @@ def _has_path(value: Any, path: LeafPath) -> bool:
 def _nothing_at_path_error(path: str, known_paths: Sequence[str]) -> NotFound:
     """Returns a NotFound error that lists what there is below the longest existing part of the path."""
     top = _PATH_PART.findall(path)
-    while top and not any(_is_below(each, "".join(top)) for each in known_paths):
+    while top and not any(_is_below(known_path, "".join(top)) for known_path in known_paths):
         top.pop()
-    near = [_PATH_PART.findall(each) for each in known_paths if not top or _is_below(each, "".join(top))]
+    near = [
+        _PATH_PART.findall(known_path)
+        for known_path in known_paths
+        if not top or _is_below(known_path, "".join(top))
+    ]
     beside = sorted({"".join(parts[: len(top) + 1]) for parts in near})
     return unknown_name_error(
         f"no layer says anything at {path}", path, beside, f"There are: {', '.join(beside)}."

@@ -29,7 +29,7 @@ class RevisionCache(Generic[K, V]):
             self._entries.move_to_end(key)
         return value
 
-    def keep(self, key: K, value: V) -> V:
+    def store(self, key: K, value: V) -> V:
         """Stores the value and returns it."""
         self._entries[key] = value
         if len(self._entries) > self._size:

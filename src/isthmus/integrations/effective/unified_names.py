@@ -1,4 +1,4 @@
-"""Matching the names of unified calls with what an environment has, and the NotFound errors for unknown
+"""Matches the names of unified calls with what an environment has, and makes the NotFound errors for unknown
 names."""
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def match_resource(
 
 
 def model_not_installed_error(name: str, installed: Collection[str]) -> NotFound:
+    """Returns the error for a unified model that is not installed, with names close to it."""
     return unknown_name_error(
         f"no unified model {name} is installed in this environment",
         name,
@@ -47,7 +48,8 @@ def model_not_installed_error(name: str, installed: Collection[str]) -> NotFound
 def unmapped_error(
     integration: str, model: str, resource: str, method: str, mapped: Collection[str]
 ) -> NotFound:
-    """Returns `mapped`: `resource.method` of each mapping that the integration has in the model."""
+    """Returns the error for a method that the integration is not mapped to. `mapped`: `resource.method` of
+    each mapping that it has in the model."""
     return unknown_name_error(
         f"{integration} has no mapping for {model}/{resource} method {method}",
         f"{resource}.{method}",

@@ -98,20 +98,20 @@ class EnvironmentIntegrations(InstalledDefinitions):
         existing = await self._find_row("integration_id", target["id"])
         if existing is not None:
             return (await self._to_wire_rows([existing]))[0]
-        given = {**_DEFAULTS, **_columns_from_body(values, bool(_DEFAULTS["is_enabled"]))}
-        given["override"] = given["override"] or {}
-        _check_columns(given)
+        columns = {**_DEFAULTS, **_columns_from_body(values, bool(_DEFAULTS["is_enabled"]))}
+        columns["override"] = columns["override"] or {}
+        _check_columns(columns)
         identity = new_id()
-        plain, secrets = split_secrets(given["override"])
+        plain, secrets = split_secrets(columns["override"])
         if plain or secrets:
             self._check_override(target, plain, secrets)
         row, is_new = await self._insert_install(
             target["id"],
             {
                 "id": identity,
-                "is_enabled": given["is_enabled"],
-                "show_in_catalog": given["show_in_catalog"],
-                "callback_url": given["callback_url"],
+                "is_enabled": columns["is_enabled"],
+                "show_in_catalog": columns["show_in_catalog"],
+                "callback_url": columns["callback_url"],
                 "override": plain,
                 "override_secrets": OVERRIDE_SECRETS.encrypt(
                     get_key_ring(self._conn), identity, secrets or None
@@ -123,7 +123,8 @@ class EnvironmentIntegrations(InstalledDefinitions):
         return (await self._to_wire_rows([row]))[0]
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """Returns `override` replaces the stored one as a whole; secrets that it leaves out are kept."""
+        """Changes an install and returns it. `override` replaces the stored one as a whole; secrets that it
+        leaves out are kept. Raises NotFound, BadRequest, DefinitionInvalid."""
         require_writable_field(changes, _WRITABLE)
         row = await self._read_row(id, lock=True)
         values = _columns_from_body(changes, row["is_enabled"])
@@ -151,10 +152,11 @@ class EnvironmentIntegrations(InstalledDefinitions):
 
     async def _emit_event(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
         """Emits an event of the environment in the same transaction."""
-        happened = {"environment_id": self._scope.environment_id, "payload": dict(payload)}
-        await emit(self._conn, kind.model_validate(happened))
+        event = {"environment_id": self._scope.environment_id, "payload": dict(payload)}
+        await emit(self._conn, kind.model_validate(event))
 
     async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+        """Returns the rows in the shape of the API, each with the summary of its integration."""
         summaries = await read_integration_summaries(self._conn, (row["integration_id"] for row in rows))
         return [
             {
@@ -165,6 +167,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         ]
 
     def _select_installs(self) -> Select[Any]:
+        """Returns the SELECT of the environment's installs, without secrets."""
         return (
             select(
                 *(column for column in environment_integration.c if column.key != "override_secrets"),

@@ -57,7 +57,8 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
         return self._to_wire(row)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """Returns `override` replaces the stored one as a whole."""
+        """Changes an install and returns it. `override` replaces the stored one as a whole. Raises NotFound,
+        BadRequest, DefinitionInvalid."""
         require_writable_field(changes, frozenset({"override"}))
         row = await self._read_row(id, lock=True)
         _check_override(_extract_model(row), changes["override"])
@@ -68,6 +69,7 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
         return await self._delete_row(id)
 
     def _select_installs(self) -> Select[Any]:
+        """Returns the SELECT of the environment's installs with the columns of their models."""
         return (
             select(
                 environment_unified_model,
@@ -82,9 +84,11 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
         )
 
     async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+        """Returns the rows in the shape of the API."""
         return [self._to_wire(row) for row in rows]
 
     def _to_wire(self, row: Mapping[str, Any]) -> Row:
+        """Returns an install in the shape of the API, with its model."""
         model = {**_extract_model(row), "team_name": row["team_name"]}
         embedded = model_to_wire(model, [self._scope.environment_id])
         return environment_model_to_wire({**row, "unified_model": embedded})

@@ -47,12 +47,13 @@ class InstalledDefinitions(ABC):
         self._scope = scope
 
     async def list(self, query: ListQuery) -> Page:
+        """Returns a page of the installs."""
         query = await resolve_names(self._conn, query)
         page = await fetch_page(self._conn, self._select_installs(), self._FIELDS, query)
         return Page(await self._to_wire_rows(page.rows), page.after)
 
     async def get(self, id: str) -> Row:
-        """Raises NotFound."""
+        """Returns an install. Raises NotFound."""
         return (await self._to_wire_rows([await self._read_row(id)]))[0]
 
     async def lock(self, id: str) -> str:
@@ -61,16 +62,16 @@ class InstalledDefinitions(ABC):
 
     @abstractmethod
     def _select_installs(self) -> Select[Any]:
-        """Returns the environment's rows without hidden columns, with the columns that `_to_wire_rows`
-        needs."""
+        """Returns the SELECT of the environment's rows without hidden columns, with the columns that
+        `_to_wire_rows` needs."""
 
     @abstractmethod
     async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
         """Returns the rows in the shape of the API."""
 
     async def _lock_installable(self, id_or_name: str) -> Row:
-        """Returns a definition that the team may install, locked against deletion. Raises NotFound or
-        Forbidden."""
+        """Locks a definition that the team may install against deletion, and returns its row. Raises NotFound
+        or Forbidden."""
         return await lock_installable(
             self._conn,
             self._DEFINITION,
@@ -81,8 +82,8 @@ class InstalledDefinitions(ABC):
         )
 
     async def _insert_install(self, definition_id: str, values: Mapping[str, Any]) -> tuple[Row, bool]:
-        """Returns the install of a definition, and True if it is new: a concurrent call may have inserted it
-        first."""
+        """Inserts the install of a definition. Returns (row, is_new): `is_new` is False for an install that
+        exists already, also one that a concurrent call has just inserted."""
         now = current_time(self._conn)
         row = {
             "id": new_id(),
@@ -94,9 +95,9 @@ class InstalledDefinitions(ABC):
             "updated_at": now,
         }
         statement: Any = insert_into(self._conn, self._TABLE).values(**row)
-        done = await self._conn.execute(statement.on_conflict_do_nothing())
+        result = await self._conn.execute(statement.on_conflict_do_nothing())
         await increment_epoch(self._conn, self._scope.environment_id)
-        return await self._read_row(definition_id), bool(done.rowcount)
+        return await self._read_row(definition_id), bool(result.rowcount)
 
     async def _update_row(self, id: str, values: Mapping[str, Any]) -> Row:
         """Writes columns, increases the revision, and returns the changed row. `id`: of the install."""
@@ -116,9 +117,10 @@ class InstalledDefinitions(ABC):
         await increment_epoch(self._conn, self._scope.environment_id)
         return identity
 
-    async def _find_row(self, column: str, wanted: str, *, lock: bool = False) -> Row | None:
-        """Returns the row whose column has the value; with `lock` for update, and with hidden columns."""
-        statement = self._select_installs().where(self._TABLE.c[column] == wanted)
+    async def _find_row(self, column: str, value: str, *, lock: bool = False) -> Row | None:
+        """Returns the row whose column has the value, None if there is none; with `lock`, locked for update
+        and with hidden columns."""
+        statement = self._select_installs().where(self._TABLE.c[column] == value)
         if lock:
             hidden = (self._TABLE.c[name] for name in sorted(self._HIDDEN))
             statement = statement.add_columns(*hidden).with_for_update(of=self._TABLE)
@@ -126,10 +128,11 @@ class InstalledDefinitions(ABC):
         return None if row is None else dict(row)
 
     async def _read_row(self, id: str, *, lock: bool = False) -> Row:
-        """Like `_find_row`, by the id of the install or of its definition. Raises NotFound."""
-        found = await self._find_row("id", id, lock=lock) or await self._find_row(self._PARENT, id, lock=lock)
-        if found is None:
+        """Returns a row as `_find_row` does, by the id of the install or of its definition. Raises
+        NotFound."""
+        row = await self._find_row("id", id, lock=lock) or await self._find_row(self._PARENT, id, lock=lock)
+        if row is None:
             raise NotFound(
                 f"no {self._NOUN} {id} in this environment. GET {self._ROUTE} lists what is installed."
             )
-        return found
+        return row

@@ -1,7 +1,7 @@
 """The repositories of mappings: of a model's base mappings, and of the mappings that an environment merges
 over them.
 
-A mapping belongs to one cell: a combination of unified model, integration, resource and method.
+A mapping belongs to one combination of unified model, integration, resource and method.
 """
 
 from __future__ import annotations
@@ -43,14 +43,16 @@ from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["EnvironmentMappings", "ModelMappings"]
 
-_CELL: Final = ("integration_name", "resource_name", "method_name")
-_WRITABLE: Final = frozenset({*_CELL, "config"})
+_NAME_COLUMNS: Final = ("integration_name", "resource_name", "method_name")
+_WRITABLE: Final = frozenset({*_NAME_COLUMNS, "config"})
 _MAX_NAME_LENGTH: Final = 200
 
 
-def _listed_fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
+def _get_list_fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
     """Returns the columns that a list can be filtered and sorted by."""
-    return {name: table.c[name] for name in ("id", parent, *_CELL, "version", "created_at", "updated_at")}
+    return {
+        name: table.c[name] for name in ("id", parent, *_NAME_COLUMNS, "version", "created_at", "updated_at")
+    }
 
 
 class _MappingRepository(ABC):
@@ -67,36 +69,39 @@ class _MappingRepository(ABC):
         self._scope = scope
 
     async def list(self, query: ListQuery) -> Page:
-        fields = _listed_fields(self._TABLE, self._PARENT)
+        """Returns a page of the mappings."""
+        fields = _get_list_fields(self._TABLE, self._PARENT)
         query = await resolve_names(self._conn, query)
         page = await fetch_page(self._conn, self._select_visible(), fields, query)
         return Page([mapping_to_wire(row, self._PARENT) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:
-        """Raises NotFound."""
+        """Returns a mapping. Raises NotFound."""
         return mapping_to_wire(await self._read_row(id), self._PARENT)
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """`values`: the parent's id, the names of integration, resource and method, and `config`.
+        """Creates a mapping and returns it. `values`: the parent's id, the names of integration, resource and
+        method, and `config`.
 
         The integration need not exist yet, because a model may be copied to another server first. Raises
-        NotFound or Forbidden for the parent, BadRequest for the config, Conflict if the cell has a mapping
-        already.
+        NotFound or Forbidden for the parent, BadRequest for the config, Conflict if there is a mapping of
+        these names already.
         """
         parent, model = await self._lock_parent(str(values.get(self._PARENT)))
-        cell = {name: values.get(name) for name in (*_CELL, "config")}
-        self._check_mapping(cell, model)
+        columns = {name: values.get(name) for name in (*_NAME_COLUMNS, "config")}
+        self._check_mapping(columns, model)
         now = current_time(self._conn)
         identity = new_id()
-        row = {**cell, "id": identity, self._PARENT: parent, "created_at": now, "updated_at": now}
+        row = {**columns, "id": identity, self._PARENT: parent, "created_at": now, "updated_at": now}
         await self._execute_write(
-            insert(self._TABLE).values(**row, version=1, revision=1), model["name"], cell
+            insert(self._TABLE).values(**row, version=1, revision=1), model["name"], columns
         )
         await self._increment_epochs(parent)
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """Returns `config` is merged deeply: null deletes a key, and texts and arrays are replaced."""
+        """Changes a mapping and returns it. `config` is merged deeply: null deletes a key, and texts and
+        arrays are replaced. Raises NotFound, Forbidden, BadRequest, Conflict."""
         require_writable_field(changes, _WRITABLE)
         parent, model = await self._lock_parent((await self._read_row(id))[self._PARENT])
         row = await self._read_row(id)
@@ -120,18 +125,20 @@ class _MappingRepository(ABC):
 
     @abstractmethod
     def _select_visible(self) -> Select[Any]:
-        """Returns the rows that the caller may read."""
+        """Returns the SELECT of the rows that the caller may read."""
 
     @abstractmethod
     async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
-        """Locks the parent and returns its id and its model (`name`, `resources`).
+        """Locks the parent, the unified model or its install, and returns (its id, its model with `name` and
+        `resources`).
 
         Raises NotFound or Forbidden if this caller may not write its mappings.
         """
 
     @abstractmethod
-    def _check_mapping(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-        """Raises BadRequest or DefinitionInvalid. `cell`: the columns of the mapping."""
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+        """Raises BadRequest or DefinitionInvalid for an invalid mapping. `columns`: the columns of its row.
+        `model`: as `_lock_parent` returns it."""
 
     @abstractmethod
     async def _increment_epochs(self, parent: str) -> None:
@@ -145,14 +152,15 @@ class _MappingRepository(ABC):
             raise NotFound(f"no mapping {identity}. GET {self._ROUTE}?{self._PARENT}= lists them.")
         return dict(row)
 
-    async def _execute_write(self, statement: Any, model_name: str, cell: Mapping[str, Any]) -> None:
-        """Raises Conflict if the cell has a mapping already."""
+    async def _execute_write(self, statement: Any, model_name: str, columns: Mapping[str, Any]) -> None:
+        """Executes a write. Raises Conflict if there is a mapping of the same integration, resource and
+        method already."""
         try:
             await self._conn.execute(statement)
         except IntegrityError:
             raise Conflict(
-                f"{model_name} already maps {cell['integration_name']} {cell['resource_name']}"
-                f".{cell['method_name']}. GET {self._ROUTE} finds it; update that row."
+                f"{model_name} already maps {columns['integration_name']} {columns['resource_name']}"
+                f".{columns['method_name']}. GET {self._ROUTE} finds it; update that row."
             ) from None
 
 
@@ -168,6 +176,7 @@ class ModelMappings(_MappingRepository):
         self._models = UnifiedModels(conn, scope)
 
     def _select_visible(self) -> Select[Any]:
+        """Returns the SELECT of the mappings of all models that the team sees."""
         return (
             select(unified_model_resource_method)
             .join(unified_model, unified_model.c.id == unified_model_resource_method.c.unified_model_id)
@@ -175,19 +184,23 @@ class ModelMappings(_MappingRepository):
         )
 
     async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
+        """Locks a unified model of this team."""
         model = await self._models.lock_owned(parent)
         return model["id"], model
 
-    def _check_mapping(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-        _check_columns(cell, model)
-        check_mapping(cell["config"], source=_describe_mapping(cell, model))
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+        """Checks the columns and the whole mapping."""
+        _check_columns(columns, model)
+        check_mapping(columns["config"], source=_describe_mapping(columns, model))
 
     async def _increment_epochs(self, parent: str) -> None:
+        """Increments the epoch of every environment that has the model installed."""
         await self._models.increment_epochs(parent)
 
 
 class EnvironmentMappings(_MappingRepository):
-    """The mappings of one environment. Each is merged over the base mapping of its cell, if there is one."""
+    """The mappings of one environment. Each is merged over the base mapping of its columns, if there is
+    one."""
 
     _TABLE = environment_unified_model_resource_method
     _PARENT = "environment_unified_model_id"
@@ -198,6 +211,7 @@ class EnvironmentMappings(_MappingRepository):
         self._installs = EnvironmentUnifiedModels(conn, scope)
 
     def _select_visible(self) -> Select[Any]:
+        """Returns the SELECT of the mappings of the environment."""
         table = environment_unified_model_resource_method
         return (
             select(table)
@@ -209,33 +223,36 @@ class EnvironmentMappings(_MappingRepository):
         )
 
     async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
+        """Locks the install of a unified model; the model is returned with the environment's override."""
         install = await self._installs.get(await self._installs.lock(parent))
         model = install["unified_model"]
         resources = apply_patch(model["resources"], install["override"].get("resources") or {})
         return install["id"], {**model, "resources": resources}
 
-    def _check_mapping(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-        _check_columns(cell, model)
-        check_mapping_override(cell["config"], source=_describe_mapping(cell, model), field="config")
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+        """Checks the columns, and the mapping as a partial one."""
+        _check_columns(columns, model)
+        check_mapping_override(columns["config"], source=_describe_mapping(columns, model), field="config")
 
     async def _increment_epochs(self, parent: str) -> None:
+        """Increments the epoch of the environment."""
         await increment_epoch(self._conn, self._scope.environment_id)
 
 
-def _describe_mapping(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:
-    """Such as `crm/contacts.list`, for messages."""
-    return f"{model['name']}/{cell['resource_name']}.{cell['method_name']}"
+def _describe_mapping(columns: Mapping[str, Any], model: Mapping[str, Any]) -> str:
+    """Returns the name of a mapping for messages, such as `crm/contacts.list`."""
+    return f"{model['name']}/{columns['resource_name']}.{columns['method_name']}"
 
 
-def _check_columns(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+def _check_columns(columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     """Raises BadRequest for wrong types, and for a resource or method that the model does not have."""
     failures = Failures()
-    for name in _CELL:
-        failures.check_text(name, cell[name], max_length=_MAX_NAME_LENGTH)
+    for name in _NAME_COLUMNS:
+        failures.check_text(name, columns[name], max_length=_MAX_NAME_LENGTH)
     if not failures.entries:
-        names = (cell["resource_name"], cell["method_name"])
+        names = (columns["resource_name"], columns["method_name"])
         check_resource_and_method(
             failures, model["name"], model["resources"], names, ("resource_name", "method_name")
         )
-    failures.check_object("config", cell["config"])
+    failures.check_object("config", columns["config"])
     failures.raise_if_any("the mapping is not valid")

@@ -1,4 +1,4 @@
-"""Reading the stored mappings of an integration, layer by layer, as calls and descriptions need them."""
+"""Reads the stored mappings of an integration, layer by layer, as calls and descriptions need them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from isthmus.db.tables import (
     unified_model_resource_method,
 )
 
-__all__ = ["LAYERS", "MappingRow", "iter_override_cells", "read_mapping_rows"]
+__all__ = ["LAYERS", "MappingRow", "iter_override_mappings", "read_mapping_rows"]
 
 LAYERS: Final = ("model", "environment", "account")
 """The layers of a mapping, from the one that is overridden to the one that overrides."""
@@ -48,7 +48,7 @@ async def read_mapping_rows(
 
     `model`, `resource` and `method` select by name; None selects all. Rows of the `model` layer come first.
     """
-    found: list[MappingRow] = []
+    rows: list[MappingRow] = []
     base, over = unified_model_resource_method, environment_unified_model_resource_method
     installs = environment_unified_model
     for layer, table, joins in (
@@ -72,23 +72,23 @@ async def read_mapping_rows(
             )
             .order_by(unified_model.c.name, table.c.resource_name, table.c.method_name)
         )
-        for column, wanted in (
+        for column, name in (
             (unified_model.c.name, model),
             (table.c.resource_name, resource),
             (table.c.method_name, method),
         ):
-            if wanted is not None:
-                statement = statement.where(column == wanted)
+            if name is not None:
+                statement = statement.where(column == name)
         for row in (await conn.execute(statement)).all():
-            found.append(
+            rows.append(
                 MappingRow(
                     layer, row.id, row.revision, row.name, row.resource_name, row.method_name, row.config
                 )
             )
-    return found
+    return rows
 
 
-def iter_override_cells(override: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def iter_override_mappings(override: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Returns `(model, resource, method)` of each mapping in an account's `unified_model_override`."""
     for model, resources in override.items():
         for resource, methods in resources.items() if isinstance(resources, Mapping) else ():

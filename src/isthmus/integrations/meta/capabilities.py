@@ -1,4 +1,5 @@
-"""Bodies of the capability endpoints: which proxy and unified methods an integration or an account offers."""
+"""Builds the bodies of the capability endpoints: which proxy and unified methods an integration or an account
+offers."""
 
 from __future__ import annotations
 
@@ -30,11 +31,11 @@ class CapabilityFilter:
 def build_capabilities(
     described: IntegrationDescription,
     mapped: Sequence[MappedResource],
-    wanted: CapabilityFilter,
+    capability_filter: CapabilityFilter,
     *,
     name_template: str | None = None,
 ) -> dict[str, Any]:
-    """Returns all capabilities that `wanted` selects. `name_template`: see `assign_tool_names`."""
+    """Returns all capabilities that `capability_filter` selects. `name_template`: see `assign_tool_names`."""
     names = name_tools(described, name_template)
     return {
         "integration": {
@@ -43,8 +44,10 @@ def build_capabilities(
             "label": described.label,
             "category": described.category,
         },
-        "proxy": _build_proxy(described, names, wanted) if wanted.type != "unified" else [],
-        "unified": _build_unified(mapped, wanted) if wanted.type != "proxy" else [],
+        "proxy": _build_proxy(described, names, capability_filter)
+        if capability_filter.type != "unified"
+        else [],
+        "unified": _build_unified(mapped, capability_filter) if capability_filter.type != "proxy" else [],
         "auth": _build_auth(described),
         "ai_readiness": _count_documented(described),
     }
@@ -53,35 +56,38 @@ def build_capabilities(
 def build_unified_apis(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]:
     """Returns one entry for each unified model, with its mapped resources."""
     by_model: dict[str, dict[str, Any]] = {}
-    for each in mapped:
-        model = each.model
+    for resource in mapped:
+        model = resource.model
         entry = by_model.setdefault(
             model.id,
             {
                 "id": model.id,
                 "name": model.name,
-                "label": each.model_label,
+                "label": resource.model_label,
                 "category": model.category,
                 "description": model.description,
                 "is_installed": model.install_id is not None,
                 "resources": [],
             },
         )
-        entry["resources"].append(_resource_fields(each))
+        entry["resources"].append(_resource_fields(resource))
     return list(by_model.values())
 
 
 def _build_proxy(
-    described: IntegrationDescription, names: Mapping[tuple[str, str], str], wanted: CapabilityFilter
+    described: IntegrationDescription,
+    names: Mapping[tuple[str, str], str],
+    capability_filter: CapabilityFilter,
 ) -> list[dict[str, Any]]:
-    """Returns the proxy methods that `wanted` selects, by resource; resources without one are left out."""
+    """Returns the proxy methods that `capability_filter` selects, by resource; resources without one are left
+    out."""
     resources: dict[str, list[dict[str, Any]]] = {}
     for method in described.methods:
-        if wanted.resource not in (None, method.resource):
+        if capability_filter.resource not in (None, method.resource):
             continue
-        if wanted.methods is not None and method.name not in wanted.methods:
+        if capability_filter.methods is not None and method.name not in capability_filter.methods:
             continue
-        if wanted.described_only and method.description is None:
+        if capability_filter.described_only and method.description is None:
             continue
         url = method.definition.get("api_documentation_url")
         resources.setdefault(method.resource, []).append(
@@ -99,26 +105,29 @@ def _build_proxy(
     return [{"resource": name, "methods": methods} for name, methods in resources.items()]
 
 
-def _build_unified(mapped: Sequence[MappedResource], wanted: CapabilityFilter) -> list[dict[str, Any]]:
-    """Returns the unified resources and methods that `wanted` selects."""
+def _build_unified(
+    mapped: Sequence[MappedResource], capability_filter: CapabilityFilter
+) -> list[dict[str, Any]]:
+    """Returns the unified resources and methods that `capability_filter` selects."""
     return [
         {
-            "model": each.model.name,
-            "model_label": each.model_label,
-            **_resource_fields(each),
-            "env_overridden": each.is_overridden,
+            "model": resource.model.name,
+            "model_label": resource.model_label,
+            **_resource_fields(resource),
+            "env_overridden": resource.is_overridden,
         }
-        for each in mapped
-        if wanted.resource in (None, each.resource)
+        for resource in mapped
+        if capability_filter.resource in (None, resource.resource)
     ]
 
 
-def _resource_fields(each: MappedResource) -> dict[str, Any]:
+def _resource_fields(resource: MappedResource) -> dict[str, Any]:
+    """Returns the fields of a unified resource in a response."""
     return {
-        "resource": each.resource,
-        "description": each.definition.get("description"),
-        "docs_url": each.definition.get("docs_url"),
-        "methods": list(each.methods),
+        "resource": resource.resource,
+        "description": resource.definition.get("description"),
+        "docs_url": resource.definition.get("docs_url"),
+        "methods": list(resource.methods),
     }
 
 
@@ -130,8 +139,8 @@ def _build_auth(described: IntegrationDescription) -> dict[str, Any]:
     link = described.texts.get("oauth_documentation_link")
     for entry in entries.values():
         config = entry.get("config") if isinstance(entry, Mapping) else None
-        for each in (config or {}).get("fields") or ():
-            fields.setdefault(each["name"], _credential_field(each))
+        for field in (config or {}).get("fields") or ():
+            fields.setdefault(field["name"], _credential_field(field))
         link = link or (config or {}).get("documentation_link")
     auth = {"formats": list(entries), "fields": list(fields.values())}
     return auth | ({"documentation_link": link} if link else {})
@@ -151,10 +160,10 @@ def _credential_field(each: Mapping[str, Any]) -> dict[str, Any]:
 def _count_documented(described: IntegrationDescription) -> dict[str, Any]:
     """Returns how many proxy methods have a description, as numbers and as a share; the filter does not
     count."""
-    whole = len(described.methods)
+    total = len(described.methods)
     documented = sum(method.description is not None for method in described.methods)
     return {
-        "proxy_methods": whole,
+        "proxy_methods": total,
         "proxy_methods_with_descriptions": documented,
-        "ai_ready_score": round(documented / whole, 4) if whole else 0,
+        "ai_ready_score": round(documented / total, 4) if total else 0,
     }

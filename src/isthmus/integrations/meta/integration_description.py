@@ -69,13 +69,14 @@ class IntegrationDescription:
 
     @property
     def label(self) -> str:
+        """The label of the integration; its name if it has none."""
         return str(self.config.get("label") or self.name)
 
     def get_tags(self, resource: str) -> list[str]:
         """Returns the tool tags of a resource; empty if it has none."""
         tags = self.config.get("tool_tags")
-        found = tags.get(resource) if isinstance(tags, Mapping) else None
-        return [str(tag) for tag in found] if isinstance(found, list | tuple) else []
+        resource_tags = tags.get(resource) if isinstance(tags, Mapping) else None
+        return [str(tag) for tag in resource_tags] if isinstance(resource_tags, list | tuple) else []
 
 
 async def describe_integration(
@@ -122,8 +123,8 @@ async def describe_install(
         chosen = environment_integration.c.id == install_id
         override = (await conn.execute(select(environment_integration.c.override).where(chosen))).scalar_one()
     config = merge_integration(row.config, override, account_override)
-    written = await _read_documentation(conn, row.id, row.name, install_id, authentication_method)
-    return describe_config(row.name, config, written, id=row.id, category=row.category)
+    texts = await _read_documentation(conn, row.id, row.name, install_id, authentication_method)
+    return describe_config(row.name, config, texts, id=row.id, category=row.category)
 
 
 DocumentationTexts = Mapping[tuple[str | None, str | None, str], str]
@@ -133,20 +134,20 @@ DocumentationTexts = Mapping[tuple[str | None, str | None, str], str]
 def describe_config(
     name: str,
     config: Mapping[str, Any],
-    written: DocumentationTexts | None = None,
+    texts: DocumentationTexts | None = None,
     *,
     id: str = "",
     category: str | None = None,
 ) -> IntegrationDescription:
-    """Returns the description of a merged config. `written`: the documentation that applies to it."""
-    written = written or {}
+    """Returns the description of a merged config. `texts`: the documentation that applies to it."""
+    texts = texts or {}
     return IntegrationDescription(
         id=id,
         name=name,
         category=category,
         config=config,
-        methods=tuple(_describe_methods(config, written)),
-        texts={kind: content for (resource, _, kind), content in written.items() if resource is None},
+        methods=tuple(_describe_methods(config, texts)),
+        texts={kind: content for (resource, _, kind), content in texts.items() if resource is None},
     )
 
 
@@ -183,25 +184,26 @@ async def _read_documentation(
             documentation.c.id,
         )
     )
-    found = (await conn.execute(statement)).all()
-    return {(row.resource, row.method, row.type): row.content for row in found}
+    rows = (await conn.execute(statement)).all()
+    return {(row.resource, row.method, row.type): row.content for row in rows}
 
 
-def _describe_methods(config: Mapping[str, Any], written: DocumentationTexts) -> Iterator[MethodDescription]:
+def _describe_methods(config: Mapping[str, Any], texts: DocumentationTexts) -> Iterator[MethodDescription]:
     """Returns a description of each method in a merged config."""
     resources = config.get("resources")
     for resource, methods in resources.items() if isinstance(resources, Mapping) else ():
         for name, method in methods.items() if isinstance(methods, Mapping) else ():
             if isinstance(method, Mapping):
-                yield _describe_method(resource, name, method, written)
+                yield _describe_method(resource, name, method, texts)
 
 
 def _describe_method(
-    resource: str, name: str, method: Mapping[str, Any], written: DocumentationTexts
+    resource: str, name: str, method: Mapping[str, Any], texts: DocumentationTexts
 ) -> MethodDescription:
-    description = written.get((resource, name, "description")) or method.get("description")
+    """Returns the description of one method; documentation rows come before the definition's own texts."""
+    description = texts.get((resource, name, "description")) or method.get("description")
     query, body, response = (
-        as_json_schema(written.get((resource, name, kind))) or as_json_schema(method.get(kind))
+        as_json_schema(texts.get((resource, name, kind))) or as_json_schema(method.get(kind))
         for kind in _SCHEMAS
     )
     return MethodDescription(

@@ -34,7 +34,7 @@ async def read_integration_guide(
     """
     model = await read_model(conn, scope, model_name)
     mapped = await read_mapped_resources(conn, scope, described.name, only_installed=True)
-    resources = [each for each in mapped if each.model.id == model.id]
+    resources = [resource for resource in mapped if resource.model.id == model.id]
     if not resources:
         raise NotFound(
             f"{described.name} is not mapped to the unified model {model.name}. "
@@ -48,12 +48,12 @@ async def read_integration_guide(
         "instructions": docs.get("instructions") or await _read_instructions(conn, described, model),
         "resources": [
             {
-                "resource": each.resource,
-                "description": each.definition.get("description"),
-                "methods": list(each.methods),
-                "docs_url": each.definition.get("docs_url"),
+                "resource": resource.resource,
+                "description": resource.definition.get("description"),
+                "methods": list(resource.methods),
+                "docs_url": resource.definition.get("docs_url"),
             }
-            for each in resources
+            for resource in resources
         ],
     }
 
@@ -69,8 +69,8 @@ async def _collect_scopes(
     may be called."""
     found = [*_as_texts(docs.get("scopes")), *_as_texts(model.scopes.get(described.name))]
     for definition in model.resources.values():
-        own = (definition.get("scopes") or {}).get(described.name) or {}
-        found += [each for scopes in own.values() for each in _as_texts(scopes)]
+        resource_scopes = (definition.get("scopes") or {}).get(described.name) or {}
+        found += [each for scopes in resource_scopes.values() for each in _as_texts(scopes)]
     methods = {(each.resource, each.name): each.definition for each in described.methods}
     configs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in await read_mapping_rows(conn, scope.environment_id, described.name, model=model.name):
@@ -83,9 +83,13 @@ async def _collect_scopes(
     return list(dict.fromkeys(found))
 
 
-def _list_choices(written: Any, listed: str) -> list[str]:
+def _list_choices(expression_or_name: Any, name: str) -> list[str]:
     """Returns the names that a mapping's `resource` or `method` can evaluate to."""
-    return [written] if isinstance(written, str) else _as_texts(written.get(listed))
+    return (
+        [expression_or_name]
+        if isinstance(expression_or_name, str)
+        else _as_texts(expression_or_name.get(name))
+    )
 
 
 async def _read_instructions(
@@ -111,12 +115,12 @@ async def _read_instructions(
             documentation.c.updated_at.desc(),
         )
     )
-    found: str | None = (await conn.execute(statement)).scalars().first()
-    return found if found is not None else described.texts.get("readme")
+    content: str | None = (await conn.execute(statement)).scalars().first()
+    return content if content is not None else described.texts.get("readme")
 
 
 def _as_texts(value: Any) -> list[str]:
     """Returns a text, or the texts of an array, as a list; empty for any other value."""
     if isinstance(value, str):
         return [value]
-    return [str(each) for each in value] if isinstance(value, list | tuple) else []
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []

@@ -1,4 +1,4 @@
-"""Reading which unified resources and methods an integration is mapped to, in an environment or for an
+"""Reads which unified resources and methods an integration is mapped to, in an environment or for an
 account."""
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class MappedResource:
     @property
     def definition(self) -> Mapping[str, Any]:
         """The resource as the unified model defines it."""
-        found: Mapping[str, Any] = self.model.resources[self.resource]
-        return found
+        definition: Mapping[str, Any] = self.model.resources[self.resource]
+        return definition
 
 
-Cells = dict[tuple[str, str], dict[str, bool]]
+MappedMethods = dict[tuple[str, str], dict[str, bool]]
 """(id of the model, resource) -> method -> True if the environment has its own mapping of it."""
 
 
@@ -59,21 +59,25 @@ async def read_mapped_resources(
     `only_installed`: True for the models that the environment has installed, False for all that the team
     sees. `account_override`: the account's own mappings, by model, resource and method.
     """
-    cells = await _read_mapped_cells(conn, scope.environment_id, integration_name)
+    mapped_methods = await _read_mapped_methods(conn, scope.environment_id, integration_name)
     models = await read_models(conn, scope, only_installed=only_installed)
     labels = await _read_category_labels(conn)
-    found = []
+    resources = []
     for model in models:
-        own = account_override.get(model.name) if account_override else None
+        account_mappings = account_override.get(model.name) if account_override else None
         for resource, definition in sorted(model.resources.items()):
-            mapped = dict(cells.get((model.id, resource), {}))
-            if isinstance(own, Mapping) and isinstance(own.get(resource), Mapping):
-                mapped |= {name: mapped.get(name, False) for name, value in own[resource].items() if value}
+            mapped = dict(mapped_methods.get((model.id, resource), {}))
+            if isinstance(account_mappings, Mapping) and isinstance(account_mappings.get(resource), Mapping):
+                mapped |= {
+                    name: mapped.get(name, False)
+                    for name, value in account_mappings[resource].items()
+                    if value
+                }
             allowed = definition.get("methods") or sorted(mapped)
             methods = tuple(name for name in allowed if name in mapped)
             if methods:
                 label = labels.get(model.name) or model.name.replace("-", " ").replace("_", " ").title()
-                found.append(
+                resources.append(
                     MappedResource(
                         model=model,
                         model_label=f"Unified {label} API",
@@ -82,18 +86,20 @@ async def read_mapped_resources(
                         is_overridden=any(mapped[name] for name in methods),
                     )
                 )
-    return found
+    return resources
 
 
-async def _read_mapped_cells(conn: AsyncConnection, environment_id: str, integration_name: str) -> Cells:
+async def _read_mapped_methods(
+    conn: AsyncConnection, environment_id: str, integration_name: str
+) -> MappedMethods:
     """Returns the base mappings of an integration, and those of the environment."""
     base, over = unified_model_resource_method, environment_unified_model_resource_method
-    cells: Cells = {}
+    mapped_methods: MappedMethods = {}
     statement = select(base.c.unified_model_id, base.c.resource_name, base.c.method_name).where(
         base.c.integration_name == integration_name
     )
     for model_id, resource, method in (await conn.execute(statement)).all():
-        cells.setdefault((model_id, resource), {})[method] = False
+        mapped_methods.setdefault((model_id, resource), {})[method] = False
     statement = (
         select(environment_unified_model.c.unified_model_id, over.c.resource_name, over.c.method_name)
         .join(
@@ -106,11 +112,11 @@ async def _read_mapped_cells(conn: AsyncConnection, environment_id: str, integra
         )
     )
     for model_id, resource, method in (await conn.execute(statement)).all():
-        cells.setdefault((model_id, resource), {})[method] = True
-    return cells
+        mapped_methods.setdefault((model_id, resource), {})[method] = True
+    return mapped_methods
 
 
 async def _read_category_labels(conn: AsyncConnection) -> dict[str, str]:
     """Returns the labels of the categories, by name."""
-    found = (await conn.execute(select(category.c.name, category.c.label))).all()
-    return {row.name: row.label for row in found}
+    rows = (await conn.execute(select(category.c.name, category.c.label))).all()
+    return {row.name: row.label for row in rows}

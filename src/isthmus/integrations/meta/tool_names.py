@@ -1,4 +1,4 @@
-"""Unique tool names for the methods of an integration."""
+"""Makes unique tool names for the methods of an integration."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def assign_tool_names(
     `{integration}`, `{resource}`, `{one}` (the singular of the resource) and `{method}`, each in snake_case.
     """
     names: dict[tuple[str, str], str] = {}
-    taken: set[str] = set()
+    taken_names: set[str] = set()
     for resource, method in sorted(methods):
-        name = wanted = _format_name(integration, resource, method, template)
+        name = preferred_name = _format_name(integration, resource, method, template)
         count = 1
-        while name in taken:
+        while name in taken_names:
             count += 1
             ending = f"_{count}"
-            name = wanted[: _MAX_LENGTH - len(ending)] + ending
-        taken.add(name)
+            name = preferred_name[: _MAX_LENGTH - len(ending)] + ending
+        taken_names.add(name)
         names[resource, method] = name
     return names
 

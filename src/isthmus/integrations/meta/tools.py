@@ -45,6 +45,7 @@ class ToolFilter:
         return self._accepts_method(method) and (self.tags is None or bool(set(self.tags) & set(tags)))
 
     def _accepts_method(self, method: str) -> bool:
+        """Returns True if the filter selects the method, by its name or its group."""
         if self.methods is None or method in self.methods:
             return True
         group = "read" if method in _READ_METHODS else "write" if method in _WRITE_METHODS else "custom"
@@ -52,18 +53,21 @@ class ToolFilter:
 
 
 def build_tools(
-    described: IntegrationDescription, wanted: ToolFilter | None = None, *, name_template: str | None = None
+    described: IntegrationDescription,
+    tool_filter: ToolFilter | None = None,
+    *,
+    name_template: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Returns a tool for each documented method that `wanted` accepts, in the order of the definition.
+    """Returns a tool for each documented method that `tool_filter` accepts, in the order of the definition.
 
     `name_template`: see `assign_tool_names`.
     """
-    wanted = wanted or ToolFilter()
+    tool_filter = tool_filter or ToolFilter()
     names = name_tools(described, name_template)
     return [
         _build_tool(described, method, names[method.resource, method.name])
         for method in described.methods
-        if method.is_documented and wanted.accepts(method.name, described.get_tags(method.resource))
+        if method.is_documented and tool_filter.accepts(method.name, described.get_tags(method.resource))
     ]
 
 
@@ -80,13 +84,13 @@ def name_tools(
 
 def _default_description(described: IntegrationDescription, method: MethodDescription) -> str:
     """Returns the description of a tool whose method has none."""
-    noun, one = (text.replace("_", " ") for text in (method.resource, to_singular(method.resource)))
+    noun, singular = (text.replace("_", " ") for text in (method.resource, to_singular(method.resource)))
     sentences = {
         "list": f"List {noun} of {described.label}.",
-        "get": f"Read one {one} of {described.label} by its id.",
-        "create": f"Create one {one} in {described.label}.",
-        "update": f"Change one {one} of {described.label} by its id.",
-        "delete": f"Delete one {one} of {described.label} by its id.",
+        "get": f"Read one {singular} of {described.label} by its id.",
+        "create": f"Create one {singular} in {described.label}.",
+        "update": f"Change one {singular} of {described.label} by its id.",
+        "delete": f"Delete one {singular} of {described.label} by its id.",
     }
     return sentences.get(method.name, f"Call {method.name} of {noun} in {described.label}.")
 
@@ -109,7 +113,7 @@ def _build_tool(described: IntegrationDescription, method: MethodDescription, na
 
 
 def _build_input_schemas(method: MethodDescription) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the schemas of the query and the body of a tool; no property is in both."""
+    """Returns (query schema, body schema) of a tool; no property is in both."""
     query = _copy_object_schema(method.query_schema or _infer_schema_from_templates(method, "query"))
     body = _copy_object_schema(method.body_schema or _infer_schema_from_templates(method, "body"))
     fixed: dict[str, Any] = {}
@@ -122,10 +126,10 @@ def _build_input_schemas(method: MethodDescription) -> tuple[dict[str, Any], dic
         if name not in fixed:
             query["properties"].pop(name, None)
     query["properties"] = {**fixed, **query["properties"]}
-    known = query["properties"].keys()
+    query_names = query["properties"].keys()
     if "required" in query:
         query["required"] = [
-            name for name in query["required"] if name in known or name not in body["properties"]
+            name for name in query["required"] if name in query_names or name not in body["properties"]
         ]
     return query, body
 

@@ -45,7 +45,9 @@ async def read_method_meta(
     Raises NotFound for a name that does not exist, or is not mapped.
     """
     model = await read_model(conn, scope, model_name)
-    methods = {each: definition.get("methods") for each, definition in model.resources.items()}
+    methods = {
+        resource_name: definition.get("methods") for resource_name, definition in model.resources.items()
+    }
     name = match_resource(model.name, methods, resource, method)
     definition = model.resources[name]
     config = await _read_merged_mapping(conn, scope, integration_name, model, name, method, account_override)
@@ -81,9 +83,9 @@ async def _read_merged_mapping(
         conn, scope.environment_id, integration_name, model=model.name, resource=resource, method=method
     )
     layers = [row.config for row in rows]
-    own = find_account_mapping(account_override, model.name, resource, method)
-    if own is not None:
-        layers.append(own)
+    account_mapping = find_account_mapping(account_override, model.name, resource, method)
+    if account_mapping is not None:
+        layers.append(account_mapping)
     if not layers:
         others = await read_mapping_rows(conn, scope.environment_id, integration_name, model=model.name)
         mapped = {f"{row.resource}.{row.method}" for row in others}
@@ -98,10 +100,10 @@ def _select_filled_properties(schema: Mapping[str, Any], response_mapping: Any) 
     properties = schema.get("properties")
     if fields is None or not isinstance(properties, Mapping):
         return dict(schema)
-    kept = {name: part for name, part in properties.items() if name in fields | _ALWAYS_FILLED}
-    filled = {**schema, "properties": kept}
+    filled_properties = {name: part for name, part in properties.items() if name in fields | _ALWAYS_FILLED}
+    filled = {**schema, "properties": filled_properties}
     if isinstance(schema.get("required"), list):
-        filled["required"] = [name for name in schema["required"] if name in kept]
+        filled["required"] = [name for name in schema["required"] if name in filled_properties]
     return filled
 
 

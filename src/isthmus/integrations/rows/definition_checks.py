@@ -1,4 +1,4 @@
-"""Checks of definitions before they are stored: what cannot run, or would be ignored, is refused."""
+"""Checks definitions before they are stored: what cannot run, or would be ignored, is refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_integration_config(name: str, config: Mapping[str, Any]) -> None:
 def check_integration_override(
     name: str, base: Mapping[str, Any], override: Mapping[str, Any], *, field: str
 ) -> IntegrationConfig:
-    """Returns the definition that results from `override` merged into `base`.
+    """Merges `override` into `base` and returns the resulting definition.
 
     `field`: the key of the request body that holds the override. Raises DefinitionInvalid if the result is
     invalid, or if the override adds fields that are not supported yet. `base` alone need not be valid: it may
@@ -51,8 +51,10 @@ def check_integration_override(
     effective = load(IntegrationConfig, merge_integration(base, override), source=source, prefix=field)
     added = find_unsupported_blocks(effective)
     if added:
-        known = _unsupported_paths(name, base)
-        refuse_errors([each for each in added if each.path not in known], source=source, prefix=field)
+        known_paths = _unsupported_paths(name, base)
+        refuse_errors(
+            [error for error in added if error.path not in known_paths], source=source, prefix=field
+        )
     return effective
 
 
@@ -60,7 +62,7 @@ def _unsupported_paths(name: str, base: Mapping[str, Any]) -> frozenset[str]:
     """Returns the paths of unsupported fields in `base`; none if `base` is invalid by itself."""
     try:
         return frozenset(
-            each.path for each in find_unsupported_blocks(load(IntegrationConfig, base, source=name))
+            finding.path for finding in find_unsupported_blocks(load(IntegrationConfig, base, source=name))
         )
     except DefinitionInvalid:
         return frozenset()
@@ -83,21 +85,21 @@ def check_record_schemas(name: str, resources: Any, *, field: str = "resources")
     `resources`: as sent; values that are not objects are skipped, since `check_unified_model` refuses them.
     """
     failures = [
-        failure(each.path, f"{each.message}{f'; {each.fix}' if each.fix else ''}", "json_schema")
+        failure(finding.path, f"{finding.message}{f'; {finding.fix}' if finding.fix else ''}", "json_schema")
         for path, schema in _iter_schemas(resources, field)
-        for each in check_schema(schema, path, "model")
-        if each.severity == "error"
+        for finding in check_schema(schema, path, "model")
+        if finding.severity == "error"
     ]
     if failures:
         raise DefinitionInvalid(f"unified model {name}", failures)
 
 
 def _iter_schemas(resources: Any, field: str) -> Iterator[tuple[str, Any]]:
-    """Returns path and value of each schema: of records, and by method of queries and request bodies."""
+    """Yields (path, value) of each schema: of records, and by method of queries and request bodies."""
     for name, resource in _iter_items(resources):
-        own = resource.get("schema") if isinstance(resource, Mapping) else None
-        if own is not None:
-            yield f"{field}.{name}.schema", own
+        record_schema = resource.get("schema") if isinstance(resource, Mapping) else None
+        if record_schema is not None:
+            yield f"{field}.{name}.schema", record_schema
         for kind in ("query_schema", "request_body_schema"):
             by_method = resource.get(kind) if isinstance(resource, Mapping) else None
             for method, schema in _iter_items(by_method):
@@ -115,12 +117,12 @@ def check_mapping(config: Mapping[str, Any], *, source: str, field: str = "confi
 
     `source`: the name of the mapping in messages. `field`: prefix of the paths of its failures.
     """
-    what = f"mapping of {source}"
-    mapping = load(MappingConfig, config, source=what, prefix=field)
+    label = f"mapping of {source}"
+    mapping = load(MappingConfig, config, source=label, prefix=field)
     misspelt = [
-        failure(f"{field}.{each.path}", f"{each.message}; {each.fix}", "unknown_field")
-        for each in find_unknown_keys(mapping, top="warn")
-        if each.fix is not None
+        failure(f"{field}.{finding.path}", f"{finding.message}; {finding.fix}", "unknown_field")
+        for finding in find_unknown_keys(mapping, top="warn")
+        if finding.fix is not None
     ]
     schemas = [
         failure(path, message, "json_schema")
@@ -129,8 +131,8 @@ def check_mapping(config: Mapping[str, Any], *, source: str, field: str = "confi
         for path, message in check_schema_part(config[name], f"{field}.{name}")
     ]
     if misspelt or schemas:
-        raise DefinitionInvalid(what, [*misspelt, *schemas])
-    refuse_errors(find_unsupported_steps(mapping), source=what, prefix=field)
+        raise DefinitionInvalid(label, [*misspelt, *schemas])
+    refuse_errors(find_unsupported_steps(mapping), source=label, prefix=field)
 
 
 def check_mapping_override(override: Mapping[str, Any], *, source: str, field: str) -> None:

@@ -12,10 +12,12 @@ class Scope(Protocol):
     """One environment and the team that owns it. A principal satisfies this protocol."""
 
     @property
-    def environment_id(self) -> str: ...
+    def environment_id(self) -> str:
+        """The id of the environment."""
 
     @property
-    def team_id(self) -> str: ...
+    def team_id(self) -> str:
+        """The id of the team that owns it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from isthmus.kit.close_names import find_close_names
 __all__ = ["check_resource_and_method", "match_either_separator", "suggest_names", "unknown_name_error"]
 
 
-def suggest_names(name: str, known: Iterable[str]) -> str:
+def suggest_names(name: str, known_names: Iterable[str]) -> str:
     """Returns the known names close to `name`, or all of them if none is close; joined by commas."""
-    candidates = sorted(set(known))
+    candidates = sorted(set(known_names))
     return ", ".join(find_close_names(name, candidates) or candidates)
 
 
@@ -22,15 +22,15 @@ def check_resource_and_method(
     failures: Failures,
     model: str,
     resources: Mapping[str, Mapping[str, Any]],
-    cell: tuple[str, str],
+    names: tuple[str, str],
     paths: tuple[str, str],
 ) -> None:
     """Adds a failure if the resource, or else the method, is not one of the unified model's.
 
-    `resources`: of the model; a resource that lists no methods allows every method. `cell`: the names of the
+    `resources`: of the model; a resource that lists no methods allows every method. `names`: the names of the
     resource and the method. `paths`: where these two names stand in the request body.
     """
-    resource, method = cell
+    resource, method = names
     definition = resources.get(resource)
     if definition is None:
         message = f"must be a resource of {model}: {suggest_names(resource, resources)}"
@@ -39,21 +39,21 @@ def check_resource_and_method(
         failures.add(paths[1], f"must be a method of {resource}: {', '.join(methods)}", "unknown_method")
 
 
-def match_either_separator(name: str, known: Iterable[str]) -> str | None:
+def match_either_separator(name: str, known_names: Iterable[str]) -> str | None:
     """Returns the known name equal to `name`, also with `-` and `_` exchanged; None if there is none."""
-    names = set(known)
+    names = set(known_names)
     for candidate in (name, name.replace("-", "_"), name.replace("_", "-")):
         if candidate in names:
             return candidate
     return None
 
 
-def unknown_name_error(what: str, name: str, known: Iterable[str], advice: str) -> NotFound:
+def unknown_name_error(problem: str, name: str, known_names: Iterable[str], advice: str) -> NotFound:
     """Returns a NotFound error that suggests known names close to `name`.
 
-    `what` says what was not found and where, `advice` what the caller can do.
+    `problem` says what was not found and where, `advice` what the caller can do.
     """
-    close = find_close_names(name, known)
+    close = find_close_names(name, known_names)
     hint = f" Close to it: {', '.join(close)}." if close else ""
     details = {"close_names": close} if close else None
-    return NotFound(f"{what}.{hint} {advice}", details=details)
+    return NotFound(f"{problem}.{hint} {advice}", details=details)

@@ -1,4 +1,4 @@
-"""Conversion of database rows to their shape in API responses.
+"""Converts database rows to their shape in API responses.
 
 Times stay datetimes; the API formats them as configured.
 """
@@ -33,7 +33,8 @@ _PUBLIC_CREDENTIAL: Final = ("fields", "documentation_link", "permissions_text")
 
 
 def integration_to_wire(row: Mapping[str, Any], team_id: str, installed: Sequence[str]) -> Row:
-    """Returns `config` is complete for the owner and only its public part for other teams.
+    """Returns an integration in the shape of the API. `config` is complete for the owner and only its public
+    part for other teams.
 
     `row`: the table's columns without secrets, and `team_name`. `installed`: ids of the team's environments
     that have the integration installed.
@@ -78,7 +79,8 @@ async def read_integration_summaries(conn: AsyncConnection, ids: Iterable[str]) 
 
 
 def environment_integration_to_wire(row: Mapping[str, Any]) -> Row:
-    """Returns `row`: the table's columns without secrets, and optionally `integration`, its summary."""
+    """Returns an installed integration in the shape of the API. `row`: the table's columns without secrets,
+    and optionally `integration`, its summary."""
     view = {
         "id": row["id"],
         "environment_id": row["environment_id"],
@@ -94,7 +96,8 @@ def environment_integration_to_wire(row: Mapping[str, Any]) -> Row:
 
 
 def model_to_wire(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
-    """Returns a unified model. `installed`: ids of the team's environments that have it installed."""
+    """Returns a unified model in the shape of the API. `installed`: ids of the team's environments that have
+    it installed."""
     names = ("id", "name", "category", "description", "sharing", "resources", "scopes", "docs", "webhooks")
     return {
         **{name: row[name] for name in names},
@@ -107,8 +110,8 @@ def model_to_wire(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
 
 
 def environment_model_to_wire(row: Mapping[str, Any]) -> Row:
-    """Returns an installed unified model. `row`: the table's columns and `unified_model`, made by
-    `model_to_wire`."""
+    """Returns an installed unified model in the shape of the API. `row`: the table's columns and
+    `unified_model`, made by `model_to_wire`."""
     names = (
         "id",
         "environment_id",
@@ -122,8 +125,8 @@ def environment_model_to_wire(row: Mapping[str, Any]) -> Row:
 
 
 def mapping_to_wire(row: Mapping[str, Any], parent: str) -> Row:
-    """Returns `parent`: the column with the id of the unified model, or of its install, that the mapping
-    belongs to."""
+    """Returns a mapping in the shape of the API. `parent`: the column with the id of the unified model, or of
+    its install, that the mapping belongs to."""
     names = ("id", parent, "integration_name", "resource_name", "method_name", "config", "version")
     return {name: row[name] for name in (*names, "created_at", "updated_at")}
 

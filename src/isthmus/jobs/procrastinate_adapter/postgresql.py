@@ -100,6 +100,7 @@ class PostgresqlJobManager(OutageTolerantJobManager):
         return []
 
     async def query_next_job(self, worker_id: int) -> jobs.Job | None:
+        """Marks the next job as `doing` by procrastinate's own function; None if there is none."""
         try:
             row = await _convert_errors(
                 self._connector.execute_query_one_async(
@@ -111,22 +112,28 @@ class PostgresqlJobManager(OutageTolerantJobManager):
         return None if row["id"] is None else jobs.Job.from_row(row)
 
     async def query_delete_own_job(self, job: jobs.Job) -> bool:
+        """Deletes the job if this worker still holds it. Returns True if a job with the same lock waits."""
         rows = await self._execute(_DELETE_JOB, **_make_own_job_parameters(job))
         return bool(rows and rows[0]["waits"])
 
     async def query_requeue_own_job(self, job: jobs.Job) -> None:
+        """Queues the job again, or deletes it, if this worker still holds it."""
         await self._requeue(_IS_OWN_JOB, _make_own_job_parameters(job))
 
     async def query_requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
+        """Queues the jobs of the worker again that are not in `ids`."""
         await self._requeue(_IS_LEFT_BEHIND, {"worker_id": worker_id, "ids": list(ids)})
 
     async def query_abort_requests(self) -> Iterable[int]:
+        """Returns the ids of running jobs that were requested to abort."""
         return [row["id"] for row in await self._execute(_SELECT_ABORT_REQUESTS)]
 
     async def query_heartbeat(self, worker_id: int) -> bool:
+        """Records that the worker is alive. Returns False if it is no longer registered."""
         return bool(await self._execute(_UPDATE_HEARTBEAT, worker_id=worker_id))
 
     async def query_delete_worker(self, worker_id: int) -> None:
+        """Removes the worker's registration, and notifies the others of the jobs that it leaves."""
         await self._execute(
             "DELETE FROM procrastinate_workers WHERE id = %(worker_id)s RETURNING id", worker_id=worker_id
         )

@@ -68,10 +68,12 @@ class SqliteJobManager(OutageTolerantJobManager):
         return []
 
     async def register_worker(self) -> int:
+        """Registers the worker and returns its id."""
         rows = await self._execute("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
         return int(rows[0][0])
 
     async def query_next_job(self, worker_id: int) -> jobs.Job | None:
+        """Marks the next job as `doing` and returns it; None if there is none."""
         rows = await self._execute(_TAKE_JOB, worker_id)
         if not rows:
             return None
@@ -90,23 +92,29 @@ class SqliteJobManager(OutageTolerantJobManager):
         )
 
     async def query_delete_own_job(self, job: jobs.Job) -> bool:
+        """Deletes the job if this worker still holds it. Returns True if it did."""
         return bool(await self._execute(_DELETE_JOB, job.id, job.worker_id, job.attempts))
 
     async def query_requeue_own_job(self, job: jobs.Job) -> None:
+        """Queues the job again, or deletes it, if this worker still holds it."""
         await self._requeue(_IS_OWN_JOB, (job.id, job.worker_id, job.attempts))
         self.wake.set()
 
     async def query_requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
+        """Queues the jobs of the worker again that are not in `ids`."""
         condition = f"status = 'doing' AND worker_id = ? AND id NOT IN ({','.join('?' * len(ids))})"
         await self._requeue(condition, (worker_id, *ids))
 
     async def query_heartbeat(self, worker_id: int) -> bool:
+        """Returns True: the only worker needs no heartbeats."""
         return True
 
     async def query_delete_worker(self, worker_id: int) -> None:
+        """Removes the worker's registration."""
         await self._execute("DELETE FROM procrastinate_workers WHERE id = ?", worker_id)
 
     async def query_abort_requests(self) -> Iterable[int]:
+        """Returns the ids of running jobs that were requested to abort."""
         statement = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND abort_requested"
         return [row[0] for row in await self._execute(statement)]
 

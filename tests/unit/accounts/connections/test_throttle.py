@@ -19,7 +19,7 @@ async def settle() -> None:
 async def passing(
     throttle: AccountThrottle, clock: VirtualClock, passed: list[float], *, may_wait: bool = True
 ) -> None:
-    await throttle.wait_for_turn(may_wait=may_wait)
+    await throttle.wait_for_turn(waits_while_closed=may_wait)
     passed.append(clock.monotonic())
 
 
@@ -33,7 +33,7 @@ async def advance(clock: VirtualClock, seconds: float) -> None:
 async def test_it_is_free_until_a_provider_refuses() -> None:
     throttle = AccountThrottle(VirtualClock())
     assert throttle.is_unthrottled
-    await throttle.wait_for_turn(may_wait=False)
+    await throttle.wait_for_turn(waits_while_closed=False)
     throttle.record_success()
     assert throttle.is_unthrottled
 
@@ -42,7 +42,7 @@ async def test_while_closed_a_write_is_refused_at_once_and_told_how_long() -> No
     throttle = AccountThrottle(VirtualClock())
     assert throttle.close(1.5)
     with pytest.raises(RemoteError) as refused:
-        await throttle.wait_for_turn(may_wait=False)
+        await throttle.wait_for_turn(waits_while_closed=False)
     assert (refused.value.status, refused.value.headers["retry-after"]) == (429, "2")
 
 
@@ -93,7 +93,7 @@ async def test_a_wait_longer_than_patience_refuses_reads_too() -> None:
     throttle = AccountThrottle(VirtualClock())
     throttle.close(MAX_WAIT_SECONDS + 1)
     with pytest.raises(RemoteError):
-        await throttle.wait_for_turn(may_wait=True)
+        await throttle.wait_for_turn(waits_while_closed=True)
 
 
 async def test_refusals_that_come_together_are_news_once() -> None:
@@ -158,7 +158,7 @@ async def test_who_waits_longer_than_patience_is_refused_unsent() -> None:
     clock = VirtualClock()
     throttle = AccountThrottle(clock)
     throttle.close(3.0)
-    first = asyncio.ensure_future(throttle.wait_for_turn(may_wait=True))
+    first = asyncio.ensure_future(throttle.wait_for_turn(waits_while_closed=True))
     await advance(clock, 2.0)
     throttle.close(5.0)
     await advance(clock, 1.1)

@@ -17,10 +17,10 @@ from tests.unit.integrations.world import World
 
 from isthmus.accounts import Accounts, Connections
 from isthmus.accounts.block_list import BlockList
-from isthmus.accounts.connected_account import ConnectionResult, reconnect_account
 from isthmus.accounts.connections.account_states import AccountStates
 from isthmus.accounts.lifecycle.account_jobs import start_lifecycle
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
+from isthmus.accounts.store_connection import ConnectionResult, reconnect_account
 from isthmus.db import Database
 from isthmus.db.tables import account_lifecycle, blocked_account, credential_refresh, integrated_account
 from isthmus.errors import AccountNeedsReauth
@@ -93,11 +93,11 @@ async def reconnect(it: Scene) -> None:
         environment_id=it.desk.scope.environment_id,
         install_id=it.desk.install_id,
         definition=connection.definition,
-        method="api_key",
+        credential_format="api_key",
         context={"url": it.desk.url, "api_key": "k-9"},
     )
     async with it.database.write() as conn:
-        await reconnect_account(conn, result, it.id, keep_context=False, gate_id=None)
+        await reconnect_account(conn, result, it.id, merges_context=False, gate_id=None)
 
 
 async def store_context(it: Scene) -> None:

@@ -13,10 +13,10 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.lifecycle.steps_provider import CREDENTIALS, PERIODIC, PREPARED, Product, connect
 
 from isthmus.accounts import Accounts, Connections, Installs
-from isthmus.accounts.connected_account import ConnectionResult, connect_account, reconnect_account
 from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, REFRESH_JOB
 from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB, start_lifecycle
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
+from isthmus.accounts.store_connection import ConnectionResult, connect_account, reconnect_account
 from isthmus.db import Database
 from isthmus.db.tables import event
 from isthmus.jobs import Handlers, Worker, cancel, defer, read_job_status
@@ -146,7 +146,7 @@ async def test_a_reconnect_is_told_as_updated_active_reactivated(
     await desk.update(id, status="needs_reauth")
     before = len(await desk.told(id))
     async with database.write() as conn:
-        await reconnect_account(conn, connected, id, keep_context=False, gate_id=None)
+        await reconnect_account(conn, connected, id, merges_context=False, gate_id=None)
         await start_lifecycle(conn, desk.scope.environment_id, id, is_reconnect=True)
     assert await _seconds_to_renewal(database, id, clock) == 3600 - REFRESH_AHEAD.total_seconds()
     await drain(database, handlers)
@@ -174,7 +174,7 @@ async def _connected(desk: Desk, connections: Connections, id: str, clock: Watch
         environment_id=desk.scope.environment_id,
         install_id=desk.install_id,
         definition=definition,
-        method="oauth2",
+        credential_format="oauth2",
         context={"url": desk.url, "oauth": {"token": token}},
     )
 

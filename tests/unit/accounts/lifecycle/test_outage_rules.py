@@ -7,7 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.fakes.clock import VirtualClock
 
-from isthmus.accounts.lifecycle.outages import StageTooLong, find_next_retry, is_outage, retry_outages
+from isthmus.accounts.lifecycle.outages import (
+    StageTimeout,
+    compute_next_retry,
+    is_outage,
+    retry_during_outage,
+)
 from isthmus.errors import (
     IsthmusError,
     NotFound,
@@ -37,7 +42,7 @@ def remote(status: int) -> RemoteError:
         (TokenEndpointFailed("no", may_retry=False), False),
         (UpstreamUnreachable("no"), True),
         (UpstreamTimeout("no"), True),
-        (StageTooLong("no"), True),
+        (StageTimeout("no"), True),
         (NotFound("no"), False),
     ],
 )
@@ -56,7 +61,7 @@ def test_an_outage_says_nothing_of_the_request(error: IsthmusError, expected: bo
     ],
 )
 def test_the_wait_is_as_long_as_the_outage_for_a_day(lasted: timedelta, wait: timedelta | None) -> None:
-    assert find_next_retry(NOW - lasted, NOW) == (None if wait is None else NOW + wait)
+    assert compute_next_retry(NOW - lasted, NOW) == (None if wait is None else NOW + wait)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +84,7 @@ async def test_an_attempt_is_repeated_three_times_for_an_outage_alone(
             waits.append(seconds)
 
     waits: list[float] = []
-    running = retry_outages(Hurried(NOW), attempt)
+    running = retry_during_outage(Hurried(NOW), attempt)
     if errors and (len(errors) == 4 or errors[0].status == 400):
         with pytest.raises(RemoteError):
             await running

@@ -33,18 +33,19 @@ __all__ = ["ConnectionResult", "connect_account", "reconnect_account"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionResult:
-    """The result of a connection. `method`: its credential format. `context`: the whole context to store."""
+    """The result of a connection. `credential_format`: its name. `context`: the context from this
+    connection."""
 
     environment_id: str
     install_id: str
     definition: IntegrationConfig
-    method: str
+    credential_format: str
     context: Mapping[str, Any] = field(repr=False)
 
 
 async def connect_account(
     conn: AsyncConnection,
-    connected: ConnectionResult,
+    result: ConnectionResult,
     *,
     tenant_id: str,
     region: str,
@@ -53,84 +54,84 @@ async def connect_account(
 ) -> str:
     """Create the account with status `connecting`, emit `created`, and return its id. Raises NotFound for an
     install that was deleted meanwhile."""
-    await lock_install(conn, connected.environment_id, connected.install_id)
+    await lock_install(conn, result.environment_id, result.install_id)
     identity, now = new_id(), current_time(conn)
     await conn.execute(
         insert(integrated_account).values(
             id=identity,
-            environment_id=connected.environment_id,
-            environment_integration_id=connected.install_id,
+            environment_id=result.environment_id,
+            environment_integration_id=result.install_id,
             tenant_id=tenant_id,
             status="connecting",
-            authentication_method=connected.method,
+            authentication_method=result.credential_format,
             region=region,
             is_sandbox=is_sandbox,
             truto_static_gate_id=gate_id,
             revision=1,
             created_at=now,
             updated_at=now,
-            **_build_context_columns(conn, connected, identity, connected.context),
+            **_build_context_columns(conn, result, identity, result.context),
         )
     )
-    await schedule_refresh(conn, identity, connected.context)
+    await schedule_refresh(conn, identity, result.context)
     await increment_epoch(conn, get_epoch_group(identity))
-    await emit_account_events(conn, connected.environment_id, identity, IntegratedAccountCreated)
+    await emit_account_events(conn, result.environment_id, identity, IntegratedAccountCreated)
     return identity
 
 
 async def reconnect_account(
     conn: AsyncConnection,
-    connected: ConnectionResult,
+    result: ConnectionResult,
     account_id: str,
     *,
-    keep_context: bool,
+    merges_context: bool,
     gate_id: str | None,
 ) -> None:
     """Store new credentials of an account, set its status to `connecting`, and emit `updated`.
 
-    `keep_context`: merge the new context into the old one, instead of replacing it. The old refresh token is
-    kept if the provider issued no new one. Raises NotFound for an account that was deleted meanwhile.
+    `merges_context`: merge the new context into the old one, instead of replacing it. The old refresh token
+    is kept if the provider issued no new one. Raises NotFound for an account that was deleted meanwhile.
     """
-    mine = (
+    own_row = (
         integrated_account.c.id == account_id,
-        integrated_account.c.environment_id == connected.environment_id,
-        integrated_account.c.environment_integration_id == connected.install_id,
+        integrated_account.c.environment_id == result.environment_id,
+        integrated_account.c.environment_integration_id == result.install_id,
     )
     row = (
-        (await conn.execute(select(integrated_account).where(*mine).with_for_update()))
+        (await conn.execute(select(integrated_account).where(*own_row).with_for_update()))
         .mappings()
         .one_or_none()
     )
     if row is None:
         raise NotFound(f"the account {account_id} is gone, so it cannot be reconnected.")
     old = decrypt_context(get_key_ring(conn), dict(row))
-    context = {**(old if keep_context else {}), **connected.context}
+    context = {**(old if merges_context else {}), **result.context}
     _keep_refresh_token(old, context)
     gate = {} if gate_id is None else {"truto_static_gate_id": gate_id}
     await conn.execute(
         update(integrated_account)
-        .where(*mine)
+        .where(*own_row)
         .values(
             status="connecting",
-            authentication_method=connected.method,
+            authentication_method=result.credential_format,
             last_error=None,
             last_forbidden_error=None,
             closed_until=None,
             revision=integrated_account.c.revision + 1,
             updated_at=current_time(conn),
             **gate,
-            **_build_context_columns(conn, connected, account_id, context),
+            **_build_context_columns(conn, result, account_id, context),
         )
     )
     await schedule_refresh(conn, account_id, context)
     await increment_epoch(conn, get_epoch_group(account_id))
-    await emit_account_events(conn, connected.environment_id, account_id, IntegratedAccountUpdated)
+    await emit_account_events(conn, result.environment_id, account_id, IntegratedAccountUpdated)
 
 
 def _build_context_columns(
-    conn: AsyncConnection, connected: ConnectionResult, identity: str, whole: Mapping[str, Any]
+    conn: AsyncConnection, result: ConnectionResult, identity: str, context: Mapping[str, Any]
 ) -> dict[str, Any]:
-    plain, secrets = split_context(patch_context({}, whole), list_secret_fields(connected.definition))
+    plain, secrets = split_context(patch_context({}, context), list_secret_fields(result.definition))
     return {
         "context": plain,
         "context_secrets": CONTEXT_SECRETS.encrypt(get_key_ring(conn), identity, secrets or None),
@@ -141,5 +142,5 @@ def _keep_refresh_token(old: Mapping[str, Any], context: dict[str, Any]) -> None
     """Copy the refresh token of `old` into `context` if that has a token without one."""
     before, after = get_oauth_token(old), get_oauth_token(context)
     if before and after and before.get("refresh_token") and not after.get("refresh_token"):
-        kept = {**after, "refresh_token": before["refresh_token"]}
-        context["oauth"] = {**context["oauth"], "token": kept}
+        token = {**after, "refresh_token": before["refresh_token"]}
+        context["oauth"] = {**context["oauth"], "token": token}
