@@ -21,8 +21,9 @@ WEBHOOKS: Final = "webhooks in both directions"
 
 
 def _crud(path: str) -> tuple[str, ...]:
-    one = f"{path}/{{id}}"
-    return (f"GET {path}", f"POST {path}", f"GET {one}", f"PATCH {one}", f"DELETE {one}")
+    """Returns the routes of a resource below a path, such as `GET /things/{id}`."""
+    row_path = f"{path}/{{id}}"
+    return (f"GET {path}", f"POST {path}", f"GET {row_path}", f"PATCH {row_path}", f"DELETE {row_path}")
 
 
 _ROUTES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -45,6 +45,7 @@ class _Dying(Lifecycle):
     place: Place
 
     async def _run_step(self, connection: Connection, action: Action, standing: Any) -> None:
+        """Runs a step, and dies before, meanwhile or after if the file says so."""
         where = f"{standing.stage}.{standing.step}"
         self._die(f"{BEFORE_ASKED} {where}")
         dying = asyncio.create_task(self._die_when_asked(f"{ANSWERING} {where}"))
@@ -60,17 +61,20 @@ class _Dying(Lifecycle):
         self._die(point)
 
     async def _save_progress(self, run: Any, standing: Any, *, finished: Action | None = None) -> Any:
+        """Saves the progress, and dies after it if the file says so."""
         kept = await super()._save_progress(run, standing, finished=finished)
         if finished is None:
             self._die(f"{AFTER_KEPT} {standing.stage}.{standing.step - 1}")
         return kept
 
     async def _activate(self, *given: Any) -> None:
+        """Activates the account, and dies before or after if the file says so."""
         self._die(BEFORE_END)
         await super()._activate(*given)
         self._die(AFTER_END)
 
     async def _fail(self, *given: Any) -> None:
+        """Fails the account, and dies before or after if the file says so."""
         self._die(BEFORE_END)
         await super()._fail(*given)
         self._die(AFTER_END)
@@ -89,6 +93,7 @@ def connect_on(place: Place) -> None:
 
 
 async def _connect_on(place: Place) -> None:
+    """Opens the database and runs the worker, until the process is killed."""
     database = await open_database(place.settings, serving=place.url.startswith("sqlite"))
     clock = SystemClock()
     epochs = EpochWatcher(database, clock)

@@ -54,6 +54,7 @@ class _Dying(RefreshStore):
     async def take_lease(
         self, account: RefreshTarget, rejected_token: str | None, owner: str, *, force: bool
     ) -> RefreshAttempt | RefreshedCredentials | None:
+        """Takes the lease, and dies after it if the file says so."""
         attempt = await super().take_lease(account, rejected_token, owner, force=force)
         if isinstance(attempt, RefreshAttempt):
             _die("after started")
@@ -62,6 +63,7 @@ class _Dying(RefreshStore):
     async def store_reply(
         self, account: RefreshTarget, attempt: RefreshAttempt, reply: Mapping[str, Any], asked_at: datetime
     ) -> RefreshedCredentials:
+        """Stores the reply, and dies before or after if the file says so."""
         _die("before committed")
         kept = await super().store_reply(account, attempt, reply, asked_at)
         _die("after committed")

@@ -136,10 +136,12 @@ def work(place: Place) -> None:
 
 
 async def _work(place: Place) -> None:
+    """Opens the database and runs the worker, until the process is killed."""
     database = await _opened(place)
     handlers = Handlers()
 
     async def step(run: Run) -> None:
+        """Runs a step, alone for its key."""
         with _alone(place, run.key):
             _note(place.begun, run.key)
             writing = asyncio.create_task(wait_and_write(run))
@@ -151,6 +153,8 @@ async def _work(place: Place) -> None:
             await writing
 
     async def wait_and_write(run: Run) -> None:
+        """Waits while steps are held, then writes the step. Raises Superseded if another worker has taken the
+        job."""
         await until(lambda: not place.held.exists(), seconds=60)
         try:
             async with run.write() as conn:
@@ -189,10 +193,12 @@ def tell(place: Place, environment_id: str, seed: int) -> None:
 
 
 async def _tell(place: Place, environment_id: str, chance: random.Random) -> None:
+    """Opens the database, runs the relay and changes resources, until the process is killed."""
     database = await _opened(place)
     subscribers = Subscribers()
 
     async def record(conn: AsyncConnection, occurrence: Occurrence) -> None:
+        """Writes down what the subscriber saw; fails now and then."""
         number = int(occurrence.payload["status"])
         _note(place.told, f"{occurrence.id} {occurrence.resource_id} {number}")
         await conn.execute(
@@ -209,6 +215,7 @@ async def _tell(place: Place, environment_id: str, chance: random.Random) -> Non
 
 
 async def _change(database: Database, environment_id: str, resource: str) -> None:
+    """Changes a resource again and again, each time with an event."""
     while True:
         async with database.write() as conn:
             if not database.is_sqlite:  # what an UPDATE of the resource's own row would lock

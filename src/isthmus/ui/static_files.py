@@ -57,7 +57,7 @@ def make_file_response(
 
 
 class StaticFiles:
-    """One per process."""
+    """Serves files as they are: assets of the pages, shipped logos, and the SDK's scripts."""
 
     def __init__(self, site: Site, catalog: Catalog) -> None:
         self._site = site

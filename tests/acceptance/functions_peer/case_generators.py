@@ -47,35 +47,42 @@ CURRENCIES = ("USD", "JPY", "KWD", "CLF", "EUR", "usd", "XXX", "ZZZ", "")
 
 
 def text(r: random.Random) -> str:
+    """Generates a text."""
     if r.random() < 0.6:
         return r.choice(TEXTS)
     return "".join(r.choice("abcXYZ012 _-.,éß😀") for _ in range(r.randrange(10)))
 
 
 def number(r: random.Random) -> int | float:
+    """Generates a number."""
     return r.choice(
         [0, 1, -1, 2, 3, 10, 0.1, 0.5, 1.005, 19.99, -0.4, 1e21, 1e-7, 123456789, 2**31, r.randrange(1000)]
     )
 
 
 def _none(r: random.Random) -> None:
-    return None
+    """Gives null."""
+    return
 
 
 def _true(r: random.Random) -> bool:
+    """Gives true."""
     return True
 
 
 def _false(r: random.Random) -> bool:
+    """Gives false."""
     return False
 
 
 def scalar(r: random.Random) -> Any:
+    """Generates a text, number, boolean or null."""
     makers: list[Callable[[random.Random], Any]] = [text, text, number, _none, _true, _false]
     return r.choice(makers)(r)
 
 
 def anything(r: random.Random, depth: int = 2) -> Any:
+    """Generates any JSON value, nested at most `depth` levels."""
     kind = r.random()
     if depth and kind < 0.2:
         return [anything(r, depth - 1) for _ in range(r.randrange(4))]
@@ -85,14 +92,17 @@ def anything(r: random.Random, depth: int = 2) -> Any:
 
 
 def mapping(r: random.Random, depth: int = 1) -> dict[str, Any]:
+    """Generates an object."""
     return {r.choice(KEYS): anything(r, depth) for _ in range(r.randrange(4))}
 
 
 def items(r: random.Random, depth: int = 2) -> list[Any]:
+    """Generates a list."""
     return [anything(r, depth) for _ in range(r.randrange(6))]
 
 
 def records(r: random.Random) -> list[Any]:
+    """Generates a list of objects with the same fields, mostly."""
     made = [
         {"id": r.choice([1, 2, 3, "x", "y"]), "n": number(r), "t": text(r), "o": {"k": scalar(r)}}
         for _ in range(r.randrange(2, 6))
@@ -105,16 +115,18 @@ def records(r: random.Random) -> list[Any]:
 
 
 def path(r: random.Random) -> Any:
+    """Generates a path into a value."""
     return r.choice(
         ["id", "n", "t", "o.k", "o", "nope", "a.b", "a", "", ["o", "k"], "o['k']", "[0]", "o.k.z"]
     )
 
 
 def call_with(function: str, *makers: Callable[[random.Random], Any], after: str = "") -> Make:
-    """Returns a call with generated arguments; each but the first is now and then left out, with all behind
-    it."""
+    """Returns a maker of calls with generated arguments; each but the first is now and then left out, with
+    all behind it. `after`: text behind the call."""
 
     def make(r: random.Random) -> tuple[str, Mapping[str, Any]]:
+        """Generates one call, and its data."""
         data: dict[str, Any] = {}
         names = []
         for position, maker in enumerate(makers):
@@ -130,6 +142,7 @@ def call_with(function: str, *makers: Callable[[random.Random], Any], after: str
 
 
 def query(r: random.Random) -> str:
+    """Generates a query string."""
     names = ["a", "b", "a[b]", "a[]", "a[0]", "a[c][d]", "x.y", "é", "%5Bq%5D", ""]
     pairs = [
         r.choice(names) + r.choice(["=", "=1", "=x y", "=a+b", "=%20", "", "=c,d"])
@@ -139,6 +152,7 @@ def query(r: random.Random) -> str:
 
 
 def url(r: random.Random) -> str:
+    """Generates a URL."""
     return (
         r.choice(["http://", "https://", "HTTP://", "ftp://", "mailto:", "//", "", "custom://"])
         + r.choice(["a.com", "A.COM", "u:p@a.com", "ä.de", "1.2.3.4", "[::1]", ""])
@@ -150,15 +164,18 @@ def url(r: random.Random) -> str:
 
 
 def json_text(r: random.Random) -> str:
+    """Generates JSON as text, now and then malformed."""
     made = json.dumps(anything(r))
     return made if r.random() < 0.7 else made[: r.randrange(len(made) + 1)] + r.choice(["", "]", ",", "01"])
 
 
 def base64_text(r: random.Random) -> str:
+    """Generates Base64, now and then malformed."""
     return "".join(r.choice("ABCDabcd0123+/-_= ") for _ in range(r.randrange(12))) + r.choice(["", "=", "=="])
 
 
 def query_options(r: random.Random) -> dict[str, Any]:
+    """Generates options of the query functions."""
     made: dict[str, Any] = {}
     if r.random() < 0.5:
         made["arrayFormat"] = r.choice(["indices", "brackets", "repeat", "comma"])
@@ -176,6 +193,7 @@ def query_options(r: random.Random) -> dict[str, Any]:
 
 
 def nodes(r: random.Random) -> list[Any]:
+    """Generates nodes of a graph, now and then with a cycle."""
     count = r.randrange(2, 7)
     return [
         {
@@ -188,16 +206,19 @@ def nodes(r: random.Random) -> list[Any]:
 
 
 def acyclic(r: random.Random) -> list[Any]:
+    """Generates nodes of a graph without a cycle."""
     made = [{"id": n, "p": r.choice([None, 99, *range(n)])} for n in range(r.randrange(2, 7))]
     r.shuffle(made)
     return made
 
 
 def _list_or_scalar(r: random.Random) -> Any:
+    """Generates a list or a scalar."""
     return items(r) if r.random() < 0.5 else scalar(r)
 
 
 def blob_parts(r: random.Random) -> Any:
+    """Generates the content of a blob."""
     return scalar(r) if r.random() < 0.5 else [scalar(r) for _ in range(r.randrange(4))]
 
 

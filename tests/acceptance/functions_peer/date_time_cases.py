@@ -61,6 +61,7 @@ PATTERNS = (
 
 
 def iso(r: random.Random) -> str:
+    """Generates a time in ISO 8601, now and then malformed."""
     year, month, day = r.randrange(1971, 2040), r.randrange(1, 14), r.randrange(1, 32)
     other = [
         f"{year}",
@@ -78,6 +79,7 @@ def iso(r: random.Random) -> str:
 
 
 def amounts(r: random.Random) -> dict[str, Any]:
+    """Generates amounts to add, by unit."""
     return {r.choice(UNITS): r.choice([0, 1, -1, 3, 13, 100, -45, 1.5]) for _ in range(r.randrange(1, 3))}
 
 
@@ -129,10 +131,12 @@ ENDS: tuple[Callable[[random.Random], str], ...] = (
 
 
 def _chain(r: random.Random) -> str:
+    """Generates a chain of methods."""
     return "".join(r.choice(METHODS)(r) for _ in range(r.randrange(3))) + r.choice(ENDS)(r)
 
 
 def from_iso(r: random.Random) -> tuple[str, Mapping[str, Any]]:
+    """Generates a call that parses a time, and its data."""
     data = {"a": iso(r), "b": iso(r), "z": r.choice(ZONES)}
     zone = r.choice(["", "", ", z"])
     return f"($b := b; $dtFromIso(a{zone}){_chain(r)})", data
@@ -154,6 +158,7 @@ def format_and_parse(r: random.Random) -> tuple[str, Mapping[str, Any]]:
 
 
 def special_format(r: random.Random) -> tuple[str, Mapping[str, Any]]:
+    """Generates a call that formats a time by name, and its data."""
     made: tuple[str, Any] = r.choice(
         [
             ("$dtFromFormat(a, 'ISO').toISO()", iso(r)),

@@ -64,10 +64,12 @@ SQL_FLAGS = (
 
 
 def line(r: random.Random) -> str:
+    """Generates a line of Markdown."""
     return " ".join(r.choice(INLINES) for _ in range(r.randrange(1, 4)))
 
 
 def block(r: random.Random) -> str:
+    """Generates a block of Markdown."""
     kind = r.randrange(10)
     if kind < 3:
         return "\n".join(line(r) for _ in range(r.randrange(1, 3)))
@@ -94,6 +96,7 @@ def block(r: random.Random) -> str:
 
 
 def markdown(r: random.Random) -> str:
+    """Generates a Markdown document."""
     return (
         r.choice(["", "", "\n"])
         + r.choice(["\n\n", "\n\n", "\n\n\n"]).join(block(r) for _ in range(r.randrange(1, 5)))
@@ -102,6 +105,7 @@ def markdown(r: random.Random) -> str:
 
 
 def rich_text(r: random.Random) -> list[Any]:
+    """Generates rich text, as Notion has it."""
     return [
         {
             "type": "text",
@@ -116,6 +120,7 @@ def rich_text(r: random.Random) -> list[Any]:
 
 
 def notion_block(r: random.Random, identity: int) -> dict[str, Any]:
+    """Generates a block of Notion with this id."""
     kind = r.choice(NOTION)
     body: dict[str, Any] = {"rich_text": rich_text(r)}
     if kind == "to_do":
@@ -142,6 +147,7 @@ def notion_block(r: random.Random, identity: int) -> dict[str, Any]:
 
 
 def html(r: random.Random, depth: int = 3) -> str:
+    """Generates HTML, nested at most `depth` levels."""
     if depth == 0 or r.random() < 0.3:
         return r.choice(
             ["text", " spaced ", "a & b", "*star*", "1. x", "line\nbreak", "&lt;x&gt;", "_u_", "end. "]
@@ -163,6 +169,7 @@ def html(r: random.Random, depth: int = 3) -> str:
 
 
 def xml(r: random.Random, depth: int = 3) -> str:
+    """Generates XML, nested at most `depth` levels."""
     name = r.choice(["a", "b", "n:c"])
     attributes = "".join(
         f' {key}="{r.choice(["1", "x", "&amp;"])}"' for key in r.sample(["x", "y"], r.randrange(3))
@@ -174,6 +181,7 @@ def xml(r: random.Random, depth: int = 3) -> str:
 
 
 def tree(r: random.Random, depth: int = 3) -> Any:
+    """Generates a value to be written as XML."""
     if depth == 0 or r.random() < 0.3:
         return r.choice(["t", 5, True, "a < b", {}, "", None])
     made: dict[str, Any] = {r.choice(["a", "b", "c"]): tree(r, depth - 1) for _ in range(r.randrange(1, 4))}
@@ -185,6 +193,7 @@ def tree(r: random.Random, depth: int = 3) -> Any:
 
 
 def rows(r: random.Random) -> list[Any]:
+    """Generates rows to be written as CSV."""
     cells = ["x", 'q"q', 1, 1.5, True, None, {"k": 1}, [1, "a"], "", "a,b", "=1+1"]
     return [
         {key: r.choice(cells) for key in r.sample(["a", "b", "c", "d"], r.randrange(1, 5))}
@@ -193,6 +202,7 @@ def rows(r: random.Random) -> list[Any]:
 
 
 def csv_options(r: random.Random) -> dict[str, Any]:
+    """Generates options of the CSV functions."""
     made: dict[str, Any] = {}
     if r.random() < 0.3:
         made["fields"] = r.choice(
@@ -210,10 +220,12 @@ def csv_options(r: random.Random) -> dict[str, Any]:
 
 
 def filters(r: random.Random) -> dict[str, Any]:
+    """Generates filters of an SQL query."""
     return {key: _filter(r) for key in r.sample(["a", "b", "c", "d"], r.randrange(1, 4))}
 
 
 def sql_options(r: random.Random) -> dict[str, Any]:
+    """Generates options of an SQL query."""
     made: dict[str, Any] = {name: True for name in SQL_FLAGS if r.random() < 0.2}
     if r.random() < 0.2:
         made["conjunction"] = "OR"
@@ -221,6 +233,7 @@ def sql_options(r: random.Random) -> dict[str, Any]:
 
 
 def sql(r: random.Random) -> tuple[str, Mapping[str, Any]]:
+    """Generates a call of the SQL function, and its data."""
     kinds = ["string", "number", "date", "date|yyyy-MM", "dotnetdate", {"x": "X", "1": True}]
     data = {
         "q": filters(r),
@@ -233,6 +246,7 @@ def sql(r: random.Random) -> tuple[str, Mapping[str, Any]]:
 
 
 def split(r: random.Random) -> tuple[str, Mapping[str, Any]]:
+    """Generates a call that splits a text, and its data."""
     text = "".join(
         r.choice(["word", " ", "\n", "\n\n", "longerword", ". ", "a"]) for _ in range(r.randrange(30))
     )
@@ -243,6 +257,7 @@ def split(r: random.Random) -> tuple[str, Mapping[str, Any]]:
 
 
 def _xml_part(r: random.Random, depth: int) -> str:
+    """Generates an element or a text of XML."""
     kind = r.randrange(4)
     if kind == 0:
         return xml(r, depth)
@@ -252,6 +267,7 @@ def _xml_part(r: random.Random, depth: int) -> str:
 
 
 def _filter(r: random.Random) -> Any:
+    """Generates one filter."""
     values: list[Any] = ["x", "it's", 1, 2.5, True, "2024-01-02"]
     kind = r.randrange(4)
     if kind == 0:
@@ -265,6 +281,7 @@ def _filter(r: random.Random) -> Any:
 
 
 def _of(function: str, maker: Callable[[random.Random], Any]) -> list[Make]:
+    """Returns makers of calls of a function whose argument `maker` generates."""
     return [lambda r: (f"${function}(d)", {"d": maker(r)})]
 
 

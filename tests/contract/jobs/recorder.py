@@ -27,6 +27,7 @@ class Recorder(Handlers):
             self.register(kind, self._record)
 
     async def _record(self, run: Run) -> None:
+        """Writes down a run."""
         self.ran.append(run.key)
         self.runs.append(run)
         self.times.append(run.database.clock.now())

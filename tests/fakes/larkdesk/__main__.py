@@ -12,6 +12,7 @@ from tests.fakes.larkdesk.server import Larkdesk, running
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
+    """Runs the fake until it is told to stop, and prints its URL."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -24,6 +25,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """Parses the options and runs the fake."""
     parser = argparse.ArgumentParser(prog="larkdesk")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tickets", type=int, default=10_000)

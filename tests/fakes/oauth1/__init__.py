@@ -160,6 +160,7 @@ class OAuth1(RequestValidator):
 
 @asynccontextmanager
 async def running_oauth1() -> AsyncIterator[OAuth1]:
+    """Runs the provider; yields it."""
     fake = OAuth1()
     async with listening(fake.answer) as fake.url:
         yield fake

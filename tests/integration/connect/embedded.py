@@ -94,6 +94,7 @@ class Embedded:
 
 
 async def link_for(desk: Desk, mode: str, **values: Any) -> str:
+    """Creates a link token for a mode of showing the flow; returns its secret."""
     back = {"redirect_uri": f"{desk.host.url}/back"} if mode == "page" else {}
     return await desk.link(**back, **values)
 

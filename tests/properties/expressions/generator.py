@@ -25,11 +25,13 @@ class Generator:
     # Data.
 
     def data(self, depth: int = 3) -> Any:
+        """Generates the input of an expression."""
         if self.random.random() < 0.1:
             return [self.value(depth - 1) for _ in range(self.random.randrange(4))]
         return {name: self.value(depth) for name in self.random.sample(NAMES, self.random.randrange(3, 7))}
 
     def value(self, depth: int) -> Any:
+        """Generates a JSON value, nested at most `depth` levels."""
         kind = self.random.random()
         if depth <= 0 or kind < 0.45:
             return self.scalar()
@@ -42,9 +44,11 @@ class Generator:
         return self.record(depth - 1)
 
     def record(self, depth: int) -> dict[str, Any]:
+        """Generates an object."""
         return {name: self.value(depth) for name in self.random.sample(NAMES, self.random.randrange(4))}
 
     def scalar(self) -> Any:
+        """Generates a text, number, boolean or null."""
         return self.random.choice(
             [
                 self.random.choice(TEXTS),
@@ -59,16 +63,19 @@ class Generator:
     # Expressions.
 
     def expression(self) -> str:
+        """Generates the text of an expression."""
         self.variables = []
         self.functions = []
         return self.node(self.random.randrange(1, 5))
 
     def node(self, depth: int) -> str:
+        """Generates any part of an expression, nested at most `depth` levels."""
         if depth <= 0:
             return self.leaf()
         return self.random.choices(_MAKERS, _WEIGHTS)[0](self, depth - 1)
 
     def leaf(self) -> str:
+        """Generates a part without parts: a literal, a name or a variable."""
         kind = self.random.random()
         if kind < 0.5:
             return self.name()
@@ -79,9 +86,11 @@ class Generator:
         return self.literal()
 
     def name(self) -> str:
+        """Generates the name of a field."""
         return self.random.choice(NAMES)
 
     def literal(self) -> str:
+        """Generates a literal."""
         kind = self.random.random()
         if kind < 0.4:
             return '"' + self.random.choice(TEXTS) + '"'
@@ -91,6 +100,7 @@ class Generator:
         return self.random.choice(["true", "false", "null"])
 
     def path(self, depth: int) -> str:
+        """Generates a path of steps."""
         first = self.name()
         if self.random.random() < 0.2:
             first = self.random.choice(
@@ -113,6 +123,7 @@ class Generator:
         return ".".join(steps)
 
     def suffix(self, depth: int) -> str:
+        """Generates what can follow a step, such as an index, a filter or a variable; mostly nothing."""
         kind = self.random.random()
         if kind < 0.7:
             return ""
@@ -131,26 +142,32 @@ class Generator:
         return f"{self.random.choice('@#')}${name}"
 
     def group(self, depth: int) -> str:
+        """Generates a grouping."""
         key = self.random.choice([self.name(), f"$string({self.name()})"])
         return f"{self.path(depth)}{{{key}: {self.node(depth)}}}"
 
     def object(self, depth: int) -> str:
+        """Generates an object constructor."""
         names = self.random.sample(NAMES, self.random.randrange(1, 4))
         return "{" + ", ".join(f'"{name}": {self.node(depth)}' for name in names) + "}"
 
     def array(self, depth: int) -> str:
+        """Generates an array constructor."""
         if self.random.random() < 0.2:
             return f"[{self.random.randrange(3)}..{self.random.randrange(5)}]"
         return "[" + ", ".join(self.node(depth) for _ in range(self.random.randrange(4))) + "]"
 
     def comparison(self, depth: int) -> str:
+        """Generates a comparison."""
         operator = self.random.choice(["=", "!=", "<", "<=", ">", ">=", "in", "=", "="])
         return f"{self.node(depth)} {operator} {self.node(depth)}"
 
     def arithmetic(self, depth: int) -> str:
+        """Generates a calculation."""
         return f"{self.number(depth)} {self.random.choice('+-*/%')} {self.number(depth)}"
 
     def number(self, depth: int) -> str:
+        """Generates a part that is a number, mostly."""
         kind = self.random.random()
         if kind < 0.3:
             return self.random.choice(["n", "id", "a.n"])
@@ -161,12 +178,15 @@ class Generator:
         return self.node(depth)
 
     def concatenation(self, depth: int) -> str:
+        """Generates a concatenation of texts."""
         return " & ".join(self.node(depth) for _ in range(self.random.randrange(2, 4)))
 
     def logical(self, depth: int) -> str:
+        """Generates `and` or `or`."""
         return f"{self.comparison(depth)} {self.random.choice(['and', 'or'])} {self.node(depth)}"
 
     def condition(self, depth: int) -> str:
+        """Generates a conditional."""
         kind = self.random.random()
         if kind < 0.15:
             return f"({self.node(depth)} {self.random.choice(['?:', '??'])} {self.node(depth)})"
@@ -178,6 +198,7 @@ class Generator:
         )
 
     def block(self, depth: int) -> str:
+        """Generates a block with variables."""
         before, functions = list(self.variables), list(self.functions)
         parts: list[str] = []
         for _ in range(self.random.randrange(1, 3)):
@@ -194,6 +215,7 @@ class Generator:
         return "(" + "; ".join(parts) + ")"
 
     def function(self, depth: int, arity: int) -> str:
+        """Generates a function with so many parameters."""
         before = list(self.variables)
         names = [f"p{len(self.variables) + at}" for at in range(arity)]
         self.variables += names
@@ -202,6 +224,7 @@ class Generator:
         return f"function({', '.join('$' + name for name in names)}) {{ {body} }}"
 
     def call(self, depth: int) -> str:
+        """Generates a call of a library function."""
         if self.functions and self.random.random() < 0.4:
             name, arity = self.random.choice(self.functions)
             return f"${name}({', '.join(self.node(depth) for _ in range(arity))})"
@@ -212,6 +235,7 @@ class Generator:
         return f"${name}({', '.join(given)})"
 
     def argument(self, kind: str, depth: int) -> str:
+        """Generates an argument. `kind`: what the function takes there."""
         if self.random.random() < 0.06:
             return self.node(depth)
         if kind == "s":
@@ -233,11 +257,13 @@ class Generator:
         return self.node(depth)
 
     def transform(self, depth: int) -> str:
+        """Generates a transform."""
         delete = self.random.choice(["", f', "{self.name()}"'])
         of = self.random.choice(["$", self.name()])
         return f"{of} ~> |{self.name()}|{self.object(depth)}{delete}|"
 
     def negated(self, depth: int) -> str:
+        """Generates a negated number."""
         return f"-{self.random.choice([self.name(), self.literal(), f'({self.arithmetic(depth)})'])}"
 
 

@@ -20,6 +20,7 @@ class Provider:
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Writes the request down and answers it, as the test says."""
         self.seen.append((str(request.rel_url), dict(request.headers)))
         if self.script:
             status, headers, body = self.script.pop(0)

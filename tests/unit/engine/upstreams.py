@@ -61,10 +61,12 @@ class MemoryUpstream:
         raise AssertionError(f"no authorization asks for anything: {request.url}")
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
+        """Merges the patch into the context."""
         self.context.update(patch)
 
     @property
     def request(self) -> HttpRequest:
+        """The last request that was sent."""
         return self.requests[-1]
 
     @property
@@ -74,6 +76,7 @@ class MemoryUpstream:
 
     @property
     def body(self) -> Any:
+        """The JSON value of the last request's body."""
         assert isinstance(self.request.body, bytes)
         return orjson.loads(self.request.body)
 

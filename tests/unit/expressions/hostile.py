@@ -48,6 +48,7 @@ _TWICE = "$f := function($s, $n) { $n = 0 ? $s : $f($s & $s, $n - 1) }"
 
 
 def _regexes() -> Iterator[Attack]:
+    """Yields attacks by patterns that backtrack."""
     many = "a" * 40
     yield Attack("nested quantifier", "$match(text, /^(a+)+$/)", {"text": many + "!"})
     yield Attack("alternation overlap", "$contains(text, /^(a|a)*$/)", {"text": many + "!"})
@@ -64,6 +65,7 @@ def _regexes() -> Iterator[Attack]:
 
 
 def _sizes() -> Iterator[Attack]:
+    """Yields attacks by results that grow."""
     yield Attack("doubling text", f"({_TWICE}; $f('xxxxxxxxxx', 40))", UNDEFINED, LIMIT)
     yield Attack(
         "doubling in straight code",
@@ -143,6 +145,7 @@ def _sizes() -> Iterator[Attack]:
 
 
 def _recursions() -> Iterator[Attack]:
+    """Yields attacks by functions that call themselves."""
     yield Attack("endless recursion", "($f := function($n) { 1 + $f($n) }; $f(1))", UNDEFINED, LIMIT)
     yield Attack("endless tail recursion", "($f := function($n) { $f($n + 1) }; $f(1))", UNDEFINED, LIMIT)
     yield Attack(
@@ -202,6 +205,7 @@ def _recursions() -> Iterator[Attack]:
 
 
 def _loops() -> Iterator[Attack]:
+    """Yields attacks by loops over long lists."""
     yield Attack("great range", "[1..10000000]", UNDEFINED, LIMIT)
     yield Attack("greater range", "[1..100000000]", UNDEFINED, ("D2014",))
     yield Attack("range that is only counted", "$count([1..10000000])", UNDEFINED, (), 10_000_000)
@@ -255,6 +259,7 @@ def _loops() -> Iterator[Attack]:
 
 
 def _names() -> Iterator[Attack]:
+    """Yields attacks by names of Python."""
     yield Attack("class of a text", "'a'.__class__", UNDEFINED)
     yield Attack("dunder names of the input", "__class__.__mro__.__subclasses__()", {"a": 1})
     yield Attack("method of a dict", "keys()", {"a": 1}, ("T1005", "T1006"))
@@ -294,6 +299,7 @@ def _names() -> Iterator[Attack]:
 
 
 def _texts() -> Iterator[Attack]:
+    """Yields attacks by the text of the expression: long or nested deep."""
     yield Attack("a megabyte", "a." * 500_000 + "a", UNDEFINED, LIMIT)
     yield Attack("brackets", "(" * 100_000 + ")" * 100_000, UNDEFINED, LIMIT)
     yield Attack("arrays", "[" * 100_000, UNDEFINED, LIMIT)
@@ -349,6 +355,7 @@ FAMILIES: dict[str, Callable[[], Iterator[Attack]]] = {
 
 @own_time()
 def outcome(attack: Attack) -> dict[str, object]:
+    """Runs an attack in this process; returns its result or error."""
     try:
         result = compile_expression(attack.text, library=DIALECT).evaluate(
             attack.data, limits=Limits(seconds=attack.seconds)
@@ -393,6 +400,8 @@ def run(attack: Attack) -> dict[str, object]:
 
 
 def main() -> None:
+    """Runs the attacks that the command line names, or all, each in a fork; prints their outcomes as lines of
+    JSON."""
     chosen = sys.argv[1:]
     for family in FAMILIES.values():
         for attack in family():

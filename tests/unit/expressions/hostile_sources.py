@@ -20,6 +20,7 @@ def sources() -> Iterator[Source]:
 
 
 def _nested() -> Iterator[tuple[str, str, object, tuple[str, ...]]]:
+    """Yields sources that are nested deep."""
     yield "predicates in predicates", "a[b[" * 7 + "1" + "]]" * 7, _ROWS, ()
     yield "predicates in predicates of a list", "a[b[" * 20 + "c" + "]]" * 20, [_ROWS], ()
     yield "predicates as deep as allowed", "a[" * 98 + "1" + "]" * 98, _ROWS, ()
@@ -35,6 +36,7 @@ def _nested() -> Iterator[tuple[str, str, object, tuple[str, ...]]]:
 
 
 def _wide() -> Iterator[tuple[str, str, object, tuple[str, ...]]]:
+    """Yields sources with many parts side by side."""
     yield "many predicates", "[" + ",".join(["a[b]"] * 3_300) + "]", _ROWS, LIMIT
     yield "many predicates over a list", "[" + ",".join(["a[b]"] * 600) + "]", [_ROWS], ()
     yield "many groups", "[" + ",".join(["a{b:c}"] * 2_400) + "]", _ROWS, LIMIT
@@ -70,6 +72,7 @@ def _wide() -> Iterator[tuple[str, str, object, tuple[str, ...]]]:
 
 
 def _patterns() -> Iterator[tuple[str, str, object, tuple[str, ...]]]:
+    """Yields sources with patterns."""
     text = {"text": "a" * 5_000}
     yield "repeats of repeats of repeats", "$match(text, /(?:(?:(?:a?){900}){900}){900}/)", text, LIMIT
     yield "repeats of repeats", "$match(text, /(?:(a?){900}b){900}/)", text, LIMIT
@@ -91,6 +94,7 @@ def _patterns() -> Iterator[tuple[str, str, object, tuple[str, ...]]]:
 
 
 def _caches() -> Iterator[tuple[str, str, object, tuple[str, ...]]]:
+    """Yields sources that fill caches."""
     wide = "$join($map([1..400], function($n) { 'a.b[c].d' & $n }), ',')"
     yield (
         "many large texts evaluated",

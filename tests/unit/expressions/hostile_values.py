@@ -92,10 +92,12 @@ _WALKS_OF_ROWS = (
 
 
 def _quick(name: str, text: str, data: object = None) -> Case:
+    """Returns a case that must end soon."""
     return name, text, data, (), UNDEFINED, 0.2
 
 
 def values() -> Iterator[Case]:
+    """Yields the attacks by values."""
     for use in _WALKS:
         yield _quick(f"endless tree in {use}", f"({_TREE}; {use})")
         if "0, 40" not in use:
@@ -135,6 +137,7 @@ def values() -> Iterator[Case]:
 
 
 def _patterns() -> Iterator[Case]:
+    """Yields attacks by patterns on long texts."""
     slow = "a" * 24 + "!"
     yield (
         "slow searches that add up",
@@ -170,6 +173,7 @@ def _patterns() -> Iterator[Case]:
 
 
 def _memory() -> Iterator[Case]:
+    """Yields attacks by values that need memory."""
     text = {"t": "a" * 900}
     yield "texts below the threshold", "$map([1..199000], function($i) { t & $i })", text
     yield "upper-cased texts", "$map([1..199000], function($i) { $uppercase(t & $i) })", text, LIMIT
@@ -224,6 +228,7 @@ def _memory() -> Iterator[Case]:
 
 
 def _outputs() -> Iterator[Case]:
+    """Yields attacks by large results."""
     big = {"t": "a" * 1_000_000, "l": ["abc"] * 100_000}
     yield "one text many times", "[1..200000].{'x': $$.t}", big, LIMIT
     yield "one text many times in a list", "$map([1..200000], function($i) { $$.t })", big, LIMIT
@@ -235,6 +240,7 @@ def _outputs() -> Iterator[Case]:
 
 
 def _numbers() -> Iterator[Case]:
+    """Yields attacks by numbers beyond all doubles."""
     huge = {"n": 10**400, "m": -(10**400)}
     for use in (
         "n + 1", "n - n", "n * n", "n / n", "n / 2", "n % 7", "-n", "n > 1", "n = m", "$string(n)", "n & ''",
