@@ -1,4 +1,5 @@
-"""Dotted paths into the body of an answer, as the pagination block uses them, and their pydantic fields."""
+"""Reads dotted paths into the body of an answer, as the pagination block uses them, and defines their
+pydantic fields."""
 
 from __future__ import annotations
 

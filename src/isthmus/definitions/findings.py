@@ -1,4 +1,4 @@
-"""Findings, which checks report about a definition; and the check for keys that no field has."""
+"""Defines findings, which checks report about a definition, and finds keys that no field has."""
 
 from __future__ import annotations
 

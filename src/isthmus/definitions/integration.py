@@ -1,4 +1,4 @@
-"""An integration definition: `integration.config`, all layers merged."""
+"""The pydantic model of an integration definition: `integration.config`, all layers merged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The model of a mapping: how one unified method becomes a provider's, and its answer unified records."""
+"""The pydantic model of a mapping: how one unified method becomes a provider's, and its answer unified
+records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model of a method: one operation of a provider's resource, its request and its answer."""
+"""The pydantic model of a method: one operation of a provider's resource, its request and its answer."""
 
 from __future__ import annotations
 

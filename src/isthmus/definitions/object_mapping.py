@@ -1,4 +1,4 @@
-"""Object-style mappings: an object whose string leaves are JSONata expressions."""
+"""Compiles and evaluates object-style mappings: objects whose string leaves are JSONata expressions."""
 
 from __future__ import annotations
 

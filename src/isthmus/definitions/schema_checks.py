@@ -1,4 +1,4 @@
-"""Checks of the JSON Schemas in definitions: those of unified records, queries and bodies."""
+"""Checks the JSON Schemas in definitions: those of unified records, queries and bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Discriminators of unions, so that a validation error speaks of the one branch that the author meant."""
+"""Makes discriminators of pydantic unions, so that a validation error speaks of the one branch that the
+author meant."""
 
 from __future__ import annotations
 

@@ -25,14 +25,14 @@ from isthmus.expressions.placeholders import Template
 __all__ = [
     "MAX_DEPTH",
     "UnpagedRequest",
-    "body_not_object_error",
     "choose_body",
     "dump_json",
     "encode_body",
-    "flatten_dotted",
+    "flatten_to_dotted_names",
     "ignores_body",
+    "make_body_not_object_error",
+    "make_passthrough_paging_error",
     "moves_query_to_body",
-    "passthrough_paging_error",
 ]
 
 MAX_DEPTH: Final = 500
@@ -197,7 +197,7 @@ def moves_query_to_body(method: MethodDefinition, body: Any, *, later_page: bool
     return has_room or isinstance(body, dict)
 
 
-def flatten_dotted(body: Any) -> dict[str, Any]:
+def flatten_to_dotted_names(body: Any) -> dict[str, Any]:
     """Returns the values in an object by their dotted names, nulls left out; empty for anything but an
     object."""
     values_by_path: dict[str, Any] = {}
@@ -219,7 +219,7 @@ def _merge_into_body(body: Any, high: Mapping[str, Any]) -> Any:
     if body is NO_BODY:
         return dict(high)
     if not isinstance(body, dict):
-        raise body_not_object_error()
+        raise make_body_not_object_error()
     return {**body, **high}
 
 
@@ -227,7 +227,7 @@ def _place_page_params(body: Any, params: Mapping[str, Any]) -> Any:
     """Returns the body with `params`. A dotted name leads into nested objects (`variables.after`), which are
     made where there are none. Raises BadRequest for a body that is no object."""
     if body is not NO_BODY and not isinstance(body, dict):
-        raise body_not_object_error()
+        raise make_body_not_object_error()
     placed: dict[str, Any] = dict(body) if isinstance(body, dict) else {}
     for name, value in params.items():
         *above, last = name.split(".")
@@ -239,7 +239,7 @@ def _place_page_params(body: Any, params: Mapping[str, Any]) -> Any:
     return placed
 
 
-def passthrough_paging_error() -> BadRequest:
+def make_passthrough_paging_error() -> BadRequest:
     """Returns the error for a cursor that would go into a body whose bytes are passed through."""
     return BadRequest(
         "This list puts its cursor into the body, and bytes that are passed through cannot be paged. Send "
@@ -248,7 +248,7 @@ def passthrough_paging_error() -> BadRequest:
     )
 
 
-def body_not_object_error() -> BadRequest:
+def make_body_not_object_error() -> BadRequest:
     """Returns the error for a body that page parameters cannot be put into."""
     return BadRequest(
         "The body must be an object, because this list puts its page into it.",

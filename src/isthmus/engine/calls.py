@@ -1,4 +1,5 @@
-"""A data-plane call as the engine takes it, and the result that it returns.
+"""Defines a data-plane call (`Call`), as the engine takes it, and the results that it returns: `ListResult`,
+`ValueResult`, `StreamResult`.
 
 The parameters of an HTTP request are parsed into a `Call` by `api.call_parsing`.
 """

@@ -197,25 +197,29 @@ def _refuse_credentials(definition: MethodDefinition) -> None:
     credentials or send them elsewhere."""
     for name in ("base_url", "authorization"):
         if getattr(definition, name) is not None:
-            raise _not_allowed_error(name, "may not be set with the token of an integrated account")
+            raise _make_not_allowed_error(name, "may not be set with the token of an integrated account")
     if isinstance(definition.pagination, DynamicPagination):
         # Its expressions see the whole request, with what the definition put into it.
-        raise _not_allowed_error("pagination", "may not be dynamic with the token of an integrated account")
+        raise _make_not_allowed_error(
+            "pagination", "may not be dynamic with the token of an integrated account"
+        )
     for name in ("path", "pagination_path", "headers", "query", "body"):
         value = getattr(definition, name)
         if isinstance(value, Expression):
-            raise _not_allowed_error(name, "may not be an expression with the token of an integrated account")
+            raise _make_not_allowed_error(
+                name, "may not be an expression with the token of an integrated account"
+            )
         templates = value.values() if isinstance(value, Mapping) else [value]
         for template in templates:
             if isinstance(template, Template) and any(
                 not item.roots <= _CALLER_ROOTS for item in template.placeholders
             ):
-                raise _not_allowed_error(
+                raise _make_not_allowed_error(
                     name, "may read id, query and body only, with an integrated account's token"
                 )
 
 
-def _not_allowed_error(name: str, message: str) -> BadRequest:
+def _make_not_allowed_error(name: str, message: str) -> BadRequest:
     """Returns the error for a field of `methodConfig` that this caller may not send."""
     path = f"{METHOD_CONFIG}.{name}"
     return BadRequest(f"{path} {message}.", failures=[failure(path, message, "not_allowed")])
@@ -228,7 +232,7 @@ def _require_same_origin(plan: MethodPlan, context: Mapping[str, Any]) -> None:
     if own_base_url is None or parse_origin(BaseUrl(own_base_url, "base_url").render(scope)) != parse_origin(
         plan.base_url.render(scope)
     ):
-        raise _not_allowed_error(
+        raise _make_not_allowed_error(
             "base_url", "must keep the scheme, host and port of the integration's base_url"
         )
 

@@ -40,15 +40,15 @@ __all__ = [
     "find_at_path",
     "get_evaluation_settings",
     "is_truthy",
+    "make_mapping_error",
     "make_template_scope",
-    "mapping_error",
+    "make_unresolved_placeholder_error",
+    "make_wrong_result_error",
     "render",
     "render_or_undefined",
     "render_strict",
     "require_object",
-    "unresolved_placeholder_error",
     "use_evaluation_settings",
-    "wrong_result_error",
 ]
 
 _CODES_WITH_SAFE_MESSAGE: Final = frozenset({LIMIT, NOT_CONFIGURED, REFUSED})
@@ -162,7 +162,7 @@ async def evaluate_mapping_on_clean_root(
             root, bindings, limits=limits or settings.limits, services=settings.services
         )
     except ExpressionError as error:
-        raise mapping_error(field, error) from error
+        raise make_mapping_error(field, error) from error
 
 
 def evaluate(field: str, expression: Expression, root: Any) -> Any:
@@ -172,7 +172,7 @@ def evaluate(field: str, expression: Expression, root: Any) -> Any:
     try:
         return expression.evaluate(root, limits=settings.limits, services=settings.services)
     except ExpressionError as error:
-        raise mapping_error(field, error) from error
+        raise make_mapping_error(field, error) from error
 
 
 def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
@@ -191,7 +191,7 @@ def render(template: Template, scope: Mapping[str, Any], field: str) -> Any:
     try:
         return template.render(scope)
     except PlaceholderError as error:
-        raise unresolved_placeholder_error(field, error) from error
+        raise make_unresolved_placeholder_error(field, error) from error
 
 
 def render_or_undefined(template: Template, scope: Mapping[str, Any], field: str) -> Any:
@@ -200,7 +200,7 @@ def render_or_undefined(template: Template, scope: Mapping[str, Any], field: str
     try:
         return template.render_or_undefined(scope)
     except PlaceholderError as error:
-        raise unresolved_placeholder_error(field, error) from error
+        raise make_unresolved_placeholder_error(field, error) from error
 
 
 def render_strict(template: Template, scope: Mapping[str, Any], field: str) -> Any:
@@ -209,7 +209,7 @@ def render_strict(template: Template, scope: Mapping[str, Any], field: str) -> A
     try:
         return template.render_strict(scope)
     except PlaceholderError as error:
-        raise unresolved_placeholder_error(field, error) from error
+        raise make_unresolved_placeholder_error(field, error) from error
 
 
 def require_object(value: Any, field: str) -> dict[str, Any]:
@@ -219,7 +219,7 @@ def require_object(value: Any, field: str) -> dict[str, Any]:
         return {}
     if isinstance(value, dict):
         return value
-    raise wrong_result_error(field, "an object")
+    raise make_wrong_result_error(field, "an object")
 
 
 def find_at_path(path: BodyPath, body: Any) -> Any:
@@ -228,7 +228,7 @@ def find_at_path(path: BodyPath, body: Any) -> Any:
     return path.read(body, limits=settings.limits, services=settings.services)
 
 
-def mapping_error(field: str, error: ExpressionError) -> MappingFailed:
+def make_mapping_error(field: str, error: ExpressionError) -> MappingFailed:
     """Returns the error for an expression that failed. `field`: where it stands in the definition."""
     where = "" if error.position is None else f" at position {error.position}"
     why = f"{error.code}: {error.message}" if error.code in _CODES_WITH_SAFE_MESSAGE else error.code
@@ -241,7 +241,7 @@ def mapping_error(field: str, error: ExpressionError) -> MappingFailed:
     )
 
 
-def wrong_result_error(field: str, expected_kind: str) -> MappingFailed:
+def make_wrong_result_error(field: str, expected_kind: str) -> MappingFailed:
     """Returns the error for an expression whose value is not of the kind that its field takes.
     `expected_kind`: that kind, with its article ("an object")."""
     return MappingFailed(
@@ -252,7 +252,7 @@ def wrong_result_error(field: str, expected_kind: str) -> MappingFailed:
     )
 
 
-def unresolved_placeholder_error(field: str, error: PlaceholderError) -> BadRequest:
+def make_unresolved_placeholder_error(field: str, error: PlaceholderError) -> BadRequest:
     """Returns the error for a placeholder that must have a value and has none, or that cannot be rendered at
     all."""
     if isinstance(error, UnresolvedPlaceholder):

@@ -30,12 +30,12 @@ def write_multipart(body: Any, config: BodyFormatConfig, array_format: ArrayForm
     Raises BadRequest for a body that is no object, and for a file or boundary that cannot be written.
     """
     if not isinstance(body, Mapping):
-        raise _multipart_error(
+        raise _make_multipart_error(
             "body", "must be an object, because this method sends it as multipart/form-data"
         )
     boundary = config.boundary or f"isthmus-{new_id()}"
     if not _BOUNDARY.match(boundary):
-        raise _multipart_error(
+        raise _make_multipart_error(
             "body_format_config.boundary", "must be a boundary of RFC 2046, 1 to 70 characters"
         )
     file_fields = frozenset(config.file_fields or ())
@@ -43,7 +43,7 @@ def write_multipart(body: Any, config: BodyFormatConfig, array_format: ArrayForm
     for name, value in _flatten_parts(body, array_format):
         head, data = _write_part(name, value, is_file=name.partition("[")[0] in file_fields)
         if config.boundary is not None and boundary.encode() in data:
-            raise _multipart_error(
+            raise _make_multipart_error(
                 "body_format_config.boundary", "stands in the data that is sent; leave it out"
             )
         chunks += [f"--{boundary}\r\n{head}\r\n\r\n".encode(), data, b"\r\n"]
@@ -91,11 +91,11 @@ def _write_part(name: str, value: Any, *, is_file: bool) -> tuple[str, bytes]:
         return label, str(value).encode()
     kind = file.type or OCTET_STREAM
     if not _MEDIA_TYPE.match(kind):
-        raise _multipart_error(f"body.{name}.content_type", "must be a media type")
+        raise _make_multipart_error(f"body.{name}.content_type", "must be a media type")
     filename = (file.name or name).translate(_ESCAPES)
     return f'{label}; filename="{filename}"\r\nContent-Type: {kind}', file.data
 
 
-def _multipart_error(path: str, message: str) -> BadRequest:
+def _make_multipart_error(path: str, message: str) -> BadRequest:
     """Returns the error for a body or option that cannot be written as multipart."""
     return BadRequest(f"{path} {message}.", failures=[failure(path, message, "bad_body")])

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from isthmus.engine.calls import StreamResult
-from isthmus.engine.evaluation import find_at_path, mapping_error
+from isthmus.engine.evaluation import find_at_path, make_mapping_error
 from isthmus.engine.method_plans import MethodPlan
 from isthmus.engine.pagination import Cursors, PageAnswer, PageRequest, RangePaginator
 from isthmus.engine.provider_errors import ProviderFailure, find_failure, make_throttled_failure
@@ -215,7 +215,7 @@ def _read_cursors(
         answer = PageAnswer(root, response.headers, response.url, len(raw), response.status)
         return plan.paginator.read_cursors(page, answer)
     except ExpressionError as error:
-        raise mapping_error("pagination", error) from error
+        raise make_mapping_error("pagination", error) from error
 
 
 @dataclass(frozen=True, slots=True)

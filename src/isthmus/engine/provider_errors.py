@@ -25,11 +25,11 @@ __all__ = [
     "ErrorVerdict",
     "ProviderFailure",
     "ThrottleDetector",
-    "account_closed_error",
     "detect_throttling",
     "find_error_message",
     "find_failure",
     "find_missing_scopes",
+    "make_account_closed_error",
     "make_remote_insights",
     "make_throttled_failure",
     "parse_retry_after",
@@ -91,7 +91,7 @@ def detect_throttling(spec: RateLimit | None, response: HttpResponse, *, now: fl
     return min(max(*waits, 0.0), MAX_WAIT)
 
 
-def account_closed_error(seconds: float) -> RemoteError:
+def make_account_closed_error(seconds: float) -> RemoteError:
     """Returns the error of a call that is not sent, because the provider told an earlier call of the account
     to wait. `seconds`: how long the account still waits."""
     whole = max(1, math.ceil(seconds))
@@ -180,7 +180,7 @@ class ProviderFailure(Exception):
         is_parsed_xml = self.raw is not self.body and isinstance(self.body, dict)
         return find_error_message(next(iter(self.body.values())) if is_parsed_xml else self.body)
 
-    def headers_for_caller(self) -> dict[str, str]:
+    def get_headers_for_caller(self) -> dict[str, str]:
         """Returns the headers of the answer that the caller gets."""
         return select_headers_for_caller(self.headers, self.now)
 
@@ -269,13 +269,13 @@ def find_error_message(body: Any) -> str:
     "" where there is none."""
     if isinstance(body, list):
         first = body[0] if body else None
-        return _first_nonempty_text(first.get("message")) if isinstance(first, dict) else ""
+        return _choose_first_nonempty_text(first.get("message")) if isinstance(first, dict) else ""
     if not isinstance(body, dict):
         return ""
     error, errors = body.get("error"), body.get("errors")
     nested = error.get("message") if isinstance(error, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
-    return _first_nonempty_text(
+    return _choose_first_nonempty_text(
         body.get("message"),
         nested,
         body.get("error_description"),
@@ -286,7 +286,7 @@ def find_error_message(body: Any) -> str:
     )
 
 
-def _first_nonempty_text(*candidates: Any) -> str:
+def _choose_first_nonempty_text(*candidates: Any) -> str:
     """Returns the first candidate that is text and not empty; "" for none."""
     return next((text for text in candidates if isinstance(text, str) and text), "")
 
@@ -338,5 +338,5 @@ def to_proxy_error(
         error=provider_failure.verdict.error,
         details=dict(provider_failure.verdict.details) or provider_failure.raw,
         insight=make_remote_insights(provider_failure.status, scopes, context),
-        headers=provider_failure.headers_for_caller(),
+        headers=provider_failure.get_headers_for_caller(),
     )

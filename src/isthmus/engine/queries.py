@@ -66,7 +66,7 @@ def _parse_text(text: str) -> Query:
     """Parses a query string. Raises BadRequest for too many parameters or levels."""
     parts = [part for part in text.split("&") if part]
     if len(parts) > _MAX_PAIRS:
-        raise _query_error("query", f"has {len(parts)} parameters; at most {_MAX_PAIRS} are read")
+        raise _make_query_error("query", f"has {len(parts)} parameters; at most {_MAX_PAIRS} are read")
     pairs = []
     for part in parts:
         name, _, value = part.partition("=")
@@ -97,7 +97,9 @@ def _split_key(key: str) -> list[str]:
     if any("[" in step or "]" in step for step in inner):
         return [key]
     if len(inner) > _MAX_DEPTH:
-        raise _query_error(key[:60], f"has {len(inner)} levels of brackets; at most {_MAX_DEPTH} are read")
+        raise _make_query_error(
+            key[:60], f"has {len(inner)} levels of brackets; at most {_MAX_DEPTH} are read"
+        )
     return [key[:start], *inner]
 
 
@@ -155,7 +157,7 @@ def _to_plain_value(value: Any) -> Any:
     return {key: _to_plain_value(item) for key, item in value.items()}
 
 
-def _query_error(path: str, message: str) -> BadRequest:
+def _make_query_error(path: str, message: str) -> BadRequest:
     """Returns the error for a query string that cannot be parsed."""
     return BadRequest(
         f"The query string cannot be read: {path} {message}.", failures=[failure(path, message, "bad_query")]

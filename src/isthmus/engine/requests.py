@@ -11,9 +11,9 @@ from isthmus.engine.bodies import (
     UnpagedRequest,
     choose_body,
     encode_body,
-    flatten_dotted,
+    flatten_to_dotted_names,
+    make_passthrough_paging_error,
     moves_query_to_body,
-    passthrough_paging_error,
 )
 from isthmus.engine.calls import NO_BODY, OperationKind, RawBody
 from isthmus.engine.evaluation import (
@@ -141,7 +141,7 @@ def _assemble_request(
     in_url, body = unpaged.add_page(page, in_body=definition.paginate_in_body)
     if inputs.raw is not None and body is not NO_BODY:
         if page.cursor is not None:
-            raise passthrough_paging_error()
+            raise make_passthrough_paging_error()
         body = NO_BODY
     url = _build_url(plan, inputs, scope, page, in_url)
     data, content_type = (
@@ -206,7 +206,7 @@ def _start_page(
             raise make_bad_cursor_error("was sent to a list that has only one page")
         return PageRequest(cursor)
 
-    def draft() -> RequestDraft:
+    def build_draft() -> RequestDraft:
         """Returns the request without pagination, as expressions see it."""
         http, body = _assemble_request(plan, inputs, scope, unpaged, _UNPAGED)
         caller_query = scope["query"]
@@ -216,18 +216,18 @@ def _start_page(
 
     present, fixed = query, inputs.fixed
     if plan.definition.paginate_in_body:
-        present = flatten_dotted(unpaged.body)
+        present = flatten_to_dotted_names(unpaged.body)
         kept_names = _find_kept_names(inputs, plan.paginator.limit_param)
         fixed = frozenset(
             present.keys() & (kept_names | (inputs.fixed if unpaged.has_query_in_body else frozenset()))
         )
-    start = PageStart(cursor, inputs.limit, present, fixed, draft, cursor_key)
+    start = PageStart(cursor, inputs.limit, present, fixed, build_draft, cursor_key)
     try:
-        page = plan.paginator.start(start)
+        page = plan.paginator.make_request(start)
     except BadRequest:
         if not inputs.names_cursors:
             raise
-        page = replace(plan.paginator.start(replace(start, cursor=None)), cursor=cursor)
+        page = replace(plan.paginator.make_request(replace(start, cursor=None)), cursor=cursor)
     return replace(page, key=cursor_key)
 
 
@@ -235,7 +235,7 @@ def _find_kept_names(inputs: MethodInputs, limit_param: str | None) -> frozenset
     """Returns dotted names in a mapped body that no page overwrites. Where the mapping does not read the
     cursor, only the limit is kept: a position in the body is that of the first page, and would be sent for
     every page."""
-    names = frozenset(flatten_dotted(inputs.body)) if inputs.body_is_mapped else frozenset[str]()
+    names = frozenset(flatten_to_dotted_names(inputs.body)) if inputs.body_is_mapped else frozenset[str]()
     return names if inputs.body_has_cursor else names & {limit_param}
 
 

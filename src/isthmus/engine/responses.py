@@ -92,7 +92,7 @@ def parse_body(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
         case "csv":
             return _parse_or_report(method, response, "CSV", lambda: _parse_csv(decode_text(response)))
         case "":
-            value = _loads_or_undefined(response.body)
+            value = _parse_json_or_undefined(response.body)
             return ParsedBody(decode_text(response) if value is UNDEFINED else value)
     return ParsedBody(decode_text(response))
 
@@ -130,7 +130,7 @@ def parse_error_body(method: MethodDefinition, response: HttpResponse) -> Any:
             return _parse_xml(method, response)
         except XmlUnreadable:
             return decode_text(response)
-    value = _loads_or_undefined(response.body)
+    value = _parse_json_or_undefined(response.body)
     return decode_text(response) if value is UNDEFINED else value
 
 
@@ -193,7 +193,7 @@ def _parse_json(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
         )
 
 
-def _loads_or_undefined(body: bytes) -> Any:
+def _parse_json_or_undefined(body: bytes) -> Any:
     """Returns the JSON value of a body; UNDEFINED where it is not JSON."""
     try:
         return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))

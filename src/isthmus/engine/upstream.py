@@ -1,4 +1,5 @@
-"""The port through which the engine reaches a provider for one account, and the request that it is given."""
+"""The interface through which the engine sends requests to a provider for one account (`Upstream`), and the
+request that it is given."""
 
 from __future__ import annotations
 

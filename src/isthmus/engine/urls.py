@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-from isthmus.engine.evaluation import unresolved_placeholder_error
+from isthmus.engine.evaluation import make_unresolved_placeholder_error
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.placeholders import (
     Alternative,
@@ -69,7 +69,7 @@ class BaseUrl:
             try:
                 text = self._render_parts(scope)
             except PlaceholderError as error:
-                raise unresolved_placeholder_error(self.field, error) from error
+                raise make_unresolved_placeholder_error(self.field, error) from error
         url = self._checked.get(text)
         if url is None:
             url = self._check(text)
@@ -157,7 +157,7 @@ class PathTemplate:
             if self._own_query.source:
                 path += str(self._own_query.render_strict(scope, encode=self._encode_value))
         except PlaceholderError as error:
-            raise unresolved_placeholder_error(self.field, error) from error
+            raise make_unresolved_placeholder_error(self.field, error) from error
         return self._check(path)
 
     def _encode_value(self, path: tuple[str, ...], value: object, text: str) -> str:

@@ -91,7 +91,7 @@ def write_xml(body: Any, config: BodyFormatConfig) -> bytes:
     root = config.root
     document = body if root is None or _has_root(body, root) else {root: body}
     if not isinstance(document, Mapping) or len(document) != 1:
-        raise _xml_body_error(
+        raise _make_xml_body_error(
             "must be an object with one key, or body_format_config.root must name the outermost element"
         )
     text: str = xmltodict.unparse(
@@ -112,22 +112,22 @@ def _to_writable(value: Any, config: BodyFormatConfig, depth: int) -> Any:
     """Returns the value with every scalar as text. Names are checked, because they come from callers too;
     raises BadRequest for one that XML cannot have."""
     if depth > _MAX_DEPTH:
-        raise _xml_body_error(f"must not be nested deeper than {_MAX_DEPTH} elements")
+        raise _make_xml_body_error(f"must not be nested deeper than {_MAX_DEPTH} elements")
     if isinstance(value, Mapping):
         return {
             _check_name(name, config): _to_writable(item, config, depth + 1) for name, item in value.items()
         }
     if isinstance(value, (list, tuple)):
         if depth == 0:
-            raise _xml_body_error("must have one outermost element, not a list of them")
+            raise _make_xml_body_error("must have one outermost element, not a list of them")
         return [_to_writable(item, config, depth + 1) for item in value]
     if value is None:
         return None
     if not isinstance(value, (str, int, float)):
-        raise _xml_body_error("must hold text, numbers, true, false and null only")
+        raise _make_xml_body_error("must hold text, numbers, true, false and null only")
     text = format_scalar(value)
     if _UNWRITABLE.search(text):
-        raise _xml_body_error("must not hold control characters, which XML has no form for")
+        raise _make_xml_body_error("must not hold control characters, which XML has no form for")
     return text
 
 
@@ -135,13 +135,13 @@ def _check_name(name: str, config: BodyFormatConfig) -> str:
     """Returns the key itself. Raises BadRequest where it cannot be the name of an element or attribute."""
     plain = name.removeprefix(config.attribute_prefix)
     if name != config.text_key and not _XML_NAME.match(plain):
-        raise _xml_body_error(
+        raise _make_xml_body_error(
             f"has a key that cannot be the name of an XML element or attribute: {name[:60]!r}"
         )
     return name
 
 
-def _xml_body_error(message: str) -> BadRequest:
+def _make_xml_body_error(message: str) -> BadRequest:
     """Returns the error for a body that has no XML form. `message`: what is wrong, after "it"."""
     return BadRequest(
         f"The body cannot be written as XML: it {message}.", failures=[failure("body", message, "bad_body")]

@@ -149,7 +149,7 @@ class HttpClient:
             raise UpstreamUnreachable(f"The name {host} cannot be resolved.") from error
         except aiohttp.ClientConnectorError as error:
             if _DENIED in str(error.os_error):
-                raise self._guard.denied_error(host) from error
+                raise self._guard.make_denied_error(host) from error
             raise UpstreamUnreachable(
                 f"{host} cannot be connected to: {_describe_connection_error(error)}."
             ) from error
@@ -210,7 +210,7 @@ class HttpClient:
         room = self._limits.response_bytes
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > room and response.method != "HEAD":
-            raise self._too_large_error(response)
+            raise self._make_too_large_error(response)
         try:
             if decoder is None and length.isdigit():
                 return await response.read()
@@ -219,17 +219,17 @@ class HttpClient:
                 data = chunk if decoder is None else decoder.feed(chunk, room)
                 room -= len(data)
                 if room < 0:
-                    raise self._too_large_error(response)
+                    raise self._make_too_large_error(response)
                 parts.append(data)
         except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as error:
             if isinstance(error, TimeoutError):
                 raise
-            raise _broken_off_error(response) from error
+            raise _make_broken_off_error(response) from error
         if decoder is not None:
             decoder.finish()
         return b"".join(parts)
 
-    def _too_large_error(self, response: aiohttp.ClientResponse) -> UpstreamInvalid:
+    def _make_too_large_error(self, response: aiohttp.ClientResponse) -> UpstreamInvalid:
         """Returns the error for a body larger than the limit."""
         return UpstreamInvalid(
             f"The answer of {response.url.raw_host} is larger than {self._limits.response_bytes} bytes. "
@@ -297,7 +297,7 @@ class _Stream:
         except TimeoutError as error:
             raise UpstreamTimeout(f"{self._response.url.raw_host} stopped sending its answer.") from error
         except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as error:
-            raise _broken_off_error(self._response) from error
+            raise _make_broken_off_error(self._response) from error
         finally:
             await self.close()
 
@@ -358,7 +358,7 @@ def _find_body_error(error: BaseException) -> IsthmusError | None:
     return cause
 
 
-def _broken_off_error(response: aiohttp.ClientResponse) -> UpstreamInvalid:
+def _make_broken_off_error(response: aiohttp.ClientResponse) -> UpstreamInvalid:
     """Returns the error for a body that ended too early."""
     return UpstreamInvalid(f"The answer of {response.url.raw_host} broke off before its end.")
 

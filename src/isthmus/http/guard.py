@@ -62,7 +62,7 @@ class Guard:
     def require_permitted(self, host: str, ip: str) -> None:
         """Raises EgressDenied where `ip`, the address of `host`, may not be connected to."""
         if not self.is_permitted(ip):
-            raise self.denied_error(host)
+            raise self.make_denied_error(host)
 
     def is_permitted(self, ip: str) -> bool:
         """Returns True if this address may be connected to. `ip`: as a socket takes it; an IPv6 zone is
@@ -95,7 +95,7 @@ class Guard:
             self._named.add(host)
 
     @staticmethod
-    def denied_error(host: str) -> EgressDenied:
+    def make_denied_error(host: str) -> EgressDenied:
         """Returns the error for a host whose address is refused."""
         return EgressDenied(
             f"{host} is, or resolves to, an address in a private or reserved network, which is not called. "

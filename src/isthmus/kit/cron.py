@@ -1,4 +1,5 @@
-"""Cron expressions in a time zone: five fields, as Debian's cron reads them, also when clocks are changed."""
+"""Computes the firings of cron expressions in a time zone: five fields, as Debian's cron reads them, also
+when clocks are changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Identifiers of rows: random UUIDs, and UUIDs that are derived from names."""
+"""Makes identifiers of rows: random UUIDs, and UUIDs that are derived from names."""
 
 from __future__ import annotations
 

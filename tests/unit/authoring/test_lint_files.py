@@ -29,7 +29,7 @@ class TestFiles:
         assert lines["config.base_url"] == 4
         assert lines["config.error_expression"] in (7, 8)
         assert lines["config.credentials"] == 3
-        assert report.exit_code() == 1
+        assert report.compute_exit_code() == 1
 
     def test_the_text_form_names_file_line_path_and_fix(self, tmp_path: Path) -> None:
         path = tmp_path / "a.integration.json"
@@ -40,21 +40,21 @@ class TestFiles:
             f"{path}:1: warn: config.base_url: is not https: credentials travel in the clear (use https)"
         ]
         assert report.as_json()["summary"] == {"total": 1, "error": 0, "warn": 1, "info": 0}
-        assert report.exit_code() == 1
-        assert report.exit_code(ignore_warnings=True) == 0
+        assert report.compute_exit_code() == 1
+        assert report.compute_exit_code(ignore_warnings=True) == 0
 
     def test_a_bare_config_is_accepted(self, tmp_path: Path) -> None:
         report = self.validate(tmp_path / "config.json", json.dumps(CLEAN))
-        assert (report.mode, report.findings, report.exit_code()) == ("config", (), 0)
+        assert (report.mode, report.findings, report.compute_exit_code()) == ("config", (), 0)
 
     @pytest.mark.parametrize("text", ["{", '"text"'])
     def test_what_cannot_be_read_is_told_apart(self, tmp_path: Path, text: str) -> None:
         report = self.validate(tmp_path / "a.json", text)
-        assert report.exit_code() == 2
-        assert report.exit_code(ignore_warnings=True) == 2
+        assert report.compute_exit_code() == 2
+        assert report.compute_exit_code(ignore_warnings=True) == 2
 
     def test_an_absent_file_is_unreadable(self, tmp_path: Path) -> None:
-        assert validate_file(tmp_path / "absent.yaml").exit_code() == 2
+        assert validate_file(tmp_path / "absent.yaml").compute_exit_code() == 2
 
     def test_a_bad_slug_and_a_config_that_is_no_object(self, tmp_path: Path) -> None:
         report = self.validate(tmp_path / "a.yaml", "name: Not A Slug\nconfig: []")
@@ -65,7 +65,7 @@ class TestFiles:
 
     def test_exchanges_and_models(self, tmp_path: Path) -> None:
         good = [{"provenance": "documented", "response": {"status": 200}}]
-        assert self.validate(tmp_path / "t.list.json", json.dumps(good)).exit_code() == 0
+        assert self.validate(tmp_path / "t.list.json", json.dumps(good)).compute_exit_code() == 0
         bad = self.validate(tmp_path / "t.get.json", json.dumps([{"response": {"status": 200}}]))
         assert (bad.mode, [item.path for item in bad.findings]) == ("exchanges", ["0.provenance"])
         model = self.validate(tmp_path / "model.yaml", "name: crm\nresources: {contacts: {method: [list]}}")
@@ -363,4 +363,4 @@ def test_methods_that_came_or_went_are_told(tmp_path: Path) -> None:
         ("warn", "config.resources.tickets"),
         ("info", "config.resources.tickets.search"),
     ]
-    assert validate_file(path, against=json.loads(path.read_text())).exit_code() == 0
+    assert validate_file(path, against=json.loads(path.read_text())).compute_exit_code() == 0

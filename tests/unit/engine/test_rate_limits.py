@@ -8,7 +8,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import RateLimit
 from isthmus.engine import proxy
-from isthmus.engine.provider_errors import account_closed_error, detect_throttling
+from isthmus.engine.provider_errors import detect_throttling, make_account_closed_error
 from isthmus.errors import RemoteError
 
 NOW = 1_700_000_000.0
@@ -79,5 +79,5 @@ async def test_an_error_expression_words_the_throttling_too_but_for_its_status(s
 
 
 def test_a_closed_account_says_how_long() -> None:
-    assert account_closed_error(0.01).headers == {"retry-after": "1"}
-    assert account_closed_error(3.2).headers == {"retry-after": "4"}
+    assert make_account_closed_error(0.01).headers == {"retry-after": "1"}
+    assert make_account_closed_error(3.2).headers == {"retry-after": "4"}

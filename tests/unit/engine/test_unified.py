@@ -16,7 +16,7 @@ from tests.unit.engine.mapped_calls import (
 from tests.unit.engine.upstreams import MemoryUpstream, answer
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.engine.provider_errors import account_closed_error
+from isthmus.engine.provider_errors import make_account_closed_error
 from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
@@ -180,7 +180,7 @@ async def test_insights_follow_the_status() -> None:
 async def test_a_closed_account_answers_as_its_provider_would() -> None:
     class Closed(MemoryUpstream):
         async def send(self, request: Any) -> Any:
-            raise account_closed_error(2.2)
+            raise make_account_closed_error(2.2)
 
     with pytest.raises(RemoteError) as caught:
         await value_of(Closed([]), {}, parse_call("get", id="1"))

@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from isthmus.engine.provider_errors import account_closed_error
+from isthmus.engine.provider_errors import make_account_closed_error
 from isthmus.kit.clock import Clock
 
 __all__ = ["MAX_WAIT_SECONDS", "AccountThrottle"]
@@ -76,7 +76,7 @@ class AccountThrottle:
         if self.is_unthrottled:
             return
         if not waits_while_closed and self.seconds_until_open:
-            raise account_closed_error(self.seconds_until_open)
+            raise make_account_closed_error(self.seconds_until_open)
         deadline = self._clock.monotonic() + MAX_WAIT_SECONDS
         async with self._queue:
             await self._await_probe()
@@ -84,7 +84,7 @@ class AccountThrottle:
                 if self._clock.monotonic() + wait > deadline or (
                     not waits_while_closed and self.seconds_until_open
                 ):
-                    raise account_closed_error(max(wait, self.seconds_until_open))
+                    raise make_account_closed_error(max(wait, self.seconds_until_open))
                 await self._clock.sleep(wait)
             self._next_turn_at = self._clock.monotonic() + self._interval
             if self._closed_until:

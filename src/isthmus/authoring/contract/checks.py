@@ -1,5 +1,5 @@
-"""The checks of the contract suite, except those on missing and lost values. Each returns its complaints as
-sentences."""
+"""Checks an integration for the contract suite, except for missing and lost values. Each check returns its
+complaints as sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upstreams of the contract suite, which answer the engine's requests from recorded exchanges."""
+"""Answers the engine's requests from recorded exchanges, for the contract suite."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Report:
         counts = Counter(item.severity for item in self.findings)
         return {"total": len(self.findings), **{name: counts[name] for name in _SEVERITY_ORDER}}
 
-    def exit_code(self, *, ignore_warnings: bool = False) -> int:
+    def compute_exit_code(self, *, ignore_warnings: bool = False) -> int:
         """Returns 0 if nothing blocks; 1 for errors, and for warnings unless ignored; 2 if the file could not
         be read."""
         if self.mode == "unreadable":

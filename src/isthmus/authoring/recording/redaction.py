@@ -1,9 +1,5 @@
-"""Redaction of recorded answers: which values are kept, and what replaces the others
-(docs/reference/recordings.md).
-
-A replacement is derived from the value and a key. So the same value always has the same replacement, and
-nobody without the key can find the value by trying candidates.
-"""
+"""Redacts recorded answers: decides which values are kept, and replaces the others
+(docs/reference/recordings.md)."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def validate(
             typer.echo(line)
         counts = ", ".join(f"{report.summary[severity]} {severity}" for severity in ("error", "warn", "info"))
         typer.echo(f"{report.source}: {counts}")
-    return max(report.exit_code(ignore_warnings=True) for report in reports)
+    return max(report.compute_exit_code(ignore_warnings=True) for report in reports)
 
 
 def apply(
@@ -72,7 +72,7 @@ def apply(
     try:
         document = _read_mapping_file(Path(file))
         report = _check_document(file, document, None)
-        if report.exit_code(ignore_warnings=True):
+        if report.compute_exit_code(ignore_warnings=True):
             for line in _format_findings(report, all_of_them=False):
                 typer.echo(line, err=True)
             return 1

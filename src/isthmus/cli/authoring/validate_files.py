@@ -52,7 +52,7 @@ def validate(request: ValidationRequest, *, ignore_warnings: bool, ignore_info: 
     except (RemoteCallFailed, SetupError, NotFound) as error:
         code = report_error(error)
         return 4 if isinstance(error, NotFound) else code
-    code = max((report.exit_code(ignore_warnings=ignore_warnings) for report in reports), default=2)
+    code = max((report.compute_exit_code(ignore_warnings=ignore_warnings) for report in reports), default=2)
     if ignore_info:
         reports = [
             replace(report, findings=tuple(item for item in report.findings if item.severity != "info"))

@@ -12,9 +12,9 @@ from isthmus.engine.authorization.oauth1_signature import sign_request
 from isthmus.engine.evaluation import (
     evaluate,
     make_template_scope,
+    make_unresolved_placeholder_error,
+    make_wrong_result_error,
     render_strict,
-    unresolved_placeholder_error,
-    wrong_result_error,
 )
 from isthmus.engine.queries import format_header, format_scalar, parse_query
 from isthmus.engine.upstream import OAuth1Signature, OutgoingRequest
@@ -73,7 +73,7 @@ def _encode_basic_pair(spec: BasicAuthorization, scope: Mapping[str, Any]) -> st
             for template in (spec.config.username, spec.config.password)
         )
     except PlaceholderError as error:
-        raise unresolved_placeholder_error(_FIELD, error) from error
+        raise make_unresolved_placeholder_error(_FIELD, error) from error
     return base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
@@ -119,5 +119,5 @@ def _compute_headers(
     if value is UNDEFINED or value is None:
         return {}
     if not isinstance(value, dict):
-        raise wrong_result_error(field, "an object of header names and values")
+        raise make_wrong_result_error(field, "an object of header names and values")
     return {str(name): format_header(item) for name, item in value.items() if item is not None}

@@ -1,4 +1,4 @@
-"""How much one batch may do, and how much of that is left."""
+"""Limits what one batch can do, in calls, records and seconds, and counts what is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outcome of a batch: the records and errors of each node, and the body of the answer."""
+"""Collects the records and errors of each node of a batch, and makes the body of the answer of them."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class BatchOutcome:
             node_records = records.get(name, ())
             if persists(node) and not all(is_writable(record.value) for record in node_records):
                 records[name] = ()
-                errors[name] = [*errors.get(name, ()), NodeError(_unwritable_error(name))]
+                errors[name] = [*errors.get(name, ()), NodeError(_make_unwritable_error(name))]
         return replace(self, records=records, errors=errors)
 
 
-def _unwritable_error(name: str) -> IsthmusError:
+def _make_unwritable_error(name: str) -> IsthmusError:
     """Returns the error of a node that gave a value without a JSON form."""
     return UnprocessableRequest(
         f"{name} gave a value that JSON has no form for: a file, bytes. Make it text, or leave it out of the "

@@ -154,13 +154,13 @@ class _BatchRun:
     def _add_errors_of_unfinished(self) -> None:
         """Gives each node that was skipped, or did not end in time, an error that says so."""
         for name, failed_nodes in self._scheduler.skipped.items():
-            self._errors[name].append(NodeError(_skipped_error(name, failed_nodes)))
+            self._errors[name].append(NodeError(_make_skipped_error(name, failed_nodes)))
         for name in self._scheduler.unfinished_nodes:
-            error = _timeout_error(self._limits.seconds, has_started=self._scheduler.has_started(name))
+            error = _make_timeout_error(self._limits.seconds, has_started=self._scheduler.has_started(name))
             self._errors[name].append(NodeError(error))
 
 
-def _skipped_error(name: str, failed_nodes: tuple[str, ...]) -> IsthmusError:
+def _make_skipped_error(name: str, failed_nodes: tuple[str, ...]) -> IsthmusError:
     """Returns the error of a node that was not run, because nodes that it depends on failed."""
     return FailedDependency(
         f"{name} was not run, since {', '.join(failed_nodes)} failed. Their own errors say why.",
@@ -168,7 +168,7 @@ def _skipped_error(name: str, failed_nodes: tuple[str, ...]) -> IsthmusError:
     )
 
 
-def _timeout_error(seconds: float, *, has_started: bool) -> IsthmusError:
+def _make_timeout_error(seconds: float, *, has_started: bool) -> IsthmusError:
     """Returns the error of a node that had not ended when the time of the batch was over."""
     if has_started:
         return UpstreamTimeout(

@@ -76,47 +76,51 @@ class CallExplanation:
         }
 
 
-async def explain_proxy(dry: DryRun, config: IntegrationConfig, resource: str, call: Call) -> CallExplanation:
+async def explain_proxy(
+    dry_run: DryRun, config: IntegrationConfig, resource: str, call: Call
+) -> CallExplanation:
     """Explains a proxy call. Raises what the call would raise before sending."""
     try:
-        await proxy.call_method(dry, config, resource, call)
+        await proxy.call_method(dry_run, config, resource, call)
     except NotSent as stopped:
-        return await _explain_request("proxy", dry, config, stopped.request)
+        return await _explain_request("proxy", dry_run, config, stopped.request)
     raise AssertionError("a call ends by sending")
 
 
-async def explain_custom(dry: DryRun, config: IntegrationConfig, call: CustomCall) -> CallExplanation:
+async def explain_custom(dry_run: DryRun, config: IntegrationConfig, call: CustomCall) -> CallExplanation:
     """Explains a custom call. Raises what the call would raise before sending."""
     try:
-        await custom.call_custom(dry, config, call)
+        await custom.call_custom(dry_run, config, call)
     except NotSent as stopped:
         return CallExplanation(
-            kind="custom", request=await run_in_turns(describe_request, stopped.request, dry.context)
+            kind="custom", request=await run_in_turns(describe_request, stopped.request, dry_run.context)
         )
     raise AssertionError("a call ends by sending")
 
 
 async def explain_action(
-    dry: DryRun, config: IntegrationConfig, name: str, action: Action, call: Call
+    dry_run: DryRun, config: IntegrationConfig, name: str, action: Action, call: Call
 ) -> CallExplanation:
     """Explains an action: its steps are in `before`, since an action sends nothing else."""
-    runner = make_action_runner(dry, config, name, id=call.record_id, query=call.query.nested, body=call.body)
-    steps = await explain_steps(runner, dry, action.steps)
+    runner = make_action_runner(
+        dry_run, config, name, id=call.record_id, query=call.query.nested, body=call.body
+    )
+    steps = await explain_steps(runner, dry_run, action.steps)
     return CallExplanation(kind="action", method=name, before=steps.entries, waits_for=steps.waits_for)
 
 
 async def explain_unified(
-    dry: DryRun, config: IntegrationConfig, target: UnifiedTarget, mapping: MappingConfig, call: Call
+    dry_run: DryRun, config: IntegrationConfig, target: UnifiedTarget, mapping: MappingConfig, call: Call
 ) -> CallExplanation:
     """Explains a unified call. Raises what the call would raise before sending; behind a step that was not
     run, that becomes the `obstacle`."""
-    prepared = await prepare_call(config, target, mapping, call, dry.context)
-    runner = StepRunner(dry, config, CallStepScope(prepared.caller), "before")
-    steps = await explain_steps(runner, dry, mapping.before)
-    caller = replace(prepared.caller, before=steps.progress.named, context=dry.context)
+    prepared = await prepare_call(config, target, mapping, call, dry_run.context)
+    runner = StepRunner(dry_run, config, CallStepScope(prepared.caller), "before")
+    steps = await explain_steps(runner, dry_run, mapping.before)
+    caller = replace(prepared.caller, before=steps.progress.named, context=dry_run.context)
     request, obstacle = None, None
     try:
-        request = await _describe_unified_request(dry, prepared, caller)
+        request = await _describe_unified_request(dry_run, prepared, caller)
     except IsthmusError as error:
         if steps.waits_for is None:
             raise
@@ -136,7 +140,7 @@ async def explain_unified(
 
 
 async def _describe_unified_request(
-    dry: DryRun, prepared: PreparedCall, caller: CallerInput
+    dry_run: DryRun, prepared: PreparedCall, caller: CallerInput
 ) -> dict[str, Any]:
     """Describes the request that a unified call would send, as `describe_request` does."""
     method, cursor = prepared.method, prepared.cursor
@@ -146,13 +150,13 @@ async def _describe_unified_request(
             build_request,
             method,
             inputs,
-            dry.context,
-            dry.account.authentication_method,
+            dry_run.context,
+            dry_run.account.authentication_method,
             cursor,
-            cursor_key=dry.account.cursor_key,
+            cursor_key=dry_run.account.cursor_key,
         )
     )
-    return await run_in_turns(describe_request, outgoing, dry.context)
+    return await run_in_turns(describe_request, outgoing, dry_run.context)
 
 
 def _describe_side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def _describe_side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
 
 
 async def _explain_request(
-    kind: str, dry: DryRun, config: IntegrationConfig, outgoing: OutgoingRequest
+    kind: str, dry_run: DryRun, config: IntegrationConfig, outgoing: OutgoingRequest
 ) -> CallExplanation:
     """Explains a call that consists of one request of a method. `kind`: of the call, for the caller."""
     operation = outgoing.operation
@@ -177,7 +181,7 @@ async def _explain_request(
         resource=operation.resource,
         method=operation.method,
         definition=config.find_method(operation.resource, operation.method),
-        request=await run_in_turns(describe_request, outgoing, dry.context),
+        request=await run_in_turns(describe_request, outgoing, dry_run.context),
     )
 
 

@@ -1,4 +1,4 @@
-"""Runs pieces of work a few at a time, and reads a list to its last page, one page ahead."""
+"""Processes a queue of items a few at a time, and reads a list to its last page, one page ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which nodes of a graph may run, given how the others ended.
+"""Decides which nodes of a graph can run, given how the others ended.
 
 It has no time, tasks or I/O: a batch keeps it in memory, and a durable run can make it again from what it
 stored.

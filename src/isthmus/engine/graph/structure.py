@@ -1,4 +1,5 @@
-"""The nodes of a batch as a graph: named, checked, and ordered by its dependencies, before anything runs."""
+"""Makes a graph of the nodes of a batch: names them, checks them, and orders them by their dependencies,
+before anything runs."""
 
 from __future__ import annotations
 
@@ -67,7 +68,7 @@ class Graph:
             node_dependencies += _find_implied_dependencies(index, named_nodes, failures, where)
             dependencies[name] = tuple(dict.fromkeys(node_dependencies))
         if failures:
-            raise _graph_error(failures)
+            raise _make_graph_error(failures)
         order = _sort_by_dependency(dependencies, where)
         by_name = dict(named_nodes)
         return cls(
@@ -207,7 +208,7 @@ def _make_unknown_dependency_failure(
     return failure(path, f"{message}; the others are {others}" if others else message, "unknown_node")
 
 
-def _graph_error(failures: list[dict[str, str]]) -> BadRequest:
+def _make_graph_error(failures: list[dict[str, str]]) -> BadRequest:
     """Returns the error for a graph that cannot run, naming the first failures."""
     shown = "; ".join(f"{item['path']}: {item['message']}" for item in failures[:_MAX_SHOWN])
     more = len(failures) - _MAX_SHOWN

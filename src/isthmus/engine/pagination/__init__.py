@@ -1,4 +1,4 @@
-"""How a list goes on from page to page: one `Paginator` per format, made once from its definition."""
+"""Makes the paginator of a list from its `pagination` block: one `Paginator` class per format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages whose parameters are computed by expressions of the definition (`dynamic` pagination).
+"""Pages lists by parameters that expressions of the definition compute (`dynamic` pagination).
 
 The caller's cursor is a token that holds what the next page needs, so that no state is kept between calls.
 """
@@ -55,7 +55,7 @@ class DynamicPaginator(Paginator):
         """Why there is no previous page."""
         return "dynamic pagination only goes forward"
 
-    def start(self, start: PageStart) -> PageRequest:
+    def make_request(self, start: PageStart) -> PageRequest:
         """Returns what the page carries: the initial values that an expression computes, or those in the
         cursor. Raises MappingFailed for an expression that fails or gives no object."""
         assert start.draft is not None

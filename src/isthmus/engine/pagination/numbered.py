@@ -1,4 +1,4 @@
-"""Lists that go on by a number: of a page, of its first record, or of a range of records."""
+"""Pages lists by a number: of a page, of its first record, or of a range of records."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class PagePaginator(SizedPaginator):
 
     config: PageConfig
 
-    def start(self, start: PageStart) -> PageRequest:
+    def make_request(self, start: PageStart) -> PageRequest:
         """Returns the parameters of the page whose number is the cursor, the first page for none."""
-        return _start_at(self, start, self.config.page_param, self.config.start_page)
+        return _make_numbered_request(self, start, self.config.page_param, self.config.start_page)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
         """Returns the numbers of the pages next to this one. There is a next page where the total says so,
@@ -53,9 +53,9 @@ class OffsetPaginator(SizedPaginator):
 
     config: OffsetConfig
 
-    def start(self, start: PageStart) -> PageRequest:
+    def make_request(self, start: PageStart) -> PageRequest:
         """Returns the parameters of the page whose first record has the index in the cursor."""
-        return _start_at(self, start, self.config.offset_param, self.config.start_offset)
+        return _make_numbered_request(self, start, self.config.offset_param, self.config.start_offset)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
         """Returns the indexes of the first records of the pages next to this one. There is a next page where
@@ -79,7 +79,7 @@ class RangePaginator(Paginator):
 
     config: RangeConfig
 
-    def start(self, start: PageStart) -> PageRequest:
+    def make_request(self, start: PageStart) -> PageRequest:
         """Returns the `Range` header of the page whose first record has the index in the cursor. Raises
         BadRequest for a cursor that is no whole number."""
         config = self.config
@@ -105,7 +105,7 @@ class RangePaginator(Paginator):
         return Cursors(next=str(last + 1) if more and last >= first else None, prev=previous_first)
 
 
-def _start_at(paginator: SizedPaginator, start: PageStart, name: str, first: int) -> PageRequest:
+def _make_numbered_request(paginator: SizedPaginator, start: PageStart, name: str, first: int) -> PageRequest:
     """Returns the request of the page whose number is sent as the parameter `name`. `first`: the number of
     the first page."""
     params, size = paginator.choose_size(start)

@@ -1,5 +1,5 @@
-"""The interface of paginators: from the caller's cursor to what a page's request carries, and from the
-provider's answer to the cursors of the next and the previous page."""
+"""The interface of paginators. A paginator turns the caller's cursor into what a page's request carries, and
+the provider's answer into the cursors of the next and the previous page."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Paginator(ABC):
         return None
 
     @abstractmethod
-    def start(self, start: PageStart) -> PageRequest:
+    def make_request(self, start: PageStart) -> PageRequest:
         """Returns what the request of the page carries. Raises BadRequest for a cursor that is not one of
         this list."""
 

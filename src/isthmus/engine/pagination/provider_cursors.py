@@ -62,7 +62,7 @@ class CursorPaginator(SizedPaginator):
             return None
         return "its cursor pagination names no prev_cursor_path"
 
-    def start(self, start: PageStart) -> PageRequest:
+    def make_request(self, start: PageStart) -> PageRequest:
         """Returns the parameters that ask for the page at the cursor, or its URL where the cursor is a sealed
         address."""
         config = self.config
@@ -120,7 +120,7 @@ class LinkHeaderPaginator(SizedPaginator):
 
     config: LinkHeaderConfig
 
-    def start(self, start: PageStart) -> PageRequest:
+    def make_request(self, start: PageStart) -> PageRequest:
         """Returns the URL of the page, which the cursor holds sealed; for the first page its size. Raises
         BadRequest for a cursor that is no sealed address of this account."""
         params, size = self.choose_size(start)

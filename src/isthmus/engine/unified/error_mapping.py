@@ -63,7 +63,7 @@ async def to_unified_error(
         error=error,
         extra=extra,
         insight=make_insights(plan, provider_failure.status, scopes, caller),
-        headers=provider_failure.headers_for_caller(),
+        headers=provider_failure.get_headers_for_caller(),
     )
 
 

@@ -19,9 +19,9 @@ from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.evaluation import (
     evaluate_mapping,
     make_template_scope,
+    make_wrong_result_error,
     render,
     require_object,
-    wrong_result_error,
 )
 from isthmus.engine.method_plans import MethodPlan
 from isthmus.engine.multipart import OCTET_STREAM
@@ -206,7 +206,7 @@ async def _map_path(
     }
     result = await evaluate_mapping("path_mapping", mapping.path_mapping, root)
     if not isinstance(result, str):
-        raise wrong_result_error("path_mapping", "a string")
+        raise make_wrong_result_error("path_mapping", "a string")
     return PathTemplate(compile_template(result), "path_mapping").render(template_names)
 
 

@@ -19,7 +19,7 @@ from isthmus.engine.evaluation import (
     evaluate_mapping_on_clean_root,
     get_evaluation_settings,
     is_truthy,
-    wrong_result_error,
+    make_wrong_result_error,
 )
 from isthmus.engine.provider_answers import Page, ProviderAnswer
 from isthmus.engine.queries import format_header, format_scalar
@@ -204,7 +204,7 @@ async def map_headers(
     if value is UNDEFINED or value is None:
         return {}
     if not isinstance(value, dict):
-        raise wrong_result_error("response_header_mapping", "an object")
+        raise make_wrong_result_error("response_header_mapping", "an object")
     names = {
         str(name).lower(): item for name, item in value.items() if item is not None and item is not NO_BODY
     }
