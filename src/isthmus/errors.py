@@ -310,13 +310,13 @@ class UpstreamInvalid(UpstreamError):
 
 class TokenEndpointFailed(UpstreamError):
     """A token endpoint gave no usable answer, so it is not known whether the credentials are valid.
-    `may_retry`: whether the same request may succeed later."""
+    `is_retryable`: True if the same request may succeed later."""
 
     status = 502
 
-    def __init__(self, message: str, *, may_retry: bool) -> None:
+    def __init__(self, message: str, *, is_retryable: bool) -> None:
         super().__init__(message)
-        self.may_retry = may_retry
+        self.is_retryable = is_retryable
 
 
 class EgressDenied(UpstreamError):

@@ -238,9 +238,12 @@ class Accounts:
         `needs_reauth`."""
         row = await self._lock_account(id)
         statement = select_account(self._environment_id, id)
-        found = (await self._conn.execute(statement)).one()
+        account_row = (await self._conn.execute(statement)).one()
         require_callable(
-            found.integration_name, id, is_enabled=found.is_enabled, is_blocked=bool(found.is_blocked)
+            account_row.integration_name,
+            id,
+            is_enabled=account_row.is_enabled,
+            is_blocked=bool(account_row.is_blocked),
         )
         if row["status"] == "needs_reauth":
             raise AccountNeedsReauth(

@@ -62,9 +62,9 @@ class GatedSender:
             raise UpstreamUnreachable(
                 "The account's static gate was removed, so nothing was sent. Reconnect it with another one."
             )
-        kept = {name: value for name, value in request.headers.items() if not _is_gate_header(name)}
+        caller_headers = {name: value for name, value in request.headers.items() if not _is_gate_header(name)}
         headers = {
-            **kept,
+            **caller_headers,
             "Truto-StaticGate-Token": gate.token.reveal(),
             "Truto-Target-URL": request.url,
         }

@@ -52,8 +52,8 @@ async def connect_account(
     gate_id: str | None,
     is_sandbox: bool,
 ) -> str:
-    """Create the account with status `connecting`, emit `created`, and return its id. Raises NotFound for an
-    install that was deleted meanwhile."""
+    """Create the account with status `connecting`, emit `created`, and return its id. `gate_id`: the static
+    gate for its requests, or None. Raises NotFound for an install that was deleted meanwhile."""
     await lock_install(conn, result.environment_id, result.install_id)
     identity, now = new_id(), current_time(conn)
     await conn.execute(
@@ -131,6 +131,8 @@ async def reconnect_account(
 def _build_context_columns(
     conn: AsyncConnection, result: ConnectionResult, identity: str, context: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """Return the columns `context` and `context_secrets` of a context, with its secrets encrypted for the
+    account's row."""
     plain, secrets = split_context(patch_context({}, context), list_secret_fields(result.definition))
     return {
         "context": plain,
@@ -139,7 +141,7 @@ def _build_context_columns(
 
 
 def _keep_refresh_token(old: Mapping[str, Any], context: dict[str, Any]) -> None:
-    """Copy the refresh token of `old` into `context` if that has a token without one."""
+    """Copy the refresh token of the context `old` into `context`, if that has a token without one."""
     before, after = get_oauth_token(old), get_oauth_token(context)
     if before and after and before.get("refresh_token") and not after.get("refresh_token"):
         token = {**after, "refresh_token": before["refresh_token"]}

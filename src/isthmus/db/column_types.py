@@ -36,7 +36,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Returns a time as it is stored. Raises ValueError for a naive datetime."""
+        """Returns a time as it is stored; None for None. Raises ValueError for a naive datetime."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -47,7 +47,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Returns a stored time as an aware datetime in UTC."""
+        """Returns a stored time as an aware datetime in UTC; None for null."""
         if value is None:
             return None
         if isinstance(value, str):

@@ -34,7 +34,7 @@ __all__ = [
 EpochListener = Callable[[Mapping[str, int]], None]
 
 _EPOCHS = "isthmus.epochs"
-_ANNOUNCED = "isthmus.announced"
+_TOPICS = "isthmus.topics"
 _DATABASE = "isthmus.database"
 _TaskVariable = ContextVar[asyncio.Task[object] | None]
 _writing_task: _TaskVariable = ContextVar("isthmus_db_writing_task", default=None)
@@ -44,8 +44,8 @@ _in_background: ContextVar[bool] = ContextVar("isthmus_db_in_background", defaul
 
 
 def make_background_context() -> Context:
-    """Returns a context for `create_task`. A task in it, and tasks that it creates, use half of the
-    connection pool at most and leave the rest to requests."""
+    """Makes a context for `create_task`. A task in it, and tasks that it creates, use half of the connection
+    pool at most and leave the rest to requests."""
     context = copy_context()
     context.run(_in_background.set, True)
     return context
@@ -76,7 +76,7 @@ class Database:
         self._sqlite_writer = SqliteWriter(self.url) if self.is_sqlite else None
         self._background = None if self.is_sqlite else asyncio.Semaphore(max(1, pool_size // 2))
         self._listeners: list[EpochListener] = []
-        self._on_announced: dict[str, list[Callable[[], None]]] = {}
+        self._topic_listeners: dict[str, list[Callable[[], None]]] = {}
         self._on_close = on_close
 
     @property
@@ -106,7 +106,7 @@ class Database:
         meanwhile."""
         async with self._engines.reader.connect() as conn:
             conn.info[_DATABASE] = self
-            for name in (_EPOCHS, _ANNOUNCED):  # left by a write that had this connection before
+            for name in (_EPOCHS, _TOPICS):  # left by a write that had this connection before
                 conn.info.pop(name, None)
             yield conn
 
@@ -120,7 +120,7 @@ class Database:
         task = asyncio.current_task()
         _refuse_nested(task)
         incremented: dict[str, int] = {}
-        announced: set[str] = set()
+        topics: set[str] = set()
         token = _writing_task.set(task)
         try:
             async with (
@@ -130,14 +130,14 @@ class Database:
             ):
                 conn.info[_DATABASE] = self
                 conn.info[_EPOCHS] = incremented
-                conn.info[_ANNOUNCED] = announced
+                conn.info[_TOPICS] = topics
                 yield conn
         finally:
             _writing_task.reset(token)
         if incremented:
             for listener in tuple(self._listeners):
                 listener(incremented)
-        for topic in announced:
+        for topic in topics:
             self.notify_listeners(topic)
 
     async def execute_write(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -167,13 +167,13 @@ class Database:
     def add_topic_listener(self, topic: str, listener: Callable[[], None]) -> Callable[[], None]:
         """Calls `listener` after each commit of this process that called `notify_after_commit` with the
         topic; it must be quick and not raise. Returns a function that removes the listener."""
-        listeners = self._on_announced.setdefault(topic, [])
+        listeners = self._topic_listeners.setdefault(topic, [])
         listeners.append(listener)
         return lambda: listeners.remove(listener)
 
     def notify_listeners(self, topic: str) -> None:
         """Calls the listeners of `topic` now, because another process has committed."""
-        for listener in tuple(self._on_announced.get(topic, ())):
+        for listener in tuple(self._topic_listeners.get(topic, ())):
             listener()
 
     def _lock_writer(self) -> AbstractAsyncContextManager[None]:
@@ -221,13 +221,13 @@ def _refuse_nested(task: asyncio.Task[object] | None) -> None:
 async def savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
     """Opens a savepoint inside a write: if the block raises, what it wrote is rolled back, and so are the
     epochs that it incremented and the topics that it would notify of."""
-    incremented, announced = conn.info[_EPOCHS], conn.info[_ANNOUNCED]
-    before = dict(incremented), set(announced)
+    incremented, topics = conn.info[_EPOCHS], conn.info[_TOPICS]
+    before = dict(incremented), set(topics)
     try:
         async with conn.begin_nested():
             yield
     except BaseException:
-        for current, saved in zip((incremented, announced), before, strict=True):
+        for current, saved in zip((incremented, topics), before, strict=True):
             current.clear()
             current.update(saved)
         raise
@@ -247,8 +247,8 @@ def current_time(conn: AsyncConnection) -> datetime:
 def notify_after_commit(conn: AsyncConnection, topic: str) -> None:
     """Calls the listeners of `topic` (`Database.add_topic_listener`) in this process once the transaction of
     `conn` has committed."""
-    announced: set[str] = conn.info[_ANNOUNCED]
-    announced.add(topic)
+    topics: set[str] = conn.info[_TOPICS]
+    topics.add(topic)
 
 
 def _get_database(conn: AsyncConnection) -> Database:

@@ -1,4 +1,5 @@
-"""File locks of a SQLite installation: one process serves the database file, and one at a time sets it up."""
+"""Locks the files of a SQLite installation: one process serves the database file, and one at a time sets it
+up."""
 
 from __future__ import annotations
 

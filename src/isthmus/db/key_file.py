@@ -1,4 +1,5 @@
-"""The key file of a SQLite installation: one key on each line, the primary first, file mode 0600."""
+"""Reads and writes the key file of a SQLite installation: one key on each line, the primary first, file mode
+0600."""
 
 from __future__ import annotations
 

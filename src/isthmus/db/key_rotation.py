@@ -1,4 +1,4 @@
-"""Key rotation: encrypts every stored secret with a new key, while servers go on reading and writing.
+"""Rotates the key: encrypts every stored secret with a new key, while servers go on reading and writing.
 
 First every running process gets the new key: by the key file, or as a grant, which is the new key encrypted
 with one that they have (`db.keys`). Then values are encrypted again in small transactions, each only if
@@ -76,7 +76,8 @@ def choose_key(database: Database, requested_key: str | None) -> NewKey:
 
 
 async def rotate_key(database: Database, new: NewKey) -> RotationResult:
-    """Encrypts every secret with `new`. It can be interrupted and repeated at any time."""
+    """Encrypts every stored secret with `new`, and returns how many. It can be interrupted and repeated at
+    any time."""
     text = new.key.reveal()
     if new.key_file is not None:
         prepend_key(new.key_file, text)

@@ -1,4 +1,5 @@
-"""One page of a platform list: filters, order and keyset pagination, the same for every list of rows."""
+"""Reads one page of a platform list: filters, order and keyset pagination, the same for every list of
+rows."""
 
 from __future__ import annotations
 

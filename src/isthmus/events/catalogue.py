@@ -28,7 +28,8 @@ class Event(BaseModel):
 
     @property
     def resource(self) -> tuple[str, str]:
-        """The (type, id) of what the event is about. Events of one resource are relayed in order."""
+        """The (type, id) of the resource that the event is about. Events of one resource are relayed in
+        order."""
         return self.name.partition(":")[0], str(self.content["id"])
 
     @property
@@ -186,7 +187,7 @@ class SyncJobRunRecord(Event):
 
     @property
     def resource(self) -> tuple[str, str]:
-        """The run that hands the records over."""
+        """The (type, id) of the run that hands the records over."""
         return "sync_job_run", self.run_id
 
 
@@ -231,7 +232,7 @@ class TestEvent(Event):
 
     @property
     def resource(self) -> tuple[str, str]:
-        """The webhook that is tested."""
+        """The (type, id) of the webhook that is tested."""
         return "webhook", self.webhook_id
 
 

@@ -1,4 +1,4 @@
-"""The reference page of events: `python -m isthmus.events.reference > docs/reference/events.md`."""
+"""Renders the reference page of events: `python -m isthmus.events.reference > docs/reference/events.md`."""
 
 from __future__ import annotations
 

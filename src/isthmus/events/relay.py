@@ -81,9 +81,9 @@ class Subscribers:
         """The subscriptions as text, the same in every process of a version."""
         return frozenset(f"{subscriber} {pattern}" for subscriber, pattern, _ in self._handlers)
 
-    def find(self, event_name: str) -> Sequence[tuple[str, Subscriber]]:
-        """Returns (name, handler) of each subscriber of the event once, in the order of their
-        subscriptions."""
+    def find_handlers(self, event_name: str) -> Sequence[tuple[str, Subscriber]]:
+        """Returns each subscriber of an event once, as (subscriber name, handler), in the order of
+        subscription."""
         handlers = {
             subscriber: handler
             for subscriber, pattern, handler in self._handlers
@@ -141,9 +141,9 @@ class Relay:
             await self._peers.unregister()
 
     async def relay(self) -> int:
-        """Relays up to 50 events that wait, in one transaction; returns how many it looked at. Raises
-        LockNotAvailable, after the commit, if a subscriber needed a lock of another transaction: the event's
-        resource is then skipped for a moment."""
+        """Relays up to 50 events that wait, in one transaction. Returns how many events it looked at, 0 if
+        another process relays. Raises LockNotAvailable, after the commit, if a subscriber needed a lock of
+        another transaction: the event's resource is then skipped for a moment."""
         if not await self._is_something_waiting():
             return 0
         skipped = self._list_skipped()
@@ -155,10 +155,12 @@ class Relay:
             # After reading the rows: a process is registered before it emits its first event.
             if not self._knows_all(await self._peers.read_names_of_others(conn)):
                 return 0
-            done, locked = await self._relay_all(conn, rows)
-            if done:
-                relayed = update(event).where(event.c.seq.in_(done)).values(relayed_at=current_time(conn))
-                await conn.execute(relayed)
+            relayed_seqs, locked = await self._relay_all(conn, rows)
+            if relayed_seqs:
+                update_relayed = (
+                    update(event).where(event.c.seq.in_(relayed_seqs)).values(relayed_at=current_time(conn))
+                )
+                await conn.execute(update_relayed)
         if locked is not None:
             raise locked
         return len(rows)
@@ -199,7 +201,8 @@ class Relay:
         return list(self._skipped_until)
 
     def _knows_all(self, subscriptions: frozenset[str]) -> bool:
-        """Returns False if one of the `subscriptions` subscriptions is unknown to this process."""
+        """Returns True if this process knows all these subscriptions of other processes. Logs those that it
+        does not know."""
         others = sorted(subscriptions - self._peers.names)
         if others and not self._is_left_to_others:
             _log.warning("events wait for a process of another version, which knows %s", ", ".join(others))
@@ -226,7 +229,7 @@ class Relay:
         delivered_to = set(row["taken"] or ())
         missing = [
             (subscriber, handler)
-            for subscriber, handler in self._subscribers.find(row["event"])
+            for subscriber, handler in self._subscribers.find_handlers(row["event"])
             if subscriber not in delivered_to
         ]
         has_failed = False

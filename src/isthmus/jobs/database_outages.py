@@ -77,8 +77,8 @@ class OutageReporter:
         self._logged_at: float | None = None
 
     def report(self, message: str, error: Exception) -> None:
-        """Notes an outage; logs it if it is new or was logged a minute ago. `message`: what waits for the
-        database, as a sentence."""
+        """Notes an outage; logs it if it is new or was last logged a minute ago. `message`: what waits for
+        the database, as a sentence."""
         now = time.monotonic()
         is_new = self._logged_at is None or self.last is None or now - self.last > _OUTAGE_ENDED_SECONDS
         if is_new or now - (self._logged_at or 0.0) >= _LOG_AGAIN_SECONDS:

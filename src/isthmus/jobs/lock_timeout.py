@@ -1,5 +1,5 @@
-"""Transactions of the job engine that give up instead of waiting for a lock, so that no transaction of the
-application ever fails because of them (PostgreSQL)."""
+"""Opens transactions of background work that give up instead of waiting for a lock, so that no transaction of
+the application ever fails because of them (PostgreSQL)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Which names (schedules, subscribers) the running processes know, while two versions of the program work
-side by side during an upgrade.
+"""Tells which names (schedules, subscribers) the running processes know, while two versions of the program
+work side by side during an upgrade.
 
 An older process must not do for good what only a newer one does right: mark an event as relayed that a
 subscriber unknown to it must see, or delete a schedule unknown to it. SQLite has one process and no peers.

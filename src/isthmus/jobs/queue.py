@@ -259,7 +259,7 @@ async def defer_retry(
 async def move_due_timers(
     conn: AsyncConnection, *, only: tuple[str, str] | None = None, limit: int = _MAX_MOVED_AT_ONCE
 ) -> int:
-    """Turns timers that are due into jobs, at most `limit` or the one of (job name, key) `only`; returns how
+    """Turns timers that are due into jobs: at most `limit`, or the one of (job name, key) `only`. Returns how
     many. Several processes may do it at the same time."""
     key = tuple_(job_timer.c.what, job_timer.c.key)
     due = _select_due_timers(current_time(conn), limit).with_for_update(skip_locked=True)

@@ -1,5 +1,5 @@
-"""Repairs of the queue: jobs of dead workers are queued again, things that lost their job get a new one, and
-finished jobs are deleted."""
+"""Repairs the queue: queues jobs of dead workers again, gives things that lost their job a new one, and
+deletes finished jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of the queue as numbers, for monitoring; and when the next timer or schedule is due."""
+"""Reads the state of the queue as numbers, for monitoring, and when the next timer or schedule is due."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def read_next_due(conn: AsyncConnection) -> datetime | None:
 
 
 async def _read_oldest_due_seconds(conn: AsyncConnection) -> float | None:
-    """Returns `QueueState.oldest_due_seconds`."""
+    """Returns the age of what has been due for longest, in seconds; None if nothing is due."""
     waiting = select(func.min(job.c.args["due"].as_string())).where(job.c.status == "todo")
     oldest = (await conn.execute(waiting)).scalar_one()  # text of one width, so that it sorts as time does
     now, later = current_time(conn), await read_next_due(conn)

@@ -46,7 +46,8 @@ _MAX_MOVED_AT_ONCE = 200
 
 
 class Worker:
-    """`start()` returns at once, and the engine is imported in the background. `stop()` is graceful.
+    """The worker of a process, which runs its background work. `start()` returns at once, and procrastinate
+    is imported in the background. `stop()` is graceful.
 
     SQLite: the one worker of the process that serves the file. PostgreSQL: each process may have one.
     """
@@ -118,7 +119,7 @@ class Worker:
         return due is not None and due <= self._database.clock.now()
 
     async def _move_all_due(self) -> int:
-        """Moves them in batches, schedules and timers in turn; returns how many."""
+        """Turns what is due into jobs in batches, schedules and timers in turn; returns how many."""
         total, is_more = 0, True
         while is_more:
             async with write_with_lock_timeout(self._database) as conn:
@@ -130,8 +131,8 @@ class Worker:
         return total
 
     async def _move_due_one_by_one(self) -> int:
-        """Moves each in a transaction of its own, so that a locked one does not delay the others; returns how
-        many. Raises LockNotAvailable at the end if there was one."""
+        """Turns each due schedule and timer into a job in a transaction of its own, so that a locked one does
+        not delay the others; returns how many. Raises LockNotAvailable at the end if there was one."""
         async with self._database.read() as conn:
             schedules, timers = await list_due_schedules(conn), await list_due_timers(conn)
         moves = [partial(fire_due_schedules, only=name) for name in schedules]
@@ -149,7 +150,7 @@ class Worker:
         return moved
 
     async def requeue_stalled_jobs(self) -> None:
-        """Takes over from dead workers, unless the database was unavailable a moment ago."""
+        """Queues the jobs of dead workers again, unless the database was unavailable a moment ago."""
         if time.monotonic() - (self._outages.last or 0.0) >= self._options.stable_seconds:
             await requeue_stalled_jobs(self._database, stalled_seconds=self._options.stalled_seconds)
 
@@ -216,16 +217,17 @@ class Worker:
                 async with asyncio.timeout(pause):
                     await self._timers_changed.wait()
 
-    def _repeat(self, name: str, seconds: float, task: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        """Starts a task that calls `task` every `seconds`. An error is logged and does not end it."""
+    def _repeat(self, name: str, seconds: float, action: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Starts a task that calls `action` every `seconds`, and returns it. An error is logged and does not
+        end it."""
 
         async def repeat_forever() -> None:
-            """Calls `work` for ever, with pauses."""
+            """Calls `action` for ever, with pauses."""
             while True:
                 await asyncio.sleep(seconds)
                 try:
                     with convert_unexpected_cancellation():
-                        await task()
+                        await action()
                 except LockNotAvailable:
                     pass  # the next time comes soon
                 except Exception as error:
@@ -251,5 +253,5 @@ class Worker:
 
 
 def _start_background_task(coroutine: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-    """Starts a task that leaves half of the connection pool to requests."""
+    """Starts a task that leaves half of the connection pool to requests, and returns it."""
     return asyncio.create_task(coroutine, name=name, context=make_background_context())

@@ -1,4 +1,4 @@
-"""Options of a worker: how many jobs it runs, and how often it does what."""
+"""The options of a worker: how many jobs it runs, and how often it does which task."""
 
 from __future__ import annotations
 

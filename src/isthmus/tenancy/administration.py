@@ -1,4 +1,4 @@
-"""Environments and tokens for the local commands, which work on the server's database across all
+"""Creates environments and tokens for the local commands, which work on the server's database across all
 environments."""
 
 from __future__ import annotations
@@ -115,11 +115,11 @@ async def _find_environment(conn: AsyncConnection, id_or_name: str) -> str:
     query = select(environment.c.id).where(
         or_(environment.c.id == id_or_name, environment.c.name == id_or_name)
     )
-    found: list[str] = [row.id for row in await conn.execute(query)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ids = ", ".join(found)
+    environment_ids: list[str] = [row.id for row in await conn.execute(query)]
+    if len(environment_ids) == 1:
+        return environment_ids[0]
+    if environment_ids:
+        ids = ", ".join(environment_ids)
         raise SetupError(f"several environments are named {id_or_name}; name one by its id: {ids}")
     names = (await conn.execute(select(environment.c.name).order_by(environment.c.name))).scalars().all()
     known_names = ", ".join(names) or "none; start the server once to make the first"

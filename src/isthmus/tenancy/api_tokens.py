@@ -1,4 +1,5 @@
-"""The API tokens of an environment: 256 random bits, of which only the SHA-256 is stored."""
+"""Creates, lists and revokes the API tokens of an environment: 256 random bits, of which only the SHA-256 is
+stored."""
 
 from __future__ import annotations
 

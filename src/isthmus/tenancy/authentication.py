@@ -194,8 +194,8 @@ class Authenticator:
         )
 
     async def _read_token(self, key: str) -> Principal | None:
-        """Read an API token by its hash and cache it; an unknown one is remembered as unknown for a while.
-        Raises Forbidden for a link token."""
+        """Read an API token by its hash, cache it and return its principal; None for an unknown one, which is
+        remembered as unknown for a while. Raises Forbidden for a link token."""
         before = self._epochs.snapshot()
         async with self._database.read() as conn:
             row = (await conn.execute(_SELECT_API_TOKEN, {"wanted": key})).one_or_none()

@@ -36,7 +36,8 @@ async def bootstrap(
     database: Database, settings: Settings, *, fill_environment: FillEnvironment | None = None
 ) -> FirstStart | None:
     """Create the first team with its user, environment and API token; return None if a team exists. If
-    several processes start at once, one of them creates everything."""
+    several processes start at once, one of them creates everything. `fill_environment`: installs what the
+    environment has from the beginning."""
     query = select(exists().where(team.c.id.is_not(None)))
     async with database.read() as conn:
         if (await conn.execute(query)).scalar_one():

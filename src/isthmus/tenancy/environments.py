@@ -1,4 +1,4 @@
-"""The environments of a team."""
+"""Reads, creates, changes and deletes the environments of a team."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ FillEnvironment = Callable[[AsyncConnection, str], Awaitable[None]]
 
 
 async def read_connect_settings(conn: AsyncConnection, environment_id: str) -> ConnectSettings:
-    """Return the settings of an environment's connect pages; the defaults where the environment is gone."""
+    """Return the settings of an environment's connect pages; the defaults if the environment is gone."""
     statement = select(environment.c.settings).where(environment.c.id == environment_id)
     return ConnectSettings.from_settings((await conn.execute(statement)).scalar_one_or_none() or {})
 
 
 async def read_team_id(conn: AsyncConnection, environment_id: str) -> str:
-    """Return the team that owns an environment, which must exist."""
+    """Return the id of the team that owns an environment, which must exist."""
     statement = select(environment.c.team_id).where(environment.c.id == environment_id)
     return str((await conn.execute(statement)).scalar_one())
 
@@ -58,8 +58,8 @@ class Environments:
     async def create(
         self, name: str, *, fill_environment: FillEnvironment | None = None
     ) -> Mapping[str, Any]:
-        """Create an environment and return its row. Raises BadRequest for an empty name, Conflict for one
-        that the team has already."""
+        """Create an environment, fill it with `fill_environment`, and return its row. Raises BadRequest for
+        an empty name, Conflict for one that the team has already."""
         name = await self._validate_name(name)
         identity, now = new_id(), current_time(self._conn)
         statement = insert(environment).values(
@@ -119,8 +119,8 @@ class Environments:
             raise _name_taken_error(name) from None
 
     async def _validate_name(self, name: object) -> str:
-        """Return the trimmed name. Raises BadRequest, and Conflict if the team has an environment of this
-        name."""
+        """Return the trimmed name. Raises BadRequest for an empty or too long one, and Conflict if the team
+        has an environment of this name."""
         if not isinstance(name, str) or not name.strip():
             raise BadRequest(
                 "an environment needs a name.", failures=[failure("name", "must be a text", "required")]

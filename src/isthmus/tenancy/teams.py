@@ -1,4 +1,4 @@
-"""The team of the caller, and its users."""
+"""Reads and changes the team of the caller, and lists its users."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def test_a_refused_app_is_told_apart_from_refused_credentials() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "may_retry"),
+    ("given", "is_retryable"),
     [
         (answer(503, {}), True),
         (answer(429, {}), True),
@@ -194,10 +194,10 @@ def test_a_refused_app_is_told_apart_from_refused_credentials() -> None:
         (answer(302, {}), False),
     ],
 )
-def test_an_outage_says_nothing_of_the_credentials(given: HttpResponse, may_retry: bool) -> None:
+def test_an_outage_says_nothing_of_the_credentials(given: HttpResponse, is_retryable: bool) -> None:
     with pytest.raises(TokenEndpointFailed) as caught:
         drive(refresh_access_token(config(), scope(), "rt"), given)
-    assert caught.value.may_retry is may_retry
+    assert caught.value.is_retryable is is_retryable
 
 
 @pytest.mark.parametrize("subdomain", ["a@evil.test/", "x y", "evil.test#", "a\\b", ""])

@@ -327,7 +327,7 @@ def test_one_subscriber_hears_several_events_under_one_name_and_none_twice() -> 
     subscribers.subscribe("integrated_account:created", Recorder(), stable_name="other")
     with pytest.raises(ValueError, match="has subscribed to integrated_account:created already"):
         subscribers.subscribe("integrated_account:created", recorder, stable_name="mine")
-    assert [own for own, _ in subscribers.find("integrated_account:created")] == ["mine", "other"]
+    assert [own for own, _ in subscribers.find_handlers("integrated_account:created")] == ["mine", "other"]
     assert subscribers.names == {
         "mine integrated_account:created",
         "mine integrated_account:*",

@@ -71,10 +71,12 @@ def require_callable(integration: str, account_id: str, *, is_enabled: bool, is_
 
 @dataclass(frozen=True, slots=True)
 class _LoadedAccount:
-    """What was read of one account. Valid until the epoch of its environment or of its group rises.
+    """What was read of one account for its calls. Valid until the epoch of its environment or of its group is
+    incremented.
 
     `sandbox`: replays recorded exchanges, for an account without a provider; else None. `mappings`: those
-    that were used so far, by model, resource and method."""
+    that were used so far, by model, resource and method.
+    """
 
     gateway: GatewayAccount
     definition: IntegrationConfig
@@ -281,13 +283,13 @@ class Connections:
         return cached
 
     async def _read_account_from_database(self, environment_id: str, account_id: str) -> _LoadedAccount:
-        """Read an account, without the cache. Raises NotFound."""
+        """Read an account from the database, and do not cache it. Raises NotFound."""
         async with self._database.read() as conn:
             statement = select_account(environment_id, account_id)
-            found = (await conn.execute(statement)).mappings().one_or_none()
-            if found is None:
+            first_row = (await conn.execute(statement)).mappings().one_or_none()
+            if first_row is None:
                 raise account_not_found_error(account_id)
-            row = dict(found)
+            row = dict(first_row)
             keys = get_key_ring(conn)
             override = OVERRIDE_SECRETS.decrypt(keys, row["id"], row["integration_override_secrets"])
             installed = INSTALL_SECRETS.decrypt(keys, row["install_id"], row["install_secrets"])
@@ -320,7 +322,8 @@ class Connections:
         context: Mapping[str, Any],
         http: Sender,
     ) -> _LoadedAccount:
-        """Build the cached account from its row, its definition and its decrypted context."""
+        """Build the account for calls from its row, its definition and its decrypted context. `http`: sends
+        directly or through the account's static gate."""
         facts = AccountFacts(
             id=row["id"],
             tenant_id=row["tenant_id"],
@@ -362,7 +365,7 @@ class Connections:
         )
 
     def _get_throttle(self, account_id: str) -> AccountThrottle:
-        """Return the throttle of an account, which outlives the cached row. The least recently used are
+        """Return the throttle of an account, which outlives the cached account. The least recently used are
         dropped."""
         throttle = self._throttles.get(account_id)
         if throttle is None:

@@ -39,8 +39,9 @@ that was lost."""
 
 @dataclass(frozen=True, slots=True)
 class RefreshLease:
-    """A lease that `owner` holds. `follows_unfinished_attempt`: an earlier attempt with the same credential
-    did not record how it ended, so the provider may have replaced the credential already."""
+    """A lease that `owner` holds. `epoch`: a number that grows with each lease of the account, so that a
+    former holder cannot write. `follows_unfinished_attempt`: an earlier attempt with the same credential did
+    not record how it ended, so the provider may have replaced the credential already."""
 
     account_id: str
     owner: str

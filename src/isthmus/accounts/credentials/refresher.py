@@ -257,7 +257,7 @@ def _is_reply_possibly_lost(error: Exception) -> bool:
 def _is_worth_retrying(error: UpstreamError) -> bool:
     """Return True unless the token endpoint or the egress guard refuses for good."""
     if isinstance(error, TokenEndpointFailed):
-        return error.may_retry
+        return error.is_retryable
     return not isinstance(error, EgressDenied)
 
 

@@ -224,7 +224,7 @@ class Revocations:
             )
         )
         if response.status == _THROTTLED or response.status >= _SERVER_ERROR:
-            raise TokenEndpointFailed(f"a revocation was answered {response.status}.", may_retry=True)
+            raise TokenEndpointFailed(f"a revocation was answered {response.status}.", is_retryable=True)
         async with run.write() as conn:
             await _delete_request(conn, run.key)
 

@@ -104,7 +104,7 @@ class Lifecycle:
             return
 
     async def _load_state(self, run: Run) -> LifecycleState | None:
-        """Return the state of the running stage; starts a periodic validation that is due. None if nothing is
+        """Return the state of the running stage; start a periodic validation that is due. None if nothing is
         to be done now."""
         async with run.write() as conn:
             statement = select(account_lifecycle).where(account_lifecycle.c.id == run.key).with_for_update()
@@ -192,7 +192,7 @@ class Lifecycle:
         """Run a step; during an outage, a step of a validation is tried several times."""
 
         async def attempt() -> bool:
-            """Run the step once."""
+            """Run the step once; return what `StepRunner.run_step` returns."""
             return await runner.run_step(step, state.step, state.progress)
 
         is_patient = state.stage == "validation" and not step.ignore_error
@@ -285,7 +285,7 @@ class Lifecycle:
             await self._end_lifecycle(conn, state, None)
 
     async def _lock_status(self, conn: AsyncConnection, state: LifecycleState) -> str | None:
-        """Lock the account's row and return its status, None if the account is gone."""
+        """Lock the account's row and return its status; None if the account is gone."""
         statement = select(integrated_account.c.status).where(
             integrated_account.c.id == state.account_id,
             integrated_account.c.environment_id == state.environment_id,

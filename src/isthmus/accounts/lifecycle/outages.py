@@ -34,30 +34,30 @@ class StageTimeout(IsthmusError):
 
 
 def is_outage(error: IsthmusError) -> bool:
-    """Return True if an error says that the provider is unavailable or too slow, not that the request was
-    wrong."""
+    """Return True if an error is temporary: the provider is unavailable, too slow or rate limits. False if
+    the request was wrong."""
     if isinstance(error, RemoteError):
         return error.status == _THROTTLED or error.status >= _SERVER_ERROR
     if isinstance(error, TokenEndpointFailed):
-        return error.may_retry
+        return error.is_retryable
     return isinstance(error, UpstreamUnreachable | UpstreamTimeout | StageTimeout)
 
 
 async def retry_during_outage(clock: Clock, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Return what `attempt` returns; after an outage, try it again after 1, 2 and 4 seconds. Raises its last
-    error."""
+    """Return what `attempt` returns. While it fails because of an outage (`is_outage`), try it again after 1,
+    2 and 4 seconds, then raise its last error; any other error is raised at once."""
     for pause in _RETRY_PAUSES:
         try:
             return await attempt()
-        except IsthmusError as failed:
-            if not is_outage(failed):
+        except IsthmusError as error:
+            if not is_outage(error):
                 raise
         await clock.sleep(pause)
     return await attempt()
 
 
-def compute_next_retry(since: datetime, now: datetime) -> datetime | None:
-    """Return when to retry during an outage that has lasted since `since`: after the same time again, but at
-    least five minutes. None after a day."""
-    lasted = now - since
-    return None if lasted > _MAX_OUTAGE else now + max(_MIN_WAIT, lasted)
+def compute_next_retry(outage_began: datetime, now: datetime) -> datetime | None:
+    """Return when to retry during an outage that began at `outage_began`: each pause doubles the time since
+    then, but lasts at least five minutes. Return None if the outage has lasted for more than a day."""
+    duration = now - outage_began
+    return None if duration > _MAX_OUTAGE else now + max(_MIN_WAIT, duration)

@@ -80,7 +80,8 @@ def parse_row(conn: AsyncConnection, row: Mapping[str, Any]) -> LifecycleState:
 
 
 def encrypt_progress(conn: AsyncConnection, state: LifecycleState) -> bytes | None:
-    """Return the progress as it is stored. Raises StageFailed if a result is no JSON."""
+    """Return the progress of the stage, encrypted for its row; None if there is none. Raises StageFailed if a
+    result of a step is no JSON."""
     progress = state.progress
     plain: dict[str, Any] = {"named": progress.named}
     if progress.last is not UNDEFINED:

@@ -133,7 +133,7 @@ async def check_mapping_overrides(
     if added:
         model_names = {name for name, _, _ in added}
         visible_models = await read_models(conn, scope, only_installed=False, names=model_names)
-        models = {each.name: each for each in visible_models}
+        models = {unified_model.name: unified_model for unified_model in visible_models}
         known_names = (
             [] if model_names <= models.keys() else await read_model_names(conn, scope, only_installed=False)
         )

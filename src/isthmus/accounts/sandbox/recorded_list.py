@@ -261,7 +261,7 @@ def _join_pages(
 
 
 def _get_page_size(request: OutgoingRequest) -> int | None:
-    """Return the limit of the request; a URL that we gave as a cursor carries its own."""
+    """Return the limit of the request, also from a URL that was given as a cursor; None if it has none."""
     address = dict(parse_qsl(urlsplit(request.http.url).query))
     return _parse_integer(address.get(_SIZE_PARAMETER), None) or request.operation.limit
 
@@ -274,7 +274,7 @@ def _build_page_url(request: OutgoingRequest, offset: int, size: int | None) -> 
 
 
 def _split_plain_path(text: str) -> tuple[str, ...]:
-    """Split a dotted path of plain names; empty for an expression."""
+    """Split a dotted path of plain names into the names; return an empty tuple for an expression."""
     return tuple(text.split(".")) if _PLAIN_PATH.match(text) else ()
 
 

@@ -88,7 +88,8 @@ class SandboxUpstream:
         pagination: Pagination | None,
         chosen: Sequence[Exchange],
     ) -> ExchangeResponse | None:
-        """Return the page or the record that is asked for; None for a cursor that leads nowhere."""
+        """Return the recorded response with the page or the record that is asked for; None for a cursor that
+        leads nowhere. `chosen`: as `choose_exchanges` returns them."""
         if isinstance(pagination, DynamicPagination):
             return chosen[0].response
         if request.operation.kind == "list" or len(chosen) > 1:
@@ -152,7 +153,8 @@ def choose_exchanges(
     pagination: Pagination | None,
 ) -> list[Exchange]:
     """Return the successful exchanges of the list or record that is asked for, in their order. Empty if the
-    request names an id, or another value of the path, that no exchange has."""
+    request names an id, or another value of the path, that no exchange has. `pagination`: None if the method
+    has none."""
     operation = request.operation
     path_names = _list_path_parameters(method)
     required = {name: value for name in path_names if (value := _get_sent_value(operation, name)) is not None}
@@ -195,7 +197,7 @@ def _choose_dynamic_page(exchanges: Sequence[Exchange], request: OutgoingRequest
 
 
 def find_not_found_response(candidates: Iterable[Exchange]) -> ExchangeResponse:
-    """Return the first 404 among the exchanges, else a plain JSON one."""
+    """Return the first response with status 404 among the candidates, else a plain JSON one."""
     for exchange in candidates:
         if exchange.response.status == _NOT_FOUND:
             return exchange.response
@@ -207,7 +209,7 @@ def find_not_found_response(candidates: Iterable[Exchange]) -> ExchangeResponse:
 
 
 def get_pagination_parameters(pagination: Pagination | None) -> frozenset[str]:
-    """Return the names of the parameters that choose a page of a list, not which list."""
+    """Return the names of the query parameters that choose a page of a list; all others choose which list."""
     names = ("page_param", "limit_param", "cursor_param", "offset_param")
     config = None if pagination is None else pagination.config
     parameters = {getattr(config, name, None) for name in names}
@@ -241,7 +243,8 @@ def _list_path_parameters(method: MethodDefinition) -> frozenset[str]:
 
 
 def _get_sent_value(operation: Operation, name: str) -> str | None:
-    """Return the value of a parameter that the caller sent as id, in the query or in the body."""
+    """Return the value of a parameter that the caller sent as id, in the query or in the body; None if it was
+    not sent."""
     if name == "id" and operation.id is not None:
         return operation.id
     value = operation.query.get(name)

@@ -191,7 +191,7 @@ def request_oauth1_token(config: OAuth1Config, scope: Scope, callback: str) -> G
     if reply.get("oauth_callback_confirmed") != "true":
         raise TokenEndpointFailed(
             f"{urlsplit(url).hostname} did not confirm the callback address: it does not speak OAuth 1.0a.",
-            may_retry=False,
+            is_retryable=False,
         )
     return reply
 
@@ -326,7 +326,7 @@ def _send_oauth1_request(config: OAuth1Config, scope: Scope, url: str, **signing
         )
     if response.status >= 300 or not {"oauth_token", "oauth_token_secret"} <= reply.keys():
         raise TokenEndpointFailed(
-            f"{host} answered {response.status} without a token.", may_retry=response.status >= 500
+            f"{host} answered {response.status} without a token.", is_retryable=response.status >= 500
         )
     return reply
 

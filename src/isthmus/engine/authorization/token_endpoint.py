@@ -105,7 +105,7 @@ def read_token_reply(response: HttpResponse) -> dict[str, Any]:
         raise TokenEndpointFailed(
             f"{host} answered a token call with {response.status}{_format_reason(reply)}. "
             "It may be tried again.",
-            may_retry=True,
+            is_retryable=True,
         )
     if error or (response.status in _REFUSAL_STATUSES and (reply or response.status != _FORBIDDEN)):
         raise CredentialsRefused(_make_refusal_message(host, code, reply, response.status), code=code)
@@ -113,11 +113,11 @@ def read_token_reply(response: HttpResponse) -> dict[str, Any]:
         raise TokenEndpointFailed(
             f"{host} answered a token call with {response.status}: is {urlsplit(response.url).path} its "
             "token endpoint? It is set in the integration's credentials, under config.auth.",
-            may_retry=False,
+            is_retryable=False,
         )
     if not isinstance(reply.get("access_token"), str) or not reply["access_token"]:
         raise TokenEndpointFailed(
-            f"{host} answered a token call with {response.status} and no access_token.", may_retry=False
+            f"{host} answered a token call with {response.status} and no access_token.", is_retryable=False
         )
     return reply
 

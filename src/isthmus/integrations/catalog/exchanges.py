@@ -56,12 +56,12 @@ class Exchanges:
         """
         index = self._indexes.get(integration)
         if index is None:
-            names = {each.name: each for each in self._root.iterdir()} if self._root.is_dir() else {}
+            names = {entry.name: entry for entry in self._root.iterdir()} if self._root.is_dir() else {}
             folder = names.get(integration, self._root) / "examples"
             index = (
                 {}
                 if integration not in names
-                else {each.name: each for each in sorted(folder.glob("*.json"))}
+                else {entry.name: entry for entry in sorted(folder.glob("*.json"))}
             )
             self._indexes[integration] = index
         return index

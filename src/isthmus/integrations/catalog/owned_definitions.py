@@ -260,18 +260,18 @@ class OwnedDefinitions(ABC):
             .where(installs.c[self._INSTALLS_COLUMN] == row["id"])
             .order_by(installs.c.created_at, installs.c.id)
         )
-        found = (await self._conn.execute(statement)).all()
-        if not found:
+        all_installs = (await self._conn.execute(statement)).all()
+        if not all_installs:
             return
-        own_installs = [install for install in found if install.team_id == self._scope.team_id]
+        own_installs = [install for install in all_installs if install.team_id == self._scope.team_id]
         raise Conflict(
-            f"{row['name']} is installed in {len(found)} environment(s), which would lose it. Uninstall it "
-            f"there first: DELETE {self._INSTALL_ROUTE}/{{id}}.",
+            f"{row['name']} is installed in {len(all_installs)} environment(s), which would lose it. Uninstall "
+            f"it there first: DELETE {self._INSTALL_ROUTE}/{{id}}.",
             details={
                 "installed": [
                     {"id": install.id, "environment_id": install.environment_id} for install in own_installs
                 ],
-                "installed_by_other_teams": len(found) - len(own_installs),
+                "installed_by_other_teams": len(all_installs) - len(own_installs),
             },
         )
 

@@ -134,9 +134,9 @@ async def refuse_rename_of_model(conn: AsyncConnection, team_id: str, row: Mappi
         )
     )
     rows = await _fetch_rows(conn, statement)
-    found = [account for account in rows if _has_name(account.unified_model_override, row["name"])]
+    referring = [account for account in rows if _has_name(account.unified_model_override, row["name"])]
     advice = "Take the model out of their unified_model_override first, and put it back under the new name"
-    _refuse_if_any(team_id, row["name"], {"integrated-account": found}, advice)
+    _refuse_if_any(team_id, row["name"], {"integrated-account": referring}, advice)
 
 
 async def _fetch_rows(conn: AsyncConnection, statement: Executable) -> Sequence[Row[Any]]:

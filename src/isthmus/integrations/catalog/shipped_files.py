@@ -62,8 +62,8 @@ class Catalog:
         return hashed.hexdigest()
 
     def read_rows(self) -> tuple[Rows, Rows, Rows]:
-        """Parses every file and returns the rows of (integrations, models, mappings), without versions and
-        times.
+        """Parses every file and returns the rows of (integrations, models, mappings), each by id, without
+        versions and times.
 
         Mappings of models that the catalogue does not have are left out.
         """
@@ -84,7 +84,8 @@ class Catalog:
         return integrations, models, known_mappings
 
     def read_documentation(self) -> tuple[Rows, Rows]:
-        """Parses every definition and returns the rows of (documentation, categories) of all integrations."""
+        """Parses every definition and returns the rows of (documentation, categories) of all integrations,
+        each by id."""
         documentation_rows: Rows = {}
         for directory in _list_definition_folders(self.path / "integrations"):
             definition = _read_yaml(directory / "integration.yaml")

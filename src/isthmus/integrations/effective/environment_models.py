@@ -82,8 +82,8 @@ async def read_installed_names(conn: AsyncConnection, environment_id: str) -> fr
 
 
 async def read_models_revision(conn: AsyncConnection, scope: Scope | None) -> tuple[Any, ...]:
-    """Returns ids and revisions of the installed models; they change whenever the result of `read_models`
-    does."""
+    """Returns (id, revision) pairs of the installed models as one value; it changes whenever the result of
+    `read_models` does."""
     table, install = unified_model, environment_unified_model
     statement = _select_models(scope, True).with_only_columns(
         table.c.id, table.c.revision, install.c.id, install.c.revision

@@ -55,8 +55,8 @@ class Provenance:
 
         Raises NotFound if no layer has anything at the path.
         """
-        values = [leaf for leaf in self.values if path is None or _is_below(leaf["path"], path)]
-        removed = [leaf for leaf in self.removed if path is None or _is_below(leaf["path"], path)]
+        values = [leaf for leaf in self.values if path is None or _is_at_or_below(leaf["path"], path)]
+        removed = [leaf for leaf in self.removed if path is None or _is_at_or_below(leaf["path"], path)]
         if path is not None and not values and not removed:
             raise _nothing_at_path_error(path, [leaf["path"] for leaf in self.values])
         return {
@@ -114,7 +114,7 @@ def _has_credentials_by_format(merged: Mapping[str, Any]) -> bool:
 
 
 def _iter_leaves(value: Any, path: LeafPath = ()) -> Iterator[tuple[LeafPath, Any]]:
-    """Returns path and value of each leaf below `value`."""
+    """Yields (path, value) of each leaf below `value`."""
     if isinstance(value, Mapping) and (value or not path):
         for key, item in value.items():
             yield from _iter_leaves(item, (*path, str(key)))
@@ -134,12 +134,12 @@ def _has_path(value: Any, path: LeafPath) -> bool:
 def _nothing_at_path_error(path: str, known_paths: Sequence[str]) -> NotFound:
     """Returns a NotFound error that lists what there is below the longest existing part of the path."""
     top = _PATH_PART.findall(path)
-    while top and not any(_is_below(known_path, "".join(top)) for known_path in known_paths):
+    while top and not any(_is_at_or_below(known_path, "".join(top)) for known_path in known_paths):
         top.pop()
     near = [
         _PATH_PART.findall(known_path)
         for known_path in known_paths
-        if not top or _is_below(known_path, "".join(top))
+        if not top or _is_at_or_below(known_path, "".join(top))
     ]
     beside = sorted({"".join(parts[: len(top) + 1]) for parts in near})
     return unknown_name_error(
@@ -147,7 +147,7 @@ def _nothing_at_path_error(path: str, known_paths: Sequence[str]) -> NotFound:
     )
 
 
-def _is_below(path: str, top: str) -> bool:
+def _is_at_or_below(path: str, top: str) -> bool:
     """Returns True if `path` is `top` or inside it."""
     return path == top or path.startswith((f"{top}.", f"{top}["))
 

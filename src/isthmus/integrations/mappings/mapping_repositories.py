@@ -184,7 +184,7 @@ class ModelMappings(_MappingRepository):
         )
 
     async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
-        """Locks a unified model of this team."""
+        """Locks a unified model of this team; returns (its id, its row)."""
         model = await self._models.lock_owned(parent)
         return model["id"], model
 
@@ -223,7 +223,8 @@ class EnvironmentMappings(_MappingRepository):
         )
 
     async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
-        """Locks the install of a unified model; the model is returned with the environment's override."""
+        """Locks the install of a unified model; returns (its id, the model with the environment's
+        override)."""
         install = await self._installs.get(await self._installs.lock(parent))
         model = install["unified_model"]
         resources = apply_patch(model["resources"], install["override"].get("resources") or {})
@@ -245,7 +246,8 @@ def _describe_mapping(columns: Mapping[str, Any], model: Mapping[str, Any]) -> s
 
 
 def _check_columns(columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-    """Raises BadRequest for wrong types, and for a resource or method that the model does not have."""
+    """Raises BadRequest for values of the wrong type, and for a resource or method that the model does not
+    have."""
     failures = Failures()
     for name in _NAME_COLUMNS:
         failures.check_text(name, columns[name], max_length=_MAX_NAME_LENGTH)

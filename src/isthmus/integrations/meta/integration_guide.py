@@ -67,11 +67,11 @@ async def _collect_scopes(
 ) -> list[str]:
     """Returns the OAuth scopes that the model and its resources name, and those of every proxy method that
     may be called."""
-    found = [*_as_texts(docs.get("scopes")), *_as_texts(model.scopes.get(described.name))]
+    all_scopes = [*_as_texts(docs.get("scopes")), *_as_texts(model.scopes.get(described.name))]
     for definition in model.resources.values():
         resource_scopes = (definition.get("scopes") or {}).get(described.name) or {}
-        found += [each for scopes in resource_scopes.values() for each in _as_texts(scopes)]
-    methods = {(each.resource, each.name): each.definition for each in described.methods}
+        all_scopes += [item for scopes in resource_scopes.values() for item in _as_texts(scopes)]
+    methods = {(item.resource, item.name): item.definition for item in described.methods}
     configs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in await read_mapping_rows(conn, scope.environment_id, described.name, model=model.name):
         configs.setdefault((row.resource, row.method), []).append(row.config)
@@ -79,23 +79,25 @@ async def _collect_scopes(
         config = merge_mapping(*layers)
         for target in _list_choices(config.get("resource") or resource, "resources"):
             for name in _list_choices(config.get("method") or method, "methods"):
-                found += _as_texts((methods.get((target, name)) or {}).get("scopes"))
-    return list(dict.fromkeys(found))
+                all_scopes += _as_texts((methods.get((target, name)) or {}).get("scopes"))
+    return list(dict.fromkeys(all_scopes))
 
 
-def _list_choices(expression_or_name: Any, name: str) -> list[str]:
-    """Returns the names that a mapping's `resource` or `method` can evaluate to."""
+def _list_choices(expression_or_name: Any, key: str) -> list[str]:
+    """Returns the names that a mapping's `resource` or `method` can evaluate to. `expression_or_name`: a
+    name, or an object with a list of names at `key`."""
     return (
         [expression_or_name]
         if isinstance(expression_or_name, str)
-        else _as_texts(expression_or_name.get(name))
+        else _as_texts(expression_or_name.get(key))
     )
 
 
 async def _read_instructions(
     conn: AsyncConnection, described: IntegrationDescription, model: EnvironmentModel
 ) -> str | None:
-    """Returns the page about this integration in this model, or else the integration's own page.
+    """Returns the page about this integration in this model, or else the integration's own page; None if
+    there is neither.
 
     A page of the environment comes before one of the model.
     """
