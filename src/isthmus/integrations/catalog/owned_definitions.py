@@ -265,8 +265,8 @@ class OwnedDefinitions(ABC):
             return
         own_installs = [install for install in all_installs if install.team_id == self._scope.team_id]
         raise Conflict(
-            f"{row['name']} is installed in {len(all_installs)} environment(s), which would lose it. Uninstall "
-            f"it there first: DELETE {self._INSTALL_ROUTE}/{{id}}.",
+            f"{row['name']} is installed in {len(all_installs)} environment(s), which would lose it. "
+            f"Uninstall it there first: DELETE {self._INSTALL_ROUTE}/{{id}}.",
             details={
                 "installed": [
                     {"id": install.id, "environment_id": install.environment_id} for install in own_installs
