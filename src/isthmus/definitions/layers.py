@@ -114,14 +114,14 @@ def _merge_same_format(low: Any, high: Any) -> Any:
 
 
 def _merge_resources(low: Any, high: Any) -> Any:
-    """Returns resources merged by name, and their methods by theirs."""
+    """Merges resources by name, and their methods by theirs."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     return {**low, **{name: _merge_methods(low.get(name), value) for name, value in high.items()}}
 
 
 def _merge_methods(low: Any, high: Any) -> Any:
-    """Returns the methods of a resource merged by name, and each by its fields."""
+    """Merges the methods of a resource by name, and each by its fields."""
     if not isinstance(low, Mapping) or not isinstance(high, Mapping):
         return high
     rules = {"authorization": _merge_same_format, "pagination": _merge_same_format}

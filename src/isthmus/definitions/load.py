@@ -183,7 +183,7 @@ def _iterate_items(around: object) -> Iterable[object]:
 
 
 def _find_deep_path(value: object) -> list[str]:
-    """Returns the names that lead to one of the deepest values."""
+    """Returns the names that lead to one of the values below more than MAX_DEPTH objects and arrays."""
     level: list[tuple[list[str], object]] = [([], value)]
     for _ in range(MAX_DEPTH + 1):
         level = [

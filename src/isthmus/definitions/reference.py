@@ -166,7 +166,7 @@ def _make_link(target: str) -> str:
 
 
 def _describe_kind(field: Schema) -> str:
-    """Returns what a field's value is, for the column *kind*."""
+    """Returns the kind of a field's value in words, for the column *kind*."""
     for forms in ("anyOf", "oneOf"):
         if forms in field:
             kinds = (_describe_kind(form) for form in field[forms] if form.get("type") != "null")
@@ -181,7 +181,7 @@ def _describe_kind(field: Schema) -> str:
 
 
 def _describe_plain_kind(field: Schema) -> str:
-    """Returns what the value of a field without branches, references and fixed values is."""
+    """Returns the kind of a field without branches, references and fixed values, in words."""
     format_name = {"jsonata": "JSONata", "template": "template", "path": "path"}.get(field.get("format", ""))
     if format_name:
         return format_name

@@ -111,7 +111,8 @@ def _iterate_named_secrets(entries: Mapping[str, Any], path: Path, *, is_secret:
 
 
 def _is_literal(value: Any) -> bool:
-    """Returns True for a number, and for a text without placeholders; for an array that holds one."""
+    """Returns True for a number and for a text without placeholders, also for an array that holds one of
+    these."""
     if isinstance(value, list):
         return any(map(_is_literal, value))
     if isinstance(value, str):
@@ -230,5 +231,5 @@ def _replace(
 
 
 def _has_same_format(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Returns True if `after` does not change the `format` of an object."""
+    """Returns True if `after` keeps the `format` of the object `before`, which may have none."""
     return "format" not in before or after.get("format", before["format"]) == before["format"]

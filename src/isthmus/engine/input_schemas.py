@@ -152,7 +152,7 @@ def _can_require(schema: Mapping[str, Any]) -> bool:
 def _find_conditional_rules(
     schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """Returns by name of a property when it is required: the expression of `x-required-if`, or a phrase."""
+    """Returns, by name of a property, when it is required: the expression of `x-required-if`, or a phrase."""
     rules = {
         name: str(item["x-required-if"]) for name, item in properties.items() if item.get("x-required-if")
     }

@@ -118,7 +118,8 @@ class _AnswerReader:
         self._last: _ReadAnswer | None = None
 
     def find_status(self, response: HttpResponse) -> int:
-        """Returns the status that an answer means: its own, or that of the error in its body."""
+        """Returns the status that an answer means: its own, or that of the error in its body. Raises nothing
+        for a body that cannot be parsed."""
         if response.stream is not None or _is_end_of_ranges(self._plan, self._inputs, response):
             return response.status
         try:
@@ -151,7 +152,8 @@ class _AnswerReader:
 
 
 def _is_end_of_ranges(plan: MethodPlan, inputs: MethodInputs, response: HttpResponse) -> bool:
-    """Returns True if a list by `Range` headers is answered with 416: it ends here, and that is no error."""
+    """Returns True if a list by `Range` headers is answered with 416: the list ends here, and that is no
+    error."""
     return (
         response.status == _RANGE_NOT_SATISFIABLE
         and inputs.asks_for_list
@@ -206,7 +208,8 @@ def _find_list(
 def _read_cursors(
     plan: MethodPlan, response: HttpResponse, page: PageRequest, body: Any, raw: list[Any]
 ) -> Cursors:
-    """Returns the cursors next to the page. `raw`: the provider's records. Raises MappingFailed."""
+    """Returns the cursors of the pages next to this one. `raw`: the provider's records on the page. Raises
+    MappingFailed."""
     if plan.paginator is None:
         return _NO_CURSORS
     try:

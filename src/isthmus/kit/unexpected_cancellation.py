@@ -16,8 +16,8 @@ class UnexpectedCancellation(Exception):
 
 @contextmanager
 def convert_unexpected_cancellation() -> Iterator[None]:
-    """Raises UnexpectedCancellation in place of a CancelledError of the block, unless the current task itself
-    was asked to end (`asyncio.Task.cancelling`): then the CancelledError goes on."""
+    """Converts a CancelledError of the block into UnexpectedCancellation, unless the current task itself was
+    asked to end (`asyncio.Task.cancelling`): then the CancelledError goes on."""
     try:
         yield
     except asyncio.CancelledError as error:

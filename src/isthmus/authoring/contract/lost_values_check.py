@@ -141,7 +141,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _iter_changed_bodies(body: Any, steps: tuple[Step, ...]) -> Iterator[Any]:
-    """Copies of the body: with a different value at the path, then without it."""
+    """Yields copies of the body: with a different value at the path, then without it."""
     changed = copy.deepcopy(body)
     holder = get_at(changed, steps[:-1])
     holder[steps[-1]] = _make_different_value(holder[steps[-1]])

@@ -93,7 +93,7 @@ def _iter_sections(subject: IntegrationSubject) -> Iterator[_Section]:
 
 
 def _compute_shape(value: Any) -> Shape:
-    """Returns the shape of a section."""
+    """Returns the shape of a section: the dotted names of its keys (see `Shape`)."""
     return frozenset(_iter_key_paths(value, ""))
 
 

@@ -138,9 +138,9 @@ class Redaction:
             return [self.redact(item, path) for item in value]
         return self._redact_field(value, path, is_personal=False)
 
-    def contains_secret(self, written: str) -> bool:
+    def contains_secret(self, text: str) -> bool:
         """Returns True if a secret is in the text."""
-        return any(form in written for form in self._secrets)
+        return any(form in text for form in self._secrets)
 
     def replace_identifier(self, value: str) -> str:
         """Returns the replacement of an id, the same in requests and in answers."""

@@ -47,7 +47,8 @@ def make_credential_headers(outgoing: OutgoingRequest, context: Mapping[str, Any
 def _find_bearer_token(
     spec: BearerAuthorization, scope: Mapping[str, Any], context: Mapping[str, Any]
 ) -> str:
-    """Returns the token that the definition names, else the first in the usual places of the context."""
+    """Returns the token that the definition names, else the first in the usual places of the context. Raises
+    BadRequest where there is none."""
     if spec.config.token is not None:
         return format_scalar(render_strict(spec.config.token, scope, f"{_FIELD}.token"))
     oauth = context.get("oauth")

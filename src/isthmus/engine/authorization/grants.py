@@ -111,8 +111,8 @@ def compute_pkce_challenge(verifier: str, method: str = "S256") -> str:
 def exchange_code(
     config: OAuth2Config, scope: Scope, *, code: str, redirect_uri: str, verifier: str
 ) -> Grant:
-    """Yields exchanges the code of the callback for a token (RFC 6749 §4.1.3). A code is valid once, so the
-    request must not be repeated."""
+    """Exchanges the code of the callback for a token (RFC 6749 §4.1.3): a flow that returns the provider's
+    reply. A code is valid once, so the request must not be repeated."""
     fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
     if choose_pkce_method(config) is not None:
         fields["code_verifier"] = verifier
@@ -175,7 +175,8 @@ def revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant | None
 
 
 def _revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant:
-    """Yields the grant of `revoke_token`, for a config that has a `revokePath`."""
+    """Revokes a token, for a config that has a `revokePath`: the flow that `revoke_token` returns. It returns
+    {} and ignores a refusal."""
     assert config.auth.revoke_path is not None
     url = render_address(config.auth.token_host, config.auth.revoke_path, scope, "oauth2.config.auth")
     with contextlib.suppress(CredentialsRefused, TokenEndpointFailed):
@@ -209,8 +210,8 @@ def build_oauth1_authorize_url(config: OAuth1Config, scope: Scope, request_token
 def exchange_oauth1_token(
     config: OAuth1Config, scope: Scope, *, token: str, secret: str, verifier: str
 ) -> Grant:
-    """Yields exchanges a request token, the third leg of OAuth 1.0a (RFC 5849 §2.3). The reply has the token
-    as `access_token` and `access_token_secret`."""
+    """Exchanges a request token, the third leg of OAuth 1.0a (RFC 5849 §2.3): a flow that returns the reply,
+    with the token as `access_token` and `access_token_secret`."""
     url = check_address(render_text(config.token_url, scope, "oauth.config.tokenUrl"), FIELD)
     reply = yield from _send_oauth1_request(
         config, scope, url, resource_owner_key=token, resource_owner_secret=secret, verifier=verifier
@@ -276,8 +277,8 @@ def _call_token_endpoint(
     fields: Mapping[str, str],
     client: tuple[str, str],
 ) -> Grant:
-    """Calls the endpoint in the way that the definition's `options` ask for. `client`: the app's id and
-    secret. Raises what `call_token_endpoint` raises."""
+    """Calls the endpoint in the way that the definition's `options` ask for: a flow that returns the reply.
+    `client`: the app's id and secret. Raises what `call_token_endpoint` raises."""
     options = config.options
     return call_token_endpoint(
         url,

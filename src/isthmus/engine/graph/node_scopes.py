@@ -135,7 +135,8 @@ def _replace_at(value: Any, path: Path, leaf: Any) -> Any:
 
 
 def _collect_items(value: Any, path: Path) -> list[Any]:
-    """Returns the items at a path that a loop runs over; arrays on the way are flattened."""
+    """Returns the items at a path of a value, over which a loop runs; arrays on the way are flattened. Empty
+    where nothing is there."""
     if isinstance(value, list):
         return (
             [nested_item for item in value for nested_item in _collect_items(item, path)]

@@ -219,8 +219,8 @@ def _make_graph_error(failures: list[dict[str, str]]) -> BadRequest:
 
 
 def find_references(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
-    """Yields those of `paths` that the node reads, or reads something below of. Names that an expression
-    computes are not found."""
+    """Yields the `paths` that the node reads, or reads something below of. Names that an expression computes
+    are not found."""
     values = list(_iterate_values(node))
     expressions = [item for item in values if isinstance(item, Expression)]
     read_paths = [

@@ -112,7 +112,7 @@ class DynamicPaginator(Paginator):
 
 
 def _make_answer_scope(parts: ComputedParts, answer: PageAnswer) -> dict[str, Any]:
-    """Returns what the expressions that read an answer see."""
+    """Returns the names that the expressions which read an answer see."""
     response = {
         "body": answer.body,
         "headers": dict(answer.headers),
@@ -183,7 +183,7 @@ def _select_headers(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _encode_token(values: Mapping[str, Any], cursor: Any) -> str:
-    """Returns the cursor that holds these values."""
+    """Returns the cursor, in base64url, that holds these values and the cursor that expressions see."""
     text = orjson.dumps({"v": values, "c": cursor}, default=str)
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 

@@ -87,7 +87,8 @@ def make_insights(
 async def _map_error(
     plan: MappingPlan, caller: CallerInput, cursor: str | None, provider_failure: ProviderFailure
 ) -> Any:
-    """Returns the value of `error_mapping`; UNDEFINED where there is none, or it fails."""
+    """Evaluates `error_mapping` on an error of the provider. Returns UNDEFINED where there is none, or it
+    fails."""
     expression = plan.mapping.error_mapping
     if expression is None:
         return UNDEFINED

@@ -58,7 +58,7 @@ class ResponseView:
 
     @classmethod
     def from_mapping(cls, mapping: Expression | ObjectMapping | None) -> ResponseView:
-        """Finds out what a mapping reads of an answer, by its expressions; nothing for no mapping."""
+        """Finds out what the expressions of a mapping read of an answer: for no mapping, nothing."""
         if mapping is None:
             return cls((), reads_whole=False)
         return cls(
@@ -143,8 +143,8 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
 
 
 def merge_schemas(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Returns two layers of a JSON Schema merged: objects by key, anything else as `high` (the mapping) has
-    it. None where both are None."""
+    """Merges two layers of a JSON Schema: objects by key, anything else as `high` (the mapping) has it.
+    Returns None where both are None."""
     if not low or not high:
         return high or low
     return {

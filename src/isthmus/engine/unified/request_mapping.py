@@ -262,7 +262,8 @@ def _is_echo(extra: Mapping[str, Any], body: Mapping[str, Any], id: str | None) 
 
 
 def find_upload(file_upload: bool | FileUpload) -> FileUpload | None:
-    """Returns how the caller's bytes are sent as a file; None where they are not."""
+    """Returns the options by which the caller's bytes are sent as a file; None where they are not.
+    `file_upload`: true for the default options."""
     if isinstance(file_upload, FileUpload):
         return file_upload
     return FileUpload() if file_upload else None
