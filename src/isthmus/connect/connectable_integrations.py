@@ -128,14 +128,14 @@ async def find_slug_of_account(conn: AsyncConnection, environment_id: str, accou
 
 
 async def find_scopes(
-    conn: AsyncConnection, link: LinkToken, chosen: ConnectableIntegration
+    conn: AsyncConnection, link: LinkToken, connectable_integration: ConnectableIntegration
 ) -> tuple[str, ...]:
     """Returns the OAuth scopes to request: those of the link, otherwise those that its models need, otherwise
     those of the definition."""
     if link.scopes is not None:
         return link.scopes
-    needed = await _find_scopes_of_models(conn, link, chosen)
-    credential = chosen.credentials.get("oauth2")
+    needed = await _find_scopes_of_models(conn, link, connectable_integration)
+    credential = connectable_integration.credentials.get("oauth2")
     default = tuple(credential.config.scope) if credential is not None else ()  # type: ignore[union-attr]  # the key is the format
     return needed or default
 
@@ -210,16 +210,20 @@ def _select_mappings(environment_id: str, model_id: str, column: str) -> Any:
 
 
 async def _find_scopes_of_models(
-    conn: AsyncConnection, link: LinkToken, chosen: ConnectableIntegration
+    conn: AsyncConnection, link: LinkToken, connectable_integration: ConnectableIntegration
 ) -> tuple[str, ...]:
     """Returns the scopes of the methods that the models' mappings call, and those that the models list for
     the integration, each once."""
     scopes: dict[str, None] = {}
     for model_id in link.models:
-        for config in await _read_mapping_configs(conn, link.environment_id, model_id, chosen.slug):
-            scopes.update(dict.fromkeys(_find_method_scopes(chosen.definition, config)))
+        for config in await _read_mapping_configs(
+            conn, link.environment_id, model_id, connectable_integration.slug
+        ):
+            scopes.update(dict.fromkeys(_find_method_scopes(connectable_integration.definition, config)))
         scopes.update(
-            dict.fromkeys(await _read_listed_scopes(conn, link.environment_id, model_id, chosen.slug))
+            dict.fromkeys(
+                await _read_listed_scopes(conn, link.environment_id, model_id, connectable_integration.slug)
+            )
         )
     return tuple(scopes)
 
@@ -256,8 +260,8 @@ def _find_method_scopes(definition: IntegrationConfig, config: Mapping[str, Any]
     resource, method = config["resource"], config["method"]
     if not isinstance(resource, str) or not isinstance(method, str):
         return ()
-    definition_of_method = definition.find_method(resource, method)
-    return () if definition_of_method is None else definition_of_method.scopes or ()
+    method_definition = definition.find_method(resource, method)
+    return () if method_definition is None else method_definition.scopes or ()
 
 
 async def _read_listed_scopes(

@@ -55,12 +55,12 @@ class CredentialExchange:
         self.callback_url = public_url + CALLBACK_PATH
 
     async def exchange_form(
-        self, http: Sender, chosen: ConnectableIntegration, format: str, entered: Mapping[str, Any]
+        self, http: Sender, integration: ConnectableIntegration, format: str, entered: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Returns the account's context for a submitted form: what was entered, and under `oauth` the token
         if the format has one. Raises ConnectionFailed if the provider refuses the credentials."""
-        credential = chosen.credentials[format]
-        scope = _make_template_scope(chosen, entered)
+        credential = integration.credentials[format]
+        scope = _make_template_scope(integration, entered)
         grant: Grant
         if isinstance(credential, OAuth2ClientCredentialsCredential):
             scopes, grant = (
@@ -71,33 +71,35 @@ class CredentialExchange:
             scopes, grant = credential.config.scope, request_keka_token(credential.config, scope)
         else:
             return dict(entered)
-        reply = await _run_grant(http, chosen, grant, has_own_client=True)
+        reply = await _run_grant(http, integration, grant, has_own_client=True)
         return {**entered, "oauth": make_oauth_context(reply, now=self._clock.now(), requested=scopes)}
 
     async def build_authorization_url(
         self,
         http: Sender,
-        chosen: ConnectableIntegration,
+        integration: ConnectableIntegration,
         request: AuthorizationRequest,
         entered: Mapping[str, Any],
         scopes: Sequence[str],
     ) -> tuple[str, tuple[str, str] | None]:
         """Returns the provider's address to redirect the browser to; for OAuth 1.0a also the temporary token
         and its secret (RFC 5849 §2.1), which it requests, otherwise None. Raises ConnectionFailed."""
-        credential = chosen.credentials[request.format]
-        scope = _make_template_scope(chosen, entered)
+        credential = integration.credentials[request.format]
+        scope = _make_template_scope(integration, entered)
         if isinstance(credential, OAuth1Credential):
             callback = add_query(request.redirect_uri, {"state": request.state})
-            reply = await _run_grant(http, chosen, request_oauth1_token(credential.config, scope, callback))
+            reply = await _run_grant(
+                http, integration, request_oauth1_token(credential.config, scope, callback)
+            )
             token = str(reply["oauth_token"])
             address = self._build_url(
-                chosen, lambda: build_oauth1_authorize_url(credential.config, scope, token)
+                integration, lambda: build_oauth1_authorize_url(credential.config, scope, token)
             )
             return address, (token, str(reply["oauth_token_secret"]))
         assert isinstance(credential, OAuth2Credential)
         config = credential.config
         return self._build_url(
-            chosen,
+            integration,
             lambda: build_authorize_url(
                 config,
                 scope,
@@ -109,21 +111,21 @@ class CredentialExchange:
         ), None
 
     def check_authorization_url(
-        self, chosen: ConnectableIntegration, format: str, entered: Mapping[str, Any]
+        self, integration: ConnectableIntegration, format: str, entered: Mapping[str, Any]
     ) -> None:
         """Raises ConnectionFailed where no allowed address can be built from what was entered."""
-        credential = chosen.credentials[format]
+        credential = integration.credentials[format]
         if isinstance(credential, OAuth2Credential):
-            config, scope = credential.config, _make_template_scope(chosen, entered)
+            config, scope = credential.config, _make_template_scope(integration, entered)
             self._build_url(
-                chosen,
+                integration,
                 lambda: build_authorize_url(config, scope, redirect_uri="", state="", scopes=(), verifier=""),
             )
 
     async def exchange_callback(
         self,
         http: Sender,
-        chosen: ConnectableIntegration,
+        integration: ConnectableIntegration,
         request: AuthorizationRequest,
         entered: Mapping[str, Any],
         scopes: Sequence[str],
@@ -131,15 +133,17 @@ class CredentialExchange:
     ) -> dict[str, Any]:
         """Returns the account's context for a browser that the provider redirected back. `query`: of the
         callback. Raises ConnectionFailed, with a message for the person."""
-        _refuse_denial(chosen, query)
-        credential = chosen.credentials[request.format]
-        scope = _make_template_scope(chosen, entered, query)
+        _refuse_denial(integration, query)
+        credential = integration.credentials[request.format]
+        scope = _make_template_scope(integration, entered, query)
         if isinstance(credential, OAuth1Credential):
-            grant = _make_access_token_grant(chosen, credential, scope, request, query)
+            grant = _make_access_token_grant(integration, credential, scope, request, query)
         else:
             assert isinstance(credential, OAuth2Credential)
             if not query.get("code"):
-                raise ConnectionFailed(f"{chosen.summary.label} sent no answer that can be used. Try again.")
+                raise ConnectionFailed(
+                    f"{integration.summary.label} sent no answer that can be used. Try again."
+                )
             grant = exchange_code(
                 credential.config,
                 scope,
@@ -147,21 +151,21 @@ class CredentialExchange:
                 redirect_uri=request.redirect_uri,
                 verifier=request.verifier,
             )
-        reply = await _run_grant(http, chosen, grant)
+        reply = await _run_grant(http, integration, grant)
         oauth = make_oauth_context(reply, now=self._clock.now(), requested=scopes)
         others = {name: value for name, value in query.items() if name not in _OAUTH_PARAMETERS}
         if others:
             oauth["callback_params"] = others
         return {**entered, "oauth": oauth}
 
-    def _build_url(self, chosen: ConnectableIntegration, build: Callable[[], str]) -> str:
+    def _build_url(self, integration: ConnectableIntegration, build: Callable[[], str]) -> str:
         """Returns the address that `build` makes. Raises ConnectionFailed if it fails, or if browsers must
         not be sent there."""
         try:
             address = build()
             self._require_public(address)
         except IsthmusError as failed:
-            raise ConnectionFailed(_make_person_message(chosen, failed)) from failed
+            raise ConnectionFailed(_make_person_message(integration, failed)) from failed
         return address
 
     def _require_public(self, address: str) -> None:
@@ -177,7 +181,7 @@ class CredentialExchange:
 
 
 async def _run_grant(
-    http: Sender, chosen: ConnectableIntegration, grant: Grant, *, has_own_client: bool = False
+    http: Sender, integration: ConnectableIntegration, grant: Grant, *, has_own_client: bool = False
 ) -> dict[str, Any]:
     """Requests a token and returns the provider's response. `has_own_client`: True if the client id and
     secret belong to the person, not to an app of the operator. Raises ConnectionFailed."""
@@ -185,20 +189,20 @@ async def _run_grant(
         return await drive_flow(grant, http.send)
     except IsthmusError as failed:
         raise ConnectionFailed(
-            _make_person_message(chosen, failed, has_own_client=has_own_client)
+            _make_person_message(integration, failed, has_own_client=has_own_client)
         ) from failed
 
 
 def _make_template_scope(
-    chosen: ConnectableIntegration, entered: Mapping[str, Any], query: Mapping[str, str] | None = None
+    integration: ConnectableIntegration, entered: Mapping[str, Any], query: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
     """Returns the names that templates of the credential see: what was entered, with the definition's
     variables, and the callback's query."""
-    context = build_effective_context(entered, chosen.definition.reveal_variables())
+    context = build_effective_context(entered, integration.definition.reveal_variables())
     return make_template_scope(context, id=None, query=dict(query or {}), body=NO_BODY)
 
 
-def _refuse_denial(chosen: ConnectableIntegration, query: Mapping[str, str]) -> None:
+def _refuse_denial(integration: ConnectableIntegration, query: Mapping[str, str]) -> None:
     """Raises ConnectionFailed if the callback says that access was denied or failed."""
     error = query.get("error")
     if error == "access_denied" or "denied" in query:
@@ -206,12 +210,12 @@ def _refuse_denial(chosen: ConnectableIntegration, query: Mapping[str, str]) -> 
     if error:
         description = query.get("error_description") or error
         raise ConnectionFailed(
-            f"{chosen.summary.label} refused the connection: {description[:_MAX_DESCRIPTION_LENGTH]}"
+            f"{integration.summary.label} refused the connection: {description[:_MAX_DESCRIPTION_LENGTH]}"
         )
 
 
 def _make_access_token_grant(
-    chosen: ConnectableIntegration,
+    integration: ConnectableIntegration,
     credential: OAuth1Credential,
     scope: Mapping[str, Any],
     request: AuthorizationRequest,
@@ -221,7 +225,7 @@ def _make_access_token_grant(
     ConnectionFailed if the callback belongs to another temporary token."""
     token, verifier = query.get("oauth_token"), query.get("oauth_verifier")
     if request.request_token is None or token != request.request_token[0] or not verifier:
-        raise ConnectionFailed(f"{chosen.summary.label} sent no answer that can be used. Try again.")
+        raise ConnectionFailed(f"{integration.summary.label} sent no answer that can be used. Try again.")
     return exchange_oauth1_token(
         credential.config,
         scope,
@@ -232,10 +236,10 @@ def _make_access_token_grant(
 
 
 def _make_person_message(
-    chosen: ConnectableIntegration, error: IsthmusError, *, has_own_client: bool = False
+    integration: ConnectableIntegration, error: IsthmusError, *, has_own_client: bool = False
 ) -> str:
     """Returns the message about an error for a person who is no engineer. The details are in the log."""
-    label = chosen.summary.label
+    label = integration.summary.label
     match error:
         case CredentialsRefused(code="invalid_client" | "unauthorized_client") if not has_own_client:
             return f"{label} does not know the app that asks for access. Tell who runs this page."

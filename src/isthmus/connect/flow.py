@@ -151,9 +151,9 @@ class Flow:
         InvalidIntegration."""
         async with self._database.write() as conn:
             link = await read_link_of_session(conn, session)
-            chosen = await load_chosen_integration(conn, self._effective, session, link, slug)
-            if format is not None and format not in chosen.credentials:
-                raise _make_unavailable_error(chosen)
+            integration = await load_chosen_integration(conn, self._effective, session, link, slug)
+            if format is not None and format not in integration.credentials:
+                raise _make_unavailable_error(integration)
             return await update_session(
                 conn, session, slug=slug, format=format, entered={}, error=None, is_away=False
             )
@@ -184,26 +184,28 @@ class Flow:
             )  # submitted twice: the first one counts
         async with self._database.read() as conn:
             link = await read_link_of_session(conn, session)
-            chosen = await load_chosen_integration(conn, self._effective, session, link, slug)
+            integration = await load_chosen_integration(conn, self._effective, session, link, slug)
             http = await select_sender(conn, self._http, link.environment_id, link.gate_id)
-        credential = chosen.credentials.get(format)
+        credential = integration.credentials.get(format)
         if credential is None:
-            raise _make_unavailable_error(chosen)
+            raise _make_unavailable_error(integration)
         entered = parse_form(credential, sent, link.context)
         if entered.errors:
-            form = self._screens.build_form(session, link, chosen, format, sent=sent, entered=entered)
+            form = self._screens.build_form(session, link, integration, format, sent=sent, entered=entered)
             return SubmitResult(session, form)
         values = {**entered.values, **link.context}
         try:
             if redirects_to_provider(credential):
-                self._credentials.check_authorization_url(chosen, format, values)
-                return await self._request_authorization(session, chosen, format, entered.values)
-            context = await self._credentials.exchange_form(http, chosen, format, values)
+                self._credentials.check_authorization_url(integration, format, values)
+                return await self._request_authorization(session, integration, format, entered.values)
+            context = await self._credentials.exchange_form(http, integration, format, values)
         except ConnectionFailed as failed:
             session = await self._record_failure(session, failed, slug=slug, format=format)
-            form = self._screens.build_form(session, link, chosen, format, sent=sent, error=failed.message)
+            form = self._screens.build_form(
+                session, link, integration, format, sent=sent, error=failed.message
+            )
             return SubmitResult(session, form)
-        session = await self._save_account(session, link, chosen, format, context)
+        session = await self._save_account(session, link, integration, format, context)
         return SubmitResult(session, await self.build_screen(session))
 
     async def start_authorization(self, ticket: str) -> tuple[str, Secret[str]]:
@@ -214,10 +216,10 @@ class Flow:
             request, binding = await start_authorization_request(conn, ticket)
             session = await _find_session_of_request(conn, request)
         try:
-            http, link, chosen, scopes = await self._load_authorization_inputs(session)
+            http, link, integration, scopes = await self._load_authorization_inputs(session)
             values = {**session.entered, **link.context}
             address, request_token = await self._credentials.build_authorization_url(
-                http, chosen, request, values, scopes
+                http, integration, request, values, scopes
             )
         except ConnectError as failed:
             await self._record_failure(session, failed)
@@ -235,10 +237,12 @@ class Flow:
         """
         request, session = await self._complete_authorization_request(query.get("state"), binding)
         try:
-            http, link, chosen, scopes = await self._load_authorization_inputs(session)
+            http, link, integration, scopes = await self._load_authorization_inputs(session)
             values = {**session.entered, **link.context}
-            context = await self._credentials.exchange_callback(http, chosen, request, values, scopes, query)
-            return await self._save_account(session, link, chosen, request.format, context)
+            context = await self._credentials.exchange_callback(
+                http, integration, request, values, scopes, query
+            )
+            return await self._save_account(session, link, integration, request.format, context)
         except ConnectError as failed:
             return await self._record_failure(session, failed)
 
@@ -270,16 +274,18 @@ class Flow:
         definition, and the scopes to request. Raises ConnectError."""
         async with self._database.read() as conn:
             link = await read_link_of_session(conn, session)
-            chosen = await load_chosen_integration(conn, self._effective, session, link, session.slug or "")
+            integration = await load_chosen_integration(
+                conn, self._effective, session, link, session.slug or ""
+            )
             http = await select_sender(conn, self._http, link.environment_id, link.gate_id)
-            return http, link, chosen, await find_scopes(conn, link, chosen)
+            return http, link, integration, await find_scopes(conn, link, integration)
 
     async def _request_authorization(
-        self, session: Session, chosen: ConnectableIntegration, format: str, entered: Mapping[str, Any]
+        self, session: Session, integration: ConnectableIntegration, format: str, entered: Mapping[str, Any]
     ) -> SubmitResult:
         """Stores an authorization request and what was entered; the result has the ticket that starts it."""
-        values = {"slug": chosen.slug, "format": format, "entered": dict(entered)}
-        callback = chosen.callback_url or self._credentials.callback_url
+        values = {"slug": integration.slug, "format": format, "entered": dict(entered)}
+        callback = integration.callback_url or self._credentials.callback_url
         async with self._database.write() as conn:
             session = await update_session(conn, session, **values, error=None, is_away=True)
             return SubmitResult(
@@ -290,7 +296,7 @@ class Flow:
         self,
         session: Session,
         link: LinkToken,
-        chosen: ConnectableIntegration,
+        integration: ConnectableIntegration,
         format: str,
         context: Mapping[str, Any],
     ) -> Session:
@@ -298,8 +304,8 @@ class Flow:
         Raises SessionEnded, and InvalidToken where another session used the link first."""
         result = ConnectionResult(
             environment_id=session.environment_id,
-            install_id=chosen.install_id,
-            definition=chosen.definition,
+            install_id=integration.install_id,
+            definition=integration.definition,
             credential_format=format,
             context=context,
         )
@@ -316,7 +322,7 @@ class Flow:
                 conn,
                 current,
                 account_id=account_id,
-                slug=chosen.slug,
+                slug=integration.slug,
                 format=format,
                 entered={},
                 error=None,
@@ -373,6 +379,6 @@ async def _write_account(
     return account_id
 
 
-def _make_unavailable_error(chosen: ConnectableIntegration) -> InvalidIntegration:
+def _make_unavailable_error(integration: ConnectableIntegration) -> InvalidIntegration:
     """Returns the error for a credential format that the integration does not have."""
-    return InvalidIntegration(f"{chosen.summary.label} cannot be connected this way.")
+    return InvalidIntegration(f"{integration.summary.label} cannot be connected this way.")

@@ -106,7 +106,7 @@ class ScreenBuilder:
         self,
         session: Session,
         link: LinkToken,
-        chosen: ConnectableIntegration,
+        integration: ConnectableIntegration,
         format: str,
         *,
         sent: Mapping[str, Any],
@@ -115,11 +115,13 @@ class ScreenBuilder:
     ) -> Form:
         """Builds the form of a credential format. `sent`: what was typed; `entered`: that, parsed, with its
         errors; `error`: why the last try failed."""
-        has_one_format = session.options.auth_format in chosen.credentials or len(chosen.credentials) < 2
+        has_one_format = (
+            session.options.auth_format in integration.credentials or len(integration.credentials) < 2
+        )
         return build_form(
-            chosen.summary,
-            chosen.credentials[format],
-            () if has_one_format else _label_formats(chosen),
+            integration.summary,
+            integration.credentials[format],
+            () if has_one_format else _label_formats(integration),
             link.context,
             can_go_back=_can_go_back(session, link),
             sent=sent,
@@ -135,13 +137,13 @@ class ScreenBuilder:
         slug = await _find_required_slug(conn, session, link) or session.slug or session.options.integration
         if slug is None:
             return Pick(await list_connectable(conn, link, session.options))
-        chosen = await load_connectable(conn, self._effective, link, session.options, slug)
+        integration = await load_connectable(conn, self._effective, link, session.options, slug)
         if session.is_away and session.options.is_framed:
-            return Away(chosen.summary)
-        format = _select_format(session, chosen)
+            return Away(integration.summary)
+        format = _select_format(session, integration)
         if format is None:
-            return Method(chosen.summary, _label_formats(chosen), _can_go_back(session, link))
-        return self.build_form(session, link, chosen, format, sent=session.entered, error=session.error)
+            return Method(integration.summary, _label_formats(integration), _can_go_back(session, link))
+        return self.build_form(session, link, integration, format, sent=session.entered, error=session.error)
 
     async def _build_account_screen(
         self, conn: AsyncConnection, session: Session, account_id: str
@@ -182,18 +184,20 @@ def _can_go_back(session: Session, link: LinkToken) -> bool:
     return not (is_fixed or session.options.no_back or session.options.integration)
 
 
-def _select_format(session: Session, chosen: ConnectableIntegration) -> str | None:
+def _select_format(session: Session, integration: ConnectableIntegration) -> str | None:
     """Returns the credential format to connect with; None if the person has to choose one. Raises
     InvalidIntegration if there is none."""
-    names = list(chosen.credentials)
+    names = list(integration.credentials)
     if not names:
-        raise InvalidIntegration(f"{chosen.summary.label} cannot be connected: it has no credential format.")
+        raise InvalidIntegration(
+            f"{integration.summary.label} cannot be connected: it has no credential format."
+        )
     for format in (session.options.auth_format, session.format):
-        if format in chosen.credentials:
+        if format in integration.credentials:
             return format
     return names[0] if len(names) == 1 else None
 
 
-def _label_formats(chosen: ConnectableIntegration) -> tuple[tuple[str, str], ...]:
+def _label_formats(integration: ConnectableIntegration) -> tuple[tuple[str, str], ...]:
     """Returns name and label of each credential format of the integration."""
-    return tuple((name, FORMAT_LABELS.get(name, name)) for name in chosen.credentials)
+    return tuple((name, FORMAT_LABELS.get(name, name)) for name in integration.credentials)
