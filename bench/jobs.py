@@ -24,7 +24,7 @@ from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.db.tables import job_timer
 from isthmus.jobs import Handlers, Run, WorkerOptions, defer
-from isthmus.jobs.procrastinate_adapter.worker import engine_worker
+from isthmus.jobs.procrastinate_adapter.worker import open_procrastinate_worker
 from isthmus.kit.secret import Secret
 
 JOBS = 400
@@ -79,7 +79,9 @@ async def _measure_drain_rate(database: Database) -> float:
             await defer(conn, "nothing", str(number))
     gc.collect()
     began = time.perf_counter()
-    async with engine_worker(database, handlers, WorkerOptions(concurrency=1), wait=False) as worker:
+    async with open_procrastinate_worker(
+        database, handlers, WorkerOptions(concurrency=1), wait=False
+    ) as worker:
         await worker.run()
     return JOBS / (time.perf_counter() - began)
 
@@ -106,7 +108,7 @@ async def _measure_start_latencies(database: Database, deferring: Database) -> l
 
     handlers.register("note", note)
     seconds = []
-    async with engine_worker(database, handlers, WorkerOptions()) as worker:
+    async with open_procrastinate_worker(database, handlers, WorkerOptions()) as worker:
         running = asyncio.create_task(worker.run())
         await asyncio.sleep(1.0)
         for number in range(STARTS):

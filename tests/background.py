@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from isthmus.db import Database
 from isthmus.jobs import Handlers, Worker, WorkerOptions, read_queue_state
-from isthmus.jobs.procrastinate_adapter.worker import EngineWorker, engine_worker
+from isthmus.jobs.procrastinate_adapter.worker import ProcrastinateWorker, open_procrastinate_worker
 
 __all__ = ["QUICK", "drain", "engine_running", "tick", "until", "worker_running"]
 
@@ -29,7 +29,7 @@ _MOST_ROUNDS = 20
 async def drain(database: Database, handlers: Handlers, *, concurrency: int = 4) -> None:
     """Runs jobs until none waits."""
     for _ in range(_MOST_ROUNDS):
-        async with engine_worker(
+        async with open_procrastinate_worker(
             database, handlers, replace(QUICK, concurrency=concurrency, graceful_seconds=10), wait=False
         ) as worker:
             await worker.run()
@@ -48,9 +48,9 @@ async def tick(database: Database, handlers: Handlers) -> None:
 @asynccontextmanager
 async def engine_running(
     database: Database, handlers: Handlers, options: WorkerOptions = QUICK
-) -> AsyncIterator[EngineWorker]:
+) -> AsyncIterator[ProcrastinateWorker]:
     """Runs the engine's worker alone, in this process."""
-    async with engine_worker(database, handlers, options) as worker:
+    async with open_procrastinate_worker(database, handlers, options) as worker:
         running = asyncio.create_task(worker.run())
         await until(lambda: worker.worker_id is not None)
         try:

@@ -49,8 +49,8 @@ def dump_json(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """`reader`: commits each statement by itself. `writer`: for transactions. On PostgreSQL they share a
-    pool."""
+    """The engines of one database. `reader`: commits each statement by itself. `writer`: for transactions. On
+    PostgreSQL they share a pool."""
 
     reader: AsyncEngine
     writer: AsyncEngine

@@ -42,13 +42,13 @@ def read_file_stamp(path: Path | None) -> FileStamp | None:
 
 def create_key_file(path: Path) -> None:
     """Creates the file with one new key. If another process creates it first, that file stays."""
-    draft = _write_temporary_file(path, generate_key() + "\n")
+    temporary = _write_temporary_file(path, generate_key() + "\n")
     try:
-        os.link(draft, path)
+        os.link(temporary, path)
     except FileExistsError:
         pass
     finally:
-        draft.unlink()
+        temporary.unlink()
 
 
 def read_key_file(path: Path) -> tuple[str, ...]:
@@ -87,11 +87,11 @@ def prepend_key(path: Path, key: str) -> None:
 
 
 def _write_temporary_file(path: Path, text: str) -> Path:
-    """Writes `text` to a new file beside `path`, to be renamed or linked to it."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Writes `text` to a new file beside `path`, to be renamed or linked to it, and returns its path."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    return draft
+    return temporary

@@ -49,8 +49,8 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class RotationResult:
-    """`encrypted`: how many values were encrypted again. `unreadable`: how many no key of the ring can
-    decrypt; they are left as they are."""
+    """The result of a rotation to the key `key_id`. `encrypted`: how many values were encrypted again.
+    `unreadable`: how many no key of the ring can decrypt; they are left as they are."""
 
     key_id: str
     encrypted: int

@@ -20,7 +20,8 @@ _MAX_WAIT_SECONDS: Final = 30.0
 
 
 class SqliteWriter:
-    """`lock()` around a transaction; `execute()` for a transaction of a single statement.
+    """The write lock of a SQLite file in this process: `lock()` around a transaction; `execute()` for a
+    transaction of a single statement.
 
     Without it two connections of one process would wait for each other inside SQLite, which sleeps and does
     not keep the order.

@@ -121,8 +121,9 @@ FILTERS: Final[Mapping[str, ColumnElement[Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class OutboxState:
-    """`waiting`: how many events not every subscriber has yet. `oldest_seconds`: the age of the oldest of
-    them, None if there is none. `failing`: how many of them a subscriber has refused; they are retried."""
+    """The state of the outbox. `waiting`: how many events not every subscriber has yet. `oldest_seconds`: the
+    age of the oldest of them, None if there is none. `failing`: how many of them a subscriber has refused;
+    they are retried."""
 
     waiting: int
     oldest_seconds: float | None

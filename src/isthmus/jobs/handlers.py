@@ -27,8 +27,9 @@ class Superseded(Exception):
 class Run:
     """One run of the job `job_name` that continues the thing `key`.
 
-    `failures`: how often in a row the thing failed before this run. `attempts`: how often the job was taken
-    before. The same run may come again if the process dies, so what it has written must tell how far it got.
+    `failures`: how often in a row the thing failed before this run. `worker_id`, `attempts`: tell this run
+    from one after a takeover of the job. The same run may come again if the process dies, so what it has
+    written must tell how far it got.
     """
 
     job_name: str
@@ -94,8 +95,9 @@ class Handlers:
         """Registers the handler of the jobs named `job_name`. It may run again after any step: see `Run`.
 
         `on_failure(conn, run, error)` writes into the thing's own row in the transaction that defers the
-        retry, and returns when that is; None gives up. Without it the engine retries after 2, 4, 8 … seconds,
-        at most 5 minutes, without end. Raises ValueError if the name has a handler already or is not valid.
+        retry, and returns when that is; None gives up. Without it procrastinate retries after 2, 4, 8 …
+        seconds, at most 5 minutes, without end. Raises ValueError if the name has a handler already or is not
+        valid.
         """
         if not job_name or ":" in job_name:
             raise ValueError(

@@ -353,7 +353,7 @@ def _get_least_and_greatest(conn: AsyncConnection) -> tuple[Any, Any]:
 
 
 async def _notify_workers(conn: AsyncConnection) -> None:
-    """Notifies the workers of all processes, as the engine does for a new job (PostgreSQL)."""
+    """Notifies the workers of all processes, as procrastinate does for a new job (PostgreSQL)."""
     await conn.execute(_NOTIFY)
 
 

@@ -17,7 +17,8 @@ __all__ = ["QueueState", "read_next_due", "read_queue_state"]
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """`waiting`, `running`: jobs. `later`: timers. `workers`: registered workers.
+    """The state of the queue. `waiting`, `running`: how many jobs. `later`: how many timers. `workers`: how
+    many registered workers.
 
     `oldest_due_seconds`: the age of the job, timer or schedule that has been due for longest; None if nothing
     is due. `failing`: how many jobs wait to be retried; `last_error`: the error of the one that failed last.

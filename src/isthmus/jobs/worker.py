@@ -33,14 +33,14 @@ from isthmus.jobs.worker_options import WorkerOptions
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
 if TYPE_CHECKING:
-    from isthmus.jobs.procrastinate_adapter.worker import EngineWorker
+    from isthmus.jobs.procrastinate_adapter.worker import ProcrastinateWorker
 
 __all__ = ["Worker"]
 
 _log = logging.getLogger("isthmus.jobs")
 _HOUR = 3600.0
 _BACKLOG_SECONDS = 60.0
-_START_DELAY_SECONDS = 0.1  # importing the engine would slow down everything else that starts
+_START_DELAY_SECONDS = 0.1  # importing procrastinate would slow down everything else that starts
 _LOCKED_SECONDS = 0.1
 _MAX_MOVED_AT_ONCE = 200
 
@@ -58,7 +58,7 @@ class Worker:
         self._options = options or WorkerOptions()
         self._tasks: list[asyncio.Task[None]] = []
         self._running: asyncio.Task[None] | None = None
-        self._engine: EngineWorker | None = None
+        self._procrastinate_worker: ProcrastinateWorker | None = None
         self._stop = asyncio.Event()
         self._timers_changed = asyncio.Event()
         self._stop_listening: Callable[[], None] = lambda: None
@@ -92,8 +92,8 @@ class Worker:
             with suppress(asyncio.CancelledError):
                 await task
         self._tasks.clear()
-        if self._engine is not None:
-            self._engine.stop()
+        if self._procrastinate_worker is not None:
+            self._procrastinate_worker.stop()
         if self._running is not None:
             await self._running
             self._running = None
@@ -159,35 +159,35 @@ class Worker:
         await defer_lost_jobs(self._database, self._handlers)
 
     async def _run_forever(self) -> None:
-        """Runs the engine's worker, and starts it again when it ends by an error or a takeover."""
+        """Runs procrastinate's worker, and starts it again when it ends by an error or a takeover."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_DELAY_SECONDS):
                 await self._stop.wait()
                 return
-        engine: Any = await asyncio.to_thread(
+        adapter: Any = await asyncio.to_thread(
             importlib.import_module, "isthmus.jobs.procrastinate_adapter.worker"
         )
         while not self._stop.is_set():
             try:
                 with convert_unexpected_cancellation():
-                    await self._run_once(engine)
+                    await self._run_once(adapter)
             except Exception as error:
                 self._log_failure("the worker ended and begins anew", error)
             finally:
                 self.started.clear()
-                self._engine = None
+                self._procrastinate_worker = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._options.restart_seconds):
                     await self._stop.wait()
 
-    async def _run_once(self, engine: Any) -> None:
+    async def _run_once(self, adapter: Any) -> None:
         """Runs procrastinate's worker once, until it is stopped or ends by an error."""
         await self._declare_schedules()
-        async with engine.engine_worker(
+        async with adapter.open_procrastinate_worker(
             self._database, self._handlers, self._options, outages=self._outages
         ) as worker:
             if not self._stop.is_set():
-                self._engine = worker
+                self._procrastinate_worker = worker
                 self.started.set()
                 await worker.run()
 

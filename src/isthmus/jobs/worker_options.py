@@ -9,8 +9,11 @@ __all__ = ["WorkerOptions"]
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """`concurrency`: how many jobs the worker runs at the same time. The others are seconds.
+    """The options of a worker, all in seconds but `concurrency`: how many jobs it runs at the same time.
 
+    `poll_seconds`: between looks for jobs and due timers. `heartbeat_seconds`, `requeue_seconds`,
+    `reconcile_seconds`, `report_seconds`: between heartbeats, takeovers from dead workers, searches for lost
+    jobs, and log lines. `restart_seconds`: before a worker that ended by an error is started again.
     `stalled_seconds`: a worker without a heartbeat for so long is dead, and others get its jobs; below 30 in
     production, workers that only wait for their database would count as dead. `stable_seconds`: how long the
     database must have been available before any worker counts as dead. `graceful_seconds`: how long running

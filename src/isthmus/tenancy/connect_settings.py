@@ -44,7 +44,8 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class ConnectSettings:
-    """`origins`: the sites that may embed the pages and receive their messages; empty for all."""
+    """The settings of the connect pages. `origins`: the sites that may embed the pages and receive their
+    messages; empty for all."""
 
     origins: tuple[str, ...] = ()
     theme: Theme = Theme()

@@ -26,7 +26,7 @@ from isthmus.jobs import (
     defer,
 )
 from isthmus.jobs.database_outages import DatabaseUnavailable, is_database_unavailable
-from isthmus.jobs.procrastinate_adapter.worker import EngineWorker, engine_worker
+from isthmus.jobs.procrastinate_adapter.worker import ProcrastinateWorker, open_procrastinate_worker
 from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, engine_running, until
 from tests.contract.jobs.recorder import Recorder, counted, put
@@ -34,7 +34,7 @@ from tests.contract.jobs.recorder import Recorder, counted, put
 pytestmark = pytest.mark.both_databases
 
 
-async def take_job(worker: EngineWorker) -> Job:
+async def take_job(worker: ProcrastinateWorker) -> Job:
     """The next job, run by a worker that is registered for it."""
     taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
     assert taken is not None
@@ -67,7 +67,7 @@ async def test_a_run_that_was_given_to_another_writes_nothing(database: Database
 
 async def test_finishing_a_job_that_was_given_to_another_leaves_it_alone(database: Database) -> None:
     await put(database, "a")
-    async with engine_worker(database, Recorder(), QUICK) as worker:
+    async with open_procrastinate_worker(database, Recorder(), QUICK) as worker:
         await worker.manager.prune_stalled_workers(0)
         mine, other = [await worker.manager.register_worker() for _ in range(2)]
         taken = await worker.manager.fetch_job(None, mine)
@@ -96,7 +96,7 @@ async def test_a_run_whose_job_differs_in_anything_is_superseded(
     database: Database, change: dict[str, Any]
 ) -> None:
     await put(database, "a", "b")
-    async with engine_worker(database, Recorder(), QUICK) as worker:
+    async with open_procrastinate_worker(database, Recorder(), QUICK) as worker:
         taken = [await take_job(worker), await take_job(worker)]
     runs = [
         Run(
@@ -125,7 +125,7 @@ async def test_a_job_that_differs_in_anything_is_not_ended(
     database: Database, change: dict[str, Any]
 ) -> None:
     await put(database, "a", "b")
-    async with engine_worker(database, Recorder(), QUICK) as worker:
+    async with open_procrastinate_worker(database, Recorder(), QUICK) as worker:
         taken, other = await take_job(worker), await take_job(worker)
         async with database.write() as conn:
             await conn.execute(update(job).where(job.c.id == taken.id).values(change))
@@ -141,7 +141,7 @@ async def test_a_job_that_differs_in_anything_is_not_ended(
 
 async def test_what_a_worker_left_behind_is_queued_again_and_nothing_else(database: Database) -> None:
     await put(database, *"abcd")
-    async with engine_worker(database, Recorder(), QUICK) as worker:
+    async with open_procrastinate_worker(database, Recorder(), QUICK) as worker:
         await worker.manager.prune_stalled_workers(0)
         mine, other = [await worker.manager.register_worker() for _ in range(2)]
         jobs = [await worker.manager.fetch_job(None, each) for each in (mine, mine, other)]
@@ -157,7 +157,7 @@ async def test_what_a_worker_left_behind_is_queued_again_and_nothing_else(databa
 
 async def test_only_jobs_whose_end_was_asked_for_are_looked_for_to_be_ended(database: Database) -> None:
     await put(database, *"abc")
-    async with engine_worker(database, Recorder(), QUICK) as worker:
+    async with open_procrastinate_worker(database, Recorder(), QUICK) as worker:
         taken = [await take_job(worker), await take_job(worker)]
         async with database.write() as conn:
             asked = update(job).where(job.c.id == taken[0].id)
@@ -168,7 +168,7 @@ async def test_only_jobs_whose_end_was_asked_for_are_looked_for_to_be_ended(data
 async def test_a_job_that_is_given_back_beside_its_waiting_twin_is_dropped(database: Database) -> None:
     handlers = Recorder()
     await put(database, "a")
-    async with engine_worker(database, handlers, QUICK) as worker:
+    async with open_procrastinate_worker(database, handlers, QUICK) as worker:
         taken = await take_job(worker)
         await put(database, "a")  # the twin
         await worker.manager.query_requeue_own_job(taken)
@@ -182,7 +182,7 @@ async def test_a_job_that_is_given_back_while_its_twin_is_deferred_does_not_stay
 ) -> None:
     handlers = Recorder()
     await put(database, "a")
-    async with engine_worker(database, handlers, QUICK) as worker:
+    async with open_procrastinate_worker(database, handlers, QUICK) as worker:
         taken = await take_job(worker)
         await asyncio.gather(worker.manager.query_requeue_own_job(taken), put(database, "a"))
         async with database.read() as conn:
@@ -199,7 +199,7 @@ async def test_a_job_that_ends_behind_a_long_write_does_not_stay_running(
     monkeypatch.setattr("isthmus.db.sqlite_writer._MAX_WAIT_SECONDS", 0.02)
     handlers = Recorder()
     await put(database, "a")
-    async with engine_worker(database, handlers, QUICK) as worker:
+    async with open_procrastinate_worker(database, handlers, QUICK) as worker:
         taken = await take_job(worker)
         async with database.write():
             ending = asyncio.create_task(worker.manager.finish_job(taken, Status.SUCCEEDED, False))
@@ -211,7 +211,7 @@ async def test_a_job_that_ends_behind_a_long_write_does_not_stay_running(
 async def test_a_job_that_is_given_back_after_its_end_was_asked_for_is_gone(database: Database) -> None:
     handlers = Recorder()
     await put(database, "a")
-    async with engine_worker(database, handlers, QUICK) as worker:
+    async with open_procrastinate_worker(database, handlers, QUICK) as worker:
         taken = await take_job(worker)
         async with database.write() as conn:
             assert await cancel(conn, "work", "a", abort=True)
@@ -281,7 +281,7 @@ async def test_a_job_beside_which_twins_come_and_go_is_left_to_the_sweep(
 ) -> None:
     handlers = Recorder()
     await put(database, "a")
-    async with engine_worker(database, handlers, QUICK) as worker:
+    async with open_procrastinate_worker(database, handlers, QUICK) as worker:
         manager = worker.manager
         taken = await manager.fetch_job(None, await manager.register_worker())
         assert taken is not None
@@ -314,7 +314,7 @@ async def test_a_statement_of_the_engines_that_is_refused_is_a_fault(
     database: Database, caplog: pytest.LogCaptureFixture, statement: str
 ) -> None:
     handlers = Recorder()
-    async with engine_worker(database, handlers, QUICK) as worker:
+    async with open_procrastinate_worker(database, handlers, QUICK) as worker:
         with pytest.raises(Exception, match=r"nowhere|syntax|incomplete|Database error") as caught:
             await worker.manager._execute(statement)  # type: ignore[attr-defined]  # of this database
     assert not is_database_unavailable(caught.value)
@@ -363,7 +363,7 @@ async def test_a_file_that_somebody_else_has_locked_is_an_outage(database: Datab
 async def test_an_outage_while_looking_for_jobs_to_end_is_told_once_and_not_as_an_error(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with engine_worker(database, Recorder(), QUICK) as worker:
+    async with open_procrastinate_worker(database, Recorder(), QUICK) as worker:
 
         async def away() -> list[int]:
             raise DatabaseUnavailable("no answer")

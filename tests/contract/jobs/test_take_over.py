@@ -16,7 +16,7 @@ from isthmus.jobs import (
     WorkerOptions,
     cancel,
 )
-from isthmus.jobs.procrastinate_adapter.worker import engine_worker
+from isthmus.jobs.procrastinate_adapter.worker import open_procrastinate_worker
 from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, engine_running, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted, put
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.both_databases
 async def take_by_a_dead_worker(database: Database, *keys: str) -> None:
     """Jobs of these keys, run by a worker that is registered and does not live."""
     await put(database, *keys)
-    async with engine_worker(database, Recorder(), QUICK) as worker:
+    async with open_procrastinate_worker(database, Recorder(), QUICK) as worker:
         await worker.manager.prune_stalled_workers(0)
         dead = await worker.manager.register_worker()
         for _ in keys:
@@ -89,7 +89,7 @@ async def test_a_worker_that_beats_is_left_alone(database: Database) -> None:
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 async def test_who_beats_stays_registered_and_what_waits_is_not_taken_over(database: Database) -> None:
     await put(database, "waits")
-    async with engine_worker(database, Recorder(), QUICK) as worker:
+    async with open_procrastinate_worker(database, Recorder(), QUICK) as worker:
         alive, silent = [await worker.manager.register_worker() for _ in range(2)]
         await silence(database, silent)
         await until(lambda: _is_gone(database, silent))
@@ -103,7 +103,7 @@ async def test_who_beats_stays_registered_and_what_waits_is_not_taken_over(datab
 async def test_a_silent_worker_whose_job_is_locked_is_not_forgotten(database: Database) -> None:
     """It would leave a running job that belongs to nobody, which the next look could not tell from others."""
     await put(database, "a")
-    async with engine_worker(database, Recorder(), QUICK) as worker:
+    async with open_procrastinate_worker(database, Recorder(), QUICK) as worker:
         silent = await worker.manager.register_worker()
         assert await worker.manager.fetch_job(None, silent) is not None
         await silence(database, silent)

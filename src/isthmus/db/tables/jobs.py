@@ -1,6 +1,6 @@
 """Background work: the tables of the job engine, and our timers, schedules and peers.
 
-The engine is procrastinate. On PostgreSQL its own scripts create its tables, with types, functions and
+The job engine is procrastinate. On PostgreSQL its own scripts create its tables, with types, functions and
 triggers; on SQLite they are created as described here (`engine_metadata`). The columns are the same on both.
 """
 

@@ -209,5 +209,6 @@ async def check_names_installed(
 def _matches_selection(
     names: tuple[str, str, str], selected_names: tuple[str | None, str | None, str | None]
 ) -> bool:
-    """Returns True if each selected name that is not None equals the mapping's."""
+    """Returns True if each selected name that is not None equals the mapping's. `names`, `selected_names`:
+    model, resource, method."""
     return all(asked is None or asked == name for name, asked in zip(names, selected_names, strict=True))

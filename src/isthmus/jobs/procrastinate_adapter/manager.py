@@ -33,7 +33,7 @@ class WorkerPruned(Exception):
 class WakeEvent(asyncio.Event):
     """The worker's event "there may be a job", which keeps a `set()` that came while the worker was fetching.
 
-    The engine clears the event after each fetch, even if a job was added too late for that fetch.
+    procrastinate clears the event after each fetch, even if a job was added too late for that fetch.
     """
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ _REQUEUE_ATTEMPTS: Final = 3
 _MAX_CONNECTIONS: Final = 4
 _RECONNECT_SECONDS: Final = 1.0
 _OPTIONS: Final[dict[str, Any]] = LIVENESS_OPTIONS | {
-    "autocommit": True,  # each statement of the engine's is a transaction of its own
+    "autocommit": True,  # each statement of procrastinate's is a transaction of its own
     "options": "-c timezone=UTC",
 }
 

@@ -26,7 +26,7 @@ from isthmus.jobs.queue import ABORT_REQUESTED, JOBS_READY, defer_retry
 from isthmus.jobs.worker_options import WorkerOptions
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
-__all__ = ["EngineWorker", "engine_worker"]
+__all__ = ["ProcrastinateWorker", "open_procrastinate_worker"]
 
 _log = logging.getLogger("isthmus.jobs")
 _MAX_BACKOFF_SECONDS: Final = 300.0
@@ -44,7 +44,7 @@ class _SingleTaskTable(dict[str, Any]):
         return super().get(key) or self[_TASK]
 
 
-class EngineWorker(Worker):
+class ProcrastinateWorker(Worker):
     """One run of a worker: `run()` ends when it was stopped, or counted as dead."""
 
     def __init__(
@@ -136,8 +136,8 @@ class EngineWorker(Worker):
         self.manager.gives_up = True
 
     async def _periodic_deferrer(self) -> None:
-        """Never ends, because the engine stops watching its side tasks when the first one does. Schedules are
-        ours."""
+        """Never ends, because procrastinate stops watching its side tasks when the first one does. Schedules
+        are ours."""
         await asyncio.Event().wait()
 
     async def _run_job(self, context: JobContext, /, **_: object) -> None:
@@ -242,20 +242,20 @@ class EngineWorker(Worker):
 
 
 @asynccontextmanager
-async def engine_worker(
+async def open_procrastinate_worker(
     database: Database,
     handlers: Handlers,
     options: WorkerOptions,
     *,
     wait: bool = True,
     outages: OutageReporter | None = None,
-) -> AsyncIterator[EngineWorker]:
+) -> AsyncIterator[ProcrastinateWorker]:
     """Opens the connections of a worker and yields it, ready for `run()`. `wait=False`: it ends when no job
     is left. `outages`: the reporter to share with others."""
     make_manager = SqliteJobManager if database.is_sqlite else PostgresqlJobManager
     manager = make_manager(database, outages or OutageReporter())
     async with manager.open_connections():
-        worker = EngineWorker(database, handlers, manager, options, wait=wait)
+        worker = ProcrastinateWorker(database, handlers, manager, options, wait=wait)
         try:
             yield worker
         finally:
