@@ -1,5 +1,4 @@
-"""The repository of integrated accounts: reads, creates, changes and deletes the accounts of an
-environment."""
+"""Reads, creates, changes and deletes the integrated accounts of an environment."""
 
 from __future__ import annotations
 

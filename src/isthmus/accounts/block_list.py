@@ -1,7 +1,7 @@
-"""The block list: accounts that may not be called, whatever their status.
+"""Blocks accounts: those on the block list may not be called, whatever their status.
 
-It belongs to the operator of the server, so it spans all environments and is not part of the API. A call of a
-blocked account fails with 503 before anything is sent.
+The list belongs to the operator of the server, so it spans all environments and is not part of the API. A
+call of a blocked account fails with 503 before anything is sent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How requests of an account leave: straight through the HTTP client, or through its static gate."""
+"""Sends the requests of an account: straight through the HTTP client, or through its static gate."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class GatedSender:
         self._gate = gate
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """Return the provider's response, with the provider's URL. Raises UpstreamUnreachable where the gate
-        was deleted, and what the inner sender raises."""
+        """Send the request through the gate and return the provider's response, with the provider's URL.
+        Raises UpstreamUnreachable if the gate was deleted, and what the inner sender raises."""
         gate = self._gate
         if gate is None:
             raise UpstreamUnreachable(

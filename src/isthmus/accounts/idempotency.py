@@ -1,4 +1,5 @@
-"""Idempotency keys: the first call with a key is carried out, and its repetitions get the stored answer.
+"""Keeps idempotency keys: the first call with a key is carried out, and its repetitions get the stored
+answer.
 
 A key is claimed before the provider is called and its answer is stored afterwards, in two short transactions.
 A claim without an answer, because the process died, expires after CLAIM_LIFETIME.

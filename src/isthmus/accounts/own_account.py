@@ -1,4 +1,4 @@
-"""The account that an integrated account token may read and change, from a browser."""
+"""Reads and changes the account of an integrated account token, from a browser."""
 
 from __future__ import annotations
 

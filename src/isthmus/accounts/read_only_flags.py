@@ -1,4 +1,4 @@
-"""The sandbox flag of accounts as a resource of its own: a flagged account is read-only."""
+"""Makes accounts read-only and writable again: the resource of their sandbox flags."""
 
 from __future__ import annotations
 

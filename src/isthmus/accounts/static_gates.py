@@ -1,4 +1,4 @@
-"""The static gates of an environment: egress proxies with a fixed address that providers can allow.
+"""Manages the static gates of an environment: egress proxies with a fixed address that providers can allow.
 
 A request to a provider is sent to `https://<domain>/` instead, with its own URL and the gate's token in two
 headers. The gate forwards it, follows redirects, and returns the provider's response.

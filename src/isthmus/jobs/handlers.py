@@ -1,5 +1,5 @@
-"""The handlers of jobs by job name, and `Run`, which a handler gets: one run of a job, with its lock on that
-job."""
+"""Registers the handlers of jobs by job name; with `Run`, which a handler gets: one run of a job, with its
+lock on that job."""
 
 from __future__ import annotations
 

@@ -114,10 +114,10 @@ async def defer(
 ) -> None:
     """Queues a job, whose handler continues the thing `key`: when the transaction commits, or at `run_at`.
 
-    A job for now deletes the thing's timer. Of two times in the future the earlier one stays (to postpone,
-    `cancel` first). If a job of the thing waits already, no second one is added and the higher priority
-    counts: the job starts only after this commit, and sees what it wrote. Defer several things in sorted
-    order, so that two transactions cannot wait for each other.
+    `priority`: a job with a higher one runs first. A job for now deletes the thing's timer. Of two times in
+    the future the earlier one stays (to postpone, `cancel` first). If a job of the thing waits already, no
+    second one is added and the higher priority counts: the job starts only after this commit, and sees what
+    it wrote. Defer several things in sorted order, so that two transactions cannot wait for each other.
     """
     if run_at is not None and run_at > current_time(conn):
         await set_timer(conn, job_name, key, run_at, priority)
@@ -309,7 +309,8 @@ async def notify_all_processes(conn: AsyncConnection, topic: str) -> None:
 
 
 def _make_row(job_name: str, key: str, priority: int, failures: int | None, due: datetime) -> dict[str, Any]:
-    """Returns the values of a new job, for `_get_insert`."""
+    """Returns the values of a new job, for `_get_insert`. `failures`: how often the thing failed in a row,
+    None or 0 if it did not. `due`: since when the job is due."""
     args: dict[str, Any] = {"key": key, "due": due.astimezone(UTC).isoformat(timespec="microseconds")}
     if failures:
         args["failures"] = failures

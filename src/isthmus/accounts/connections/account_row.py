@@ -1,4 +1,4 @@
-"""The statement that reads an account with everything that its calls need."""
+"""Makes the statement that reads an account with everything that its calls need."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["select_account"]
 
 
 def select_account(environment_id: str, account_id: str) -> Any:
-    """Select an account with its install, integration and block list entry. No row for an unknown account,
-    and for one of another environment."""
+    """Return the SELECT of an account with its install, integration and block list entry. It finds no row for
+    an unknown account, and for one of another environment."""
     names = (
         "id",
         "tenant_id",

@@ -1,4 +1,4 @@
-"""The call log: one line for each call to a provider, with who called what and how it went.
+"""Logs each call to a provider as one line, with who called what and how it went.
 
 Query values, bodies, headers and credentials have no field here, so that no line can contain them.
 """

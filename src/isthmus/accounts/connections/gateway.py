@@ -116,8 +116,8 @@ class Gateway:
         return self._account.context
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
-        """Return the provider's response, whatever its status. Raises RemoteError with status 429 while
-        the account is closed, AccountNeedsReauth, UpstreamError."""
+        """Send the request and return the provider's response, whatever its status. Raises RemoteError with
+        status 429 while the account is closed, AccountNeedsReauth, UpstreamError."""
         started = self._parts.clock.monotonic()
         attempt = _CallAttempt()
         try:
@@ -135,7 +135,8 @@ class Gateway:
         account.context = await self._parts.update_context(account, patch)
 
     async def _send_and_record_state(self, request: OutgoingRequest, attempt: _CallAttempt) -> HttpResponse:
-        """Wait for the throttle, send, send a rate limited read once more, and update the account's state."""
+        """Wait for the throttle, send, send a rate limited read once more, update the account's state, and
+        return the response."""
         throttle = self._account.throttle
         is_repeatable = _is_repeatable(request)
         if not throttle.is_unthrottled:
@@ -182,8 +183,8 @@ class Gateway:
         return response, wait
 
     async def send_with_refresh(self, request: OutgoingRequest, attempt: _CallAttempt) -> HttpResponse:
-        """Send with credentials that are not about to expire and, after a 401, once more with
-        refreshed ones."""
+        """Send with credentials that are not about to expire and, after a 401, once more with refreshed ones;
+        return the response."""
         account = self._account
         if account.expires_at is not None and self._can_refresh:
             await self._refresh_if_expiring(account.expires_at)

@@ -1,4 +1,4 @@
-"""The lease that lets one process at a time refresh the credentials of an account.
+"""Takes, extends and ends the lease that lets one process at a time refresh the credentials of an account.
 
 Its row in `credential_refresh` says who holds the lease and until when, and how the last attempt ended. No
 row is locked while the provider is asked. Every lease has a higher epoch than the one before; a holder whose

@@ -1,4 +1,5 @@
-"""The database side of refreshing credentials: each step is one transaction, called by `refresher.py`.
+"""Reads and writes the accounts whose credentials are refreshed: each step is one transaction, called by
+`refresher.py`.
 
 Every transaction locks the account's row first and its lease second, so that two never deadlock.
 """
@@ -245,8 +246,8 @@ class RefreshStore:
         await self._write_with_retries(work)
 
     async def _write_with_retries(self, transaction: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Run `transaction` in a transaction, again and again for _MAX_RETRY_SECONDS while the database is
-        unavailable."""
+        """Run `transaction` in a write and return its result, again and again for _MAX_RETRY_SECONDS while
+        the database is unavailable."""
         started = self._clock.monotonic()
         while True:
             try:
@@ -265,8 +266,8 @@ class RefreshStore:
         row: Mapping[str, Any],
         new_context: Mapping[str, Any],
     ) -> RefreshedCredentials:
-        """Write the new context, and schedule the next refresh. An account in `needs_reauth` is
-        active again."""
+        """Write the new context, schedule the next refresh, and return the credentials. An account in
+        `needs_reauth` is active again."""
         keys, identity = get_key_ring(conn), account.facts.id
         names = list_secret_fields(account.definition) | list_encrypted_fields(keys, row)
         plain, secrets = split_context(new_context, names)
@@ -335,7 +336,7 @@ def _not_refreshable_error(facts: AccountFacts) -> BadRequest:
 
 
 async def _lock_account(conn: AsyncConnection, facts: AccountFacts) -> dict[str, Any]:
-    """Lock and read the account's row. Raises NotFound."""
+    """Lock the account's row and return it. Raises NotFound."""
     row = await _lock_account_if_exists(conn, facts)
     if row is None:
         raise _account_deleted_error(facts)
@@ -348,7 +349,7 @@ def _account_deleted_error(facts: AccountFacts) -> NotFound:
 
 
 async def _lock_account_if_exists(conn: AsyncConnection, facts: AccountFacts) -> dict[str, Any] | None:
-    """Lock and read the account's row, None if the account was deleted."""
+    """Lock the account's row and return it; None if the account was deleted."""
     columns = ("id", "status", "last_error", "context", "context_secrets", "revision")
     statement = (
         select(*(integrated_account.c[name] for name in columns))

@@ -1,4 +1,5 @@
-"""How an account of each credential format gets a new access token, and the timer that does so ahead."""
+"""Plans how an account of each credential format gets a new access token, and schedules the job that
+refreshes it ahead."""
 
 from __future__ import annotations
 
@@ -158,5 +159,5 @@ async def schedule_refresh(conn: AsyncConnection, account_id: str, context: Mapp
 
 
 async def ignore_failed_refresh(_: AsyncConnection, __: Run, ___: Exception) -> None:
-    """Handle a failed refresh job: it is not retried, since the next call refreshes the token or fails with
-    the reason."""
+    """Record nothing for a failed refresh job, and return None: it is not retried, since the next call
+    refreshes the token or fails with the reason."""

@@ -1,4 +1,4 @@
-"""The state of an account's lifecycle while a stage is running, and how it is stored."""
+"""Reads and stores the state of an account's lifecycle while a stage is running."""
 
 from __future__ import annotations
 

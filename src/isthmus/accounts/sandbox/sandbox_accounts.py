@@ -1,4 +1,4 @@
-"""The sandbox account that every install gets: its id, its example credentials, and its creation."""
+"""Creates the sandbox account that every install gets: its id, its example credentials, its row."""
 
 from __future__ import annotations
 

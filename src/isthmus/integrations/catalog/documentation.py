@@ -1,4 +1,4 @@
-"""The repositories of documentation rows and of categories.
+"""Reads and writes documentation rows, and lists categories.
 
 A documentation row is a text about an integration or a unified model, or about an environment's install of
 one. Here each of these four is called an entity.

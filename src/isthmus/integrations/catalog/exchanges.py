@@ -1,5 +1,5 @@
-"""The recorded exchanges of the shipped catalogue: requests to providers with their answers, for sandbox
-accounts."""
+"""Reads the recorded exchanges of the shipped catalogue: requests to providers with their answers, for
+sandbox accounts."""
 
 from __future__ import annotations
 

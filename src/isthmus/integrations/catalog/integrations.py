@@ -1,4 +1,4 @@
-"""The repository of integrations: what a team's own, shipped and shared integrations are, and changes of its
+"""Reads the integrations that a team owns, that are shipped or that other teams share, and changes its
 own."""
 
 from __future__ import annotations

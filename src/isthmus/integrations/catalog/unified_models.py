@@ -1,4 +1,4 @@
-"""The repository of unified models: the record schemas that integrations are mapped to."""
+"""Reads and changes unified models: the record schemas that integrations are mapped to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Effective definitions and mappings with the layer that set each value, for authors of definitions.
+"""Explains effective definitions and mappings to authors: each value with the layer that set it.
 
 Secrets are masked. Unlike `effective_definitions`, which calls use, this reads the rows each time.
 """

@@ -1,5 +1,4 @@
-"""The repository of installed integrations: an integration in one environment, with the environment's
-override."""
+"""Installs integrations in one environment, with the environment's overrides."""
 
 from __future__ import annotations
 

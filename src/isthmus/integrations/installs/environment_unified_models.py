@@ -1,4 +1,4 @@
-"""The repository of installed unified models: a model in one environment, with the environment's override."""
+"""Installs unified models in one environment, with the environment's overrides."""
 
 from __future__ import annotations
 

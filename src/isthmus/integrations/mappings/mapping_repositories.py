@@ -1,5 +1,4 @@
-"""The repositories of mappings: of a model's base mappings, and of the mappings that an environment merges
-over them.
+"""Reads and changes mappings: the base mappings of a model, and those that an environment merges over them.
 
 A mapping belongs to one combination of unified model, integration, resource and method.
 """

@@ -1,4 +1,4 @@
-"""Descriptions of an integration and its methods, as an environment or an account has it.
+"""Describes an integration and its methods, as an environment or an account has it.
 
 The layers are merged as for a call, but without secrets, and nothing is compiled: only descriptions, schemas
 and forms are read from the result.

@@ -1,4 +1,4 @@
-"""The guide for people who connect an integration for a unified model: plans, roles, scopes and
+"""Reads the guide for people who connect an integration for a unified model: plans, roles, scopes and
 instructions."""
 
 from __future__ import annotations

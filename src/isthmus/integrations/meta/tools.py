@@ -1,4 +1,4 @@
-"""Descriptions of an integration's methods as tools, for agents that call them through the proxy API.
+"""Describes an integration's methods as tools, for agents that call them through the proxy API.
 
 Clients build the input of a tool from `query_schema.properties` and `body_schema.properties` alone, and split
 the input by these names. So `id` and the paging parameters are among them, and no name is in both.

@@ -1,4 +1,5 @@
-"""The schemas, defaults and documentation of one unified method of an integration, for authors and forms.
+"""Reads the schemas, defaults and documentation of one unified method of an integration, for authors and
+forms.
 
 The rows are read each time; calls use the cached `effective_definitions` instead.
 """

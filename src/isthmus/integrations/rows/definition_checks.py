@@ -108,7 +108,7 @@ def _iter_schemas(resources: Any, field: str) -> Iterator[tuple[str, Any]]:
 
 
 def _iter_items(value: Any) -> Iterator[tuple[str, Any]]:
-    """Returns the items of an object; none of any other value."""
+    """Yields the (key, value) items of an object; none of any other value."""
     yield from value.items() if isinstance(value, Mapping) else ()
 
 

@@ -1,4 +1,4 @@
-"""Errors for unknown names, with suggestions of known names that are close to them."""
+"""Makes the errors for unknown names, with suggestions of known names that are close to them."""
 
 from __future__ import annotations
 
