@@ -65,7 +65,7 @@ def main() -> int:
     """Draws the faults and tries them in parallel. Returns the exit code: 0 if the tests found all of
     them."""
     options = _read_options()
-    drawn = draw_faults(options.seed, options.count)
+    drawn = draw_faults(options.seed, options.count, options.room)
     if options.only is not None:
         drawn = [planted for planted in drawn if planted.number == options.only]
     print(f"{len(drawn)} faults, seed {options.seed}", flush=True)
@@ -94,13 +94,16 @@ def main() -> int:
     return _summarize(verdicts)
 
 
-def draw_faults(seed: int, count: int) -> list[Planted]:
+def draw_faults(seed: int, count: int, only_room: str | None = None) -> list[Planted]:
     """Draws `count` faults, each of another place, numbered from 1."""
     generator = random.Random(seed)
     rooms: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(SOURCE.rglob("*.py")):
-        if "migrations" not in path.parts:
-            rooms[path.relative_to(SOURCE).parts[0]].append(path)
+        room = path.relative_to(SOURCE).parts[0]
+        if "migrations" not in path.parts and only_room in (None, room):
+            rooms[room].append(path)
+    if not rooms:
+        raise SystemExit(f"{only_room} is no folder of {SOURCE.relative_to(ROOT)}")
     lines = [sum(len(path.read_text().splitlines()) for path in paths) for paths in rooms.values()]
     drawn: list[Planted] = []
     used_places: set[tuple[Path, int]] = set()
@@ -258,6 +261,7 @@ def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--count", type=int, default=40)
+    parser.add_argument("--room", help="a folder of src/isthmus; else all of them, by their lines")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="try one of the drawn faults")
     parser.add_argument("--list", action="store_true", help="print the drawn faults and try none")
     parser.add_argument("--jobs", type=int, default=2, help="faults tried at the same time")

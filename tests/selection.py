@@ -1,8 +1,9 @@
 """Selects how much of the suite a run takes.
 
-Without options (`make test`): tests that ask for a database get SQLite, those marked `both_databases` get
-PostgreSQL as well; walks are drawn by a seed; tests marked `matrix` are left out. With `--matrix` (`make
-matrix`): everything, on both databases, walks in full. `ISTHMUS_SEED` repeats what an earlier run drew.
+Without options (`make test`): tests that ask for a database get SQLite; each case of those marked
+`both_databases` gets SQLite or PostgreSQL, drawn by a seed, and with `both_databases(always=True)` it gets
+both; walks are drawn by the seed; tests marked `matrix` are left out. With `--matrix` (`make matrix`):
+everything, on both databases, walks in full. `ISTHMUS_SEED` repeats what an earlier run drew.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import math
 import os
 import random
+import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import pytest
@@ -179,9 +181,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("matrix"):
         return
     walks: dict[str, list[pytest.Item]] = {}
-    left_out: set[pytest.Item] = set()
+    left_out = set(_draw_databases(config, items))
     for item in items:
         if _is_named(config.args, item) or item.get_closest_marker("faults"):
+            continue
+        if item in left_out:
             continue
         if item.get_closest_marker("matrix"):
             left_out.add(item)
@@ -194,6 +198,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
+
+
+def _draw_databases(config: pytest.Config, items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
+    """Yields, of each case that could run on both databases, the one on the database that is not drawn."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        mark = item.get_closest_marker("both_databases")
+        if mark is None or mark.kwargs.get("always") or item.get_closest_marker("faults"):
+            continue
+        if not _is_named(config.args, item):
+            case = re.sub("|".join(_DATABASES), "database", item.nodeid)
+            cases.setdefault(case, []).append(item)
+    for case, both in cases.items():
+        (drawn,) = _walk(config, case).draw(both, share=0)
+        yield from (item for item in both if item is not drawn)
 
 
 def _is_named(arguments: Sequence[str], item: pytest.Item) -> bool:

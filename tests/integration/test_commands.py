@@ -34,7 +34,6 @@ async def test_a_token_of_the_command_line_works_and_stops_within_a_second(envir
 
 
 @pytest.mark.both_databases
-@pytest.mark.walk(share=0.5)
 async def test_an_account_is_blocked_and_unblocked_within_a_second(
     settings: Settings, environ: dict[str, str]
 ) -> None:
@@ -53,7 +52,6 @@ async def test_an_account_is_blocked_and_unblocked_within_a_second(
 
 
 @pytest.mark.both_databases
-@pytest.mark.walk(share=0.5)
 async def test_an_environment_of_the_command_line_has_everything_installed(
     settings: Settings, environ: dict[str, str]
 ) -> None:
@@ -66,7 +64,6 @@ async def test_an_environment_of_the_command_line_has_everything_installed(
 
 
 @pytest.mark.both_databases
-@pytest.mark.walk(share=0.5)
 async def test_an_account_works_before_during_and_after_a_key_rotation(
     settings: Settings, environ: dict[str, str]
 ) -> None:

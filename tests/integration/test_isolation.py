@@ -10,7 +10,7 @@ import pytest
 from tests.integration.environments import foreign_token, own_ids
 from tests.integration.serving import Server
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(share=0.5)]
+pytestmark = pytest.mark.both_databases
 
 BODIES: Mapping[str, Any] = {
     "/integration/{id}": {"is_beta": True},

@@ -16,7 +16,7 @@ from tests.integration.environments import foreign_token, own_ids
 from tests.integration.larkdesk import MODEL
 from tests.integration.serving import Server
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(share=0.5)]
+pytestmark = pytest.mark.both_databases
 
 MARK: Final = "zq7-belongs-to-the-first-one"
 MARKED: Final[Mapping[str, Any]] = {

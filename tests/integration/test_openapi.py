@@ -19,7 +19,7 @@ from tests.integration.serving import serving
 if TYPE_CHECKING:
     from tests.integration.fuzzing import Fuzzed
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(share=0.5)]
+pytestmark = pytest.mark.both_databases
 
 CASES, FEW = 300, 80
 

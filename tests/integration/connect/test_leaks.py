@@ -148,7 +148,6 @@ async def account_form(desk: Desk, context: BrowserContext) -> Page:
 
 
 @pytest.mark.both_databases
-@pytest.mark.walk(share=0.5)
 async def test_nothing_that_lasts_holds_a_secret(
     desk: Desk,
     context: BrowserContext,
@@ -187,7 +186,6 @@ async def test_nothing_that_lasts_holds_a_secret(
 
 
 @pytest.mark.both_databases
-@pytest.mark.walk(share=0.5)
 async def test_a_leak_is_found(
     desk: Desk, context: BrowserContext, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
