@@ -95,7 +95,7 @@ def main() -> int:
 
 
 def draw_faults(seed: int, count: int, only_room: str | None = None) -> list[Planted]:
-    """Draws `count` faults, each of another place, numbered from 1."""
+    """Draws `count` faults, each of another place, numbered from 1. `only_room`: None for all rooms."""
     generator = random.Random(seed)
     rooms: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(SOURCE.rglob("*.py")):
