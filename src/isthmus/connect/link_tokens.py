@@ -146,7 +146,8 @@ class LinkTokens:
         model_id = (await self._conn.execute(statement)).scalars().first()
         if model_id is None:
             raise NotFound(
-                f"no unified model {id_or_name} is installed in this environment. lists what is installed."
+                f"no unified model {id_or_name} is installed in this environment. "
+                "GET /environment-unified-model lists what is installed."
             )
         return str(model_id)
 
