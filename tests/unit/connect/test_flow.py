@@ -388,5 +388,5 @@ async def test_a_bad_field_of_a_link_is_named(desk: Desk, values: Any, path: str
 async def test_a_link_names_only_what_is_of_its_environment(desk: Desk) -> None:
     with pytest.raises(NotFound, match="integrated account"):
         await desk.link(integrated_account_id=new_id())
-    with pytest.raises(NotFound, match="no unified model nothing .* GET /environment-unified-model lists"):
+    with pytest.raises(NotFound, match=r"no unified model nothing .* GET /environment-unified-model lists"):
         await desk.link(unified_model_id="nothing")
