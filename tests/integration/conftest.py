@@ -10,7 +10,7 @@ import gc
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,9 @@ from tests.integration import larkdesk
 from tests.integration.serving import TOKEN, Server, serving
 from tests.integration.shared_server import SharedServer, serving_in_a_thread
 from tests.postgres import PostgreSQL
+
+StartServer = Callable[[str], SharedServer]
+"""Starts the server of a template, or gives the one that runs."""
 
 
 @pytest.fixture(scope="session")
@@ -74,15 +77,31 @@ def first_environ(empty_database_url: str, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def shared_servers(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str, str], SharedServer]]:
-    """The servers that tests share, by backend and template; each is started when it is first asked for."""
+def sqlite_servers(request: pytest.FixtureRequest) -> Iterator[StartServer]:
+    """The servers on SQLite that the tests of a worker share."""
+    with _sharing_servers("sqlite", request) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def postgresql_servers(
+    request: pytest.FixtureRequest,
+    postgresql_copies: object,  # ends after the servers that use it
+) -> Iterator[StartServer]:
+    """The servers on PostgreSQL that the tests of a worker share."""
+    with _sharing_servers("postgresql", request) as start:
+        yield start
+
+
+@contextmanager
+def _sharing_servers(backend: str, request: pytest.FixtureRequest) -> Iterator[StartServer]:
+    """Gives the server of a template, which is started when it is first asked for."""
+    directories: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
     with ExitStack() as stack:
 
         @cache
-        def start(backend: str, template: str) -> SharedServer:
-            directory = tmp_path_factory.mktemp("shared")
+        def start(template: str) -> SharedServer:
+            directory = directories.mktemp("shared")
             url = stack.enter_context(copied_database(backend, template, directory, request))
             return stack.enter_context(serving_in_a_thread(settings_of(url, directory / "data")))
 
@@ -90,20 +109,25 @@ def shared_servers(
 
 
 @pytest.fixture
-async def server(backend: str, shared_servers: Callable[[str, str], SharedServer]) -> AsyncIterator[Server]:
+def shared_servers(backend: str, request: pytest.FixtureRequest) -> StartServer:
+    """The servers that tests share on the database of the test, by template."""
+    start: StartServer = request.getfixturevalue(f"{backend}_servers")
+    return start
+
+
+@pytest.fixture
+async def server(shared_servers: StartServer) -> AsyncIterator[Server]:
     """A team of the test's own on a shared server. Nothing is installed in its environment."""
-    async with shared_servers(backend, "template").with_new_team() as server:
+    async with shared_servers("template").with_new_team() as server:
         yield server
 
 
 @pytest.fixture
-async def desk_server(
-    backend: str, shared_servers: Callable[[str, str], SharedServer]
-) -> AsyncIterator[Server]:
+async def desk_server(shared_servers: StartServer) -> AsyncIterator[Server]:
     """An environment of the test's own on a shared server, with the help desk and a model of it installed.
 
     Other tests have theirs in the same team: what belongs to the team is not to be changed."""
-    async with shared_servers(backend, "desk").with_new_desk() as server:
+    async with shared_servers("desk").with_new_desk() as server:
         yield server
 
 

@@ -22,8 +22,10 @@ assert isthmus.__file__.startswith({place!r}), isthmus.__file__
 catalog = find_catalog()
 assert str(catalog.path).startswith({place!r}), catalog.path
 assert (catalog.path / "integrations" / "jira" / "integration.yaml").is_file()
-assert (files._sdk_folder() / "link.js").is_file() and str(files._sdk_folder()).startswith({place!r})
-assert files.content_mark()
+sdk = files._find_sdk_folder()
+assert (sdk / "link.js").is_file()
+assert str(sdk).startswith({place!r}), sdk
+assert files.compute_assets_digest()
 from jinja2 import Environment, PackageLoader
 names = PackageLoader("isthmus.ui").list_templates()
 assert "pick.html" in names, names
