@@ -24,26 +24,29 @@ __all__ = ["Installs", "install_everything"]
 
 
 class Installs:
-    """The installs of one environment. Each has a sandbox account, and is deleted together with its
-    accounts."""
+    """The installs of one environment: their rows are in `EnvironmentIntegrations`, and this adds what
+    belongs to accounts. Each install has a sandbox account, and is deleted together with its accounts.
+
+    The `id` of a method is that of the install or that of its integration; a name is not accepted.
+    """
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
-        self._rows = EnvironmentIntegrations(conn, scope)
+        self._install_rows = EnvironmentIntegrations(conn, scope)
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page of the installs."""
-        return await self._rows.list(query)
+        return await self._install_rows.list(query)
 
     async def get(self, id: str) -> Row:
         """Return an install. Raises NotFound."""
-        return await self._rows.get(id)
+        return await self._install_rows.get(id)
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """Install an integration and create its sandbox account; return the install. An install that exists
         is returned."""
-        row = await self._rows.create(values)
+        row = await self._install_rows.create(values)
         config = (
             await self._conn.execute(
                 select(integration.c.config).where(integration.c.id == row["integration_id"])
@@ -57,19 +60,20 @@ class Installs:
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Change an install, and return it. Raises NotFound, BadRequest."""
-        return await self._rows.update(id, changes)
+        return await self._install_rows.update(id, changes)
 
     async def delete(self, id: str) -> str:
-        """Delete an install with all its accounts, and return its id. Raises NotFound."""
-        install_id = await self._rows.lock(id)
-        of_it = integrated_account.c.environment_integration_id == install_id
-        await prepare_deletion(self._conn, self._scope.environment_id, of_it)
-        accounts = delete(integrated_account).where(
-            of_it, integrated_account.c.environment_id == self._scope.environment_id
+        """Delete an install with all its accounts, and return the install's own id. Queues the revocation of
+        the accounts' tokens at the provider, and cancels their jobs. Raises NotFound."""
+        install_id = await self._install_rows.lock(id)
+        belongs_to_install = integrated_account.c.environment_integration_id == install_id
+        await prepare_deletion(self._conn, self._scope.environment_id, belongs_to_install)
+        delete_accounts = delete(integrated_account).where(
+            belongs_to_install, integrated_account.c.environment_id == self._scope.environment_id
         )
-        deleted = await self._conn.execute(accounts.returning(integrated_account.c.id))
-        await emit_accounts_deleted(self._conn, self._scope.environment_id, deleted.scalars().all())
-        return await self._rows.delete(install_id)
+        deleted_ids = await self._conn.execute(delete_accounts.returning(integrated_account.c.id))
+        await emit_accounts_deleted(self._conn, self._scope.environment_id, deleted_ids.scalars().all())
+        return await self._install_rows.delete(install_id)
 
 
 async def install_everything(conn: AsyncConnection, environment_id: str) -> None:
@@ -80,11 +84,13 @@ async def install_everything(conn: AsyncConnection, environment_id: str) -> None
     ).scalar_one()
     scope = EnvironmentScope(environment_id, team_id)
     installs, models = Installs(conn, scope), EnvironmentUnifiedModels(conn, scope)
-    shipped = select(integration.c.id).where(integration.c.team_id.is_(None)).order_by(integration.c.name)
-    for identity in (await conn.execute(shipped)).scalars().all():
+    shipped_integrations = (
+        select(integration.c.id).where(integration.c.team_id.is_(None)).order_by(integration.c.name)
+    )
+    for identity in (await conn.execute(shipped_integrations)).scalars().all():
         await installs.create({"integration_id": identity})
-    shipped = (
+    shipped_models = (
         select(unified_model.c.id).where(unified_model.c.team_id.is_(None)).order_by(unified_model.c.name)
     )
-    for identity in (await conn.execute(shipped)).scalars().all():
+    for identity in (await conn.execute(shipped_models)).scalars().all():
         await models.create({"unified_model_id": identity})

@@ -1,4 +1,8 @@
-"""The routes of `/events`: the events of the environment."""
+"""Lists and shows the events of the environment: the routes of `/events`.
+
+An event is relayed once every subscriber inside Isthmus has handled it; one of them queues the deliveries to
+webhooks, so `is_relayed` does not say that a webhook has received the event.
+"""
 
 from __future__ import annotations
 

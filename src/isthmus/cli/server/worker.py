@@ -1,4 +1,5 @@
-"""Runs `isthmus worker`: background work without an API, until it is stopped."""
+"""Implements `isthmus worker`: a process without an API that runs jobs and schedules, and relays events to
+their subscribers, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ __all__ = ["run_worker"]
 
 
 def run_worker() -> None:
-    """Runs background work until SIGTERM or SIGINT; running jobs may finish. Raises SetupError."""
+    """Runs jobs, schedules and the relay of events until SIGTERM or SIGINT; running jobs get time to finish.
+    Logs to standard error. Raises SetupError for invalid settings, and for a database that is not
+    PostgreSQL."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -25,7 +28,7 @@ def run_worker() -> None:
 
 
 async def _work_until_signal(settings: Settings) -> None:
-    """Runs a worker until SIGTERM or SIGINT."""
+    """Runs a worker until SIGTERM or SIGINT, and says on standard output that it is running."""
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)

@@ -49,7 +49,8 @@ __all__ = ["EXTENSIONS", "FAMILIES", "Family"]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Functions that are registered together. `preset` is the original's name of the group they belong to."""
+    """Functions that are registered together. `preset`: the name that Truto's `truto-jsonata` package has for
+    the group they belong to."""
 
     title: str
     preset: str
@@ -57,7 +58,11 @@ class Family:
 
 
 def _make_function(name: str, call: Callable[..., Any], signature: str | None = None) -> Function:
-    """Return the registration of a function that takes only the arguments of the expression."""
+    """Return the registration of a function that takes only the arguments of the expression.
+
+    It is repeatable, as every function here that does not wait: a long evaluation may begin again, and a
+    second call does no more than the first. Its result need not be the same (`$uuid`).
+    """
     return Function(name, call, signature, is_repeatable=True)
 
 
@@ -66,9 +71,10 @@ def _make_evaluation_function(name: str, call: Callable[..., Any], signature: st
     return Function(name, call, signature, wants_evaluation=True, is_repeatable=True)
 
 
-def _make_async_function(name: str, call: Callable[..., Any], *, evaluated: bool = True) -> Function:
-    """Return the registration of a function that may have to wait: for a stream, a process, a server."""
-    return Function(name, call, is_async=True, wants_evaluation=evaluated)
+def _make_async_function(name: str, call: Callable[..., Any], *, wants_evaluation: bool = True) -> Function:
+    """Return the registration of a coroutine function, which waits for a stream, a process or a server.
+    `wants_evaluation`: it takes the evaluation first."""
+    return Function(name, call, is_async=True, wants_evaluation=wants_evaluation)
 
 
 FAMILIES: Final = (
@@ -79,7 +85,7 @@ FAMILIES: Final = (
             _make_evaluation_function("base64encode", encoding_and_crypto.base64encode),
             _make_evaluation_function("base64decode", encoding_and_crypto.base64decode),
             _make_evaluation_function("base64ToBlob", encoding_and_crypto.base64_to_blob),
-            _make_async_function("digest", encoding_and_crypto.digest, evaluated=False),
+            _make_async_function("digest", encoding_and_crypto.digest, wants_evaluation=False),
             _make_function("sign", encoding_and_crypto.sign),
             _make_evaluation_function("uuid", encoding_and_crypto.uuid),
         ),
@@ -89,9 +95,9 @@ FAMILIES: Final = (
         "core",
         (
             _make_function("blob", files.blob),
-            _make_async_function("bufferToString", files.buffer_to_string, evaluated=False),
+            _make_async_function("bufferToString", files.buffer_to_string, wants_evaluation=False),
             _make_function("getArrayBuffer", files.get_array_buffer),
-            _make_async_function("getDataUri", files.get_data_uri, evaluated=False),
+            _make_async_function("getDataUri", files.get_data_uri, wants_evaluation=False),
             _make_function("getMimeType", files.get_mime_type),
             _make_async_function("parseDocument", parse_document),
             _make_function("teeStream", files.tee_stream),
