@@ -109,13 +109,17 @@ class Flow:
         self._rapid_forms = rapid_forms
         self._screens = ScreenBuilder(effective, lifecycle)
 
-    async def open_link(self, token: str, options: PageOptions) -> tuple[Session, Secret[str]]:
-        """Begins the session of a link token, and returns it with its cookie. Raises InvalidToken."""
+    async def begin_link_session(self, token: str, options: PageOptions) -> tuple[Session, Secret[str]]:
+        """Creates a new session for a link token and counts the opening of the link, which is not used up.
+        Returns the session, and the value of the cookie with which the browser proves that it is its own.
+
+        Raises InvalidToken for a link that is unknown, expired, used or was opened too often.
+        """
         async with self._database.write() as conn:
             link = await open_link(conn, token)
             return await create_session(conn, link.environment_id, link_id=link.id, options=options)
 
-    async def open_form(
+    async def begin_rapid_form_session(
         self, environment_id: str, account_id: str, rapid: RapidOptions
     ) -> tuple[Session, Secret[str]]:
         """Begins a session that only shows the account's own form. Raises RapidFormFailed where the

@@ -74,7 +74,7 @@ class _Pages:
         token = request.query_params.get("link_token")
         if token:
             self._responder.count_opening(request, token)
-            session, cookie = await self._flow.open_link(token, parse_page_options(request))
+            session, cookie = await self._flow.begin_link_session(token, parse_page_options(request))
             return self._responder.respond_with_cookie(session, cookie.reveal())
         if "session" not in request.query_params:
             raise InvalidToken(_NO_LINK)
@@ -114,7 +114,9 @@ class _Pages:
         return await self._responder.render_screen(done.session, done.screen, status=422)
 
     async def start_authorization(self, request: Request) -> Response:
-        """Redirects to the provider, with a cookie that binds this browser to the authorization request."""
+        """Redirects to the provider, with a cookie that binds this browser to the authorization request.
+        After a failure it redirects to the session's page, which shows why; raises the ConnectError where
+        this window cannot show that page: in a frame, or without a session."""
         try:
             address, binding = await self._flow.start_authorization(request.query_params.get("ticket", ""))
         except ConnectError:
@@ -123,8 +125,8 @@ class _Pages:
                 raise
             return self._responder.redirect_to_session(session)
         response = RedirectResponse(address, 303)
-        by_post = ("response_mode", "form_post") in parse_qsl(urlsplit(address).query)
-        self._site.set_binding_cookie(request, response, binding.reveal(), by_post=by_post)
+        returns_by_post = ("response_mode", "form_post") in parse_qsl(urlsplit(address).query)
+        self._site.set_binding_cookie(request, response, binding.reveal(), by_post=returns_by_post)
         return self._responder.add_unframable_headers(response)
 
     async def handle_callback(self, request: Request) -> Response:

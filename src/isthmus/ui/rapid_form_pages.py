@@ -58,7 +58,7 @@ class RapidFormPages:
         principal = self._parts.account_tokens.verify(token)
         if principal is None or principal.integrated_account_id is None:
             raise RapidFormFailed(PAGE_EXPIRED)
-        session, cookie = await self._parts.flow.open_form(
+        session, cookie = await self._parts.flow.begin_rapid_form_session(
             principal.environment_id, principal.integrated_account_id, rapid
         )
         return self._responder.respond_with_cookie(session, cookie.reveal())

@@ -130,7 +130,7 @@ class Desk:
 
     async def open(self, token: str | None = None, **options: Any) -> Session:
         """Opens a link, a new one unless a token is given; returns the session."""
-        session, _ = await self.flow.open_link(token or await self.link(), PageOptions(**options))
+        session, _ = await self.flow.begin_link_session(token or await self.link(), PageOptions(**options))
         return session
 
     async def accounts(self, scope: EnvironmentScope | None = None) -> list[dict[str, Any]]:

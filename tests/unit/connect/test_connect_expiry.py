@@ -46,10 +46,10 @@ def typed(desk: Desk) -> dict[str, str]:
 async def test_a_link_opens_until_a_week_is_over(desk: Desk) -> None:
     token = await desk.link()
     await desk.clock.advance(WEEK - 1)
-    await desk.flow.open_link(token, PageOptions())
+    await desk.flow.begin_link_session(token, PageOptions())
     await desk.clock.advance(1)
     with pytest.raises(InvalidToken, match="has expired"):
-        await desk.flow.open_link(token, PageOptions())
+        await desk.flow.begin_link_session(token, PageOptions())
 
 
 @pytest.mark.parametrize(("seconds", "is_consumed"), [(WEEK - 1, True), (WEEK, False)])
@@ -80,10 +80,10 @@ async def test_a_link_opens_so_often_and_no_more(desk: Desk) -> None:
 
 async def test_old_links_and_sessions_are_deleted_and_young_ones_are_not(desk: Desk) -> None:
     tokens = [await desk.link()]
-    opened = [await desk.flow.open_link(tokens[0], PageOptions())]
+    opened = [await desk.flow.begin_link_session(tokens[0], PageOptions())]
     await desk.clock.advance(60)
     tokens.append(await desk.link())
-    opened.append(await desk.flow.open_link(tokens[1], PageOptions()))
+    opened.append(await desk.flow.begin_link_session(tokens[1], PageOptions()))
     moment = desk.clock.now()
     async with desk.database.write() as conn:
         assert await delete_sessions(conn, moment + sessions.MAX_AGE) == 1
@@ -98,7 +98,7 @@ async def test_old_links_and_sessions_are_deleted_and_young_ones_are_not(desk: D
 
 
 async def test_a_session_that_is_left_alone_ends_after_half_an_hour(desk: Desk) -> None:
-    session, cookie = await desk.flow.open_link(await desk.link(), PageOptions())
+    session, cookie = await desk.flow.begin_link_session(await desk.link(), PageOptions())
     await desk.clock.advance(30 * 60 - 1)
     assert (await desk.flow.read_session(session.id, cookie.reveal())).id == session.id
     await desk.clock.advance(1)
@@ -107,7 +107,7 @@ async def test_a_session_that_is_left_alone_ends_after_half_an_hour(desk: Desk) 
 
 
 async def test_a_session_in_use_ends_after_two_hours(desk: Desk) -> None:
-    session, cookie = await desk.flow.open_link(await desk.link(), PageOptions())
+    session, cookie = await desk.flow.begin_link_session(await desk.link(), PageOptions())
     for _ in range(4):
         await desk.clock.advance(29 * 60)
         async with desk.database.write() as conn:
@@ -125,8 +125,8 @@ async def test_a_session_in_use_ends_after_two_hours(desk: Desk) -> None:
 
 async def test_a_session_is_read_with_its_own_cookie_alone(desk: Desk) -> None:
     token = await desk.link()
-    first, own = await desk.flow.open_link(token, PageOptions())
-    second, other = await desk.flow.open_link(token, PageOptions())
+    first, own = await desk.flow.begin_link_session(token, PageOptions())
+    second, other = await desk.flow.begin_link_session(token, PageOptions())
     async with desk.database.read() as conn:
         assert (await read_session(conn, first.id, own.reveal())).id == first.id
         for id, cookie in ((first.id, other), (second.id, own)):

@@ -42,7 +42,7 @@ async def install(desk: Desk, scope: EnvironmentScope, **values: Any) -> str:
 
 async def connected(desk: Desk, scope: EnvironmentScope) -> str:
     """The id of an account that was connected in an environment."""
-    session, _ = await desk.flow.open_link(await desk.link(scope), PageOptions())
+    session, _ = await desk.flow.begin_link_session(await desk.link(scope), PageOptions())
     values = {"url": desk.authority.url, "api_key": "k"}
     await desk.flow.submit_form(session, "brightfold", "api_key", values)
     (row,) = await desk.accounts(scope)
@@ -51,7 +51,7 @@ async def connected(desk: Desk, scope: EnvironmentScope) -> str:
 
 async def test_an_install_of_another_environment_is_not_offered(desk: Desk, world: World) -> None:
     for scope in (world.sibling, world.foreign):
-        session, _ = await desk.flow.open_link(await desk.link(scope), PageOptions())
+        session, _ = await desk.flow.begin_link_session(await desk.link(scope), PageOptions())
         assert await desk.flow.build_screen(session) == Pick(())
         with pytest.raises(InvalidIntegration):
             await desk.flow.choose_integration(session, "brightfold")
@@ -65,7 +65,7 @@ async def test_an_install_that_is_hidden_here_is_not_offered_for_being_shown_els
     desk: Desk, world: World, hidden: str
 ) -> None:
     await install(desk, world.sibling, **{hidden: False})
-    session, _ = await desk.flow.open_link(await desk.link(world.sibling), PageOptions())
+    session, _ = await desk.flow.begin_link_session(await desk.link(world.sibling), PageOptions())
     assert await desk.flow.build_screen(session) == Pick(())
     with pytest.raises(InvalidIntegration):
         await desk.flow.choose_integration(session, "brightfold")
@@ -74,7 +74,7 @@ async def test_an_install_that_is_hidden_here_is_not_offered_for_being_shown_els
 async def test_each_environment_connects_by_its_own_install(desk: Desk, world: World) -> None:
     override = {"label": "Sibling Desk", "icon": "https://sibling.example/logo.svg"}
     own = await install(desk, world.sibling, override=override, isthmus_callback_url=OWN_CALLBACK)
-    session, _ = await desk.flow.open_link(await desk.link(world.sibling), PageOptions())
+    session, _ = await desk.flow.begin_link_session(await desk.link(world.sibling), PageOptions())
     screen = await desk.flow.build_screen(session)
     assert isinstance(screen, Pick)
     assert [each.label for each in screen.integrations] == ["Sibling Desk"]
@@ -94,7 +94,7 @@ async def test_each_environment_connects_by_its_own_install(desk: Desk, world: W
 
 async def test_each_environment_has_its_own_callback(desk: Desk, world: World) -> None:
     await install(desk, world.sibling, isthmus_callback_url=OWN_CALLBACK)
-    session, _ = await desk.flow.open_link(await desk.link(world.sibling), PageOptions())
+    session, _ = await desk.flow.begin_link_session(await desk.link(world.sibling), PageOptions())
     query, _, _ = await desk.travel(session, "oauth2")
     assert query["redirect_uri"] == OWN_CALLBACK
     query, _, _ = await desk.travel(await desk.open(), "oauth2")
@@ -139,11 +139,13 @@ async def test_an_account_of_another_environment_has_no_screen(desk: Desk, world
 
 async def test_a_form_of_an_account_opens_only_in_its_environment(desk: Desk, world: World) -> None:
     account_id = await connected(desk, world.mine)
-    session, _ = await desk.flow.open_form(world.mine.environment_id, account_id, RapidOptions())
+    session, _ = await desk.flow.begin_rapid_form_session(
+        world.mine.environment_id, account_id, RapidOptions()
+    )
     assert session.account_id == account_id
     for scope in (world.sibling, world.foreign):
         with pytest.raises(RapidFormFailed):
-            await desk.flow.open_form(scope.environment_id, account_id, RapidOptions())
+            await desk.flow.begin_rapid_form_session(scope.environment_id, account_id, RapidOptions())
 
 
 async def test_an_override_of_another_environment_maps_nothing_here(desk: Desk, world: World) -> None:
@@ -186,7 +188,7 @@ async def test_an_override_of_another_environment_maps_nothing_here(desk: Desk, 
         assert "second" in {each.slug for each in await list_connectable(conn, link, PageOptions())}
         other = await open_link(conn, await _link_in(conn, world.sibling, unified_model_id="desk"))
         assert [each.slug for each in await list_connectable(conn, other, PageOptions())] == []
-    session, _ = await desk.flow.open_link(token, PageOptions())
+    session, _ = await desk.flow.begin_link_session(token, PageOptions())
     sent = await desk.flow.submit_form(session, "second", "oauth2", {})
     assert sent.ticket is not None
     address, _ = await desk.flow.start_authorization(sent.ticket.reveal())
@@ -332,9 +334,9 @@ async def test_the_callback_of_one_browser_connects_nothing_for_another(
 ) -> None:
     await install(desk, world.sibling)
     other, stranger = browsers
-    session, _ = await desk.flow.open_link(await desk.link(world.sibling), PageOptions())
+    session, _ = await desk.flow.begin_link_session(await desk.link(world.sibling), PageOptions())
     _, state, binding = await desk.travel(session, "oauth2")
-    own_session, _ = await desk.flow.open_link(await desk.link(), PageOptions())
+    own_session, _ = await desk.flow.begin_link_session(await desk.link(), PageOptions())
     _, _, own_binding = await desk.travel(own_session, "oauth2")
     stranger.cookies = {"connect_trip": own_binding}
     answer = await stranger.call("GET", "/connect-account/callback", params={"state": state, "code": "c"})
@@ -368,7 +370,7 @@ async def test_the_form_of_an_account_wants_a_token_of_its_environment(
 
 
 async def test_the_progress_of_an_account_is_shown_to_its_own_session(desk: Desk, world: World) -> None:
-    session, _ = await desk.flow.open_link(await desk.link(), PageOptions())
+    session, _ = await desk.flow.begin_link_session(await desk.link(), PageOptions())
     sent = await desk.flow.submit_form(
         session, "brightfold", "api_key", {"url": desk.authority.url, "api_key": "k"}
     )

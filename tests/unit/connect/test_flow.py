@@ -134,7 +134,7 @@ async def test_an_unknown_link_is_none(desk: Desk) -> None:
 
 
 async def test_a_session_is_its_cookies(desk: Desk) -> None:
-    session, cookie = await desk.flow.open_link(await desk.link(), PageOptions())
+    session, cookie = await desk.flow.begin_link_session(await desk.link(), PageOptions())
     assert await desk.flow.read_session(session.id, cookie.reveal()) == session
     with pytest.raises(SessionEnded):
         await desk.flow.read_session(session.id, "another")
