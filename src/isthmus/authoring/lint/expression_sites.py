@@ -85,7 +85,7 @@ def iter_integration_sites(subject: IntegrationSubject) -> Iterator[Site]:
     context_names = subject.known_context_names
     for method in subject.methods:
         yield from _iter_method_sites(
-            method.body, method.path, "resources", TEMPLATE_ROOTS | context_names, method
+            method.definition, method.path, "resources", TEMPLATE_ROOTS | context_names, method
         )
     yield from _iter_webhook_sites(config.get("webhook"))
     for name, action in as_mapping(config.get("actions")).items():

@@ -48,7 +48,8 @@ def mask_literals(text: str) -> str:
 def _find_literal_end(text: str, index: int, before: str) -> int:
     """Returns the end of the string, quoted name, comment or regular expression that begins at `index`.
 
-    `index` itself if none begins there. `before`: the last character before it that is no space.
+    `index` itself if none begins there, and the end of the text if it is not closed. `before`: the last
+    character before `index` that is no space, "" at the start; it tells a regular expression from a division.
     """
     char = text[index]
     if char in "\"'`":

@@ -27,22 +27,22 @@ _WRITING_STEPS: Final = frozenset({"update_context", "set_context", "form"})
 
 
 class Method(NamedTuple):
-    """A method of a resource, with its names and its dotted path in the config."""
+    """A method of a resource: its names, its dotted path in the config, and its `definition` there."""
 
     resource: str
     name: str
     path: str
-    body: Mapping[str, Any]
+    definition: Mapping[str, Any]
 
     @property
     def verb(self) -> str:
-        """The HTTP verb in lower case."""
-        return str(self.body.get("method", "get")).lower()
+        """The HTTP verb in lower case; `get` where the definition has none."""
+        return str(self.definition.get("method", "get")).lower()
 
     @property
     def url_path(self) -> str:
         """The path of the method's URL, as written."""
-        return str(self.body.get("path", ""))
+        return str(self.definition.get("path", ""))
 
 
 def get_at(value: Any, *names: str) -> Any:

@@ -43,13 +43,13 @@ class MappingSubject:
     """The cells with what they refer to.
 
     `integration`: the config of the mapped integration, None if unknown. `model`: the unified model with its
-    schemas, None if unknown. `others`: names of other integrations.
+    schemas, None if unknown. `other_integration_names`: names of other integrations.
     """
 
     cells: tuple[Cell, ...]
     integration: Mapping[str, Any] | None = None
     model: Mapping[str, Any] | None = None
-    others: frozenset[str] = frozenset()
+    other_integration_names: frozenset[str] = frozenset()
 
 
 def check_mappings(subject: MappingSubject) -> Iterator[Finding]:
@@ -171,8 +171,8 @@ def _check_model_names(subject: MappingSubject, cell: Cell) -> Iterator[Finding]
 
 
 def _find_output_keys(cell: Cell) -> tuple[str, ...]:
-    """Returns the fields of the unified record, also if it is inside an envelope; empty if the text does not
-    show them."""
+    """Returns the names of the unified record's fields, as far as the text of `response_mapping` shows them;
+    empty if it does not. Looks into an envelope (`result` with cursors)."""
     value = cell.config.get("response_mapping")
     if isinstance(value, Mapping) and "result" in value:
         value = value["result"]
@@ -246,7 +246,7 @@ def _check_foreign_names(subject: MappingSubject, cell: Cell) -> Iterator[Findin
                 for literal in find_string_literals(text)
                 for word in re.findall(r"[a-z0-9]+", literal.lower())
             }
-            for name in sorted(words & subject.others):
+            for name in sorted(words & subject.other_integration_names):
                 yield _make_mapping_finding(
                     "warn", cell, field, f"speaks of {name}, another integration: copied?", f"remove {name}"
                 )

@@ -54,11 +54,11 @@ def _check_path_id(method: Method) -> Iterator[Finding]:
 
 def _check_bodies(method: Method) -> Iterator[Finding]:
     """Yields findings on GET and DELETE methods with a body."""
-    if method.verb in ("get", "delete") and method.body.get("body") is not None:
+    if method.verb in ("get", "delete") and method.definition.get("body") is not None:
         yield _make_method_finding(
             "warn", method, "body", f"{method.verb.upper()} with a body", "use `query`, or another `method`"
         )
-    if method.verb == "get" and method.body.get("add_query_to_body"):
+    if method.verb == "get" and method.definition.get("add_query_to_body"):
         yield _make_method_finding(
             "warn", method, "add_query_to_body", "a GET has no body to put the query into", "remove it"
         )
@@ -66,10 +66,10 @@ def _check_bodies(method: Method) -> Iterator[Finding]:
 
 def _check_list_sample(method: Method) -> Iterator[Finding]:
     """Yields a finding if `response_path` does not find an array in the method's sample response."""
-    sample = get_at(method.body, "examples", "response")
+    sample = get_at(method.definition, "examples", "response")
     if method.name != "list" or not isinstance(sample, str):
         return
-    path = method.body.get("response_path")
+    path = method.definition.get("response_path")
     try:
         data = json.loads(sample)
         result = expressions.compile(path).evaluate(data) if isinstance(path, str) and path else data

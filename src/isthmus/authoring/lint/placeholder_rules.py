@@ -31,7 +31,8 @@ _COLLECTION_NAME: Final = re.compile(
 
 
 def check_placeholders(subject: IntegrationSubject, sites: tuple[Site, ...]) -> Iterator[Finding]:
-    """Yields findings on the templates of an integration: their syntax, names and types."""
+    """Yields findings on the templates of an integration: their syntax, the names they read, and placeholders
+    that turn arrays or objects into text. `sites`: its templates and expressions, each with its place."""
     for site in sites:
         if site.kind == "template":
             yield from check_placeholder_syntax(site)
@@ -121,9 +122,10 @@ def _get_context_name(alternative: Alternative) -> str | None:
 
 
 def _check_collection_casts(method: Method) -> Iterator[Finding]:
-    """Yields findings on placeholders in the body that turn an array or object of the caller into text."""
-    schema = as_mapping(get_at(method.body, "body_schema", "properties"))
-    body = method.body.get("body")
+    """Yields findings on placeholders in the body that turn an array or object of the caller into text: one
+    by the body schema, or by its name where the schema has no type for it."""
+    schema = as_mapping(get_at(method.definition, "body_schema", "properties"))
+    body = method.definition.get("body")
     if isinstance(body, str):
         return
     for path, text in iter_texts(body, f"{method.path}.body"):

@@ -50,7 +50,9 @@ def _check_call_blocks(subject: IntegrationSubject) -> Iterator[Finding]:
             "warn", "headers", "has no Accept or Content-Type header", "add `Accept: application/json`"
         )
     if any(method.name == "list" for method in subject.methods):
-        paginates = all("pagination" in method.body for method in subject.methods if method.name == "list")
+        paginates = all(
+            "pagination" in method.definition for method in subject.methods if method.name == "list"
+        )
         if not config.get("pagination") and not paginates:
             yield _make_missing_finding(
                 "info", "pagination", "has no pagination: lists are read as one page", None

@@ -35,8 +35,8 @@ def _check_secrets(subject: IntegrationSubject) -> Iterator[Finding]:
     blocks = [("headers", subject.config.get("headers")), ("query", subject.config.get("query"))]
     for method in subject.methods:
         for field in ("headers", "query"):
-            if not isinstance(method.body.get(field), str):
-                blocks.append((f"{method.path}.{field}", method.body.get(field)))
+            if not isinstance(method.definition.get(field), str):
+                blocks.append((f"{method.path}.{field}", method.definition.get(field)))
     for path, block in blocks:
         for below, text in iter_texts(block, path):
             if _is_literal(text) and (is_secret_name(below.rsplit(".", 1)[-1]) or _SECRET_VALUE.search(text)):
@@ -46,7 +46,9 @@ def _check_secrets(subject: IntegrationSubject) -> Iterator[Finding]:
         if isinstance(text, str) and _is_literal(text):
             yield _make_secret_finding(f"credentials.{name}.config.client.secret", "credentials")
     proofs = [("authorization", "authorization", subject.config.get("authorization"))]
-    proofs += [(f"{m.path}.authorization", "resources", m.body.get("authorization")) for m in subject.methods]
+    proofs += [
+        (f"{m.path}.authorization", "resources", m.definition.get("authorization")) for m in subject.methods
+    ]
     signature = get_at(subject.config, "webhook", "signature_verification")
     for path, section, block in (*proofs, ("webhook.signature_verification", "webhook", signature)):
         # Where the user name is the key, providers want a password that means nothing.
@@ -77,7 +79,7 @@ def _make_secret_finding(path: str, section: str) -> Finding:
 def _check_urls(subject: IntegrationSubject) -> Iterator[Finding]:
     """Yields findings on base URLs and on the OAuth URLs of credentials."""
     urls = [("base_url", "base_url", subject.config.get("base_url"))]
-    urls += [(f"{m.path}.base_url", "resources", m.body.get("base_url")) for m in subject.methods]
+    urls += [(f"{m.path}.base_url", "resources", m.definition.get("base_url")) for m in subject.methods]
     for name, credential in subject.credentials.items():
         config = as_mapping(get_at(credential, "config"))
         credential_urls = {

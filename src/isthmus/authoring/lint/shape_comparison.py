@@ -87,7 +87,7 @@ def _iter_sections(subject: IntegrationSubject) -> Iterator[_Section]:
         path = f"credentials.{name}"
         yield _Section("credentials", path, _compute_shape(credential) | {f"format={name}"})
     for method in subject.methods:
-        yield _Section("method", method.path, _compute_shape(method.body))
+        yield _Section("method", method.path, _compute_shape(method.definition))
     for name, action in as_mapping(subject.config.get("actions")).items():
         yield _Section("action", f"actions.{name}", _compute_shape(action))
 
