@@ -40,11 +40,16 @@ _PASS_THROUGH_NODES: Final = (t.Block, t.Condition, t.Default)
 class GeneratorBase(CodeWriter):
     """The part that all parts of the generator share; declares what they offer each other.
 
-    library: the functions by name. survey: what `survey_tree` found. shadowed: library functions that
-    bindings replace. nesting: levels of the tree inside the current function. function_names: Python names of
-    library functions and bindings. filter_functions: names of filters that are functions, by the `id` of
-    their node. last_call: the call in tail position; is_last: the call being written is it. has_tail_calls:
-    the current function returns tail calls. is_nested: its result may be a sequence of sequences.
+    library: the functions by name.
+    survey: the result of `survey_tree`.
+    shadowed: names of library functions that bindings replace.
+    nesting: levels of the tree inside the current function.
+    function_names: Python names of library functions and bindings.
+    filter_functions: names of filters that are functions, by the `id` of their node.
+    last_call: the call in tail position of the current function.
+    is_writing_last_call: the call that is being written is `last_call`.
+    has_tail_calls: the current function returns tail calls.
+    is_nested: the result of the current function may be a sequence of sequences.
     root_items_context: the context of an object's values at the root, once written.
     """
 
@@ -57,7 +62,7 @@ class GeneratorBase(CodeWriter):
         self.function_names: dict[str, str] = {}
         self.filter_functions: dict[int, str] = {}
         self.last_call: t.Call | None = None
-        self.is_last = False
+        self.is_writing_last_call = False
         self.has_tail_calls = False
         self.is_nested = False
         self.root_items_context: InputContext | None = None
@@ -161,7 +166,7 @@ class GeneratorBase(CodeWriter):
         self, node: t.Node, context: InputContext, *, final: bool = False, handed_on: bool = False
     ) -> Operand:
         """Write the lines that compute a node, and return its value as an operand; with `final`, its value
-        is a part of the result.
+        becomes a part of the result, so that no sequence, function or undefined is left in it.
 
         handed_on: the value is also that of the node around it, which still has to collapse what is nested.
         """
@@ -258,7 +263,8 @@ class GeneratorBase(CodeWriter):
         raise NotImplementedError
 
     def write_statement(self, node: t.Node, context: InputContext) -> None:
-        """Write the code of a node whose value nobody uses."""
+        """Write the code of a node that is evaluated only for what it binds and raises, such as each
+        expression of a block but the last. Its value is not used."""
         raise NotImplementedError
 
     def write_object_context(self, context: InputContext) -> InputContext:

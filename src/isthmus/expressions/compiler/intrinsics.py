@@ -63,7 +63,7 @@ class IntrinsicGenerator(FunctionGenerator):
         writer = _WRITERS.get((name, total))
         arguments = self.write_arguments(node, piped, context)
         call = _LibraryCall(function, arguments, context, node.position)
-        self.is_last = node is self.last_call
+        self.is_writing_last_call = node is self.last_call
         written = writer(self, call) if writer is not None else None
         if written is None:
             written = self.write_unchecked_call(call)
@@ -241,7 +241,7 @@ def _write_lookup(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand 
         return None
     name = generator.make_name("t")
     field = f"{table.code}.get({key.code}, U)"
-    slow = generator.make_slow_call_code(call, collapsed=not generator.is_last)
+    slow = generator.make_slow_call_code(call, collapsed=not generator.is_writing_last_call)
     if table.table_kinds:
         if key.is_constant or key.kinds == TEXT:
             return Operand(field, table.table_kinds | UNDEF, is_pure=True)
@@ -249,7 +249,7 @@ def _write_lookup(generator: IntrinsicGenerator, call: _LibraryCall) -> Operand 
         return Operand(name, table.table_kinds | UNDEF, is_pure=True, is_atom=True)
     test = f"type({table.code}) is dict" + ("" if key.is_constant else f" and type({key.code}) is str")
     generator.emit(f"{name} = {field} if {test} else {slow}")
-    is_last = generator.is_last
+    is_last = generator.is_writing_last_call
     return Operand(name, ANY, is_pure=table.is_pure and not is_last, is_atom=True, is_raw=is_last)
 
 

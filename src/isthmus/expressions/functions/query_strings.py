@@ -114,33 +114,33 @@ def stringify_query(evaluation: Evaluation, value: object = UNDEFINED, options: 
 
 @dataclass(frozen=True, slots=True)
 class _QueryStyle:
-    """The options of `$stringifyQuery`. `lists`: how items are named, by a value of `arrayFormat`."""
+    """The options of `$stringifyQuery`. `array_format`: how items are named."""
 
-    lists: str = "indices"
+    array_format: str = "indices"
     encode: bool = True
-    values_only: bool = False
+    encodes_values_only: bool = False
     prefix: bool = False
     skip_nulls: bool = False
     strict_nulls: bool = False
     dots: bool = False
     delimiter: str = "&"
-    plus: bool = False
+    space_as_plus: bool = False
 
     @classmethod
     def from_options(cls, options: object) -> _QueryStyle:
         """Return the style that an options object asks for; the default for anything else."""
         options = get_options(options)
-        lists, delimiter = to_text(options.get("arrayFormat")), options.get("delimiter", UNDEFINED)
+        array_format, delimiter = to_text(options.get("arrayFormat")), options.get("delimiter", UNDEFINED)
         return cls(
-            lists=lists if lists in _ARRAY_FORMATS else "indices",
+            array_format=array_format if array_format in _ARRAY_FORMATS else "indices",
             encode=options.get("encode") is not False,
-            values_only=options.get("encodeValuesOnly") is True,
+            encodes_values_only=options.get("encodeValuesOnly") is True,
             prefix=options.get("addQueryPrefix") is True,
             skip_nulls=options.get("skipNulls") is True,
             strict_nulls=options.get("strictNullHandling") is True,
             dots=is_truthy(options.get("allowDots")),
             delimiter="&" if delimiter is UNDEFINED else to_text(delimiter),
-            plus=options.get("format") == "RFC1738",
+            space_as_plus=options.get("format") == "RFC1738",
         )
 
 
@@ -165,13 +165,13 @@ def _write_pairs(style: _QueryStyle, name: str, value: object, level: int) -> It
     """Yield the `name=value` pairs of a value; one for each value inside a list or object."""
     if isinstance(value, Host):
         value = value.to_json()
-    if isinstance(value, list) and style.lists == "comma":
+    if isinstance(value, list) and style.array_format == "comma":
         charge_current(len(value))
         joined = join_within_limit(
-            "stringifyQuery", ",", ("" if is_nil(item) else _write_comma_item(style, item) for item in value)
+            "stringifyQuery", ",", ("" if is_nil(item) else _format_comma_item(style, item) for item in value)
         )
         if value:
-            yield from _write_pair(style, name, joined or None, encoded=style.values_only)
+            yield from _write_pair(style, name, joined or None, encoded=style.encodes_values_only)
         return
     if not isinstance(value, (Mapping, list)):
         yield from _write_pair(style, name, value, encoded=False)
@@ -186,8 +186,8 @@ def _write_pairs(style: _QueryStyle, name: str, value: object, level: int) -> It
 def _append_key(style: _QueryStyle, name: str, key: str, is_item: bool) -> str:
     """Return the name of a field or item inside `name`: `name[key]`, `name.key`, `name[]`, or `name`
     alone."""
-    if is_item and style.lists != "indices":
-        return f"{name}[]" if style.lists == "brackets" else name
+    if is_item and style.array_format != "indices":
+        return f"{name}[]" if style.array_format == "brackets" else name
     return f"{name}.{key}" if style.dots and not is_item else f"{name}[{key}]"
 
 
@@ -196,7 +196,7 @@ def _write_pair(style: _QueryStyle, name: str, value: object, *, encoded: bool) 
     already."""
     if value is None and style.skip_nulls:
         return
-    key = name if style.values_only else _escape(style, name)
+    key = name if style.encodes_values_only else _escape(style, name)
     if value is None and style.strict_nulls:
         yield key
         return
@@ -204,15 +204,16 @@ def _write_pair(style: _QueryStyle, name: str, value: object, *, encoded: bool) 
     yield f"{key}={value_text if encoded else _escape(style, value_text)}"
 
 
-def _write_comma_item(style: _QueryStyle, item: object) -> str:
-    """Return an item of a list that is written as one value with commas."""
-    return _escape(style, to_text(item)) if style.values_only else to_text(item)
+def _format_comma_item(style: _QueryStyle, item: object) -> str:
+    """Return the text of one item of a list that is written as one value with commas: percent-encoded where
+    only values are encoded, so that the commas stay; otherwise `_write_pair` encodes the joined list."""
+    return _escape(style, to_text(item)) if style.encodes_values_only else to_text(item)
 
 
 def _escape(style: _QueryStyle, value: str) -> str:
     """Return the text percent-encoded, as the options ask for it."""
     if not style.encode:
         return value
-    if style.plus:
+    if style.space_as_plus:
         return quote(value, safe="-._~() ", errors="replace").replace(" ", "+")
     return quote(value, safe="-._~", errors="replace")

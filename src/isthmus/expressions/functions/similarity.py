@@ -82,8 +82,9 @@ def most_similar(
 
 
 def _count_letter_pairs(evaluation: Evaluation, value: object, function: str) -> Counter[str]:
-    """Return each pair of neighbouring letters and digits with its count; raises ExpressionError for no
-    text."""
+    """Return the pairs of neighbouring characters with their counts, after everything but letters and digits
+    is removed; of one character, the character itself. Raises ExpressionError for a value that is no text, or
+    too long a text. `function`: its name, for messages."""
     if not isinstance(value, str):
         raise make_function_error(function, f"{function}: expected text, not {describe_kind(value)}")
     if len(value) > evaluation.limits.similarity_chars:

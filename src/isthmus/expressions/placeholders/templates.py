@@ -135,7 +135,8 @@ class _PlaceholderPart(_Part):
         self.placeholder = placeholder
 
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
-        """Return the placeholder's value with its type; UNDEFINED if it is dropped."""
+        """Return the value that the placeholder resolves to, of the type its cast gives, or as the text that
+        `rules.encode` gives; UNDEFINED if it resolves to undefined or is dropped."""
         try:
             return _resolve_placeholder(self.placeholder, scope, rules, whole=True)
         except _Dropped:
@@ -204,22 +205,22 @@ class _ObjectPart(_Part):
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
         """Return the object of rendered entries, without dropped ones, with `merges` merged in."""
         result: dict[str, object] = {}
-        for key, node in self.entries:
-            value = node.render(scope, rules)
+        for key, part in self.entries:
+            value = part.render(scope, rules)
             if value is not UNDEFINED:
                 result[key] = value
-        for node in self.merges:
-            value = node.render(scope, rules)
+        for part in self.merges:
+            value = part.render(scope, rules)
             if isinstance(value, Mapping):
                 result = _merge_deep(result, value)
         return result
 
     def iterate_placeholders(self) -> Iterator[Placeholder]:
-        """Yield the placeholders of all entries and of what is merged."""
-        for _, node in self.entries:
-            yield from node.iterate_placeholders()
-        for node in self.merges:
-            yield from node.iterate_placeholders()
+        """Yield the placeholders of all entries, then those of the `$truto_merge` values."""
+        for _, part in self.entries:
+            yield from part.iterate_placeholders()
+        for part in self.merges:
+            yield from part.iterate_placeholders()
 
 
 def _merge_deep(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, object]:
@@ -267,9 +268,9 @@ def _compile_object(value: Mapping[str, object]) -> _Part:
     entries = tuple((key, _compile(item)) for key, item in value.items() if key != MERGE_KEY)
     if MERGE_KEY in value:
         merges = value[MERGE_KEY]
-        nodes = tuple(_compile(item) for item in (merges if isinstance(merges, list) else [merges]))
-        return _ObjectPart(entries, nodes)
-    if all(isinstance(node, _StaticPart) for _, node in entries):
+        merged_parts = tuple(_compile(item) for item in (merges if isinstance(merges, list) else [merges]))
+        return _ObjectPart(entries, merged_parts)
+    if all(isinstance(part, _StaticPart) for _, part in entries):
         return _StaticPart(value)
     return _ObjectPart(entries, ())
 
@@ -280,13 +281,13 @@ class Template:
     Its `repr` shows placeholders and never the text around them, which may be a secret.
     """
 
-    __slots__ = ("_node", "is_static", "placeholders", "source")
+    __slots__ = ("_part", "is_static", "placeholders", "source")
 
     def __init__(self, source: object, *, literal: bool = False) -> None:
         self.source: Final = source
-        self._node: Final = _StaticPart(source) if literal else _compile(source)
-        self.is_static: Final = isinstance(self._node, _StaticPart)
-        self.placeholders: Final = tuple(self._node.iterate_placeholders())
+        self._part: Final = _StaticPart(source) if literal else _compile(source)
+        self.is_static: Final = isinstance(self._part, _StaticPart)
+        self.placeholders: Final = tuple(self._part.iterate_placeholders())
 
     def __repr__(self) -> str:
         return f"Template({', '.join(item.text for item in self.placeholders) or 'static'})"
@@ -300,7 +301,7 @@ class Template:
     @property
     def is_placeholder(self) -> bool:
         """Whether the source is a string that is exactly one placeholder."""
-        return isinstance(self._node, _PlaceholderPart)
+        return isinstance(self._part, _PlaceholderPart)
 
     def render(self, scope: Mapping[str, object]) -> object:
         """Return the value; a placeholder without one stays as its text. UNDEFINED for a whole string that
@@ -309,7 +310,7 @@ class Template:
         A static template returns its source itself, not a copy. Raises PlaceholderError for an unknown cast
         once there is a value to cast.
         """
-        return self._node.render(scope, _KEEP)
+        return self._part.render(scope, _KEEP)
 
     def render_strict(
         self, scope: Mapping[str, object], *, encode: Encode | None = None, absent: IsAbsent | None = None
@@ -320,17 +321,17 @@ class Template:
         is treated as missing.
         """
         plain = encode is None and absent is None
-        return self._node.render(
+        return self._part.render(
             scope, _STRICT if plain else _UnresolvedRules(_raise_unresolved, encode, absent)
         )
 
     def render_or_undefined(self, scope: Mapping[str, object]) -> object:
         """Work as `render`, but a string in which a placeholder has no value is UNDEFINED (dropped)."""
-        return self._node.render(scope, _DROP)
+        return self._part.render(scope, _DROP)
 
     def render_or_empty(self, scope: Mapping[str, object]) -> object:
         """Work as `render`, but a placeholder without a value becomes the empty string."""
-        return self._node.render(scope, _EMPTY)
+        return self._part.render(scope, _EMPTY)
 
 
 def compile_template(value: object) -> Template:

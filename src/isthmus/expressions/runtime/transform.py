@@ -132,11 +132,11 @@ class Transformer(FunctionValue):
                 match.pop(name, None)
 
 
-def _collect_objects(evaluation: Evaluation, value: Any) -> dict[int, dict[str, Any]]:
-    """Return every object of a copy by its identity; kept alive, so that no other object takes its
-    identity."""
+def _collect_objects(evaluation: Evaluation, copied_value: Any) -> dict[int, dict[str, Any]]:
+    """Return the objects in `copied_value`, nested ones included, by their `id()`. Holding them keeps an id
+    from being given to another object."""
     objects: dict[int, dict[str, Any]] = {}
-    pending = [value]
+    pending = [copied_value]
     while pending:
         item = pending.pop()
         if isinstance(item, dict):

@@ -41,11 +41,12 @@ def _compute_weekday(days: int) -> int:
     return (days + 3) % 7 + 1
 
 
-def _find_first_week(year: int, month: int) -> int:
-    """Return the day on which week 1 of a year or month starts: the week with its first Thursday."""
-    first = convert_date_to_days(year, month, 1)
-    weekday = _compute_weekday(first)
-    return first + 8 - weekday if weekday > 4 else first - weekday + 1
+def _find_first_week_start(year: int, month: int) -> int:
+    """Return the Monday of week 1, in days since 1970-01-01: the week with the first Thursday of the month;
+    with month 1, also of the year."""
+    first_of_month = convert_date_to_days(year, month, 1)
+    weekday = _compute_weekday(first_of_month)
+    return first_of_month + 8 - weekday if weekday > 4 else first_of_month - weekday + 1
 
 
 def _get_next_month(year: int, month: int) -> tuple[int, int]:
@@ -97,24 +98,24 @@ class Moment:
         """Return the value of a component that counts weeks: `W`, `w`, `X` or `x`."""
         if letter == "W":
             return self._compute_week_number(
-                _find_first_week(self.year, 1), 52, (self.year + 1, 1), (self.year - 1, 1)
+                _find_first_week_start(self.year, 1), 52, (self.year + 1, 1), (self.year - 1, 1)
             )
         if letter == "w":
             return self._compute_week_number(
-                _find_first_week(self.year, self.month),
+                _find_first_week_start(self.year, self.month),
                 4,
                 _get_next_month(self.year, self.month),
                 _get_previous_month(self.year, self.month),
             )
         if letter == "X":
-            if self.days < _find_first_week(self.year, 1):
+            if self.days < _find_first_week_start(self.year, 1):
                 return self.year - 1
-            return self.year + 1 if self.days >= _find_first_week(self.year + 1, 1) else self.year
+            return self.year + 1 if self.days >= _find_first_week_start(self.year + 1, 1) else self.year
         if letter == "x":
-            if self.days < _find_first_week(self.year, self.month):
+            if self.days < _find_first_week_start(self.year, self.month):
                 return _get_previous_month(self.year, self.month)[1]
             following = _get_next_month(self.year, self.month)
-            return following[1] if self.days >= _find_first_week(*following) else self.month
+            return following[1] if self.days >= _find_first_week_start(*following) else self.month
         return None
 
     def _compute_week_number(
@@ -123,8 +124,8 @@ class Moment:
         """Return the number of the week that starts at week 1 on day `start`, of the year or month before or
         after at its ends."""
         week = (self.days - start) // 7 + 1
-        if week > weeks and self.days >= _find_first_week(*next_period):
+        if week > weeks and self.days >= _find_first_week_start(*next_period):
             return 1
         if week < 1:
-            return (self.days - _find_first_week(*previous_period)) // 7 + 1
+            return (self.days - _find_first_week_start(*previous_period)) // 7 + 1
         return week

@@ -327,7 +327,7 @@ def is_bare(node: Node) -> bool:
 
 
 def iterate_children(node: Node) -> Iterator[Node]:
-    """Yield the nodes directly below, in the order in which they are evaluated."""
+    """Yield the nodes directly below a node of a shaped tree, in the order in which they are evaluated."""
     yield from iterate_operands(node)
     for predicate in node.predicates or ():
         yield predicate.expression
