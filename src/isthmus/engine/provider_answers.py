@@ -152,8 +152,8 @@ class _AnswerReader:
 
 
 def _is_end_of_ranges(plan: MethodPlan, inputs: MethodInputs, response: HttpResponse) -> bool:
-    """Returns True if a list by `Range` headers is answered with 416: the list ends here, and that is no
-    error."""
+    """Returns True if a list that is paged by `Range` headers is answered with 416: the list ends here, and
+    that is no error."""
     return (
         response.status == _RANGE_NOT_SATISFIABLE
         and inputs.asks_for_list

@@ -111,7 +111,7 @@ async def test_facts_of_another_environment_change_nothing(
     facts = replace(connection.account, environment_id=sibling.scope.environment_id)
     before = await _row(database, id)
     states = AccountStates(database)
-    await states.record_closed(facts, 30)
+    await states.record_rate_limit_wait(facts, 30)
     await states.mark_needs_reauth(facts, before.revision, "no")
     target = RefreshTarget(facts, connection.definition, None, connection.upstream)  # type: ignore[arg-type]  # never sent
     with pytest.raises(NotFound):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Update, update
+from sqlalchemy import ColumnElement, Update, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.accounts.rows.account_events import emit_account_events
@@ -44,14 +44,14 @@ def make_forbidden_error(
 def make_action_result(name: str, error: IsthmusError | None, now: datetime) -> dict[str, Any]:
     """Return the JSON value of `last_action_run_result`: how an action ended, and when. `error`: None for a
     success."""
-    record: dict[str, Any] = {
+    result: dict[str, Any] = {
         "action": name,
         "status": "success" if error is None else "error",
         "finished_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
     if error is not None:
-        record["error"] = {"statusCode": error.status, "message": error.message}
-    return record
+        result["error"] = {"statusCode": error.status, "message": error.message}
+    return result
 
 
 class AccountStates:
@@ -67,45 +67,49 @@ class AccountStates:
         await self._update(
             account,
             {"status": "needs_reauth", "last_error": message},
-            only=(
+            conditions=(
                 integrated_account.c.revision == revision,
                 integrated_account.c.status.not_in(("needs_reauth", "connecting")),
             ),
-            emitted=IntegratedAccountAuthenticationError,
+            event_type=IntegratedAccountAuthenticationError,
         )
 
-    async def record_forbidden(self, account: AccountFacts, record: Mapping[str, Any]) -> None:
-        """Store the last 403. `record`: see `make_forbidden_error`."""
-        await self._update(account, {"last_forbidden_error": record})
+    async def record_forbidden(self, account: AccountFacts, forbidden: Mapping[str, Any]) -> None:
+        """Store the last 403. `forbidden`: see `make_forbidden_error`."""
+        await self._update(account, {"last_forbidden_error": forbidden})
 
     async def clear_forbidden(self, account: AccountFacts) -> None:
         """Remove the stored 403, because the same call has succeeded."""
         await self._update(account, {"last_forbidden_error": None})
 
-    async def record_action_result(self, account: AccountFacts, record: Mapping[str, Any]) -> None:
-        """Store how an action ended. `record`: see `make_action_result`."""
-        await self._update(account, {"last_action_run_result": record})
+    async def record_action_result(self, account: AccountFacts, result: Mapping[str, Any]) -> None:
+        """Store how an action ended. `result`: see `make_action_result`."""
+        await self._update(account, {"last_action_run_result": result})
 
-    async def record_closed(self, account: AccountFacts, seconds: float) -> None:
+    async def record_rate_limit_wait(self, account: AccountFacts, seconds: float) -> None:
         """Store that no process sends for the next `seconds`. A later time that is stored stays."""
         until = self._database.clock.now() + timedelta(seconds=seconds)
         column = integrated_account.c.closed_until
-        await self._update(account, {"closed_until": until}, only=(column.is_(None) | (column < until),))
+        await self._update(
+            account, {"closed_until": until}, conditions=(column.is_(None) | (column < until),)
+        )
 
     async def _update(
         self,
         account: AccountFacts,
         values: Mapping[str, Any],
-        only: Sequence[Any] = (),
-        emitted: type[Event] | None = None,
+        conditions: Sequence[ColumnElement[bool]] = (),
+        event_type: type[Event] | None = None,
     ) -> None:
-        """Update the account's row if it matches `only`, and emit the event `emitted` if it did."""
+        """Write `values` to the columns of the account's row, if all `conditions` hold for it; then increment
+        the epoch of the account, and emit an event of `event_type`. Logs a write that fails, and raises
+        nothing."""
         statement: Update = (
             update(integrated_account)
             .where(
                 integrated_account.c.id == account.id,
                 integrated_account.c.environment_id == account.environment_id,
-                *only,
+                *conditions,
             )
             .values(dict(values))
         )
@@ -114,7 +118,7 @@ class AccountStates:
                 result = await conn.execute(statement)
                 if result.rowcount:
                     await increment_epoch(conn, get_epoch_group(account.id))
-                    if emitted is not None:
-                        await emit_account_events(conn, account.environment_id, account.id, emitted)
+                    if event_type is not None:
+                        await emit_account_events(conn, account.environment_id, account.id, event_type)
         except (SQLAlchemyError, OSError):
             _LOG.exception("the state of account %s was not written: %s", account.id, sorted(values))

@@ -179,7 +179,7 @@ class Gateway:
         elif wait is None:
             throttle.record_failure()
         elif throttle.close(wait):
-            await self._parts.states.record_closed(self._account.facts, wait)
+            await self._parts.states.record_rate_limit_wait(self._account.facts, wait)
         return response, wait
 
     async def send_with_refresh(self, request: OutgoingRequest, attempt: _CallAttempt) -> HttpResponse:

@@ -100,12 +100,12 @@ class AccountThrottle:
             self._interval = min(_MAX_INTERVAL, _INCREASE * _RATE_WINDOW_SECONDS / max(recent, 1))
         elif not self.seconds_until_open:
             self._interval = min(_MAX_INTERVAL, self._interval * _INCREASE)
-        is_news = (
+        is_extended = (
             seconds > _SAME_REFUSAL_SECONDS and now + seconds > self._closed_until + _SAME_REFUSAL_SECONDS
         )
         self._closed_until = max(self._closed_until, now + seconds)
         self._end_probe()
-        return is_news
+        return is_extended
 
     def close_for_other_process(self, seconds: float) -> None:
         """Close the throttle because a stored row says that the account is closed. Does nothing if this
@@ -131,13 +131,14 @@ class AccountThrottle:
         return max(self._closed_until, self._next_turn_at) - self._clock.monotonic()
 
     def _end_probe(self) -> None:
-        """Let the calls go on that wait for the first call after a refusal."""
+        """Let the calls go on that wait for the probe."""
         probe, self._probe = self._probe, None
         if probe is not None and not probe.done():
             probe.set_result(None)
 
     async def _await_probe(self) -> None:
-        """Wait until the first call after a refusal is answered, but at most _MAX_PROBE_SECONDS."""
+        """Wait until the probe is answered, the call that was sent first after the provider's wait; at most
+        _MAX_PROBE_SECONDS. Returns at once if there is none."""
         probe = self._probe
         if probe is None:
             return

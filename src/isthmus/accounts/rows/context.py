@@ -83,11 +83,14 @@ def build_effective_context(whole: Mapping[str, Any], variables: Mapping[str, An
     return context
 
 
-def build_visible_context(plain: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the context that the API shows, without secrets. `override`: the plain part of the install's
-    override, whose `environment_variables` are shown too."""
-    context = {key: _unwrap_object_store_value(value) for key, value in plain.items()}
-    variables = override.get(_VARIABLES_KEY)
+def build_visible_context(
+    plain_context: Mapping[str, Any], install_override: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the context that the API shows: `plain_context`, with object-store values replaced by their
+    data, and the `environment_variables` of the install's override. Both arguments are the unencrypted
+    parts."""
+    context = {key: _unwrap_object_store_value(value) for key, value in plain_context.items()}
+    variables = install_override.get(_VARIABLES_KEY)
     if isinstance(variables, Mapping) and variables:
         context[_VARIABLES_KEY] = dict(variables)
     return context
@@ -105,7 +108,8 @@ def _is_object_store_value(value: Any) -> bool:
 
 
 def _unwrap_object_store_value(value: Any) -> Any:
-    """Return the `data` of such a value, any other value as it is."""
+    """Return the `data` of an object-store value (`{truto_obj_store: true, data}`), any other value as it
+    is."""
     return value.get("data") if _is_object_store_value(value) else value
 
 

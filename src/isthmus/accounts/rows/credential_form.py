@@ -80,7 +80,7 @@ def _find_problem(field: BaseField, value: Any) -> tuple[str, str] | None:
 
 def _matches_pattern(pattern: str, text: str) -> bool:
     """Return True if the whole text matches. False for an invalid pattern, and for one that takes too
-    long."""
+    long. `pattern`: a regular expression as JSONata writes it, without its slashes."""
     try:
         return (
             Pattern.from_source(pattern, "").compiled.fullmatch(text, timeout=_PATTERN_TIMEOUT_SECONDS)

@@ -70,9 +70,9 @@ class RequestNodeRun:
         self._budget = budget
         self._pages: list[tuple[tuple[int, ...], list[ProducedRecord]]] = []
         self._seen: set[bytes] = set()
-        self._frames = 0
-        self._has_done_one = False
-        self._is_over = False
+        self._call_count = 0
+        self._has_succeeded = False
+        self._is_stopped = False
 
     @property
     def records(self) -> list[ProducedRecord]:
@@ -83,16 +83,16 @@ class RequestNodeRun:
         """Makes all calls of the node. Returns True if one succeeded, or there was none to make. Reads of a
         loop run at the same time; writes one after the other, in the order of the records."""
         frames = make_first_frames(self._node, self._scope)
-        self._count_frames(len(frames))
+        self._count_calls(len(frames))
         is_read = self._node.method_name in _READ_METHODS
         await process_queue(frames, self._run_frame, at_once=self._budget.limits.at_once if is_read else 1)
-        return self._has_done_one or not self.errors
+        return self._has_succeeded or not self.errors
 
-    def _count_frames(self, count: int) -> None:
-        """Counts calls of the node. Raises UnprocessableRequest where they exceed those that a node is
-        allowed. `count`: how many are added."""
-        self._frames += count
-        if self._frames > self._budget.limits.calls:
+    def _count_calls(self, count: int) -> None:
+        """Adds `count` calls to those of the node; a page of a call is not counted. Raises
+        UnprocessableRequest above the limit of calls a node."""
+        self._call_count += count
+        if self._call_count > self._budget.limits.calls:
             raise UnprocessableRequest(
                 f"{self._name} would make more than {self._budget.limits.calls} calls in one batch. Loop "
                 "over fewer records, or send several batches."
@@ -101,19 +101,19 @@ class RequestNodeRun:
     async def _run_frame(self, frame: CallFrame) -> list[CallFrame]:
         """Makes one call of the node, of a list all pages, and returns the frames that recursion adds.
         Keeps the error of a call that fails."""
-        if self._is_over:
+        if self._is_stopped:
             return []
         try:
             further = await self._walk_frame(frame)
-            self._count_frames(len(further))
+            self._count_calls(len(further))
         except IsthmusError as error:
             # An error that every further call would meet is kept once.
-            if not self._is_over:
+            if not self._is_stopped:
                 self.errors.append(NodeError(error, frame.find_turn(self._node)))
-            too_many = self._budget.is_full or self._frames > self._budget.limits.calls
-            self._is_over = self._is_over or too_many or not isinstance(error, _ERRORS_OF_ONE_CALL)
+            too_many = self._budget.is_full or self._call_count > self._budget.limits.calls
+            self._is_stopped = self._is_stopped or too_many or not isinstance(error, _ERRORS_OF_ONE_CALL)
             return []
-        self._has_done_one = True
+        self._has_succeeded = True
         return further
 
     async def _walk_frame(self, frame: CallFrame) -> list[CallFrame]:

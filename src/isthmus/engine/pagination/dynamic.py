@@ -1,6 +1,8 @@
 """Pages lists by parameters that expressions of the definition compute (`dynamic` pagination).
 
-The caller's cursor is a token that holds what the next page needs, so that no state is kept between calls.
+Pagination values are an object that changes the request of a page: by its keys `query`, `body`, `headers`,
+`url` or `path`; every other key is a query parameter. The caller's cursor is a token that holds those of the
+next page, so that no state is kept between calls.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from isthmus.expressions import UNDEFINED, Expression
 
 __all__ = ["DynamicPaginator"]
 
-_FIELD: Final = "pagination.config"
+_CONFIG_PATH: Final = "pagination.config"
 _FORBIDDEN_HEADERS: Final = frozenset(
     {"authorization", "connection", "content-length", "cookie", "host", "te", "transfer-encoding", "upgrade"}
 )
@@ -67,12 +69,13 @@ class DynamicPaginator(Paginator):
         )
 
     def _compute_initial_values(self, draft: RequestDraft) -> Mapping[str, Any]:
-        """Returns the values for the first page."""
+        """Returns the pagination values of the first page; {} where no expression computes any. Raises
+        MappingFailed for an expression that fails or gives no object."""
         name = "get_initial_pagination_values_expression"
         expression = self.config.get_initial_pagination_values_expression
         if expression is None:
             return {}
-        return _require_object(name, evaluate(f"{_FIELD}.{name}", expression, draft.scope)) or {}
+        return _require_object(name, evaluate(f"{_CONFIG_PATH}.{name}", expression, draft.scope)) or {}
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
         """Returns the cursor of the next page: a token of the computed values and cursor. There is a next
@@ -132,7 +135,7 @@ def _evaluate_or_none(expression: Expression | None, name: str, scope: Mapping[s
     same."""
     if expression is None:
         return None
-    value = evaluate(f"{_FIELD}.get_{name}_expression", expression, scope)
+    value = evaluate(f"{_CONFIG_PATH}.get_{name}_expression", expression, scope)
     return None if value is UNDEFINED or value is False or value == "" else value
 
 
@@ -143,8 +146,8 @@ def _require_object(name: str, value: Any) -> Mapping[str, Any] | None:
     if isinstance(value, Mapping):
         return value
     raise MappingFailed(
-        f"{_FIELD}.{name} must return an object of parameters. Correct the expression.",
-        field=f"{_FIELD}.{name}",
+        f"{_CONFIG_PATH}.{name} must return an object of parameters. Correct the expression.",
+        field=f"{_CONFIG_PATH}.{name}",
         position=None,
         code="wrong_result",
     )

@@ -280,8 +280,12 @@ def attach_raw_records(mapped: list[Any], raw: list[Any]) -> list[Any]:
 
 
 def shape_record(record: Any, options: ResponseOptions, schema: Mapping[str, Any]) -> Any:
-    """Returns a unified record as the caller asked for it. `schema`: of unified records; with the response
-    format `normalized` its absent fields are null."""
+    """Returns a unified record in the caller's response format, without the `exclude_fields`. `raw`: the
+    provider's record. `normalized`: all fields of `schema`, absent ones null, without `remote_data`.
+    Otherwise the record as it is, without `remote_data` if the caller ignores it.
+
+    `schema`: the JSON Schema of unified records. A value that is no object is returned as it is.
+    """
     if not isinstance(record, dict):
         return record
     if options.response_format == "raw":

@@ -58,7 +58,7 @@ async def test_what_happens_to_an_account_leaves_what_was_read_of_its_neighbours
 
     async def refuse() -> None:
         facts = (await opened(connections, row)).account
-        await AccountStates(database).record_closed(facts, 30)
+        await AccountStates(database).record_rate_limit_wait(facts, 30)
 
     async def write_context() -> None:
         await (await opened(connections, row)).upstream.update_context({"seen": True})

@@ -108,7 +108,7 @@ async def store_context(it: Scene) -> None:
 async def note_states(it: Scene) -> None:
     states = AccountStates(it.database)
     connection = await it.connections.open(it.desk.scope.environment_id, it.id, request_id="r")
-    await states.record_closed(connection.account, 30)
+    await states.record_rate_limit_wait(connection.account, 30)
     await states.record_forbidden(connection.account, {"resource": "tickets"})
     await states.record_action_result(connection.account, {"action": "watch"})
     await states.mark_needs_reauth(connection.account, 1, "no")
