@@ -147,13 +147,13 @@ OptionalPrincipal = Annotated[Principal | None, Depends(_accept_api_token)]
 """The principal of an API token; None where no token was sent. A token that is sent must be valid."""
 
 
-def parse_comma_list(request: Request, name: str) -> frozenset[str] | None:
-    """Returns the names of a parameter that is a comma list, repeated, or an array (`a[]=`, `a[0]=`); None if
-    it was not sent or is empty."""
+def parse_comma_list(request: Request, parameter: str) -> frozenset[str] | None:
+    """Returns the items of a query parameter that is a comma list, repeated, or an array (`a[]=`, `a[0]=`);
+    None if it was not sent or is empty. `parameter`: its name."""
     values = [
         part.strip()
         for key, value in request.query_params.multi_items()
-        if key == name or (key.startswith(f"{name}[") and key.endswith("]"))
+        if key == parameter or (key.startswith(f"{parameter}[") and key.endswith("]"))
         for part in value.split(",")
     ]
     return frozenset(filter(None, values)) or None

@@ -21,12 +21,13 @@ MAX_HEADER_BYTES: Final = 4_224
 """Of one header line."""
 
 
-def parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
-    """Parses a body into its parts by name; names with brackets make objects and arrays, as in a query
-    string.
+def parse_multipart(body: bytes, content_type: str) -> dict[str, Any]:
+    """Parses a body; returns its fields by name: text, and a Blob for a file. Names with brackets make
+    objects and arrays, as in a query string.
 
     `content_type`: the header's value, with its parameters. Raises BadRequest for a body that is not
-    multipart or breaks off, that has more than MAX_PARTS parts, or a header of more than MAX_HEADER_BYTES.
+    multipart or breaks off, that has more than MAX_PARTS parts, or a part without a name, with more than
+    MAX_HEADERS headers or a header of more than MAX_HEADER_BYTES.
     """
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
@@ -40,7 +41,7 @@ def parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
             max_header_count=MAX_HEADERS,
             max_header_size=MAX_HEADER_BYTES,
         )
-        parser.write(raw)
+        parser.write(body)
         parser.finalize()
     except FormParserError as error:
         raise _make_malformed_error(f"cannot be read: {error}") from error

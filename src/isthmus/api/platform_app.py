@@ -102,9 +102,9 @@ def _build_openapi_document(app: FastAPI) -> dict[str, Any]:
 
 
 def _respond_with_error(request: Request, error: BaseException) -> Response:
-    """Makes the error response of an exception, as FastAPI needs it."""
-    answer: OutgoingResponse = make_exception_response(error, request.scope.get("isthmus.request_id", ""))
-    return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
+    """Returns the error response of an exception, as a Starlette response for FastAPI's handlers."""
+    response: OutgoingResponse = make_exception_response(error, request.scope.get("isthmus.request_id", ""))
+    return Response(response.body, response.status, dict(response.headers), response.content_type)
 
 
 async def _handle_error(request: Request, error: Exception) -> Response:

@@ -60,7 +60,7 @@ class CredentialExchange:
         """Returns the account's context for a submitted form: what was entered, and under `oauth` the token
         if the format has one. Raises ConnectionFailed if the provider refuses the credentials."""
         credential = integration.credentials[format]
-        scope = _make_template_scope(integration, entered)
+        scope = _make_credential_scope(integration, entered)
         grant: Grant
         if isinstance(credential, OAuth2ClientCredentialsCredential):
             scopes, grant = (
@@ -85,7 +85,7 @@ class CredentialExchange:
         """Returns the provider's address to redirect the browser to; for OAuth 1.0a also the temporary token
         and its secret (RFC 5849 §2.1), which it requests, otherwise None. Raises ConnectionFailed."""
         credential = integration.credentials[request.format]
-        scope = _make_template_scope(integration, entered)
+        scope = _make_credential_scope(integration, entered)
         if isinstance(credential, OAuth1Credential):
             callback = add_query(request.redirect_uri, {"state": request.state})
             reply = await _run_grant(
@@ -116,7 +116,7 @@ class CredentialExchange:
         """Raises ConnectionFailed where no allowed address can be built from what was entered."""
         credential = integration.credentials[format]
         if isinstance(credential, OAuth2Credential):
-            config, scope = credential.config, _make_template_scope(integration, entered)
+            config, scope = credential.config, _make_credential_scope(integration, entered)
             self._build_url(
                 integration,
                 lambda: build_authorize_url(config, scope, redirect_uri="", state="", scopes=(), verifier=""),
@@ -135,7 +135,7 @@ class CredentialExchange:
         callback. Raises ConnectionFailed, with a message for the person."""
         _refuse_denial(integration, query)
         credential = integration.credentials[request.format]
-        scope = _make_template_scope(integration, entered, query)
+        scope = _make_credential_scope(integration, entered, query)
         if isinstance(credential, OAuth1Credential):
             grant = _make_access_token_grant(integration, credential, scope, request, query)
         else:
@@ -193,12 +193,12 @@ async def _run_grant(
         ) from failed
 
 
-def _make_template_scope(
-    integration: ConnectableIntegration, entered: Mapping[str, Any], query: Mapping[str, str] | None = None
+def _make_credential_scope(
+    integration: ConnectableIntegration, values: Mapping[str, Any], query: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
-    """Returns the names that templates of the credential see: what was entered, with the definition's
-    variables, and the callback's query."""
-    context = build_effective_context(entered, integration.definition.reveal_variables())
+    """Returns the names that templates of the credential see: `values` (those of the form and of the link's
+    context), the definition's environment variables, and the `query` of the provider's callback."""
+    context = build_effective_context(values, integration.definition.reveal_variables())
     return make_template_scope(context, id=None, query=dict(query or {}), body=NO_BODY)
 
 

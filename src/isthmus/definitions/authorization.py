@@ -53,7 +53,8 @@ class HeaderConfig(DefinitionModel):
 
     @model_validator(mode="after")
     def _require_header(self) -> HeaderConfig:
-        """Returns the config as it is. Raises ValueError where it has neither a header nor an expression."""
+        """Returns the config as it is. Raises ValueError where it has no expression, and not both
+        `header_name` and `header_value`."""
         if self.expression is None and (not self.header_name or self.header_value is None):
             raise ValueError("needs `header_name` and `header_value`, or an `expression`")
         return self

@@ -1,5 +1,5 @@
-"""Reads dotted paths into the body of an answer, as the pagination block uses them, and defines their
-pydantic fields."""
+"""Reads paths into the body of a response, as the pagination block uses them: dotted names, or a JSONata
+expression. Defines the pydantic fields that hold them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ class BodyPath:
 
 
 def _parse_path(value: object) -> BodyPath:
-    """Parses the text of a path. Raises PydanticCustomError for anything but a path."""
+    """Parses the text of a path. Raises PydanticCustomError for anything but a text, and for one that is
+    neither dotted names nor a JSONata expression."""
     if isinstance(value, BodyPath):
         return value
     if not isinstance(value, str) or not value.strip():

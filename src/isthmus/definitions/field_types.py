@@ -1,5 +1,5 @@
-"""The types of the fields of definitions: static values, templates and expressions; and the base of all
-models.
+"""Defines the base class of all models of definitions, and the types of their fields: secrets, templates and
+expressions, read from JSON and serialized as their author wrote them.
 
 Expressions are compiled and templates parsed when the model is built, so that calls parse nothing.
 """
@@ -49,9 +49,9 @@ JsonObject: TypeAlias = dict[str, JsonValue]
 
 
 def _allows_null(annotation: object) -> bool:
-    """Returns True if null is one of the values of a field."""
-    any_json: object = JsonValue
-    return annotation is any_json or type(None) in get_args(annotation)
+    """Returns True if null is one of the values of a field. `annotation`: the type of the field."""
+    json_value: object = JsonValue
+    return annotation is json_value or type(None) in get_args(annotation)
 
 
 class DefinitionModel(BaseModel):
@@ -161,13 +161,14 @@ def _read_entries(value: object) -> dict[str, Template | None]:
 
 def _read_optional_entries(value: object) -> dict[str, Template | None] | Expression | None:
     """Reads an object as templates by key, or a string as the expression that returns such an object; None
-    for null."""
+    for null and for an empty text. Raises PydanticCustomError for anything else, and for an expression that
+    does not compile."""
     if value is None or isinstance(value, Expression):
         return value
     return _read_optional_expression(value) if isinstance(value, str) else _read_entries(value)
 
 
-def _read_plain_entries(value: object) -> dict[str, Template | None]:
+def _read_entries_or_empty(value: object) -> dict[str, Template | None]:
     """Reads an object as templates; {} for null. Raises PydanticCustomError for anything else."""
     return {} if value is None else _read_entries(value)
 
@@ -280,22 +281,28 @@ OptionalTemplateField = Annotated[
 ]
 Entries = Annotated[
     dict[str, Template | None],
-    PlainValidator(_read_plain_entries),
+    PlainValidator(_read_entries_or_empty),
     _SERIALIZE_SOURCE,
     _make_nullable_schema({"type": "object", "additionalProperties": {"format": "template"}}),
 ]
+"""Templates by key; {} for null."""
+
 OptionalEntries = Annotated[
     dict[str, Template | None] | Expression | None,
     PlainValidator(_read_optional_entries),
     _SERIALIZE_SOURCE,
     _make_nullable_schema({"type": "object", "additionalProperties": {"format": "template"}}, _JSONATA),
 ]
+"""Templates by key, or the expression that returns such an object; None for null and an empty text."""
+
 Dynamic = Annotated[
     Template | Expression,
     PlainValidator(_read_dynamic),
     _SERIALIZE_SOURCE,
     WithJsonSchema({"anyOf": [_OBJECT, _JSONATA]}),
 ]
+"""One object as a template, or the expression that returns it."""
+
 OptionalDynamic = Annotated[
     Template | Expression | None,
     PlainValidator(_read_optional_dynamic),
@@ -308,6 +315,8 @@ MappingField = Annotated[
     _SERIALIZE_SOURCE,
     WithJsonSchema({"anyOf": [_JSONATA, _OBJECT]}),
 ]
+"""An expression, or an object whose string leaves are expressions."""
+
 OptionalMappingField = Annotated[
     Expression | ObjectMapping | None,
     PlainValidator(_read_optional_mapping_field),

@@ -52,7 +52,7 @@ DocumentationType: TypeAlias = Literal[
 ]
 
 
-Cell = TypeVar("Cell", bound="MappingCell")
+CellT = TypeVar("CellT", bound="MappingCell")
 
 
 class DocumentationRow(DefinitionModel):
@@ -97,7 +97,7 @@ class MappingCell(DefinitionModel):
     config: MappingConfig = Field(description="The mapping.")
 
 
-def _require_unique_cells(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+def _require_unique_cells(cells: tuple[CellT, ...]) -> tuple[CellT, ...]:
     """Returns the cells as they are. Raises ValueError where two have the same resource and method."""
     names = [f"{cell.resource_name}.{cell.method_name}" for cell in cells]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -183,7 +183,7 @@ def merge_mapping(base: Mapping[str, Any] | None, *overrides: Mapping[str, Any] 
     DefinitionInvalid for what is nested too deeply.
     """
     _check_depth(base, *overrides)
-    return reduce(_apply_patch, (override for override in overrides if override), dict(base or {}))
+    return reduce(_merge_patch, (override for override in overrides if override), dict(base or {}))
 
 
 def find_account_mapping(
@@ -204,7 +204,7 @@ def apply_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
     Raises DefinitionInvalid for what is nested too deeply.
     """
     _check_depth(stored, patch)
-    return _apply_patch(stored, patch)
+    return _merge_patch(stored, patch)
 
 
 def make_patch(stored: Mapping[str, Any], target: Mapping[str, Any]) -> Json:
@@ -231,15 +231,15 @@ def _check_depth(*layers: Mapping[str, Any] | None) -> None:
         check_depth(layer, source="definition")
 
 
-def _apply_patch(low: Mapping[str, Any], high: Mapping[str, Any]) -> Json:
-    """Applies a PATCH as `apply_patch` does, without the check of the depth."""
-    result = dict(low)
-    for key, value in high.items():
+def _merge_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
+    """Applies a PATCH as `apply_patch` does, without the check of the depth. Returns a new object."""
+    result = dict(stored)
+    for key, value in patch.items():
         if value is None:
             result.pop(key, None)
         elif _is_mergeable(value):
             below = result.get(key)
-            result[key] = _apply_patch(below if _is_mergeable(below) else {}, value)
+            result[key] = _merge_patch(below if _is_mergeable(below) else {}, value)
         else:
             result[key] = value
     return result

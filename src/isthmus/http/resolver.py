@@ -52,8 +52,9 @@ def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[Resolve
     ]
 
 
-def _format_address(address: tuple[Any, ...]) -> str:
-    """Returns a socket address as text, with the interface of a link-local IPv6 address."""
-    if len(address) == 4 and address[3]:
-        return socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
-    return str(address[0])
+def _format_address(socket_address: tuple[Any, ...]) -> str:
+    """Returns the IP address of a socket address as text; a link-local IPv6 address with its interface
+    (`fe80::1%eth0`)."""
+    if len(socket_address) == 4 and socket_address[3]:
+        return socket.getnameinfo(socket_address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
+    return str(socket_address[0])

@@ -25,7 +25,7 @@ __all__ = ["ApiTokens", "generate_token", "get_token_prefix"]
 
 _PREFIX: Final = "isth_"
 _VISIBLE_LENGTH = len(_PREFIX) + 4
-_VISIBLE_LENGTH_OF_OTHERS = 3
+_VISIBLE_LENGTH_OF_CUSTOM_TOKENS = 3
 _TOKEN_BYTES = 32
 
 _VISIBLE_COLUMNS = (
@@ -47,7 +47,7 @@ def generate_token() -> Secret[str]:
 def get_token_prefix(token: str) -> str:
     """Return the first characters of a token, by which people recognise it. They do not help to guess the
     rest."""
-    return token[:_VISIBLE_LENGTH] if token.startswith(_PREFIX) else token[:_VISIBLE_LENGTH_OF_OTHERS]
+    return token[:_VISIBLE_LENGTH] if token.startswith(_PREFIX) else token[:_VISIBLE_LENGTH_OF_CUSTOM_TOKENS]
 
 
 class ApiTokens:
@@ -58,15 +58,15 @@ class ApiTokens:
         self._environment_id = environment_id
 
     async def list(self, query: ListQuery) -> Page:
-        """Return a page of the valid tokens."""
+        """Return a page of the tokens that are not revoked, expired ones included."""
         return await fetch_page(
-            self._conn, self._select_valid(), {column.key: column for column in _VISIBLE_COLUMNS}, query
+            self._conn, self._select_unrevoked(), {column.key: column for column in _VISIBLE_COLUMNS}, query
         )
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Return the row of a token. Raises NotFound."""
         row = (
-            (await self._conn.execute(self._select_valid().where(api_token.c.id == id)))
+            (await self._conn.execute(self._select_unrevoked().where(api_token.c.id == id)))
             .mappings()
             .one_or_none()
         )
@@ -105,7 +105,8 @@ class ApiTokens:
         return row, token
 
     async def revoke(self, id: str, /) -> str:
-        """Revoke a token and return its id. Other processes refuse it within a second. Raises NotFound."""
+        """Revoke a token and return its id. Other processes refuse it within a second. Raises NotFound, also
+        for a token that is revoked already. `id`: of the row, not the token itself."""
         now = current_time(self._conn)
         await self.get(id)
         result = await self._conn.execute(
@@ -124,7 +125,7 @@ class ApiTokens:
         event = {"environment_id": self._environment_id, "payload": dict(payload)}
         await emit(self._conn, kind.model_validate(event))
 
-    def _select_valid(self) -> Any:
+    def _select_unrevoked(self) -> Any:
         """Return the SELECT of the environment's tokens that are not revoked."""
         return select(*_VISIBLE_COLUMNS).where(
             api_token.c.environment_id == self._environment_id, api_token.c.revoked_at.is_(None)

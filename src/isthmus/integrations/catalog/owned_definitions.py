@@ -51,7 +51,8 @@ def is_visible_to_team(table: Table, team_id: str) -> ColumnElement[bool]:
 async def lock_installable(
     conn: AsyncConnection, table: Table, team_id: str, id_or_name: str, *, noun: str, route: str
 ) -> Row:
-    """Locks a definition that the team may install against deletion until the commit, and returns its row.
+    """Returns the row of a definition that the team may install, hidden columns included, and locks it until
+    the commit, so that nobody deletes it. `table`: of integrations or of unified models.
 
     Raises NotFound if the team does not see it, Forbidden if its owner shows it without sharing it for
     installs. `noun` and `route` stand in the messages.

@@ -40,7 +40,7 @@ __all__ = [
     "read_install",
 ]
 
-_, _ENVIRONMENT, _ACCOUNT = LAYERS
+_BASE, _ENVIRONMENT, _ACCOUNT = LAYERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +145,11 @@ async def explain_mappings(
     resource: str | None = None,
     method: str | None = None,
 ) -> list[ExplainedMapping]:
-    """Returns the effective mappings of an integration, sorted by model, resource and method.
+    """Returns the merged mappings of an integration, each value with the layer that set it; sorted by model,
+    resource and method, empty where nothing is selected.
 
-    `account`: the account's `unified_model_override`. `model`, `resource` and `method` select by name.
+    `account`: the account's `unified_model_override`; without it the mappings are those of the environment.
+    `model`, `resource` and `method` select by name; None selects all.
     """
     selected_names = (model, resource, method)
     layers_by_names: dict[tuple[str, str, str], dict[str, NamedLayer]] = {}
@@ -160,14 +162,16 @@ async def explain_mappings(
     overridden: Mapping[str, Any] = {} if account is None else account.content
     installed = await read_installed_names(conn, environment_id) if overridden else frozenset()
     for names in iter_override_mappings(overridden):
-        partial = find_account_mapping(overridden, *names)
+        account_mapping = find_account_mapping(overridden, *names)
         if (
             account is not None
-            and partial is not None
+            and account_mapping is not None
             and names[0] in installed
             and _matches_selection(names, selected_names)
         ):
-            layers_by_names.setdefault(names, {})[_ACCOUNT] = NamedLayer(_ACCOUNT, account.id, partial)
+            layers_by_names.setdefault(names, {})[_ACCOUNT] = NamedLayer(
+                _ACCOUNT, account.id, account_mapping
+            )
     return [
         ExplainedMapping(
             *names, trace_provenance([layers[name] for name in LAYERS if name in layers], merge_mapping)

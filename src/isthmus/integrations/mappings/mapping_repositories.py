@@ -68,7 +68,8 @@ class _MappingRepository(ABC):
         self._scope = scope
 
     async def list(self, query: ListQuery) -> Page:
-        """Returns a page of the mappings."""
+        """Returns a page of the mappings that the caller sees, as the API shows them. A filter may name an
+        integration or a model in place of its id. Raises BadRequest for an invalid filter."""
         fields = _get_list_fields(self._TABLE, self._PARENT)
         query = await resolve_names(self._conn, query)
         page = await fetch_page(self._conn, self._select_visible(), fields, query)

@@ -117,7 +117,7 @@ class ProcrastinateWorker(Worker):
                 await self.manager.update_heartbeat(self.worker_id)
 
     async def _update_heartbeat(self) -> None:
-        """Never ends, and sends nothing: see `_send_heartbeats`."""
+        """Overrides procrastinate's heartbeat: never returns, and sends nothing (see `_send_heartbeats`)."""
         await asyncio.Event().wait()
 
     async def _abort_running_jobs(self) -> None:
@@ -136,8 +136,9 @@ class ProcrastinateWorker(Worker):
         self.manager.gives_up = True
 
     async def _periodic_deferrer(self) -> None:
-        """Never ends, because procrastinate stops watching its side tasks when the first one does. Schedules
-        are ours."""
+        """Overrides procrastinate's scheduling of periodic tasks, in place of which Isthmus has its own
+        schedules: does nothing, and never returns, because procrastinate stops watching its side tasks when
+        the first one ends."""
         await asyncio.Event().wait()
 
     async def _run_job(self, context: JobContext, /, **_: object) -> None:

@@ -80,11 +80,11 @@ def _build_route(resource: str) -> str:
 
 
 class _Export:
-    """One export: counts the records, and knows the cursor to continue from. `limit`: of records, None for
-    all."""
+    """One export: counts the records, and knows the cursor to continue from. `max_records`: how many to
+    export, None for all."""
 
-    def __init__(self, limit: int | None) -> None:
-        self._limit = limit
+    def __init__(self, max_records: int | None) -> None:
+        self._max_records = max_records
         self._count = 0
         self._cursor: str | None = None
         self._partial: Path | None = None
@@ -131,7 +131,12 @@ class _Export:
     async def _fetch_pages(
         self, remote: ApiClient, route: str, params: dict[str, str]
     ) -> AsyncIterator[list[Json]]:
-        """Yields the pages, cut to the limit. Keeps the cursor of the page that is fetched next."""
+        """Yields the records page by page, cut to `_max_records` in all; the caller counts them in `_count`.
+        Raises RemoteCallFailed, and SetupError for a response that is no list of records.
+
+        `_cursor` is the one to continue from if the export stops: of the page that is being fetched or
+        written.
+        """
         self._cursor = params.get("next_cursor")
         while True:
             query = params | ({"next_cursor": self._cursor} if self._cursor else {})
@@ -140,10 +145,10 @@ class _Export:
                 raise SetupError(
                     "the response is not a list of records: `isthmus unified` and `proxy` show it."
                 )
-            records_left = None if self._limit is None else self._limit - self._count
+            records_left = None if self._max_records is None else self._max_records - self._count
             yield answer["result"][:records_left]
             self._cursor = answer.get("next_cursor")
-            if not self._cursor or (self._limit is not None and self._count >= self._limit):
+            if not self._cursor or (self._max_records is not None and self._count >= self._max_records):
                 return
 
     def report_stop(self, reason: str, code: int) -> int:
