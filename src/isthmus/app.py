@@ -39,7 +39,7 @@ from isthmus.connect.link_tokens import delete_links
 from isthmus.connect.rapid_form import RapidForms
 from isthmus.connect.redirect_uris import CALLBACK_PATH
 from isthmus.connect.session_outcomes import SessionOutcomes
-from isthmus.connect.sessions import delete_sessions
+from isthmus.connect.sessions import delete_expired_sessions
 from isthmus.db import Database, EpochWatcher, get_server_secret, is_embedded, open_database
 from isthmus.engine.batch import BatchLimits
 from isthmus.engine.evaluation import EvaluationSettings, use_evaluation_settings
@@ -189,7 +189,7 @@ def _register_background_work(core: Core, handlers: Handlers, subscribers: Subsc
         """Deletes link tokens and sessions that ended longer than `_SESSION_RETENTION` ago."""
         async with run.write() as conn:
             before = core.clock.now() - _SESSION_RETENTION
-            await delete_sessions(conn, before)
+            await delete_expired_sessions(conn, before)
             await delete_links(conn, before)
 
     handlers.register_scheduled("events.prune", "17 * * * *", delete_old_events)

@@ -10,9 +10,16 @@ from isthmus.accounts.rows.credential_form import validate_form
 from isthmus.connect.screens import Choice, Field, Form, IntegrationSummary
 from isthmus.definitions.credentials import Credential, CredentialField, OAuth1Credential, OAuth2Credential
 
-__all__ = ["FORMAT_LABELS", "FormValues", "build_form", "parse_form", "redirects_to_provider"]
+__all__ = [
+    "FORMAT_LABELS",
+    "FormValues",
+    "build_form",
+    "parse_form",
+    "redirects_to_provider",
+    "select_fields_to_fill",
+]
 
-FORMAT_LABELS: Final = {
+FORMAT_LABELS: Final = {  # `oauth` is OAuth 1.0a
     "api_key": "API key",
     "oauth2": "Sign in",
     "oauth2_client_credentials": "Client ID and secret",
@@ -24,7 +31,8 @@ _CONTEXT_PREFIX: Final = "context."
 
 @dataclass(frozen=True, slots=True)
 class FormValues:
-    """A submitted form, parsed. `values`: as they are stored. `errors`: messages by field."""
+    """A submitted form, parsed. `values`: as they are stored, if there are no `errors`. `errors`: messages by
+    field."""
 
     values: Mapping[str, Any] = field(repr=False)
     errors: Mapping[str, str]
@@ -44,12 +52,14 @@ def select_fields_to_fill(
 
 
 def parse_form(
-    credential: Credential, sent: Mapping[str, str], link_context: Mapping[str, Any]
+    credential: Credential, sent_texts: Mapping[str, str], link_context: Mapping[str, Any]
 ) -> FormValues:
-    """Parses and checks a submitted form. `sent`: texts, as the browser sends them; keys that are no field
+    """Parses and checks a submitted form. `sent_texts`: as the browser sends them; keys that are no field
     are dropped. `link_context`: the link's context, which wins."""
     fields = select_fields_to_fill(credential, link_context)
-    parsed = {spec.name: _parse_option(spec, sent[spec.name]) for spec in fields if spec.name in sent}
+    parsed = {
+        spec.name: _parse_option(spec, sent_texts[spec.name]) for spec in fields if spec.name in sent_texts
+    }
     errors: dict[str, str] = {}
 
     def report(path: str, message: str, _: str) -> None:
@@ -72,9 +82,9 @@ def build_form(
     errors: Mapping[str, str] | None = None,
     error: str | None = None,
 ) -> Form:
-    """Builds the form to show. `formats`: name and label of the formats to choose from. `sent`: what was
-    typed before; a password is never shown again. `errors`: messages by field. `error`: message about the
-    whole form."""
+    """Builds the form to show. `formats`: name and label of the formats to choose from. `sent`: values by
+    field that were typed before; a password is never shown again. `errors`: messages by field. `error`:
+    message about the whole form."""
     fields = tuple(
         _build_field(spec, sent or {}, errors or {})
         for spec in select_fields_to_fill(credential, link_context)

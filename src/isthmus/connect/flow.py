@@ -52,7 +52,7 @@ from isthmus.connect.sessions import (
     RapidOptions,
     Session,
     create_session,
-    find_session,
+    find_session_by_id,
     read_session,
     update_session,
 )
@@ -314,7 +314,7 @@ class Flow:
             context=context,
         )
         async with self._database.write() as conn:
-            current = await find_session(conn, session.id, lock=True)
+            current = await find_session_by_id(conn, session.id, lock=True)
             if current is None:
                 raise SessionEnded(_SESSION_ENDED)
             account_id = await _write_account(conn, result, link, current.account_id or link.account_id)
@@ -350,7 +350,7 @@ class Flow:
 
 async def _find_session_of_request(conn: AsyncConnection, request: AuthorizationRequest) -> Session:
     """Returns the session that made the request. Raises SessionEnded if it is gone or has expired."""
-    session = await find_session(conn, request.session_id)
+    session = await find_session_by_id(conn, request.session_id)
     if session is None:
         raise SessionEnded(_SESSION_ENDED)
     return session

@@ -24,8 +24,8 @@ __all__ = [
     "RapidOptions",
     "Session",
     "create_session",
-    "delete_sessions",
-    "find_session",
+    "delete_expired_sessions",
+    "find_session_by_id",
     "read_session",
     "update_session",
 ]
@@ -50,10 +50,11 @@ class PageOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RapidOptions:
-    """The parameters of a page that only shows an account's form. `additional`: merged into the context.
+    """The parameters of a page that only shows a rapid form: the form that an account asks for after its
+    credentials. `additional`: merged into the context.
 
-    `prevent_deselect`, `disabled`: messages by field; the first keeps what was chosen, the other keeps the
-    whole stored value.
+    `prevent_deselect`: messages by field whose chosen options stay chosen. `disabled`: messages by field that
+    keeps its stored value.
     """
 
     additional: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -64,13 +65,13 @@ class RapidOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """`link_id`: None for a session that only shows an account's form. `account_id`: once the account is
-    saved.
+    """The state of one browser on the connect pages. `link_id`: None for a session that only shows an
+    account's form. `account_id`: once the account is saved.
 
-    `slug`, `format`: what was chosen. `entered`: what was typed before the redirect to the provider. `error`:
-    why the last try failed, for the person. `is_away`: the person is at the provider. `is_retrying`: they
-    enter new credentials for an account that was saved and failed. `is_form_done`: the account's form was
-    submitted or skipped.
+    `slug`: name of the integration that was chosen. `format`: the credential format that was chosen.
+    `entered`: what was typed before the redirect to the provider. `error`: why the last try failed, for the
+    person. `is_away`: the person is at the provider. `is_retrying`: they enter new credentials for an account
+    that was saved and failed. `is_form_done`: the account's form was submitted or skipped.
     """
 
     id: str
@@ -136,9 +137,10 @@ async def read_session(conn: AsyncConnection, id: str, cookie: str) -> Session:
     return _make_session(conn, row)
 
 
-async def find_session(conn: AsyncConnection, id: str, *, lock: bool = False) -> Session | None:
+async def find_session_by_id(conn: AsyncConnection, id: str, *, lock: bool = False) -> Session | None:
     """Reads a session by its id alone, for a browser that a provider redirected back. Returns None if it is
-    gone or has expired. `lock`: locks the row until the commit."""
+    gone or older than MAX_AGE; the idle timeout does not count, because the person was at the provider.
+    `lock`: locks the row until the commit."""
     row = await _find_row(conn, connect_session.c.id == id, lock=lock)
     if row is None or row["expires_at"] <= current_time(conn):
         return None
@@ -163,8 +165,8 @@ async def update_session(conn: AsyncConnection, session: Session, **changes: Any
     return changed
 
 
-async def delete_sessions(conn: AsyncConnection, before: datetime) -> int:
-    """Deletes sessions that expired before this time; returns how many."""
+async def delete_expired_sessions(conn: AsyncConnection, before: datetime) -> int:
+    """Deletes the sessions whose MAX_AGE was over before this time; returns how many."""
     done = await conn.execute(delete(connect_session).where(connect_session.c.expires_at < before))
     return done.rowcount
 

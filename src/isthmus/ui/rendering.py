@@ -60,8 +60,8 @@ class PageRenderer:
         outcome: SessionOutcome | None = None,
         **more: Any,
     ) -> str:
-        """Renders the page of a screen. `outcome`: of closing the page, if there is no session to read it
-        from. `more`: further values for the template."""
+        """Renders the page of a screen. `outcome`: told to the opener if the person closes the page, where no
+        session has it. `more`: further values for the template."""
         name = type(screen).__name__.lower()
         return self._render(name, nonce, session, settings, screen=screen, outcome=outcome, **more)
 
@@ -76,11 +76,12 @@ class PageRenderer:
         self, label: str, address: str, *, nonce: str, session: Session, settings: ConnectSettings
     ) -> str:
         """Renders the page that leads to a provider: in this window, or from a frame in another one. `label`:
-        of the integration. `address`: of the provider's page."""
+        of the integration. `address`: of the page that redirects to the provider's."""
         return self._render("leaving", nonce, session, settings, label=label, address=address)
 
     def render_callback_done(self, *, nonce: str) -> str:
-        """Renders the page that another window shows after it came back from a provider."""
+        """Renders the last page of the other window that a frame opened for the provider, after the person
+        came back: it has nothing more to show."""
         return self._render("returned", nonce, None, ConnectSettings())
 
     def _render(

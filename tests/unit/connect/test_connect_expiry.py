@@ -28,8 +28,8 @@ from isthmus.connect.link_tokens import (
 from isthmus.connect.sessions import (
     PageOptions,
     create_session,
-    delete_sessions,
-    find_session,
+    delete_expired_sessions,
+    find_session_by_id,
     read_session,
     update_session,
 )
@@ -86,8 +86,8 @@ async def test_old_links_and_sessions_are_deleted_and_young_ones_are_not(desk: D
     opened.append(await desk.flow.begin_link_session(tokens[1], PageOptions()))
     moment = desk.clock.now()
     async with desk.database.write() as conn:
-        assert await delete_sessions(conn, moment + sessions.MAX_AGE) == 1
-        assert await delete_sessions(conn, moment + sessions.MAX_AGE) == 0
+        assert await delete_expired_sessions(conn, moment + sessions.MAX_AGE) == 1
+        assert await delete_expired_sessions(conn, moment + sessions.MAX_AGE) == 0
         assert await delete_links(conn, moment + link_tokens.LIFETIME) == 1
         with pytest.raises(InvalidToken, match="not valid"):
             await open_link(conn, tokens[0])
@@ -115,12 +115,12 @@ async def test_a_session_in_use_ends_after_two_hours(desk: Desk) -> None:
     await desk.clock.advance(4 * 60 - 1)
     await desk.flow.read_session(session.id, cookie.reveal())
     async with desk.database.read() as conn:
-        assert await find_session(conn, session.id) is not None
+        assert await find_session_by_id(conn, session.id) is not None
     await desk.clock.advance(1)
     with pytest.raises(SessionEnded):
         await desk.flow.read_session(session.id, cookie.reveal())
     async with desk.database.read() as conn:
-        assert await find_session(conn, session.id) is None
+        assert await find_session_by_id(conn, session.id) is None
 
 
 async def test_a_session_is_read_with_its_own_cookie_alone(desk: Desk) -> None:
