@@ -27,7 +27,7 @@ from isthmus.engine.explain.explanations import (
 )
 from isthmus.engine.unified import UnifiedTarget
 from isthmus.integrations.effective.explanations import explain_definition
-from isthmus.integrations.rows.unknown_names import match_either_separator
+from isthmus.integrations.rows.unknown_names import find_name_ignoring_separator
 
 __all__ = ["CallExplanations"]
 
@@ -57,7 +57,7 @@ class CallExplanations:
         explained = await self._connections.read_explained_mappings(
             dry_call.account, model=model, method=method
         )
-        name = match_either_separator(
+        name = find_name_ignoring_separator(
             resource, (explained_mapping.resource for explained_mapping in explained)
         )
         body = next(

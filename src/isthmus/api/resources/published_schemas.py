@@ -19,7 +19,7 @@ from isthmus.api.resources.base_models import ListOut
 from isthmus.definitions.json_schema import PUBLISHED, make_published_schema
 from isthmus.definitions.schema_examples import make_example
 from isthmus.integrations.effective.environment_models import read_model, read_models
-from isthmus.integrations.rows.unknown_names import match_either_separator, unknown_name_error
+from isthmus.integrations.rows.unknown_names import find_name_ignoring_separator, make_unknown_name_error
 
 __all__ = ["router"]
 
@@ -76,7 +76,7 @@ async def get_schema(name: str) -> SchemaResponse:
     Isthmus's own route."""
     known = name.removesuffix(_SUFFIX)
     if known not in PUBLISHED:
-        raise unknown_name_error(f"no schema {name}", known, PUBLISHED, "GET /schemas lists them.")
+        raise make_unknown_name_error(f"no schema {name}", known, PUBLISHED, "GET /schemas lists them.")
     headers = {"cache-control": "public, max-age=3600"}
     return SchemaResponse(_load_definition_schema(known), headers=headers)
 
@@ -92,10 +92,10 @@ async def get_unified_schema(
     async with parts.database.read() as conn:
         model_definition = await read_model(conn, principal, model)
     resource_name = resource.removesuffix(_SUFFIX)
-    name = match_either_separator(resource_name, model_definition.resources)
+    name = find_name_ignoring_separator(resource_name, model_definition.resources)
     if name is None:
         known = ", ".join(sorted(model_definition.resources))
-        raise unknown_name_error(
+        raise make_unknown_name_error(
             f"the unified model {model} has no resource {resource_name}",
             resource_name,
             model_definition.resources,

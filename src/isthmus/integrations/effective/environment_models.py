@@ -15,7 +15,7 @@ from isthmus.errors import NotFound
 from isthmus.integrations.catalog.owned_definitions import is_visible_to_team
 from isthmus.integrations.effective.unified_names import model_not_installed_error
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.unknown_names import unknown_name_error
+from isthmus.integrations.rows.unknown_names import make_unknown_name_error
 
 __all__ = [
     "EnvironmentModel",
@@ -104,7 +104,7 @@ def _unknown_model_error(scope: Scope | None, name: str, known_names: list[str])
     """Returns the error for a model that is not installed, or not shipped if `scope` is None. `known`: the
     names there are."""
     if scope is None:
-        return unknown_name_error(
+        return make_unknown_name_error(
             f"no unified model {name} is shipped", name, known_names, "GET /schemas lists them."
         )
     return model_not_installed_error(name, known_names)

@@ -27,7 +27,7 @@ from isthmus.integrations.effective.provenance import NamedLayer, Provenance, tr
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
 from isthmus.integrations.mappings.mapping_rows import LAYERS, iter_override_mappings, read_mapping_rows
 from isthmus.integrations.rows.scope import EnvironmentScope
-from isthmus.integrations.rows.unknown_names import unknown_name_error
+from isthmus.integrations.rows.unknown_names import make_unknown_name_error
 from isthmus.integrations.rows.wire_rows import select_public_config
 from isthmus.kit.ids import is_uuid
 
@@ -199,13 +199,13 @@ async def check_names_installed(
         known_names = [name for name, _ in resources]
         resources = [(name, definition) for name, definition in resources if name == resource]
         if not resources:
-            raise unknown_name_error(
+            raise make_unknown_name_error(
                 f"no resource {resource} in {where}", resource, known_names, "GET /schemas lists them."
             )
     methods = [name for _, definition in resources for name in definition.get("methods") or ()]
     is_open = any(not definition.get("methods") for _, definition in resources)
     if method is not None and method not in methods and not is_open:
-        raise unknown_name_error(
+        raise make_unknown_name_error(
             f"no method {method} in {where}", method, methods, "GET /unified-model lists them."
         )
 

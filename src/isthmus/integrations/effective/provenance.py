@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from isthmus.definitions.credentials import normalise_credentials
 from isthmus.errors import NotFound
-from isthmus.integrations.rows.unknown_names import unknown_name_error
+from isthmus.integrations.rows.unknown_names import make_unknown_name_error
 
 __all__ = ["NamedLayer", "Provenance", "trace_provenance"]
 
@@ -142,7 +142,7 @@ def _nothing_at_path_error(path: str, known_paths: Sequence[str]) -> NotFound:
         if not top or _is_at_or_below(known_path, "".join(top))
     ]
     beside = sorted({"".join(parts[: len(top) + 1]) for parts in near})
-    return unknown_name_error(
+    return make_unknown_name_error(
         f"no layer says anything at {path}", path, beside, f"There are: {', '.join(beside)}."
     )
 

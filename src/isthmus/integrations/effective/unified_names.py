@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from isthmus.errors import NotFound
-from isthmus.integrations.rows.unknown_names import match_either_separator, unknown_name_error
+from isthmus.integrations.rows.unknown_names import find_name_ignoring_separator, make_unknown_name_error
 
 __all__ = ["match_resource", "model_not_installed_error", "unmapped_error"]
 
@@ -19,9 +19,9 @@ def match_resource(
     A resource without methods in `methods_by_resource` allows every method. Raises NotFound for an unknown
     resource or method.
     """
-    name = match_either_separator(resource, methods_by_resource)
+    name = find_name_ignoring_separator(resource, methods_by_resource)
     if name is None:
-        raise unknown_name_error(
+        raise make_unknown_name_error(
             f"the unified model {model} has no resource {resource}",
             resource,
             methods_by_resource,
@@ -29,7 +29,7 @@ def match_resource(
         )
     methods = methods_by_resource[name]
     if methods and method not in methods:
-        raise unknown_name_error(
+        raise make_unknown_name_error(
             f"{model}/{name} has no method {method}", method, methods, f"Its methods: {', '.join(methods)}."
         )
     return name
@@ -37,7 +37,7 @@ def match_resource(
 
 def model_not_installed_error(name: str, installed: Collection[str]) -> NotFound:
     """Returns the error for a unified model that is not installed, with names close to it."""
-    return unknown_name_error(
+    return make_unknown_name_error(
         f"no unified model {name} is installed in this environment",
         name,
         installed,
@@ -50,7 +50,7 @@ def unmapped_error(
 ) -> NotFound:
     """Returns the error for a method that the integration is not mapped to. `mapped`: `resource.method` of
     each mapping that it has in the model."""
-    return unknown_name_error(
+    return make_unknown_name_error(
         f"{integration} has no mapping for {model}/{resource} method {method}",
         f"{resource}.{method}",
         mapped,

@@ -1,4 +1,5 @@
-"""Makes the errors for unknown names, with suggestions of known names that are close to them."""
+"""Makes the errors for unknown names, with suggestions of known names that are close to them; also finds a
+name that was written with `-` in place of `_`, or the reverse."""
 
 from __future__ import annotations
 
@@ -9,7 +10,12 @@ from isthmus.errors import NotFound
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.kit.close_names import find_close_names
 
-__all__ = ["check_resource_and_method", "match_either_separator", "suggest_names", "unknown_name_error"]
+__all__ = [
+    "check_resource_and_method",
+    "find_name_ignoring_separator",
+    "make_unknown_name_error",
+    "suggest_names",
+]
 
 
 def suggest_names(name: str, known_names: Iterable[str]) -> str:
@@ -20,26 +26,28 @@ def suggest_names(name: str, known_names: Iterable[str]) -> str:
 
 def check_resource_and_method(
     failures: Failures,
-    model: str,
+    model_name: str,
     resources: Mapping[str, Mapping[str, Any]],
-    names: tuple[str, str],
-    paths: tuple[str, str],
+    resource_and_method: tuple[str, str],
+    failure_paths: tuple[str, str],
 ) -> None:
     """Adds a failure if the resource, or else the method, is not one of the unified model's.
 
-    `resources`: of the model; a resource that lists no methods allows every method. `names`: the names of the
-    resource and the method. `paths`: where these two names stand in the request body.
+    `resources`: of the model; a resource that lists no methods allows every method. `failure_paths`:
+    where the two names of `resource_and_method` stand in the request body.
     """
-    resource, method = names
+    resource, method = resource_and_method
     definition = resources.get(resource)
     if definition is None:
-        message = f"must be a resource of {model}: {suggest_names(resource, resources)}"
-        failures.add(paths[0], message, "unknown_resource")
+        message = f"must be a resource of {model_name}: {suggest_names(resource, resources)}"
+        failures.add(failure_paths[0], message, "unknown_resource")
     elif (methods := definition.get("methods")) and method not in methods:
-        failures.add(paths[1], f"must be a method of {resource}: {', '.join(methods)}", "unknown_method")
+        failures.add(
+            failure_paths[1], f"must be a method of {resource}: {', '.join(methods)}", "unknown_method"
+        )
 
 
-def match_either_separator(name: str, known_names: Iterable[str]) -> str | None:
+def find_name_ignoring_separator(name: str, known_names: Iterable[str]) -> str | None:
     """Returns the known name equal to `name`, also with `-` and `_` exchanged; None if there is none."""
     names = set(known_names)
     for candidate in (name, name.replace("-", "_"), name.replace("_", "-")):
@@ -48,7 +56,7 @@ def match_either_separator(name: str, known_names: Iterable[str]) -> str | None:
     return None
 
 
-def unknown_name_error(problem: str, name: str, known_names: Iterable[str], advice: str) -> NotFound:
+def make_unknown_name_error(problem: str, name: str, known_names: Iterable[str], advice: str) -> NotFound:
     """Returns a NotFound error that suggests known names close to `name`.
 
     `problem` says what was not found and where, `advice` what the caller can do.
