@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 __all__ = [
+    "DEFAULT_ITEMS",
     "DEFAULT_OUTPUT_CHARS",
-    "MAX_ITEMS",
     "MAX_NESTING",
     "MAX_OPERANDS",
+    "MAX_PATH_STEPS",
     "MAX_PATTERN_CHARS",
     "MAX_PICTURE_CHARS",
     "MAX_SOURCE_BYTES",
-    "MAX_STEPS",
     "Limits",
 ]
 
@@ -28,20 +28,23 @@ MAX_PICTURE_CHARS: Final = 1_000
 
 
 DEFAULT_OUTPUT_CHARS: Final = 20 * 1024 * 1024
-MAX_ITEMS: Final = 200_000
+"""The default of `Limits.output_chars`."""
+
+DEFAULT_ITEMS: Final = 200_000
+"""The default of `Limits.items`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A hit raises `ExpressionError`; nothing is ever cut short silently.
+    """The limits of one evaluation. Exceeding one raises `ExpressionError`; nothing is cut short silently.
 
     `seconds`: wall time of the evaluation, without awaited time of asynchronous functions.
     `awaited_seconds`: that awaited time, in all.
-    `depth`: evaluations nested in each other, counted as the reference does: a call of a lambda adds
-    the levels of the tree between the function and the call; tail calls add none.
+    `depth`: nested evaluations, counted as JSONata's reference implementation does: a call of a lambda adds
+    the levels of the tree from the function's body down to the call; tail calls add none.
     `data_depth`: levels a function follows into data.
     `input_chars`: text that a parsing function takes.
-    `output_chars`: characters of one string; also of the result, written as JSON, about.
+    `output_chars`: characters of one string; approximately also of the result as JSON.
     `items`: items of one list (a lazy range counts when it is materialised).
     `memory`: bytes of what the evaluation has made and still holds.
     `regex_seconds`: time of one search of a regular expression; never more than what is left of `seconds`.
@@ -50,9 +53,9 @@ class Limits:
     `similarity_chars`: characters of a text that is compared for likeness.
     `similarity_pairs`: pairs of letters that `$mostSimilar` compares.
     `parquet_columns`: columns of a Parquet file.
-    `parquet_cells`: its rows times its columns.
+    `parquet_cells`: rows times columns of a Parquet file.
     `embedding_texts`: texts of one call of `$generateEmbeddingsCohere`.
-    `embedding_seconds`: time of each of its requests, with what is tried again.
+    `embedding_seconds`: time of each request of `$generateEmbeddingsCohere`, including retries.
     """
 
     seconds: float = 5.0
@@ -61,7 +64,7 @@ class Limits:
     data_depth: int = 200
     input_chars: int = 5 * 1024 * 1024
     output_chars: int = DEFAULT_OUTPUT_CHARS
-    items: int = MAX_ITEMS
+    items: int = DEFAULT_ITEMS
     memory: int = 96 * 1024 * 1024
     regex_seconds: float = 1.0
     graph_nodes: int = 100_000
@@ -77,7 +80,7 @@ class Limits:
 MAX_NESTING: Final = 100
 """Levels of brackets and operators inside each other in the text of an expression."""
 
-MAX_STEPS: Final = 400
+MAX_PATH_STEPS: Final = 400
 """Steps of one path in the text of an expression."""
 
 MAX_OPERANDS: Final = 10_000

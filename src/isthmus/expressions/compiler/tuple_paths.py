@@ -22,15 +22,18 @@ __all__ = ["TupleGenerator"]
 class _TupleStream:
     """The result of a step as a list of tuples.
 
-    code: the variable of the list. names: the variables in slots 1, 2, …. before: the variable of the list
-    that the step before the first variable gave. array: that of a written array that the path starts with.
+    code: the variable of the list.
+    names: the variables in slots 1, 2, ….
+    is_pure: the values are parts of the input.
+    plain_values: the variable of the list that the steps before the first variable gave; "" if none.
+    literal_array: the variable of an array literal that the path starts with; "" if none.
     """
 
     code: str
     names: list[str]
     is_pure: bool
-    before: str = ""
-    array: str = ""
+    plain_values: str = ""
+    literal_array: str = ""
 
 
 class TupleGenerator(GeneratorBase):
@@ -47,7 +50,9 @@ class TupleGenerator(GeneratorBase):
             name, ANY & ~SEQUENCE, is_pure=stream.is_pure, is_atom=True, is_raw=True, is_collected=True
         )
         return (
-            self.write_value_or_empty_list(operand, stream.array, keep=node.keep) if stream.array else operand
+            self.write_value_or_empty_list(operand, stream.literal_array, keep=node.keep)
+            if stream.literal_array
+            else operand
         )
 
     def write_stream(self, node: t.Path, context: InputContext) -> _TupleStream:
@@ -62,14 +67,14 @@ class TupleGenerator(GeneratorBase):
         stream: _TupleStream | None = None
         is_pure = context.is_pure
         # An array that comes first is worked out once; it binds nothing, as in the reference.
-        is_whole = isinstance(first, t.Array) and first.cons
-        if is_whole:
-            whole = self.make_name("s")
-            self.emit(f"{whole} = list_inputs(E, {self.write_value(first, context).code})")
+        starts_with_array = isinstance(first, t.Array) and first.cons
+        if starts_with_array:
+            array_code = self.make_name("s")
+            self.emit(f"{array_code} = list_inputs(E, {self.write_value(first, context).code})")
             if not first.focus:
-                code, is_pure = whole, False
-        for step in steps[is_whole:]:
-            if step.is_tuple or stream is not None or (is_whole and first.is_tuple):
+                code, is_pure = array_code, False
+        for step in steps[int(starts_with_array) :]:
+            if step.is_tuple or stream is not None or (starts_with_array and first.is_tuple):
                 if stream is None:
                     wrapped = self.make_name("s")
                     if isinstance(step, t.Sort):
@@ -82,7 +87,7 @@ class TupleGenerator(GeneratorBase):
                 code, is_pure = self.write_plain_step(code, step, is_pure=is_pure)
         assert stream is not None
         if not first.is_tuple:
-            stream = replace(stream, before=code, array=whole if is_whole else "")
+            stream = replace(stream, plain_values=code, literal_array=array_code if starts_with_array else "")
         return stream
 
     def write_plain_step(self, code: str, step: t.Node, *, is_pure: bool) -> tuple[str, bool]:
@@ -329,8 +334,9 @@ class TupleGenerator(GeneratorBase):
                 names.append(name)
             functions.append(f"({names[0]}, {names[1]})")
         groups, code = self.make_name("d"), stream.code
-        if stream.before:  # a path that ended before its first variable is grouped as one that gave nothing
-            code = f"{code} if {stream.before} else [({'U, ' * (1 + len(stream.names))})]"
+        # A path that ended before its first variable is grouped as one that gave nothing.
+        if stream.plain_values:
+            code = f"{code} if {stream.plain_values} else [({'U, ' * (1 + len(stream.names))})]"
         self.emit(f"{groups} = build_tuple_groups(E, {code}, ({', '.join(functions)},), {group.position})")
         return Operand(groups, DICT, is_atom=True)
 

@@ -22,7 +22,7 @@ from isthmus.expressions.javascript import (
     to_number,
     to_text,
 )
-from isthmus.expressions.limits import MAX_ITEMS
+from isthmus.expressions.limits import DEFAULT_ITEMS
 from isthmus.expressions.meter import charge_current
 from isthmus.expressions.values import UNDEFINED
 
@@ -136,8 +136,8 @@ def set_path(result: dict[str, object], path: tuple[str, ...], value: object) ->
                 child = {} if _to_index(following) is None else []
         if isinstance(target, list):
             index = _to_index(key) or 0
-            if index >= MAX_ITEMS:
-                raise make_limit_error("pick", "items", MAX_ITEMS)
+            if index >= DEFAULT_ITEMS:
+                raise make_limit_error("pick", "items", DEFAULT_ITEMS)
             target.extend([UNDEFINED] * (index + 1 - len(target)))
             target[index] = child
         elif isinstance(target, dict):

@@ -1,5 +1,4 @@
-"""Standard functions of arrays and booleans: counting, joining, reversing, distinct values, `$boolean`,
-`$type`."""
+"""Standard functions of arrays, and those that test any value: `$boolean`, `$not`, `$exists`, `$type`."""
 
 from __future__ import annotations
 
@@ -76,14 +75,15 @@ def shuffle(evaluation: Evaluation, values: Any) -> Any:
         raise evaluation.make_limit_error("items", "shuffle")
     shuffled = [*values]
     draw = evaluation.services.random.randrange
-    for at in pace(range(len(shuffled) - 1, 0, -1), 10, evaluation):
-        other = draw(at + 1)
-        shuffled[at], shuffled[other] = shuffled[other], shuffled[at]
+    for index in pace(range(len(shuffled) - 1, 0, -1), 10, evaluation):
+        other = draw(index + 1)
+        shuffled[index], shuffled[other] = shuffled[other], shuffled[index]
     return shuffled
 
 
 def distinct(evaluation: Evaluation, values: Any) -> Any:
-    """`$distinct`: return the first of each of the items that are deeply equal; a sequence stays one."""
+    """`$distinct`: return the first of each of the items that are deeply equal. The result is a
+    Sequence if the argument is."""
     if not isinstance(values, list) or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
@@ -95,7 +95,7 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
     for value in pace(values, 2, evaluation):
         kind = type(value)
         if kind in (str, int, float, bool, type(None)):
-            key = (kind is bool, value)
+            key = (kind is bool, value)  # because 1 == True in Python
             if key in seen:
                 continue
             seen.add(key)
@@ -109,12 +109,13 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
 
 
 def zip_arrays(evaluation: Evaluation, *lists: Any) -> list[Any]:
-    """`$zip`: return arrays of the items at one index, as many as the shortest array has items."""
-    size = min((len(one) if isinstance(one, list) else 0 for one in lists), default=0)
+    """`$zip`: return arrays of the items at one index, as many as the shortest array has items; a value that
+    is no array counts as empty."""
+    size = min((len(values) if isinstance(values, list) else 0 for values in lists), default=0)
     if size > evaluation.limits.items:
         raise evaluation.make_limit_error("items", "zip")
     evaluation.charge(size * len(lists))
-    return [[one[at] for one in lists] for at in pace(range(size), len(lists), evaluation)]
+    return [[values[index] for values in lists] for index in pace(range(size), len(lists), evaluation)]
 
 
 def get_type_name(value: Any) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
-from isthmus.expressions.limits import MAX_STEPS
+from isthmus.expressions.limits import MAX_PATH_STEPS
 from isthmus.expressions.syntax.tree import (
     Apply,
     Array,
@@ -170,8 +170,8 @@ def _shape_chain(node: Infix) -> Node:
         for side in run.sides:
             _pass_up_slots(run, side)
         return run
-    if len(links) > MAX_STEPS:
-        raise ExpressionError(LIMIT, f"A path has more than {MAX_STEPS} steps", node.position)
+    if len(links) > MAX_PATH_STEPS:
+        raise ExpressionError(LIMIT, f"A path has more than {MAX_PATH_STEPS} steps", node.position)
     for link in reversed(links):
         left = _append_step(left, _shape_node(link.right), link)
     return left

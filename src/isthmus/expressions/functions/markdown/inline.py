@@ -64,14 +64,14 @@ def parse_inline(
 
 
 class _InlineReader:
-    """Reads one text from left to right; `at` is the place reached."""
+    """Reads one text from left to right; `position` is the place reached."""
 
     def __init__(self, source: str, references: References, level: int, in_link: bool) -> None:
         self.source = source
         self.references = references
         self.level = level
         self.in_link = in_link
-        self.at = 0
+        self.position = 0
         self.nodes: list[_Node] = []
         self.pairs = find_bracket_pairs(source) if "[" in source else {}
         self.unclosed: set[str] = set()
@@ -81,17 +81,17 @@ class _InlineReader:
         """Return the tokens of the whole text."""
         source = self.source
         plain = 0
-        while match := _SPECIAL_TEXT.search(source, self.at):
+        while match := _SPECIAL_TEXT.search(source, self.position):
             charge_current(20)
-            start = self.at = match.start()
+            start = self.position = match.start()
             node = self.read_special(match.group())
             if node is None:
-                self.at = start + 1
+                self.position = start + 1
                 continue
             if plain < start:
                 self.add_text(source[plain:start])
             self.nodes.append(node)
-            plain = self.at
+            plain = self.position
         if plain < len(source):
             self.add_text(source[plain:])
         return merge_texts(_match_emphasis(self.nodes))
@@ -117,7 +117,7 @@ class _InlineReader:
 
     def take_line_break(self, raw: str) -> Token:
         """Return a hard line break of the source text `raw`, moving past it."""
-        self.at += len(raw)
+        self.position += len(raw)
         return Token("br", raw)
 
     def add_text(self, text: str) -> None:
@@ -135,90 +135,90 @@ class _InlineReader:
 
     def read_backslash(self) -> Token | None:
         """Return an escaped character, or a hard line break; None for a backslash that stands for itself."""
-        following = self.source[self.at + 1 : self.at + 2]
+        following = self.source[self.position + 1 : self.position + 2]
         if following == "\n":
             return self.take_line_break("\\\n")
         if following not in _ESCAPABLE or not following:
             return None
-        self.at += 2
+        self.position += 2
         return Token("escape", "\\" + following, following)
 
-    def read_codespan(self) -> Token | None:
+    def read_codespan(self) -> Token:
         """Return a code span; the backticks as text where nothing closes them."""
-        run = _BACKTICKS.match(self.source, self.at)
+        run = _BACKTICKS.match(self.source, self.position)
         assert run is not None
         ticks = run.group()
         if ticks not in self.unclosed:
             for closing in _BACKTICKS.finditer(self.source, run.end()):
                 if closing.group() == ticks:
-                    raw = self.source[self.at : closing.end()]
+                    raw = self.source[self.position : closing.end()]
                     inner = self.source[run.end() : closing.start()].replace("\n", " ")
                     if inner.strip() and inner[0] == inner[-1] == " ":
                         inner = inner[1:-1]
-                    self.at = closing.end()
+                    self.position = closing.end()
                     return Token("codespan", raw, inner)
             self.unclosed.add(ticks)
-        self.at = run.end()
+        self.position = run.end()
         return Token("text", ticks, ticks)
 
     def read_delimiter(self, mark: str) -> _Delimiter:
         """Return a run of `*` or `_`, and whether it can open or close emphasis."""
-        start = end = self.at
+        start = end = self.position
         while end < len(self.source) and self.source[end] == mark:
             end += 1
         before = self.source[start - 1] if start else " "
         after = self.source[end] if end < len(self.source) else " "
-        left = not after.isspace() and (
+        is_left_flanking = not after.isspace() and (
             not _is_punctuation(after) or before.isspace() or _is_punctuation(before)
         )
-        right = not before.isspace() and (
+        is_right_flanking = not before.isspace() and (
             not _is_punctuation(before) or after.isspace() or _is_punctuation(after)
         )
-        self.at = end
+        self.position = end
         if mark == "_":
-            left, right = (
-                left and (not right or _is_punctuation(before)),
-                right and (not left or _is_punctuation(after)),
+            is_left_flanking, is_right_flanking = (
+                is_left_flanking and (not is_right_flanking or _is_punctuation(before)),
+                is_right_flanking and (not is_left_flanking or _is_punctuation(after)),
             )
-        return _Delimiter(mark, end - start, end - start, left, right)
+        return _Delimiter(mark, end - start, end - start, is_left_flanking, is_right_flanking)
 
-    def read_strikethrough(self) -> Token | None:
+    def read_strikethrough(self) -> Token:
         """Return a struck text between `~` or `~~`; the tildes as text where nothing closes them."""
-        start = end = self.at
+        start = end = self.position
         while end < len(self.source) and self.source[end] == "~":
             end += 1
         mark = self.source[start:end]
         if len(mark) > 2 or mark in self.unclosed or self.source[end : end + 1].isspace():
-            self.at = end
+            self.position = end
             return Token("text", mark, mark)
         closing = re.compile(rf"(?<![\s~\\]){mark}(?!~)").search(self.source, end + 1)
         if closing is None:
             self.unclosed.add(mark)
-            self.at = end
+            self.position = end
             return Token("text", mark, mark)
         inner = self.source[end : closing.start()]
-        self.at = closing.end()
+        self.position = closing.end()
         children = parse_inline(inner, self.references, self.level, in_link=self.in_link)
         return Token("del", f"{mark}{inner}{mark}", inner, children)
 
     def read_angle_bracket(self) -> Token | None:
         """Return an autolink, an e-mail address or HTML in angle brackets; None where `<` stands for
         itself."""
-        if match := _AUTOLINK.match(self.source, self.at):
-            self.at = match.end()
+        if match := _AUTOLINK.match(self.source, self.position):
+            self.position = match.end()
             return _make_link(match.group(), match[1], match[1])
-        if match := _EMAIL_AUTOLINK.match(self.source, self.at):
-            self.at = match.end()
+        if match := _EMAIL_AUTOLINK.match(self.source, self.position):
+            self.position = match.end()
             return _make_link(match.group(), f"mailto:{match[1]}", match[1])
-        if match := _TAG.match(self.source, self.at):
-            self.at = match.end()
+        if match := _TAG.match(self.source, self.position):
+            self.position = match.end()
             return Token("html", match.group(), match.group())
         for opening, closing in _HTML_SECTIONS:
-            if self.source.startswith(opening, self.at) and closing not in self.unclosed:
-                end = self.source.find(closing, self.at + len(opening))
+            if self.source.startswith(opening, self.position) and closing not in self.unclosed:
+                end = self.source.find(closing, self.position + len(opening))
                 if end >= 0:
-                    raw = self.source[self.at : end + len(closing)]
-                    self.at = end + len(closing)
+                    raw = self.source[self.position : end + len(closing)]
+                    self.position = end + len(closing)
                     return Token("html", raw, raw)
                 self.unclosed.add(closing)
         return None
@@ -226,17 +226,17 @@ class _InlineReader:
     def read_bare_url(self) -> Token | None:
         """Return a link of an address without angle brackets; None inside a word, or where it is no
         address."""
-        before = self.source[self.at - 1] if self.at else " "
-        match = _BARE_URL.match(self.source, self.at)
+        before = self.source[self.position - 1] if self.position else " "
+        match = _BARE_URL.match(self.source, self.position)
         if match is None or before.isalnum():
             return None
         url = _trim_bare_url(match.group())
-        self.at += len(url)
+        self.position += len(url)
         return _make_link(url, f"http://{url}" if url[:4].lower() == "www." else url, url)
 
     def read_link(self, *, is_image: bool) -> Token | None:
         """Return a link or image; None where the bracket stands for itself."""
-        opening = self.at + 1 if is_image else self.at
+        opening = self.position + 1 if is_image else self.position
         if self.source[opening : opening + 1] != "[" or (self.in_link and not is_image):
             return None
         closing = self.pairs.get(opening)
@@ -247,8 +247,8 @@ class _InlineReader:
         if target is None:
             return None
         end, href, title = target
-        raw = self.source[self.at : end]
-        self.at = end
+        raw = self.source[self.position : end]
+        self.position = end
         if is_image:
             return Token("image", raw, label, href=href, title=title)
         children = parse_inline(label, self.references, self.level, in_link=True)
@@ -303,11 +303,9 @@ def _is_punctuation(character: str) -> bool:
 
 def _match_emphasis(nodes: list[_Node]) -> list[Token]:
     """Return the tokens with runs of `*` and `_` matched from the inside out, by CommonMark's delimiter
-    algorithm.
-
-    `bottoms`: per kind of closer, how far down `done` holds no opener for it, so that none is sought twice.
-    """
+    algorithm."""
     done: list[_Node] = []
+    # Per kind of closer: the index in `done` below which there is no opener for it, so none is sought twice.
     bottoms: dict[tuple[str, bool, int], int] = {}
     for node in nodes:
         charge_current(4)

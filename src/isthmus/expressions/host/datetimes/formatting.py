@@ -1,6 +1,7 @@
 """Writes date-times as text: by a pattern, as RFC 2822, HTTP, SQL and ISO week dates, and in en-US style.
 
-The ISO 8601 forms are methods of `DateTime`. The tokens of patterns are listed in
+An invalid date-time gives None, or the text `Invalid DateTime`, whichever Luxon gives. The ISO 8601 forms are
+methods of `DateTime`. The tokens of patterns are listed in
 `docs/reference/date-times.md#tokens-of-patterns`.
 """
 
@@ -73,8 +74,8 @@ def _make_two_digit_writer(read: Callable[[DateTime], int]) -> Callable[[DateTim
 
 
 def _compute_locale_week(moment: DateTime) -> tuple[int, int]:
-    """Return the year and the number of the week as the locale counts: in America from Sunday, the week of
-    1 January the first."""
+    """Return the year and the number of the week as the date-time's own locale counts: in America from
+    Sunday, the week of 1 January the first."""
     if moment.locale not in {"en", "en-US"}:
         year, week, _ = moment.iso_week
         return year, week
@@ -223,8 +224,8 @@ _TIME_STYLES = {"full": "tttt", "long": "ttt", "medium": "tt", "short": "t"}
 
 
 def format_locale(moment: DateTime, options: object = UNDEFINED) -> str:
-    """Return en-US text by the fields asked for (`{month: "long", day: "numeric"}`) or by `dateStyle`,
-    `timeStyle`.
+    """Return text in the order of en-US, with names in the value's own language, by the fields asked for
+    (`{month: "long", day: "numeric"}`) or by `dateStyle`, `timeStyle`.
 
     Without options the short date, `8/6/2024`; `Invalid DateTime` for an invalid value.
     """
