@@ -22,7 +22,7 @@ _PAGES: Final = {
 def render_definition(request: ScaffoldRequest) -> str:
     """Returns the content of `integration.yaml`."""
     lines = [
-        f"# yaml-language-server: $schema={request.schemas}/integration.schema.json",
+        f"# yaml-language-server: $schema={request.schemas_url}/integration.schema.json",
         f"# {request.label}: addresses, credentials, pages, resources. Say here where the facts come from.",
         f"name: {request.name}",
         f"label: {quote_yaml(request.label)}",

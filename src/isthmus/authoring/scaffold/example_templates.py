@@ -21,7 +21,7 @@ _RECORD_COUNT: Final = 3
 
 def render_examples(request: ScaffoldRequest) -> Iterator[tuple[str, str]]:
     """Yields `(file name, content)` for each method that the mapping calls."""
-    for resource, unified in request.mapped:
+    for resource, unified in request.mapped_resources:
         methods = request.list_methods(unified)
         for method in methods:
             exchanges = list(_build_exchanges(request, resource, unified, method))

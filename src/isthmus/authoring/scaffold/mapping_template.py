@@ -1,5 +1,5 @@
-"""Renders `mappings/<model>.yaml` of a scaffold: mappings of a few standard fields, and a list of the
-unmapped ones."""
+"""Renders `mappings/<model>.yaml` of a scaffold: mappings of a few standard fields, and a list of the other
+sourced fields, which the author maps or gives a reason for."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from isthmus.authoring.scaffold.scaffold_request import Resource, ScaffoldReques
 __all__ = ["TIME_FIELDS", "render_mappings"]
 
 TIME_FIELDS: Final = ("created_at", "updated_at")
+_SOURCED: Final = "S"
+"""How the `x-source` begins of a field whose name a public documentation gives, at least by its meaning."""
 _STANDARD_FIELDS: Final = frozenset({"id", "remote_data", *TIME_FIELDS})
 
 
 def render_mappings(request: ScaffoldRequest) -> str:
     """Returns the content of the mapping file. `request.model` must be set."""
     lines = [
-        f"# yaml-language-server: $schema={request.schemas}/mappings.schema.json",
+        f"# yaml-language-server: $schema={request.schemas_url}/mappings.schema.json",
         f"# How {request.label}'s records become those of the {request.model} model, one cell a method.",
         f"unified_model: {request.model}",
         f"integration: {request.name}",
         "",
         "cells:",
     ]
-    for resource, unified in request.mapped:
+    for resource, unified in request.mapped_resources:
         lines += [f"  {line}" for line in _render_cells(request, resource, unified)]
     lines += [
         "",
@@ -32,14 +34,14 @@ def render_mappings(request: ScaffoldRequest) -> str:
         "# provider has nothing for it. `isthmus integrations test` asks for a reason.",
         "unmapped:",
     ]
-    for _, unified in request.mapped:
+    for _, unified in request.mapped_resources:
         lines += [f"  {unified}:", *(f"    {line}" for line in _render_unmapped(request, unified))]
     return "\n".join(lines) + "\n"
 
 
 def _render_cells(request: ScaffoldRequest, resource: Resource, unified: str) -> Iterator[str]:
     """Yields the lines of the entries of `cells` for one resource: one mapping for each method."""
-    field = request.find_label_field(unified)
+    label_field = request.find_label_field(unified)
     is_first = True
     for method in request.list_methods(unified):
         yield from (f"- resource_name: {unified}", f"  method_name: {method}", "  config:")
@@ -48,12 +50,12 @@ def _render_cells(request: ScaffoldRequest, resource: Resource, unified: str) ->
         if method == "list":
             yield "    response_mapping_method: item"
         if method in ("create", "update"):
-            yield from (f"    {line}" for line in _render_body_mapping(method, field))
+            yield from (f"    {line}" for line in _render_body_mapping(method, label_field))
         if method == "delete":
             yield "    method: delete"
         elif is_first:
             yield f"    response_mapping: &{_make_anchor(unified)} |-"
-            yield from (f"      {line}" for line in _render_record_mapping(request, unified, field))
+            yield from (f"      {line}" for line in _render_record_mapping(request, unified, label_field))
             is_first = False
         else:
             yield f"    response_mapping: *{_make_anchor(unified)}"
@@ -64,7 +66,7 @@ def _make_anchor(unified: str) -> str:
     return "".join(letter for letter in unified if letter.isalnum())
 
 
-def _render_record_mapping(request: ScaffoldRequest, unified: str, field: str | None) -> Iterator[str]:
+def _render_record_mapping(request: ScaffoldRequest, unified: str, label_field: str | None) -> Iterator[str]:
     """Yields the lines of the JSONata response mapping: id, label field and times."""
     properties = request.get_properties(unified)
     times = [name for name in TIME_FIELDS if name in properties]
@@ -72,15 +74,15 @@ def _render_record_mapping(request: ScaffoldRequest, unified: str, field: str | 
     yield "  $time := function($value) { $value ? $fromMillis($toMillis($value)) };"
     yield "  {"
     rows = ['"id": $string(response.id)']
-    rows += [f'"{field}": response.{field}'] if field else []
+    rows += [f'"{label_field}": response.{label_field}'] if label_field else []
     rows += [f'"{name}": $time(response.{name})' for name in times]
     yield from (f"    {row}{',' if row is not rows[-1] else ''}" for row in rows)
     yield from ("  }", ")")
 
 
-def _render_body_mapping(method: str, field: str | None) -> Iterator[str]:
+def _render_body_mapping(method: str, label_field: str | None) -> Iterator[str]:
     """Yields the lines of the body schema and body mapping of a write."""
-    name = field or "name"
+    name = label_field or "name"
     yield "request_body_schema:"
     yield from ("  type: object", "  properties:", f"    {name}: {{type: string}}")
     if method == "create":
@@ -89,14 +91,14 @@ def _render_body_mapping(method: str, field: str | None) -> Iterator[str]:
 
 
 def _render_unmapped(request: ScaffoldRequest, unified: str) -> Iterator[str]:
-    """Yields the lines that list the fields that are not mapped, each with its description."""
+    """Yields the lines that list the sourced fields that are not mapped, each with its description."""
     label_field = request.find_label_field(unified)
     unmapped = {
         name: schema
         for name, schema in request.get_properties(unified).items()
         if name not in _STANDARD_FIELDS
         and name != label_field
-        and str(schema.get("x-source", "")).startswith("S")
+        and str(schema.get("x-source", "")).startswith(_SOURCED)
     }
     if not unmapped:
         yield "fields: {}"

@@ -24,7 +24,7 @@ def build_scaffold(request: ScaffoldRequest) -> dict[str, str]:
         "docs.md": _render_docs(request),
         "logo.svg": _render_logo(request),
     }
-    if request.mapped:
+    if request.mapped_resources:
         files[f"mappings/{request.model}.yaml"] = render_mappings(request)
     files.update({f"examples/{name}": content for name, content in render_examples(request)})
     return files

@@ -53,7 +53,7 @@ class Resource:
 class ScaffoldRequest:
     """The facts that the files are generated from.
 
-    `schemas`: URL of the JSON Schemas for editors. `model`: the unified model to map to, or None.
+    `schemas_url`: URL of the JSON Schemas for editors. `model`: the unified model to map to, or None.
     """
 
     name: str
@@ -66,7 +66,7 @@ class ScaffoldRequest:
     model: str | None = None
     category: str | None = None
     has_webhook: bool = False
-    schemas: str = "http://127.0.0.1:8000/schemas"
+    schemas_url: str = "http://127.0.0.1:8000/schemas"
 
     def validate(self) -> None:
         """Raises BadRequest with all failures."""
@@ -132,7 +132,7 @@ class ScaffoldRequest:
         return self.models[self.model or ""]
 
     @property
-    def mapped(self) -> list[tuple[Resource, str]]:
+    def mapped_resources(self) -> list[tuple[Resource, str]]:
         """The resources that are mapped, each with its unified resource."""
         return [(resource, resource.unified) for resource in self.resources if resource.unified is not None]
 

@@ -92,7 +92,7 @@ def init(
         init(
             name,
             into=into,
-            prints=prints,
+            print_only=prints,
             out=out,
             label=label,
             category=category,
@@ -102,7 +102,7 @@ def init(
             resources=resources,
             model=model,
             has_webhook=webhook,
-            schemas=schemas,
+            schemas_url=schemas,
         )
     )
 

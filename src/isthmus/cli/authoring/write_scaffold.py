@@ -21,14 +21,14 @@ from isthmus.integrations.catalog.shipped_files import find_catalog
 
 __all__ = ["init"]
 
-_MAIN: Final = "integration.yaml"
+_DEFINITION_FILE: Final = "integration.yaml"
 
 
 def init(
     name: str | None,
     *,
     into: Path | None,
-    prints: bool,
+    print_only: bool,
     out: Path | None,
     label: str | None,
     category: str | None,
@@ -38,16 +38,16 @@ def init(
     resources: str | None,
     model: str | None,
     has_webhook: bool,
-    schemas: str,
+    schemas_url: str,
 ) -> int:
     """Writes the first files of an integration; asks for a missing name, address and resources on the
     terminal. Returns the exit code: 0, or 2 if something is missing, wrong or exists already.
 
-    `prints`: prints the definition only. `out`: writes the definition only, to this file. Otherwise a folder
-    with all files is made in `into`. `resources`: a text as of `_parse_resources`. `schemas`: the URL of the
-    JSON Schemas.
+    `print_only`: prints the definition only. `out`: writes the definition only, to this file. Otherwise a
+    folder with all files is made in `into`. `resources`: a text as of `_parse_resources`. `schemas_url`: the
+    URL of the JSON Schemas.
     """
-    if sum((prints, out is not None, into is not None)) > 1:
+    if sum((print_only, out is not None, into is not None)) > 1:
         typer.echo("isthmus: choose one of --print, --out and --into.", err=True)
         return 2
     name = _get_or_ask(name, "NAME", "Name (a slug, as in the folder's name)")
@@ -69,14 +69,14 @@ def init(
         model=model,
         category=category,
         has_webhook=has_webhook,
-        schemas=schemas.rstrip("/"),
+        schemas_url=schemas_url.rstrip("/"),
     )
     try:
         files = build_scaffold(request)
     except BadRequest as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2
-    if prints or out is not None:
+    if print_only or out is not None:
         return _write_definition(files, out)
     return _write_new_folder(files, (into or Path()) / name)
 
@@ -92,7 +92,7 @@ def _write_new_folder(files: Mapping[str, str], folder: Path) -> int:
 
 def _write_definition(files: Mapping[str, str], out: Path | None) -> int:
     """Writes only the definition and returns the exit code. `out`: None for standard output."""
-    text = files[_MAIN]
+    text = files[_DEFINITION_FILE]
     if out is not None and out.suffix == ".json":
         text = json.dumps(parse_document(text).data, indent=2, ensure_ascii=False) + "\n"
     if out is None:
@@ -108,7 +108,7 @@ def _write_definition(files: Mapping[str, str], out: Path | None) -> int:
             typer.echo(f"isthmus: {out} cannot be written: {error.strerror}.", err=True)
             return 2
         typer.echo(out)
-    omitted_names = sorted({path.partition("/")[0] for path in files} - {_MAIN})
+    omitted_names = sorted({path.partition("/")[0] for path in files} - {_DEFINITION_FILE})
     typer.echo(
         f"Left out: {', '.join(omitted_names)}. Without --print and --out, a folder has them too.", err=True
     )
@@ -162,7 +162,7 @@ def _print_next_steps(folder: Path, files: Mapping[str, str]) -> None:
     """Prints the written paths, the lint's findings, and the commands to run next."""
     for path in sorted(files):
         typer.echo(f"{folder / path}")
-    report = validate_file(folder / _MAIN)
+    report = validate_file(folder / _DEFINITION_FILE)
     for line in report.format_lines():
         typer.echo(line, err=True)
     commands = "\n".join(f"  isthmus integrations {command} {folder}" for command in ("validate", "test"))
