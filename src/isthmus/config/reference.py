@@ -26,7 +26,9 @@ def render_reference() -> str:
         "| --- | --- | --- |",
     ]
     for each in fields(Settings):
-        lines.append(f"| `{get_variable_name(each)}` | {each.metadata['shown']} | {each.metadata['doc']} |")
+        lines.append(
+            f"| `{get_variable_name(each)}` | {each.metadata['default_text']} | {each.metadata['doc']} |"
+        )
     lines += [
         "",
         "## Variables of commands",

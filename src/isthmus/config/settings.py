@@ -20,7 +20,7 @@ _MIB = 1024 * 1024
 
 def _describe(parse: Callable[[str], Any], doc: str, *, shown: str = "unset") -> Mapping[str, Any]:
     """The metadata of a field: the parser of its text, and its meaning and default for the reference page."""
-    return {"parse": parse, "doc": doc, "shown": shown}
+    return {"parse": parse, "doc": doc, "default_text": shown}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
 """Adds the error responses of each operation to the OpenAPI document, derived from what the operation
-takes."""
+takes and calls."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def add_error_responses(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> No
 
 def _list_possible_statuses(path: str, verb: str, operation: Mapping[str, Any]) -> list[str]:
     """Lists the error statuses that an operation can answer, sorted."""
+    # Only the operations that call a provider declare 5XX.
     calls_provider = "5XX" in operation["responses"]
     writes = verb not in ("get", "head", "options")
     statuses = {"400"}

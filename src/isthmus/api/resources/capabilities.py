@@ -21,7 +21,9 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["capabilities and tools"])
 
-_METHODS = "Comma list of names, and of the groups `read` (get, list), `write` (create, update, delete) and "
+_METHODS_HELP = (
+    "Comma list of names, and of the groups `read` (get, list), `write` (create, update, delete) and "
+)
 
 
 class ToolOut(BaseModel):
@@ -129,13 +131,14 @@ def _parse_capability_filter(
         bool, replace_empty(True), Query(description="`false`: also proxy methods without a description.")
     ] = True,
 ) -> CapabilityFilter:
-    """Parses which capabilities the caller asks for; every parameter narrows the lists."""
+    """Parses which capabilities the caller asks for. Each parameter narrows the lists, except that
+    `has_description=false` adds the proxy methods without a description."""
     return CapabilityFilter(type, parse_comma_list(request, "methods"), resource or None, has_description)
 
 
 def _parse_tool_filter(
     request: Request,
-    methods: Annotated[str | None, Query(description=f"{_METHODS}`custom` (any other).")] = None,
+    methods: Annotated[str | None, Query(description=f"{_METHODS_HELP}`custom` (any other).")] = None,
     tags: Annotated[str | None, Query(description="Comma list; one tag in common is enough.")] = None,
 ) -> ToolFilter:
     """Parses which tools the caller asks for; None for a list that was not sent."""
@@ -157,9 +160,9 @@ async def integration_capabilities(
     """By id or name: its methods, the unified resources it is mapped to, and how it is connected. As this
     environment has it, where it is installed."""
     async with parts.database.read() as conn:
-        described = await describe_integration(conn, principal, id)
-        mapped = await read_mapped_resources(conn, principal, described.name, only_installed=False)
-    return build_capabilities(described, mapped, capability_filter, name_template=parts.tool_name_template)
+        description = await describe_integration(conn, principal, id)
+        mapped = await read_mapped_resources(conn, principal, description.name, only_installed=False)
+    return build_capabilities(description, mapped, capability_filter, name_template=parts.tool_name_template)
 
 
 @router.get(
@@ -198,8 +201,8 @@ async def integration_tools(
 ) -> Any:
     """Its documented proxy methods as tools, by id or name; as this environment has it, where installed."""
     async with parts.database.read() as conn:
-        described = await describe_integration(conn, principal, id)
-    return _list_envelope(build_tools(described, tool_filter, name_template=parts.tool_name_template))
+        description = await describe_integration(conn, principal, id)
+    return _build_list_envelope(build_tools(description, tool_filter, name_template=parts.tool_name_template))
 
 
 @router.get("/integrated-account/{id}/tools", response_model=ListOut[ToolOut])
@@ -208,19 +211,19 @@ async def account_tools(
 ) -> Any:
     """The documented proxy methods of the account as tools, for agents."""
     async with parts.database.read() as conn:
-        described = (await describe_account(conn, principal, id)).integration
-    return _list_envelope(build_tools(described, tool_filter, name_template=parts.tool_name_template))
+        description = (await describe_account(conn, principal, id)).integration
+    return _build_list_envelope(build_tools(description, tool_filter, name_template=parts.tool_name_template))
 
 
 @router.get("/integration/{id}/unified-apis", response_model=ListOut[UnifiedApiOut])
 async def integration_unified_apis(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
     """The unified models it is mapped to, by id or name."""
     async with parts.database.read() as conn:
-        described = await describe_integration(conn, principal, id)
-        mapped = await read_mapped_resources(conn, principal, described.name, only_installed=False)
-    return _list_envelope(build_unified_apis(mapped))
+        description = await describe_integration(conn, principal, id)
+        mapped = await read_mapped_resources(conn, principal, description.name, only_installed=False)
+    return _build_list_envelope(build_unified_apis(mapped))
 
 
-def _list_envelope(rows: Sequence[Any]) -> dict[str, Any]:
+def _build_list_envelope(rows: Sequence[Any]) -> dict[str, Any]:
     """Returns the envelope of a list that has no pages."""
     return {"result": rows, "next_cursor": None, "limit": MAX_LIMIT}

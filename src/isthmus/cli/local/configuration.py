@@ -29,13 +29,13 @@ def _list_settings(settings: Settings) -> Iterator[dict[str, str]]:
         value = (
             _format_value(getattr(settings, setting.name))
             if is_set
-            else setting.metadata["shown"].replace("`", "")
+            else setting.metadata["default_text"].replace("`", "")
         )
         yield {"variable": name, "from": "environment" if is_set else "default", "value": value}
 
 
 def _format_value(value: object) -> str:
-    """Formats a setting as its variable would have it; hides a secret."""
+    """Formats a setting as one writes it in its variable; hides a secret."""
     if isinstance(value, Secret):
         return "(set, not shown)"
     if isinstance(value, Mapping):

@@ -1,4 +1,5 @@
-"""The job manager on SQLite: there is one process with one worker, so no heartbeats are needed."""
+"""Stores, takes and requeues jobs on SQLite, for procrastinate's worker: there is one process with one
+worker, so no heartbeats are needed."""
 
 from __future__ import annotations
 
@@ -31,6 +32,7 @@ UPDATE procrastinate_jobs SET status = 'doing', worker_id = ? WHERE id = (
 )
 RETURNING id, task_name, priority, lock, queueing_lock, args, attempts, worker_id, queue_name
 """
+# Takes the id, the worker's id and the attempts of a job, in this order.
 _IS_OWN_JOB: Final = "id = ? AND status = 'doing' AND worker_id = ? AND attempts = ?"
 _DELETE_JOB: Final = f"DELETE FROM procrastinate_jobs WHERE {_IS_OWN_JOB} RETURNING id"  # noqa: S608 - constants
 _HAS_QUEUED_DUPLICATE: Final = (
@@ -126,8 +128,9 @@ class SqliteJobManager(OutageTolerantJobManager):
         await asyncio.Event().wait()
 
     async def _requeue(self, condition: str, arguments: Sequence[Any]) -> None:
-        """Deletes or requeues the jobs that meet `condition`, in one transaction: a duplicate that is added
-        between the two statements would keep both from doing anything."""
+        """Deletes those of the jobs that meet `condition` that were requested to abort or have a queued
+        duplicate, and queues the others again. In one transaction: a duplicate that is added between the two
+        statements would keep both from doing anything."""
         try:
             async with self._database.write() as conn:
                 for statement in (_DELETE_UNNEEDED, _REQUEUE):
