@@ -95,7 +95,10 @@ def main() -> int:
 
 
 def draw_faults(seed: int, count: int, only_room: str | None = None) -> list[Planted]:
-    """Draws `count` faults, each of another place, numbered from 1. `only_room`: None for all rooms."""
+    """Draws `count` faults, each of another place, numbered from 1; fewer if there are not so many places.
+
+    `only_room`: None for all rooms.
+    """
     generator = random.Random(seed)
     rooms: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(SOURCE.rglob("*.py")):
@@ -107,7 +110,13 @@ def draw_faults(seed: int, count: int, only_room: str | None = None) -> list[Pla
     lines = [sum(len(path.read_text().splitlines()) for path in paths) for paths in rooms.values()]
     drawn: list[Planted] = []
     used_places: set[tuple[Path, int]] = set()
-    while len(drawn) < count:
+    places = {
+        (path, fault.line)
+        for paths in rooms.values()
+        for faults in _group_by_kind(tuple(paths)).values()
+        for path, fault in faults
+    }
+    while len(drawn) < min(count, len(places)):
         (room,) = generator.choices(list(rooms), weights=lines)
         by_kind = _group_by_kind(tuple(rooms[room]))
         if not by_kind:
