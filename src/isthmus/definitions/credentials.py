@@ -7,7 +7,12 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import Field, JsonValue, Tag, field_validator, model_validator
 
-from isthmus.definitions.field_types import DefinitionModel, Entries, OptionalTextTemplate, TextTemplate
+from isthmus.definitions.field_types import (
+    DefinitionModel,
+    OptionalTextTemplate,
+    TemplatesByKey,
+    TextTemplate,
+)
 from isthmus.definitions.tagged_unions import discriminate_by_key
 from isthmus.expressions.placeholders import compile_template
 
@@ -200,11 +205,11 @@ class OAuth2Config(_FormConfig):
         default=(), description="Scopes that are asked for; a link token can replace them."
     )
     scope_separator: str = Field(default=" ", description="What joins the scopes.")
-    params: Entries = Field(default={}, description="Extra parameters of the authorize URL.")
-    token_params: Entries = Field(
+    params: TemplatesByKey = Field(default={}, description="Extra parameters of the authorize URL.")
+    token_params: TemplatesByKey = Field(
         default={}, alias="tokenParams", description="Extra form fields of the code exchange."
     )
-    refresh_params: Entries = Field(
+    refresh_params: TemplatesByKey = Field(
         default={}, alias="refreshParams", description="Extra form fields of the refresh."
     )
     pkce: bool | Pkce = Field(default=True, description="Whether, and how, a proof key is used.")
@@ -219,7 +224,7 @@ class OAuth2ClientCredentialsConfig(_FormConfig):
     auth: AuthEndpoints = Field(description="Host and path of the token endpoint.")
     scope: tuple[str, ...] = Field(default=(), description="Scopes that are asked for.")
     scope_separator: str = Field(default=" ", description="What joins the scopes.")
-    token_params: Entries = Field(
+    token_params: TemplatesByKey = Field(
         default={}, alias="tokenParams", description="Extra form fields, for example an audience."
     )
     options: TokenCallOptions = Field(
@@ -240,7 +245,7 @@ class OAuth1Config(_FormConfig):
         default="HMAC-SHA1", description="How requests are signed."
     )
     realm: OptionalTextTemplate = Field(default=None, description="Realm put into the Authorization header.")
-    params: Entries = Field(default={}, description="Extra parameters of the authorize URL.")
+    params: TemplatesByKey = Field(default={}, description="Extra parameters of the authorize URL.")
 
 
 class KekaConfig(_FormConfig):
@@ -248,7 +253,7 @@ class KekaConfig(_FormConfig):
 
     auth: AuthEndpoints = Field(description="Host and path of the token endpoint.")
     scope: tuple[str, ...] = Field(default=(), description="Scopes that are asked for.")
-    token_params: Entries = Field(
+    token_params: TemplatesByKey = Field(
         default={}, alias="tokenParams", description="Form fields that win over the built-in."
     )
 

@@ -28,19 +28,19 @@ from isthmus.kit.secret import Secret
 
 __all__ = [
     "DefinitionModel",
-    "Dynamic",
-    "Entries",
     "Expr",
     "JsonObject",
     "MappingField",
-    "OptionalDynamic",
-    "OptionalEntries",
     "OptionalExpr",
     "OptionalMappingField",
     "OptionalTemplateField",
+    "OptionalTemplateOrExpr",
+    "OptionalTemplatesByKey",
     "OptionalTextTemplate",
     "SecretText",
     "TemplateField",
+    "TemplateOrExpr",
+    "TemplatesByKey",
     "TextTemplate",
     "compile_expression",
 ]
@@ -148,7 +148,7 @@ def _read_optional_text_template(value: object) -> Template | None:
     return None if value is None else _read_text_template(value)
 
 
-def _read_entries(value: object) -> dict[str, Template | None]:
+def _read_templates_by_key(value: object) -> dict[str, Template | None]:
     """Reads an object as templates by key, null staying None. Raises PydanticCustomError for anything
     else."""
     if not isinstance(value, Mapping):
@@ -159,21 +159,21 @@ def _read_entries(value: object) -> dict[str, Template | None]:
     return {key: _read_optional_template(item) for key, item in value.items()}
 
 
-def _read_optional_entries(value: object) -> dict[str, Template | None] | Expression | None:
+def _read_optional_templates_by_key(value: object) -> dict[str, Template | None] | Expression | None:
     """Reads an object as templates by key, or a string as the expression that returns such an object; None
     for null and for an empty text. Raises PydanticCustomError for anything else, and for an expression that
     does not compile."""
     if value is None or isinstance(value, Expression):
         return value
-    return _read_optional_expression(value) if isinstance(value, str) else _read_entries(value)
+    return _read_optional_expression(value) if isinstance(value, str) else _read_templates_by_key(value)
 
 
-def _read_entries_or_empty(value: object) -> dict[str, Template | None]:
+def _read_templates_or_empty(value: object) -> dict[str, Template | None]:
     """Reads an object as templates; {} for null. Raises PydanticCustomError for anything else."""
-    return {} if value is None else _read_entries(value)
+    return {} if value is None else _read_templates_by_key(value)
 
 
-def _read_optional_dynamic(value: object) -> Template | Expression | None:
+def _read_optional_template_or_expression(value: object) -> Template | Expression | None:
     """Reads an object as a template, or a string as the expression that returns the value; None for null. A
     string that is a single placeholder could not be an expression, and is a template."""
     if value is None or isinstance(value, Template | Expression):
@@ -184,9 +184,9 @@ def _read_optional_dynamic(value: object) -> Template | Expression | None:
     return template
 
 
-def _read_dynamic(value: object) -> Template | Expression:
-    """Reads a value as `_read_optional_dynamic` does; raises PydanticCustomError for null."""
-    result = _read_optional_dynamic(value)
+def _read_template_or_expression(value: object) -> Template | Expression:
+    """Reads a value as `_read_optional_template_or_expression` does; raises PydanticCustomError for null."""
+    result = _read_optional_template_or_expression(value)
     if result is None:
         raise PydanticCustomError("dynamic_type", "must be an object of templates or a JSONata expression")
     return result
@@ -279,33 +279,33 @@ OptionalTemplateField = Annotated[
     _SERIALIZE_SOURCE,
     WithJsonSchema({"format": "template"}),
 ]
-Entries = Annotated[
+TemplatesByKey = Annotated[
     dict[str, Template | None],
-    PlainValidator(_read_entries_or_empty),
+    PlainValidator(_read_templates_or_empty),
     _SERIALIZE_SOURCE,
     _make_nullable_schema({"type": "object", "additionalProperties": {"format": "template"}}),
 ]
 """Templates by key; {} for null."""
 
-OptionalEntries = Annotated[
+OptionalTemplatesByKey = Annotated[
     dict[str, Template | None] | Expression | None,
-    PlainValidator(_read_optional_entries),
+    PlainValidator(_read_optional_templates_by_key),
     _SERIALIZE_SOURCE,
     _make_nullable_schema({"type": "object", "additionalProperties": {"format": "template"}}, _JSONATA),
 ]
 """Templates by key, or the expression that returns such an object; None for null and an empty text."""
 
-Dynamic = Annotated[
+TemplateOrExpr = Annotated[
     Template | Expression,
-    PlainValidator(_read_dynamic),
+    PlainValidator(_read_template_or_expression),
     _SERIALIZE_SOURCE,
     WithJsonSchema({"anyOf": [_OBJECT, _JSONATA]}),
 ]
 """One object as a template, or the expression that returns it."""
 
-OptionalDynamic = Annotated[
+OptionalTemplateOrExpr = Annotated[
     Template | Expression | None,
-    PlainValidator(_read_optional_dynamic),
+    PlainValidator(_read_optional_template_or_expression),
     _SERIALIZE_SOURCE,
     _make_nullable_schema(_OBJECT, _JSONATA),
 ]

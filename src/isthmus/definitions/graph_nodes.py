@@ -11,8 +11,8 @@ from isthmus.definitions.field_types import (
     DefinitionModel,
     Expr,
     JsonObject,
-    OptionalDynamic,
     OptionalTemplateField,
+    OptionalTemplateOrExpr,
 )
 from isthmus.definitions.tagged_unions import discriminate_by_key
 from isthmus.errors import failure
@@ -60,7 +60,9 @@ class RecursionConfig(DefinitionModel):
     """What the next call changes; laid over the node's own `id` and `query`."""
 
     id: OptionalTemplateField = Field(default=None, description="Id of the record.")
-    query: OptionalDynamic = Field(default=None, description="Merged over the node's query, at every depth.")
+    query: OptionalTemplateOrExpr = Field(
+        default=None, description="Merged over the node's query, at every depth."
+    )
 
 
 class Recursion(DefinitionModel):
@@ -90,10 +92,10 @@ class RequestNode(_Node):
         "DELETE.",
     )
     id: OptionalTemplateField = Field(default=None, description="Id of the record.")
-    query: OptionalDynamic = Field(
+    query: OptionalTemplateOrExpr = Field(
         default=None, description="Object of templates, or an expression that returns the object."
     )
-    body: OptionalDynamic = Field(
+    body: OptionalTemplateOrExpr = Field(
         default=None, description="Object of templates, or an expression that returns the body."
     )
     loop_on: str | None = Field(

@@ -13,10 +13,10 @@ from isthmus.definitions.authorization import Authorization, choose_default_auth
 from isthmus.definitions.credentials import Credential, normalise_credentials
 from isthmus.definitions.field_types import (
     DefinitionModel,
-    Entries,
     OptionalExpr,
     OptionalTextTemplate,
     SecretText,
+    TemplatesByKey,
 )
 from isthmus.definitions.methods import MethodDefinition, QueryArrayFormat
 from isthmus.definitions.pagination import Pagination
@@ -40,13 +40,13 @@ class IntegrationConfig(DefinitionModel):
     )
     logo: str | None = Field(default=None, description="URL of a square image, 256 by 256 pixels advised.")
     icon: str | None = Field(default=None, description="URL of a small monochrome image for lists.")
-    headers: Entries = Field(
+    headers: TemplatesByKey = Field(
         default={}, description="Default headers; null removes one even if a method sets it."
     )
     required_headers: tuple[str, ...] = Field(
         default=(), description="Names of headers that the caller must send and that are forwarded."
     )
-    query: Entries = Field(default={}, description="Default query parameters.")
+    query: TemplatesByKey = Field(default={}, description="Default query parameters.")
     query_array_format: QueryArrayFormat | None = Field(
         default=None,
         description="How arrays in the query are written: `comma` `a=1,2`, `brackets` `a[]=1`, `indices` "

@@ -12,9 +12,9 @@ from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.field_types import (
     DefinitionModel,
     JsonObject,
-    OptionalDynamic,
-    OptionalEntries,
     OptionalExpr,
+    OptionalTemplateOrExpr,
+    OptionalTemplatesByKey,
     OptionalTextTemplate,
     TextTemplate,
 )
@@ -94,18 +94,18 @@ class MethodDefinition(DefinitionModel):
     base_url: OptionalTextTemplate = Field(
         default=None, description="Replaces the integration's base URL for this method."
     )
-    headers: OptionalEntries = Field(
+    headers: OptionalTemplatesByKey = Field(
         default=None,
         description="Merged over the integration's headers; null removes one. Templates, or one expression.",
     )
-    query: OptionalEntries = Field(
+    query: OptionalTemplatesByKey = Field(
         default=None,
         description="Merged over the integration's query, under the caller's. Templates, or one expression.",
     )
     query_array_format: QueryArrayFormat | None = Field(
         default=None, description="How arrays in the query are written; the integration's where absent."
     )
-    body: OptionalDynamic = Field(
+    body: OptionalTemplateOrExpr = Field(
         default=None,
         description="The whole outbound body. The caller's body goes out as it is where this is absent; "
         '`"$truto_merge": "{{body:json}}"` keeps its fields.',
