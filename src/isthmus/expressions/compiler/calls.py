@@ -190,7 +190,7 @@ class CallGenerator(GeneratorBase):
         codes: list[str] = []
         holes: list[str] = []
         for at, argument in enumerate(node.arguments):
-            if isinstance(argument, t.Placeholder):
+            if isinstance(argument, t.ArgumentPlaceholder):
                 holes.append(str(at))
                 codes.append("U")
             else:

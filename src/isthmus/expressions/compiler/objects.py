@@ -168,7 +168,7 @@ class ObjectGenerator(GeneratorBase):
         were written there."""
         if len(node.items) == 1 and isinstance(node.items[0], t.Operation) and node.items[0].operator == "..":
             return self.write_range_array(node, node.items[0], context, final=final)
-        if len(node.items) == 1 and not node.items[0].keep and not node.cons:
+        if len(node.items) == 1 and not node.items[0].keep and not node.keeps_nesting:
             operand = self.write_with_suffixes(
                 node.items[0], context, final=final and _is_never_function(node.items[0])
             )
@@ -206,7 +206,7 @@ class ObjectGenerator(GeneratorBase):
             for line in lines:
                 self.emit(line)
             is_pure = all(one.is_pure for one in operands)
-        if node.cons and not final:
+        if node.keeps_nesting and not final:
             self.emit(f"{name} = ConsArray({name})")
         return Operand(name, LIST, is_pure=is_pure, is_atom=True)
 
@@ -230,11 +230,11 @@ class ObjectGenerator(GeneratorBase):
         name = self.make_name("l")
         self.emit(f"{name} = make_range(E, {left.code}, {right.code}, {ends.position})")
         self.emit(f"if {name} is U: {name} = []")
-        if node.cons and not final:
+        if node.keeps_nesting and not final:
             self.emit(f"{name} = ConsArray(list_inputs(E, {name}))")
         if final:
             self.emit(f"{name} = to_result(E, {name})")
-        is_range = not final and not node.cons
+        is_range = not final and not node.keeps_nesting
         return Operand(name, LIST, is_pure=not is_range, is_range=is_range, is_atom=True)
 
 

@@ -66,7 +66,7 @@ class PathGenerator(FilterGenerator):
         flow, step_count = self.write_first_step(node.steps, context)
         operand = self.write_remaining_steps(node, flow, step_count, context, final=final)
         first = node.steps[0]
-        if isinstance(first, t.Array) and first.cons and first.stages is None:
+        if isinstance(first, t.Array) and first.keeps_nesting and first.stages is None:
             return self.write_value_or_empty_list(operand, flow.code, keep=node.keep)
         return operand
 
@@ -139,7 +139,7 @@ class PathGenerator(FilterGenerator):
                 return _Flow("", True, local.source, ()), 1
             operand = self.make_reusable(self.write_value(first, context))
             return _Flow(operand.code, operand.is_pure), 1
-        if isinstance(first, t.Array) and first.cons and first.stages is None:
+        if isinstance(first, t.Array) and first.keeps_nesting and first.stages is None:
             operand = self.make_reusable(self.write_value(first, context))
             return _Flow(operand.code, operand.is_pure), 1
         if isinstance(first, t.Name) and context.source is not None:
@@ -230,7 +230,9 @@ class PathGenerator(FilterGenerator):
         self.emit_charge(over, weight)
         self.emit(f"{out} = []")
         is_plain = step.stages is None and step.predicates is None and step.group is None
-        is_plain = is_plain and (isinstance(step, t.Object) or (isinstance(step, t.Array) and step.cons))
+        is_plain = is_plain and (
+            isinstance(step, t.Object) or (isinstance(step, t.Array) and step.keeps_nesting)
+        )
         if id(step) in self.survey.closures:
             name = self.make_name("b")
             with self.define_function(name, [item]):

@@ -67,7 +67,7 @@ class TupleGenerator(GeneratorBase):
         stream: _TupleStream | None = None
         is_pure = context.is_pure
         # An array that comes first is worked out once; it binds nothing, as in the reference.
-        starts_with_array = isinstance(first, t.Array) and first.cons
+        starts_with_array = isinstance(first, t.Array) and first.keeps_nesting
         if starts_with_array:
             array_code = self.make_name("s")
             self.emit(f"{array_code} = list_inputs(E, {self.write_value(first, context).code})")

@@ -11,6 +11,7 @@ from isthmus.expressions.syntax.lexer import END, Token
 from isthmus.expressions.syntax.prefix_parser import PrefixParser
 from isthmus.expressions.syntax.token_stream import BINDING_POWER, format_token
 from isthmus.expressions.syntax.tree import (
+    ArgumentPlaceholder,
     Call,
     Condition,
     Default,
@@ -20,7 +21,6 @@ from isthmus.expressions.syntax.tree import (
     Literal,
     Name,
     Node,
-    Placeholder,
     SortBy,
     SortTerm,
     Variable,
@@ -117,7 +117,7 @@ class InfixParser(PrefixParser):
             while True:
                 if self.symbol == "?":
                     is_partial = True
-                    arguments.append(Placeholder(self.token.position))
+                    arguments.append(ArgumentPlaceholder(self.token.position))
                     self.advance("?")
                 else:
                     arguments.append(self.parse_expression(0))

@@ -52,7 +52,7 @@ N = TypeVar("N", bound=Node)
 def shape_tree(tree: Node) -> Node:
     """Return the shaped tree. Raises S0217 for a `%` whose step cannot be found."""
     shaped = _shape_node(tree)
-    if isinstance(shaped, Parent) or shaped.seeking:
+    if isinstance(shaped, Parent) or shaped.open_parent_slots:
         raise _make_no_parent_error(shaped)
     return shaped
 
@@ -95,8 +95,9 @@ def _shape_by_kind(node: Node) -> Node:  # noqa: C901  one case a kind of node; 
             node.operand = _shape_inside(node, node.operand)
         case Block():
             node.expressions = [_shape_inside(node, one) for one in node.expressions]
-            node.cons = any(
-                one.cons or (isinstance(one, Path) and one.steps[0].cons) for one in node.expressions
+            node.keeps_nesting = any(
+                one.keeps_nesting or (isinstance(one, Path) and one.steps[0].keeps_nesting)
+                for one in node.expressions
             )
         case Call():
             node.arguments = [_shape_inside(node, one) for one in node.arguments]
@@ -181,7 +182,7 @@ def _append_step(left: Node, right: Node, link: Infix) -> Path:
     """Return `left.right` as one path."""
     path = left if isinstance(left, Path) else Path(link.position, [left])
     if isinstance(left, Parent):
-        path.seeking = [left.slot]
+        path.open_parent_slots = [left.slot]
     added: list[Node]
     if isinstance(right, Path):
         added = right.steps
@@ -196,7 +197,7 @@ def _append_step(left: Node, right: Node, link: Infix) -> Path:
         path.keep = True
     for edge in (path.steps[0], path.steps[-1]):
         if isinstance(edge, Array):
-            edge.cons = True
+            edge.keeps_nesting = True
     _resolve_slots(path)
     return path
 
@@ -232,8 +233,8 @@ def _shape_filter(node: Infix) -> Node:
             "S0209", "A predicate cannot follow a grouping expression in a step", node.position
         )
     predicate = _shape_node(node.right)
-    if predicate.seeking:
-        for slot in predicate.seeking:
+    if predicate.open_parent_slots:
+        for slot in predicate.open_parent_slots:
             if slot.level == 1:
                 _find_parent_step(step, slot)
             else:
@@ -313,21 +314,23 @@ def _shape_index(node: Infix) -> Node:
 
 def _pass_up_slots(enclosing: Node, inner: N) -> N:
     """Pass slots that are still on their way up from `inner` to `enclosing`; returns `inner`."""
-    if inner.seeking or isinstance(inner, Parent):
-        slots = [*inner.seeking, inner.slot] if isinstance(inner, Parent) else inner.seeking
-        enclosing.seeking = [*enclosing.seeking, *slots]
+    if inner.open_parent_slots or isinstance(inner, Parent):
+        slots = (
+            [*inner.open_parent_slots, inner.slot] if isinstance(inner, Parent) else inner.open_parent_slots
+        )
+        enclosing.open_parent_slots = [*enclosing.open_parent_slots, *slots]
     return inner
 
 
 def _resolve_slots(path: Path) -> None:
     """Let the slots of a path's last step look for their parents among the steps before it."""
     last = path.steps[-1]
-    slots = [*last.seeking, last.slot] if isinstance(last, Parent) else last.seeking
+    slots = [*last.open_parent_slots, last.slot] if isinstance(last, Parent) else last.open_parent_slots
     for slot in slots:
         at = len(path.steps) - 2
         while slot.level > 0:
             if at < 0:
-                path.seeking = [*path.seeking, slot]
+                path.open_parent_slots = [*path.open_parent_slots, slot]
                 break
             step = path.steps[at]
             at -= 1

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 __all__ = [
     "Apply",
+    "ArgumentPlaceholder",
     "Array",
     "Bind",
     "Block",
@@ -37,7 +38,6 @@ __all__ = [
     "Operation",
     "Parent",
     "Path",
-    "Placeholder",
     "Regex",
     "Slot",
     "Sort",
@@ -55,7 +55,7 @@ __all__ = [
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """A `%` on its way to the step whose input it means: `level` steps still to go up.
+    """A `%` on its way to the step whose input it means. `level`: how many steps it still has to go up.
 
     `label` names the variable that will hold the parent; slots that end at one step share it.
     """
@@ -76,8 +76,8 @@ class Node:
     focus, index: names of the variables of `@$name` and `#$name`.
     ancestor: the slot whose parent is this step's input.
     is_tuple: the step's values travel together with variables (focus, index, parents).
-    cons: an array written as first or last step; its arrays are not flattened.
-    seeking: slots of `%` inside it that are still on their way up.
+    keeps_nesting: an array written as first or last step; its arrays are not flattened.
+    open_parent_slots: slots of `%` inside it that are still on their way up.
     """
 
     position: int
@@ -91,8 +91,8 @@ class Node:
     index: str | None = field(default=None, kw_only=True)
     ancestor: Slot | None = field(default=None, kw_only=True)
     is_tuple: bool = field(default=False, kw_only=True)
-    cons: bool = field(default=False, kw_only=True)
-    seeking: list[Slot] = field(default_factory=list, kw_only=True)
+    keeps_nesting: bool = field(default=False, kw_only=True)
+    open_parent_slots: list[Slot] = field(default_factory=list, kw_only=True)
 
 
 @dataclass(slots=True, eq=False)
@@ -172,7 +172,7 @@ class Parent(Node):
 
 
 @dataclass(slots=True, eq=False)
-class Placeholder(Node):
+class ArgumentPlaceholder(Node):
     """`?` as an argument: a partial application."""
 
 
@@ -288,7 +288,7 @@ class Default(Node):
 
 @dataclass(slots=True, eq=False)
 class Call(Node):
-    """`is_partial`: some argument is a `Placeholder`."""
+    """`is_partial`: some argument is an `ArgumentPlaceholder`."""
 
     procedure: Node
     arguments: list[Node]
