@@ -220,12 +220,12 @@ class ListRequest:
 
 
 async def _parse_list_request(
-    principal: ApiPrincipal, listed: Annotated[ListRequest, Depends()]
+    principal: ApiPrincipal, list_request: Annotated[ListRequest, Depends()]
 ) -> ListRequest:
     """Returns the list's parameters. Raises Forbidden for a filter by another environment, BadRequest for
     malformed parameters."""
-    require_own_environment(listed.query, principal.environment_id)
-    return listed
+    require_own_environment(list_request.query, principal.environment_id)
+    return list_request
 
 
 ParsedListRequest = Annotated[ListRequest, Depends(_parse_list_request)]

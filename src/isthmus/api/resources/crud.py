@@ -67,11 +67,13 @@ def add_read_routes(
     descriptions = descriptions or {}
     more_fields = extra_fields or _add_no_fields
 
-    async def list_rows(parts: Parts, principal: ApiPrincipal, listed: ParsedListRequest) -> Any:
-        listed.check_select(out)
+    async def list_rows(parts: Parts, principal: ApiPrincipal, list_request: ParsedListRequest) -> Any:
+        list_request.check_select(out)
         async with parts.database.read() as conn:
-            page = await repository(conn, principal).list(listed.query)
-        return listed.respond(replace(page, rows=[{**row, **more_fields(parts, row)} for row in page.rows]))
+            page = await repository(conn, principal).list(list_request.query)
+        return list_request.respond(
+            replace(page, rows=[{**row, **more_fields(parts, row)} for row in page.rows])
+        )
 
     async def get_row(parts: Parts, principal: ApiPrincipal, id: str, select: Select = None) -> Any:
         if select:

@@ -91,7 +91,7 @@ add_write_routes(
 
 
 @categories.get("", response_model=ListOut[CategoryOut])
-async def list_categories(parts: Parts, principal: ApiPrincipal, listed: ParsedListRequest) -> Any:
-    listed.check_select(CategoryOut)
+async def list_categories(parts: Parts, principal: ApiPrincipal, list_request: ParsedListRequest) -> Any:
+    list_request.check_select(CategoryOut)
     async with parts.database.read() as conn:
-        return listed.respond(await Categories(conn).list(listed.query))
+        return list_request.respond(await Categories(conn).list(list_request.query))

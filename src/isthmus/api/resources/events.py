@@ -44,14 +44,14 @@ def _make_repository(conn: AsyncConnection, principal: Principal) -> Events:
 
 
 @router.get("", response_model=ListOut[EventOut])
-async def list_events(parts: Parts, principal: ApiPrincipal, listed: ParsedListRequest) -> Any:
+async def list_events(parts: Parts, principal: ApiPrincipal, list_request: ParsedListRequest) -> Any:
     """Of the last 30 days, the newest first. Filters: `id`, `event` (or `event_type`), `environment_id`,
     `resource_type`, `resource_id`, `created_at`, `is_relayed`.
 
     Isthmus's own route."""
-    listed.check_select(EventOut)
+    list_request.check_select(EventOut)
     async with parts.database.read() as conn:
-        return listed.respond(await _make_repository(conn, principal).list(listed.query))
+        return list_request.respond(await _make_repository(conn, principal).list(list_request.query))
 
 
 @router.get("/{id}", response_model=EventOut)

@@ -78,7 +78,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         "integration.category": integration.c.category,
     }
     _DEFINITION = integration
-    _PARENT = "integration_id"
+    _PARENT_COLUMN = "integration_id"
     _NOUN = "environment integration"
     _ROUTE = "/environment-integration"
     _DEFINITION_NOUN = "integration"

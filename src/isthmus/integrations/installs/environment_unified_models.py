@@ -35,7 +35,7 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
         "unified_model.category": unified_model.c.category,
     }
     _DEFINITION = unified_model
-    _PARENT = "unified_model_id"
+    _PARENT_COLUMN = "unified_model_id"
     _NOUN = "environment unified model"
     _ROUTE = "/environment-unified-model"
     _DEFINITION_NOUN = "unified model"

@@ -32,7 +32,7 @@ class InstalledDefinitions(ABC):
     _TABLE: ClassVar[Table]
     _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]]
     _DEFINITION: ClassVar[Table]
-    _PARENT: ClassVar[str]
+    _PARENT_COLUMN: ClassVar[str]
     """The column with the id of the definition."""
 
     _NOUN: ClassVar[str]
@@ -89,7 +89,7 @@ class InstalledDefinitions(ABC):
             "id": new_id(),
             **values,
             "environment_id": self._scope.environment_id,
-            self._PARENT: definition_id,
+            self._PARENT_COLUMN: definition_id,
             "revision": 1,
             "created_at": now,
             "updated_at": now,
@@ -130,7 +130,9 @@ class InstalledDefinitions(ABC):
     async def _read_row(self, id: str, *, lock: bool = False) -> Row:
         """Returns a row as `_find_row` does, by the id of the install or of its definition. Raises
         NotFound."""
-        row = await self._find_row("id", id, lock=lock) or await self._find_row(self._PARENT, id, lock=lock)
+        row = await self._find_row("id", id, lock=lock) or await self._find_row(
+            self._PARENT_COLUMN, id, lock=lock
+        )
         if row is None:
             raise NotFound(
                 f"no {self._NOUN} {id} in this environment. GET {self._ROUTE} lists what is installed."

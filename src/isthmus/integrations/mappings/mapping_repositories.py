@@ -58,7 +58,7 @@ class _MappingRepository(ABC):
     """The rows of one of the two tables. A subclass decides who sees, writes and caches them."""
 
     _TABLE: ClassVar[Table]
-    _PARENT: ClassVar[str]
+    _PARENT_COLUMN: ClassVar[str]
     """The column with the id of the unified model, or of its install, that a row belongs to."""
 
     _ROUTE: ClassVar[str]
@@ -70,14 +70,14 @@ class _MappingRepository(ABC):
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the mappings that the caller sees, as the API shows them. A filter may name an
         integration or a model in place of its id. Raises BadRequest for an invalid filter."""
-        fields = _get_list_fields(self._TABLE, self._PARENT)
+        fields = _get_list_fields(self._TABLE, self._PARENT_COLUMN)
         query = await resolve_names(self._conn, query)
         page = await fetch_page(self._conn, self._select_visible(), fields, query)
-        return Page([mapping_to_wire(row, self._PARENT) for row in page.rows], page.after)
+        return Page([mapping_to_wire(row, self._PARENT_COLUMN) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:
         """Returns a mapping. Raises NotFound."""
-        return mapping_to_wire(await self._read_row(id), self._PARENT)
+        return mapping_to_wire(await self._read_row(id), self._PARENT_COLUMN)
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """Creates a mapping and returns it. `values`: the parent's id, the names of integration, resource and
@@ -87,12 +87,12 @@ class _MappingRepository(ABC):
         NotFound or Forbidden for the parent, BadRequest for the config, Conflict if there is a mapping of
         these names already.
         """
-        parent, model = await self._lock_parent(str(values.get(self._PARENT)))
+        parent, model = await self._lock_parent(str(values.get(self._PARENT_COLUMN)))
         columns = {name: values.get(name) for name in (*_NAME_COLUMNS, "config")}
         self._check_mapping(columns, model)
         now = current_time(self._conn)
         identity = new_id()
-        row = {**columns, "id": identity, self._PARENT: parent, "created_at": now, "updated_at": now}
+        row = {**columns, "id": identity, self._PARENT_COLUMN: parent, "created_at": now, "updated_at": now}
         await self._execute_write(
             insert(self._TABLE).values(**row, version=1, revision=1), model["name"], columns
         )
@@ -103,7 +103,7 @@ class _MappingRepository(ABC):
         """Changes a mapping and returns it. `config` is merged deeply: null deletes a key, and texts and
         arrays are replaced. Raises NotFound, Forbidden, BadRequest, Conflict."""
         require_writable_field(changes, _WRITABLE)
-        parent, model = await self._lock_parent((await self._read_row(id))[self._PARENT])
+        parent, model = await self._lock_parent((await self._read_row(id))[self._PARENT_COLUMN])
         row = await self._read_row(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
@@ -118,7 +118,7 @@ class _MappingRepository(ABC):
     async def delete(self, id: str) -> str:
         """Deletes a mapping and returns its id. Raises NotFound or Forbidden."""
         row = await self._read_row(id)
-        parent, _ = await self._lock_parent(row[self._PARENT])
+        parent, _ = await self._lock_parent(row[self._PARENT_COLUMN])
         await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == row["id"]))
         await self._increment_epochs(parent)
         return str(row["id"])
@@ -149,7 +149,7 @@ class _MappingRepository(ABC):
         statement = self._select_visible().where(self._TABLE.c.id == identity)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
-            raise NotFound(f"no mapping {identity}. GET {self._ROUTE}?{self._PARENT}= lists them.")
+            raise NotFound(f"no mapping {identity}. GET {self._ROUTE}?{self._PARENT_COLUMN}= lists them.")
         return dict(row)
 
     async def _execute_write(self, statement: Any, model_name: str, columns: Mapping[str, Any]) -> None:
@@ -168,7 +168,7 @@ class ModelMappings(_MappingRepository):
     """The base mappings of unified models. Those of shipped models are written only by the catalogue."""
 
     _TABLE = unified_model_resource_method
-    _PARENT = "unified_model_id"
+    _PARENT_COLUMN = "unified_model_id"
     _ROUTE = "/unified-model-resource-method"
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
@@ -203,7 +203,7 @@ class EnvironmentMappings(_MappingRepository):
     one."""
 
     _TABLE = environment_unified_model_resource_method
-    _PARENT = "environment_unified_model_id"
+    _PARENT_COLUMN = "environment_unified_model_id"
     _ROUTE = "/environment-unified-model-resource-method"
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
