@@ -46,7 +46,9 @@ class PageRenderer:
             lstrip_blocks=True,
         )
         templates.globals.update(
-            at=self._site.make_path, logo_of=self._find_logo_address, mark=compute_assets_digest()
+            path_of=self._site.make_path,
+            logo_of=self._find_logo_address,
+            assets_digest=compute_assets_digest(),
         )
         return templates
 
@@ -58,12 +60,12 @@ class PageRenderer:
         session: Session | None,
         settings: ConnectSettings,
         outcome: SessionOutcome | None = None,
-        **more: Any,
+        **template_values: Any,
     ) -> str:
         """Renders the page of a screen. `outcome`: told to the opener if the person closes the page, where no
-        session has it. `more`: further values for the template."""
+        session has it. `template_values`: further values for the template."""
         name = type(screen).__name__.lower()
-        return self._render(name, nonce, session, settings, screen=screen, outcome=outcome, **more)
+        return self._render(name, nonce, session, settings, screen=screen, outcome=outcome, **template_values)
 
     def render_outcome(
         self, outcome: SessionOutcome, *, nonce: str, session: Session | None, settings: ConnectSettings
@@ -95,8 +97,8 @@ class PageRenderer:
             "session": session,
             "theme": settings.theme,
             "origins": settings.origins or ("*",),
-            "place": name if screen is None else get_screen_name(screen),
-            "home": None if session is None else self._site.make_session_path(session),
+            "screen_name": name if screen is None else get_screen_name(screen),
+            "session_path": None if session is None else self._site.make_session_path(session),
             "query": "" if session is None else f"?session={session.id}",
             "framed": session is not None and _is_framed(session),
             "outcome": None,
