@@ -110,8 +110,8 @@ class TupleGenerator(GeneratorBase):
             for stage in step.stages or ():
                 assert isinstance(stage, t.Filter)
                 operand = self.make_reusable(self.write_filter(operand, stage, context))
-            shown = self.get_sequence_code(operand)
-            self.emit(f"if {operand.code} is not U: {out}.append({shown})")
+            value_code = self.get_sequence_code(operand)
+            self.emit(f"if {operand.code} is not U: {out}.append({value_code})")
         self.emit(f"{result} = flatten_step(E, {out})")
         return result, operand.is_pure
 
@@ -141,8 +141,8 @@ class TupleGenerator(GeneratorBase):
         self.emit(f"{ordered} = sort_by_terms(E, {code}, {self.write_sort_keys(step)}, {step.position})")
         result = self.make_name("s")
         names = [step.index] if step.index else []
-        shown = "(one, at)" if names else "(one,)"
-        self.emit(f"{result} = [{shown} for at, one in enumerate({ordered})]")
+        tuple_code = "(one, at)" if names else "(one,)"
+        self.emit(f"{result} = [{tuple_code} for at, one in enumerate({ordered})]")
         return self.write_stages(_TupleStream(result, names, is_pure), step)
 
     # Steps.
@@ -174,8 +174,8 @@ class TupleGenerator(GeneratorBase):
         names = list(stream.names)
         if id(step) in self.survey.closures:
             return self.write_stages(self.write_step_function(stream, step, out, item), step)
-        going = self.make_charged_loop_code(stream.code, max(4, self.survey.weights.get(id(step), 1)))
-        with self.enter_block(f"for {item} in {going}:"):
+        loop_source = self.make_charged_loop_code(stream.code, max(4, self.survey.weights.get(id(step), 1)))
+        with self.enter_block(f"for {item} in {loop_source}:"):
             context = self.open_tuple(stream, item)
             names, is_pure = self.write_step_tuples(stream, step, context, out)
             self.frames.pop()
@@ -214,11 +214,11 @@ class TupleGenerator(GeneratorBase):
             slots[step.index] = at
         if step.ancestor is not None:
             slots[step.ancestor.label] = context.code
-        shown = "".join(f"{part}, " for part in [value, *slots.values()])
+        tuple_code = "".join(f"{slot_code}, " for slot_code in [value, *slots.values()])
         with self.enter_block(
             f"for {at}, {item} in enumerate({self.make_charged_append_code(values, out)}):"
         ):
-            self.emit(f"{out}.append(({shown}))")
+            self.emit(f"{out}.append(({tuple_code}))")
         return list(slots), stream.is_pure and operand.is_pure
 
     def write_nested_step_tuples(
@@ -247,9 +247,9 @@ class TupleGenerator(GeneratorBase):
         if step.focus:
             slots[step.focus] = value
             value = context.code
-        shown = "".join(f"{part}, " for part in [value, *slots.values()])
+        tuple_code = "".join(f"{slot_code}, " for slot_code in [value, *slots.values()])
         with self.enter_block(f"for {item} in {self.make_charged_append_code(inner.code, out)}:"):
-            self.emit(f"{out}.append(({shown}))")
+            self.emit(f"{out}.append(({tuple_code}))")
         return list(slots), stream.is_pure and inner.is_pure
 
     def make_charged_append_code(self, values: str, out: str) -> str:
