@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 import pytest
@@ -13,7 +14,8 @@ from aiohttp import web
 from tests.fakes.listening import running_app
 from tests.unit.functions.running import error, services
 
-from isthmus.expressions import UNDEFINED, ExpressionError, Services, compile
+from isthmus.errors import EgressDenied, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
+from isthmus.expressions import UNDEFINED, ExpressionError, Limits, Services, compile
 
 
 @dataclass
@@ -90,6 +92,8 @@ async def test_rate_limits_and_server_errors_are_tried_again(provider: Provider)
     [
         (429, b"", "Rate limit exceeded", 6),
         (503, b"", "Server error", 6),
+        (500, b"", "Server error", 6),
+        (499, b"gone", "gone", 1),
         (400, b"bad model", "bad model", 1),
     ],
 )
@@ -102,6 +106,59 @@ async def test_what_the_server_says_is_the_error(
         await run(EMBED, {"body": {"texts": "one"}}, given)
     assert caught.value.message == message
     assert len(provider.asked) == requests
+
+
+@pytest.mark.parametrize(
+    ("awaited_seconds", "requests"), [(2.5, 1), (2.6, 2), (7.5, 2), (7.6, 3), (12.5, 3), (60.0, 6)]
+)
+async def test_no_pause_ends_at_or_after_the_time_that_may_be_awaited(
+    provider: Provider, awaited_seconds: float, requests: int
+) -> None:
+    provider.answers = [(503, {}, b"")]
+    given = services(_fetch, embeddings_url=provider.url)
+    with pytest.raises(ExpressionError, match="Server error"):
+        await compile(EMBED).evaluate_async(
+            {"body": {"texts": "one"}},
+            {"key": "k"},
+            services=given,
+            limits=Limits(awaited_seconds=awaited_seconds),
+        )
+    assert len(provider.asked) == requests
+
+
+@pytest.mark.parametrize(
+    ("raised", "requests"),
+    [
+        (ConnectionResetError("reset"), 2),
+        (TimeoutError(), 2),
+        (UpstreamUnreachable("no route"), 2),
+        (UpstreamTimeout("too slow"), 2),
+        (UpstreamInvalid("too large"), 1),
+        (EgressDenied("not allowed"), 1),
+    ],
+)
+async def test_faults_of_the_network_are_tried_again(
+    provider: Provider, raised: Exception, requests: int
+) -> None:
+    provider.answers = [(200, {}, b'{"n": 1}')]
+    attempts = 0
+
+    async def fetch_at_the_second_attempt(
+        method: str, url: str, **details: Any
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise raised
+        return await _fetch(method, url, **details)
+
+    given = services(fetch_at_the_second_attempt, embeddings_url=provider.url)
+    if requests == 2:
+        assert await run(EMBED, {"body": {"texts": "one"}}, given) == [{"n": 1}]
+    else:
+        with pytest.raises(ExpressionError, match=str(raised)):
+            await run(EMBED, {"body": {"texts": "one"}}, given)
+    assert attempts == requests
 
 
 async def test_a_server_that_is_not_there_is_an_error_without_secrets() -> None:

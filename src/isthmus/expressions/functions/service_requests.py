@@ -95,7 +95,7 @@ async def post_with_retry(
             response = ServiceResponse(
                 status, {name.lower(): value for name, value in received.items()}, data
             )
-        except (OSError, TimeoutError, UpstreamUnreachable, UpstreamTimeout) as error:
+        except (OSError, UpstreamUnreachable, UpstreamTimeout) as error:
             failure: ExpressionError = make_function_error(
                 function, f"{function}: no answer ({type(error).__name__})"
             )
