@@ -15,6 +15,7 @@ from tests.unit.functions.running import check, error, value
 from isthmus.expressions.host.datetimes.durations import Duration
 from isthmus.expressions.host.datetimes.value import DateTime
 from isthmus.expressions.host.datetimes.zones import find_zone
+from isthmus.expressions.limits import MAX_PICTURE_CHARS
 
 CASES = [
     line.rsplit(" => ", 1)
@@ -46,6 +47,32 @@ def test_date_times_give_what_mapping_authors_know(expression: str, expected: st
             "$dtFromFormat('2024 3 1', 'kkkk W M')",
             "Can't mix weekYear/weekNumber units with year/month/day or ordinals",
         ),
+        ("$dtFromFormat('100 2', 'o d')", "Can't mix ordinal dates with month/day"),
+        ("$dtFromFormat('100 2', 'o M')", "Can't mix ordinal dates with month/day"),
+        ("$dtFromIso('2024-01-31').set({'ordinal': 1, 'day': 2})", "Can't mix ordinal dates with month/day"),
+        (
+            "$dtFromIso('2024-01-31').set({'ordinal': 1, 'month': 2})",
+            "Can't mix ordinal dates with month/day",
+        ),
+        ("$dtFromIso('2024-01-31').set({'day': true})", "Invalid unit value true"),
+        ("$dtFromIso('2024-01-31').set({'day': ''})", "Invalid unit value "),
+        ("$dtFromIso('2024-01-31').set({'day': 1e17})", "Invalid unit value 100000000000000000"),
+        ("$dtFromIso('2024-01-31').set({'day': -1e17})", "Invalid unit value -100000000000000000"),
+        ("$dtFromIso('2024-01-31').plus({'days': ''})", "Invalid unit value "),
+        ("$dtFromIso('2024-01-31').plus({'days': [1]})", "Invalid unit value 1"),
+        ("$dtFromIso('2024-01-31').plus(1e17)", "Invalid unit value 100000000000000000"),
+        (
+            "$dtFromIso('2024-01-31').hasSame('2024-01-31', 'day')",
+            "hasSame: the other value must be a date-time",
+        ),
+        (
+            "$dtFromIso('2024-01-31').toFormat('MMMM', {'locale': 'xx'})",
+            "Incorrect locale information provided: xx",
+        ),
+        (
+            "$dtFromIso('2024-01-31').toFormat('MMMM', {'locale': '1'})",
+            "Incorrect locale information provided: 1",
+        ),
     ],
 )
 def test_date_time_errors(expression: str, message: str) -> None:
@@ -64,6 +91,39 @@ def test_date_time_errors(expression: str, message: str) -> None:
 )
 def test_senseless_arguments_are_errors(expression: str) -> None:
     error(expression)
+
+
+@pytest.mark.parametrize("week_field", ["weekYear", "weekNumber"])
+@pytest.mark.parametrize("other", ["year", "month", "day", "ordinal"])
+def test_week_fields_exclude_calendar_fields(week_field: str, other: str) -> None:
+    tokens = {
+        "weekYear": "kkkk",
+        "weekNumber": "WW",
+        "year": "yyyy",
+        "month": "MM",
+        "day": "dd",
+        "ordinal": "ooo",
+    }
+    texts = {"kkkk": "2024", "WW": "02", "yyyy": "2024", "MM": "02", "dd": "02", "ooo": "002"}
+    pattern = f"{tokens[week_field]} {tokens[other]}"
+    text = f"{texts[tokens[week_field]]} {texts[tokens[other]]}"
+    for expression in (
+        f"$dtFromFormat('{text}', '{pattern}')",
+        f"$dtFromIso('2024-01-31').set({{'{week_field}': 2, '{other}': 2}})",
+    ):
+        message = error(expression).message
+        assert message == "Can't mix weekYear/weekNumber units with year/month/day or ordinals"
+
+
+@pytest.mark.parametrize("name", ["../x", "America", "nowhere", "a" * 300])
+def test_a_name_of_no_zone_is_none(name: str) -> None:
+    assert find_zone(name) is None
+
+
+def test_texts_of_times_are_read_up_to_a_length() -> None:
+    longest = "2024-01-01T00:00:00.5" + "(" * (MAX_PICTURE_CHARS - 21)
+    check("$dtFromFormat(t, 'yyyy').isValid", False, {"t": longest})
+    assert error("$dtFromFormat(t, 'yyyy')", {"t": longest + "("}).code == "ISTHMUS_LIMIT"
 
 
 @pytest.mark.parametrize("text", ["''", "null", "missing", "'x'", "5", "'2024-02-30'", "'2024-13-01'"])

@@ -313,7 +313,7 @@ def _shift_date(local: datetime, years: int, months: int, days: int) -> datetime
     """Return `local` moved by calendar units, its day clamped to the new month; None outside the calendar."""
     year, month = divmod((local.year + years) * 12 + local.month - 1 + months, 12)
     month += 1
-    if not 1 <= year <= 9999 or abs(days) > 4_000_000:
+    if not 1 <= year <= 9999:
         return None
     day = min(local.day, monthrange(year, month)[1])
     try:
