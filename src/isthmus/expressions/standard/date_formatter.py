@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from math import fmod
 from operator import itemgetter
 from typing import Any, Final
 
@@ -67,8 +68,7 @@ def format_time(millis: float, picture: str, zone: Any) -> str:
     if zone is not UNDEFINED:
         match = re.match(r"\s*([-+]?[0-9]{1,9})", zone)
         offset = int(match.group(1)) if match else 0
-        hours = offset // 100
-        minutes = abs(offset) % 100 * (1 if offset >= 0 else -1)
+        hours, minutes = offset // 100, int(fmod(offset, 100))
     moment = calendar.Moment(millis + (60 * hours + minutes) * 60_000)
     return "".join(
         part.text if not part.component else _format_component(moment, part, hours, minutes)
