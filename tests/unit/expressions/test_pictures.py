@@ -1,4 +1,4 @@
-"""Numbers and times by pictures, and other standard functions of numbers, case by case."""
+"""Numbers and times by pictures, operators and other standard functions, case by case."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from isthmus.expressions import UNDEFINED
 
 CASES = [
     line.rsplit(" => ", 1)
-    for line in (Path(__file__).parent / "picture_cases.txt").read_text(encoding="utf-8").splitlines()
+    for file in ("picture_cases.txt", "standard_cases.txt")
+    for line in (Path(__file__).parent / file).read_text(encoding="utf-8").splitlines()
 ]
 
 
 @pytest.mark.parametrize(("expression", "expected"), CASES, ids=[expression for expression, _ in CASES])
-def test_pictures_give_what_the_reference_gives(expression: str, expected: str) -> None:
+def test_expressions_give_what_the_reference_gives(expression: str, expected: str) -> None:
     if expected.startswith("error "):
         assert error(expression).code == expected.removeprefix("error ")
     else:

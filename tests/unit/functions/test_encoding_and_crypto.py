@@ -7,7 +7,7 @@ import re
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.functions.running import check, error, value
@@ -141,6 +141,38 @@ def test_sign_rs256_verifies_and_never_tells_the_key() -> None:
     message = error("$sign('data', 'RS256', key)", {"key": broken}).message
     assert message.startswith("RS256 key import failed")
     assert "c2VjcmV0" not in message
+
+
+def _make_der(kind: str) -> bytes:
+    """Returns a key that cannot sign with RS256, as PKCS#8 in DER."""
+    if kind == "encrypted":
+        rsa_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        return rsa_key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"password"),
+        )
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    curve = bytes.fromhex("2a8648ce3d030107")
+    return der if kind == "of another algorithm" else der.replace(curve, curve[:-1] + b"\x7f")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [
+        ("encrypted", "TypeError"),
+        ("of another algorithm", "ValueError"),
+        ("of an unknown curve", "UnsupportedAlgorithm"),
+    ],
+)
+def test_sign_refuses_keys_that_are_no_plain_rsa_keys(kind: str, cause: str) -> None:
+    text = base64.b64encode(_make_der(kind)).decode()
+    pem = f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----"
+    message = error("$sign('data', 'RS256', key)", {"key": pem}).message
+    assert message.endswith(f"Underlying: {cause}")
 
 
 def test_uuid_is_a_new_version_4_each_time() -> None:
