@@ -174,3 +174,66 @@ def test_a_limit_of_a_function_is_one_of_the_evaluation(limit: dict[str, int], e
     failure = error(expression, limits=Limits(**limit))
     assert failure.code == "ISTHMUS_LIMIT"
     assert f"{name} = {limit[name]}" in failure.message
+
+
+DATA = {
+    "l": list(range(20)),
+    "t": "a" * 20,
+    "o": [{"id": number} for number in range(20)],
+    "e": {f"k{number}": number for number in range(20)},
+}
+
+
+@pytest.mark.parametrize(
+    ("limit", "least", "expression"),
+    [
+        ("graph_nodes", 20, "$dependencyGraph(o, 'p', 'id').hasNode(1)"),
+        ("graph_nodes", 20, "$sortNodes(o)"),
+        ("graph_nodes", 3, "$sortNodes([{'id': 1}, {'id': 1}, {'id': 2, 'parent_id': 1}])"),
+        ("xml_nodes", 4, "$xmlToJs('<a><b/><b/><b/></a>')"),
+        ("xml_nodes", 3, "$xmlToJs('<a b=\"c\">t<!--x--></a>')"),
+        ("similarity_chars", 4, "$diceCoefficient('abcd', 'abc')"),
+        ("similarity_pairs", 8, "$mostSimilar('abcd', ['abc', 'abd'])"),
+        ("parquet_columns", 3, "$jsonToParquet([{'a': 1, 'b': 2, 'c': 3}])"),
+        ("parquet_cells", 3, "$jsonToParquet([{'a': 1}, {'a': 2}, {'a': 3}])"),
+        ("input_chars", 20, "$base64decode(t)"),
+        ("input_chars", 20, "$convertMarkdownToSlack(t)"),
+        ("input_chars", 20, "$parseQuery(t)"),
+        ("input_chars", 5, "$jsonParse('12345')"),
+        ("input_chars", 10, "$xmlToJs('<a>123</a>')"),
+        ("input_chars", 20, "$base64ToBlob(t).size"),
+        ("output_chars", 22, "$wrap(t, 'b')"),
+        ("output_chars", 42, "$join([t, t], 'bb')"),
+        ("output_chars", 51, "$string(l)"),
+        ("output_chars", 26, "$jsonToCsv([{'a': t}])"),
+        ("output_chars", 27, "$jsToXml({'a': t})"),
+        ("output_chars", 22, "$stringifyQuery({'a': t})"),
+        ("output_chars", 24, "$convertQueryToSql({'a': t})"),
+        ("output_chars", 40, "$replace(t, 'a', 'bb')"),
+        ("items", 20, "$chunk(l, 1)"),
+        ("items", 40, "$flatten([l, l])"),
+        ("items", 40, "$append(l, l)"),
+        ("items", 30, "[1..30]"),
+        ("items", 40, "[l, l]"),
+        ("items", 20, "$sort(l)"),
+        ("items", 20, "$reverse(l)"),
+        ("items", 20, "$shuffle(l)"),
+        ("items", 20, "$distinct(l)"),
+        ("items", 20, "$zip(l, l)"),
+        ("items", 20, "$keys(e)"),
+        ("items", 20, "$split(t, '')"),
+        ("items", 20, "$match(t, /a/)"),
+        ("items", 20, "$each(e, function($v) { $v })"),
+        ("items", 20, "$spread(e)"),
+        ("items", 4, "$jsonToCsv([{'a': 1, 'b': 2}, {'a': 3}])"),
+        ("items", 4, "$zipSqlResponse([{'n': 'a'}, {'n': 'b'}], [[1], [2]], 'n')"),
+        ("items", 5, "$recursiveCharacterTextSplitter(t, {'chunkSize': 4, 'chunkOverlap': 0})"),
+        ("items", 20, "l^($)"),
+        ("items", 20, "$orderBy(l)"),
+        ("depth", 18, "($f := function($n) { $n = 0 ? 0 : 1 + $f($n - 1) }; $f(5))"),
+    ],
+)
+def test_what_is_as_large_as_a_limit_is_not_too_large(limit: str, least: int, expression: str) -> None:
+    value(expression, DATA, limits=Limits(**{limit: least}))  # type: ignore[arg-type]  # all are whole numbers
+    failure = error(expression, DATA, limits=Limits(**{limit: least - 1}))  # type: ignore[arg-type]  # as above
+    assert failure.code == "ISTHMUS_LIMIT"

@@ -70,15 +70,10 @@ class Token:
 
 
 def merge_texts(tokens: list[Token]) -> list[Token]:
-    """Return the tokens, with neighbouring plain texts as one."""
+    """Return inline tokens, with neighbouring plain texts as one."""
     merged: list[Token] = []
     for token in tokens:
-        if (
-            token.kind == "text"
-            and merged
-            and merged[-1].kind == "text"
-            and not (token.children or merged[-1].children)
-        ):
+        if token.kind == "text" and merged and merged[-1].kind == "text":
             merged[-1] = Token("text", merged[-1].raw + token.raw, merged[-1].text + token.text)
         else:
             merged.append(token)
