@@ -84,7 +84,7 @@ def test_allocations_are_watched_past_so_many_steps(meter: Meter) -> None:
 def test_memory_is_measured_when_the_process_gained_more_objects_than_it_may(
     meter: Meter, monkeypatch: pytest.MonkeyPatch, gained: int, measured: bool
 ) -> None:
-    monkeypatch.setattr(meters.sys, "getallocatedblocks", lambda: 1_000 + gained)
+    monkeypatch.setattr("sys.getallocatedblocks", lambda: 1_000 + gained)
     meter.allocated_blocks, meter.allowed_growth = 900, 100
     meter.watch_allocations()
     assert (meter.memory_estimate is not None) is measured
@@ -111,10 +111,10 @@ def test_steps_of_a_library_function_are_those_of_its_evaluation(
 
 def test_memory_is_measured_past_so_many_unchecked_bytes(meter: Meter) -> None:
     meter.charge_memory(meters._MAX_UNCHECKED_BYTES)
-    assert meter.memory_estimate is None
+    assert meter.unchecked_bytes == meters._MAX_UNCHECKED_BYTES
     meter.charge_memory(1)
-    assert meter.memory_estimate is not None
     assert meter.unchecked_bytes == 0
+    assert meter.memory_estimate is not None
 
 
 def test_a_function_works_with_as_much_text_as_it_may_give(meter: Meter) -> None:
@@ -126,6 +126,7 @@ def test_a_function_works_with_as_much_text_as_it_may_give(meter: Meter) -> None
 def test_lists_are_charged_by_the_item_past_a_length(meter: Meter) -> None:
     free, charged = [0] * MAX_FREE_ITEMS, [0] * (MAX_FREE_ITEMS + 1)
     assert pace(free, meter=meter) is free
+    assert pace(charged) is charged
     assert pace(charged, meter=meter) is not charged
     meter.steps_left = 2
     items = iter(pace(charged, 2, meter))
@@ -133,3 +134,12 @@ def test_lists_are_charged_by_the_item_past_a_length(meter: Meter) -> None:
     assert (meter.steps_left, meter.deadline) == (0, 0)
     next(items)
     assert meter.deadline
+
+
+def test_long_lists_of_a_library_function_are_charged_to_its_evaluation(
+    meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(current_evaluation, "meter", meter)
+    meter.steps_left = 5
+    next(iter(pace([0] * (MAX_FREE_ITEMS + 1), 2)))
+    assert meter.steps_left == 3

@@ -234,6 +234,6 @@ DATA = {
     ],
 )
 def test_what_is_as_large_as_a_limit_is_not_too_large(limit: str, least: int, expression: str) -> None:
-    value(expression, DATA, limits=Limits(**{limit: least}))  # type: ignore[arg-type]  # all are whole numbers
-    failure = error(expression, DATA, limits=Limits(**{limit: least - 1}))  # type: ignore[arg-type]  # as above
+    value(expression, DATA, limits=Limits(**{limit: least}))
+    failure = error(expression, DATA, limits=Limits(**{limit: least - 1}))
     assert failure.code == "ISTHMUS_LIMIT"
