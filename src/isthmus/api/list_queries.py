@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 MAX_LIMIT: Final = 5000
-_SINGLE_VALUE_OPERATORS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte"})
+_SINGLE_VALUE_OPERATORS = frozenset({"ne", "gt", "gte", "lt", "lte"})
 _PAGING_PARAMETERS = frozenset({"limit", "next_cursor", "select", "sort_by", "prev_cursor"})
 
 
@@ -121,7 +121,7 @@ def _parse_filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
             yield Filter(field, "in", tuple(values))
         elif operator in _SINGLE_VALUE_OPERATORS:
             yield Filter(field, operator, (values[-1],))
-        else:  # not an operator but a field of a relation: some clients write `a[b]=1`
+        else:  # one value of `eq`; or no operator but a field of a relation: some clients write `a[b]=1`
             yield Filter(field, operator, tuple(values))
 
 

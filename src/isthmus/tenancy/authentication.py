@@ -4,7 +4,6 @@ changed."""
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -115,7 +114,7 @@ class AccountTokens:
             return None
         try:
             raw = base64.b64decode(token[len(_ACCOUNT_PREFIX) :], altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
             return None
         content, signature = raw[: _CONTENT.size], raw[_CONTENT.size :]
         if not hmac.compare_digest(signature, self._sign(content)):
