@@ -75,3 +75,17 @@ def test_a_table_fits_and_cuts_no_id(shown: Shown) -> None:
     ]
     named = shown([{"a": {"b": "deep"}, "id": "1"}], "table", ("id", "a.b")).split()
     assert named == ["id", "a.b", "1", "deep"]
+
+
+@pytest.mark.parametrize(("length", "is_shown"), [(31, True), (32, False)])
+def test_a_column_is_shown_where_it_fits_to_the_last_character(
+    shown: Shown, length: int, is_shown: bool
+) -> None:
+    rows = [{"id": "i" * 27, "name": "n" * length}]
+    assert ("name" in shown(rows, "table")) is is_shown
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(36, False), (37, True)])
+def test_the_last_column_is_cut_where_the_line_ends(shown: Shown, length: int, is_cut: bool) -> None:
+    rows = [{"id": "i" * 20, "name": "n"}, {"id": "i" * 20, "name": "n" * length}]
+    assert ("…" in shown(rows, "table", ("id", "name"))) is is_cut

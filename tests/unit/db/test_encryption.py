@@ -153,3 +153,8 @@ def test_a_key_file_that_cannot_be_right_is_refused(tmp_path: Path, content: byt
     path.write_bytes(content)
     with pytest.raises(SetupError, match=r"secret\.key"):
         read_key_file(path)
+
+
+def test_a_key_file_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="cannot be read"):
+        read_key_file(tmp_path)

@@ -130,6 +130,8 @@ async def test_a_filter_on_a_relation_may_be_nested_or_dotted(teams: Database, g
     ("field", "operator", "value"),
     [
         ("is_beta", "gt", "true"),
+        ("is_beta", "eq", "yes"),
+        ("version", "eq", "one"),
         ("version", "eq", "9" * 20),
         ("version", "in", "-" + "9" * 20),
         ("created_at", "gt", "0001-01-01T00:00:00+14:00"),

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from isthmus.cli.main import app
+from isthmus.errors import SetupError
 
 CONTACT = {"name": "ada", "mails": [{"value": "a@b.c"}]}
 
@@ -73,3 +74,26 @@ def test_a_document_that_is_no_json_is_told(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
     done = CliRunner().invoke(app, ["expr", "a", str(tmp_path / "x.json")])
     assert "is not JSON" in str(done.exception)
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(98, False), (99, True)])
+def test_a_trace_shows_100_characters_of_a_value(length: int, is_cut: bool) -> None:
+    text = json.dumps("v" * length)
+    done = CliRunner().invoke(app, ["expr", "--trace", "$", "-"], input=text)
+    shown = f"{text[:100]}… ({len(text)} characters)" if is_cut else text
+    assert f"    out {shown}\n" in done.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_an_expression_of_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "e.jsonata"
+    if content is not None:
+        path.write_bytes(content)
+    done = CliRunner().invoke(app, ["expr", f"@{path}"])
+    assert isinstance(done.exception, SetupError)
+    assert f"the expression file {path} cannot be read" in done.exception.message
+
+
+def test_a_document_that_is_not_there_is_told(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["expr", "a", str(tmp_path / "x.json")])
+    assert "cannot be read: No such file" in str(done.exception)

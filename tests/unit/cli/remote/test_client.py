@@ -153,3 +153,70 @@ def test_what_a_server_sends_paints_no_terminal(server: Answering) -> None:
     server.will({"message": "\x1b]0;mine\x07"}, 400)
     ran = run(server.url, "accounts", "get", "x")
     assert ("mine" in ran.stderr, "\x1b" in ran.stderr) == (True, False)
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000], ids=["cut", "no text", "deep"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("accounts get x", 5),
+        ("unified crm contacts -a A", 2),
+        ("proxy contacts -a A", 2),
+        ("batch -b {} -a A", 2),
+    ],
+)
+def test_an_answer_that_is_no_json_is_told(server: Answering, command: str, code: int, body: bytes) -> None:
+    server.answers.append((200, "application/json", body))
+    ran = run(server.url, *command.split())
+    assert (ran.exit_code, "the response is not JSON" in ran.stderr) == (code, True)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"message": 7}', b"[" * 100_000], ids=["0", "html", "[]", "7", "deep"]
+)
+def test_a_refusal_without_words_is_told_by_its_status(server: Answering, body: bytes) -> None:
+    server.answers.append((418, "application/json", body))
+    ran = run(server.url, "accounts", "get", "x")
+    assert (ran.exit_code, "/integrated-account/x: status 418" in ran.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_redirect"),
+    [
+        (299, 0, False),
+        (300, 5, True),
+        (399, 5, True),
+        (400, 1, False),
+        (401, 3, False),
+        (403, 3, False),
+        (404, 4, False),
+        (409, 6, False),
+        (499, 1, False),
+        (500, 5, False),
+    ],
+)
+def test_the_exit_code_tells_the_status(server: Answering, status: int, code: int, is_redirect: bool) -> None:
+    server.will({"id": "x"}, status)
+    ran = run(server.url, "accounts", "get", "x")
+    assert (ran.exit_code, "redirects to nowhere" in ran.stderr) == (code, is_redirect)
+
+
+def test_one_failure_is_told_in_the_words_of_the_message(server: Answering) -> None:
+    server.will({"message": "no such field", "details": {"failures": [{"path": "a", "message": "b"}]}}, 400)
+    ran = run(server.url, "accounts", "get", "x")
+    assert ("no such field" in ran.stderr, "a: b" in ran.stderr) == (True, False)
+
+
+def test_a_server_that_hangs_up_is_told(server: Answering) -> None:
+    server.hold_after = 0
+    server.release.set()
+    ran = run(server.url, "accounts", "get", "x")
+    assert (ran.exit_code, f"{server.url} does not respond" in ran.stderr) == (5, True)
+
+
+def test_a_server_that_never_answers_is_told(server: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isthmus.cli.remote.api_client._TIMEOUT_SECONDS", 0.2)
+    server.hold_after = 0
+    ran = run(server.url, "accounts", "get", "x")
+    server.release.set()
+    assert (ran.exit_code, f"{server.url} does not respond" in ran.stderr) == (5, True)

@@ -176,3 +176,12 @@ def test_a_file_that_holds_no_profiles_is_told_and_left(folder: Path, text: str)
     ran = run("accounts", "get", "x")
     assert (ran.exit_code, "config.json" in ran.stderr) == (2, True)
     assert (folder / "config.json").read_text() == text
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"], ids=["a folder", "no text"])
+def test_a_file_that_cannot_be_read_is_told(folder: Path, content: bytes | None) -> None:
+    path = folder / "config.json"
+    folder.mkdir()
+    path.mkdir() if content is None else path.write_bytes(content)
+    ran = run("accounts", "get", "x")
+    assert (ran.exit_code, f"{path} cannot be read" in ran.stderr) == (2, True)
