@@ -9,6 +9,7 @@ import pytest
 from isthmus.accounts.rows.context import (
     build_effective_context,
     build_visible_context,
+    get_oauth_token,
     list_object_store_fields,
     patch_context,
     split_context,
@@ -35,6 +36,9 @@ from isthmus.accounts.rows.context import (
             {"oauth": {"token": {"access_token": "n"}}},
             {"oauth": {"token": {"access_token": "n", "refresh_token": "r"}}},
         ),
+        ({}, {"oauth": {"scope": ["b"]}}, {"oauth": {"scope": ["b"]}}),
+        ({"oauth": "x"}, {"oauth": {"scope": ["b"]}}, {"oauth": {"scope": ["b"]}}),
+        ({"oauth": {"scope": ["a"]}}, {"oauth": "x"}, {"oauth": "x"}),
         ({"a": 1}, {}, {"a": 1}),
     ],
 )
@@ -80,7 +84,8 @@ def test_what_is_shown_has_the_plain_variables() -> None:
         "a": 1,
         "environment_variables": {"x": "1"},
     }
-    assert build_visible_context({"a": 1}, {}) == {"a": 1}
+    for none in ({}, {"environment_variables": {}}, {"environment_variables": "x"}):
+        assert build_visible_context({"a": 1}, none) == {"a": 1}
 
 
 def test_values_sent_for_the_object_store_come_back_under_their_key() -> None:
@@ -88,3 +93,25 @@ def test_values_sent_for_the_object_store_come_back_under_their_key() -> None:
     assert build_visible_context(plain, {}) == {"big": [1, 2], "small": 1}
     assert build_effective_context(plain, {})["big"] == [1, 2]
     assert list_object_store_fields(plain) == ["big"]
+
+
+@pytest.mark.parametrize("flag", [False, "true", None])
+def test_an_object_is_for_the_object_store_only_where_it_says_so(flag: object) -> None:
+    plain = {"big": {"truto_obj_store": flag, "data": 1}}
+    assert build_visible_context(plain, {}) == plain
+    assert list_object_store_fields(plain) == []
+
+
+@pytest.mark.parametrize(
+    ("context", "token"),
+    [
+        ({}, {}),
+        ({"oauth": "x"}, {}),
+        ({"oauth": {}}, {}),
+        ({"oauth": {"token": "x"}}, {}),
+        ({"oauth": {"token": {"access_token": "t"}}}, {"access_token": "t"}),
+    ],
+)
+def test_a_token_that_is_no_object_is_none(context: dict[str, Any], token: dict[str, Any]) -> None:
+    assert get_oauth_token(context) == token
+    assert build_effective_context(context, {}).get("access_token") == token.get("access_token")

@@ -58,11 +58,16 @@ def test_a_value_is_stored_as_its_field_says(definition: dict[str, Any], sent: A
         ({"format": "number"}, "nan", "format"),
         ({"format": "uuid"}, "1", "format"),
         ({"format": "url"}, "ftp://a.example", "format"),
+        ({"format": "url"}, "https://", "format"),
+        ({"format": "url"}, "https://[", "format"),
+        ({"format": "number"}, "one", "format"),
         ({"pattern": "[a-z]+"}, "abc1", "pattern"),
         ({"pattern": "("}, "abc", "pattern"),
         ({"pattern": "(a+)+b"}, "a" * 40, "pattern"),
         ({"options": [{"label": "One", "value": "1"}]}, "2", "option"),
+        ({"options": [{"label": "One", "value": "1"}]}, ["1"], "option"),
         ({}, {"an": "object"}, "type"),
+        ({}, ["a", "list"], "type"),
     ],
 )
 def test_a_value_that_does_not_fit_is_reported(definition: dict[str, Any], sent: Any, code: str) -> None:
@@ -72,3 +77,19 @@ def test_a_value_that_does_not_fit_is_reported(definition: dict[str, Any], sent:
 
 def test_a_partial_submission_is_only_checked_where_it_speaks() -> None:
     assert submit({"g": 1}, complete=False, required=True, default="d") == ({"g": 1}, [])
+    assert submit({"f": ""}, complete=False, default="d") == ({"f": ""}, [])
+
+
+@pytest.mark.parametrize(
+    ("definition", "described"),
+    [
+        ({}, "f"),
+        ({"label": "Key"}, "Key"),
+        ({"label": "Key", "help_text": "on your profile"}, "Key (on your profile)"),
+    ],
+)
+def test_a_field_that_is_missing_is_told_as_people_see_it(definition: dict[str, Any], described: str) -> None:
+    field = CredentialField.model_validate({"name": "f", "required": True, **definition})
+    told: list[str] = []
+    validate_form([field], {}, lambda _, message, __: told.append(message), complete=True)
+    assert told == [f"is required: {described}"]

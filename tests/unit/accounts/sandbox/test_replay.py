@@ -10,14 +10,19 @@ from urllib.parse import parse_qsl
 import pytest
 from tests.unit.integrations.small_catalog import exchange, ticket
 
-from isthmus.accounts.sandbox.replay import SandboxUpstream
+from isthmus.accounts.sandbox.replay import (
+    SandboxUpstream,
+    choose_exchanges,
+    get_pagination_parameters,
+)
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.load import load_integration
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult, ValueResult
 from isthmus.engine.queries import parse_query
-from isthmus.engine.upstream import AccountFacts
+from isthmus.engine.upstream import AccountFacts, Operation, OutgoingRequest
 from isthmus.errors import NotFound, RemoteError
+from isthmus.http.messages import HttpRequest
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import Catalog
 
@@ -145,9 +150,9 @@ class Sandbox:
     """A product of one pagination, with its exchanges on disk."""
 
     def __init__(
-        self, path: Path, pagination: dict[str, Any] | None, files: dict[str, Any], **listing: Any
+        self, folder: Path, pagination: dict[str, Any] | None, files: dict[str, Any], **listing: Any
     ) -> None:
-        examples = path / "integrations" / "b" / "examples"
+        examples = folder / "integrations" / "b" / "examples"
         examples.mkdir(parents=True)
         for name, exchanges in files.items():
             (examples / f"{name}.json").write_text(json.dumps(exchanges))
@@ -165,7 +170,7 @@ class Sandbox:
             },
         }
         self.definition = load_integration(config)
-        exchanges = Exchanges(Catalog(path))
+        exchanges = Exchanges(Catalog(folder))
         self.upstream = SandboxUpstream(FACTS, {"authorization": "none"}, "b", self.definition, exchanges)
 
     async def call(
@@ -342,3 +347,66 @@ async def test_nothing_is_kept(tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path, None, {})
     await sandbox.upstream.update_context({"a": 1})
     assert sandbox.upstream.context == {"authorization": "none"}
+
+
+@pytest.mark.parametrize(("status", "is_found"), [(200, True), (399, True), (400, False), (500, False)])
+def test_a_recorded_refusal_is_no_record(tmp_path: Path, status: int, is_found: bool) -> None:
+    sandbox = Sandbox(tmp_path, None, {"tickets.get": [exchange(ticket(1), status=status, id="1")]})
+    recorded = sandbox.upstream._exchanges.find_exchanges("b", "tickets", "get")
+    method = sandbox.definition.find_method("tickets", "get")
+    assert method is not None
+    operation = Operation("get", "tickets", "get", id="1")
+    request = OutgoingRequest(HttpRequest("GET", "https://b.example/v1/tickets/1"), operation)
+    assert (choose_exchanges(recorded, request, method, None) != []) is is_found
+
+
+@pytest.mark.parametrize(
+    "name", ["Content-Length", "content-encoding", "Transfer-Encoding", "connection", "x-total"]
+)
+async def test_headers_of_the_recorded_connection_are_left_out(tmp_path: Path, name: str) -> None:
+    recorded = exchange(ticket(1), id="1")
+    recorded["response"]["headers"][name] = "7"
+    sandbox = Sandbox(tmp_path, None, {"tickets.get": [recorded]})
+    operation = Operation("get", "tickets", "get", id="1")
+    request = OutgoingRequest(HttpRequest("GET", "https://b.example/v1/tickets/1"), operation)
+    assert (name in (await sandbox.upstream.send(request)).headers) is (name == "x-total")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "sent"),
+    [
+        ("text/plain", "plain", b"plain"),
+        ("application/json", "quoted", b'"quoted"'),
+        (None, {"a": 1}, b'{"a":1}'),
+        (None, None, b""),
+    ],
+)
+async def test_a_recorded_text_is_quoted_where_it_is_json(
+    tmp_path: Path, kind: str | None, body: object, sent: bytes
+) -> None:
+    recorded = exchange(body, id="1")
+    recorded["response"]["headers"] = {} if kind is None else {"content-type": kind}
+    sandbox = Sandbox(tmp_path, None, {"tickets.get": [recorded]})
+    operation = Operation("get", "tickets", "get", id="1")
+    request = OutgoingRequest(HttpRequest("GET", "https://b.example/v1/tickets/1"), operation)
+    assert (await sandbox.upstream.send(request)).body == sent
+
+
+async def test_a_value_of_the_context_in_a_path_is_no_parameter(tmp_path: Path) -> None:
+    listed = {"tickets.list": [exchange({"items": [ticket(1)]}, query={"authorization": "a"})]}
+    sandbox = Sandbox(tmp_path, None, listed, path="/{{context.authorization}}/tickets")
+    assert await sandbox.walk("authorization=b") == [[1]]
+
+
+async def test_an_id_in_the_query_of_a_path_is_looked_for(tmp_path: Path) -> None:
+    listed = {"tickets.list": [exchange({"items": [ticket(1)]}, query={"id": "1"})]}
+    sandbox = Sandbox(tmp_path, None, listed, path="/{{query.id}}/tickets")
+    assert await sandbox.walk("id=1") == [[1]]
+    with pytest.raises(RemoteError):
+        await sandbox.walk("id=2")
+
+
+def test_a_page_and_its_size_are_always_parameters_of_paging() -> None:
+    assert get_pagination_parameters(None) == {"page", "limit"}
+    definition = load_integration({"pagination": CURSOR})
+    assert get_pagination_parameters(definition.pagination) == {"page", "limit", "after", "n"}
