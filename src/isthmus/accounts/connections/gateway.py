@@ -96,7 +96,7 @@ class GatewayAccount:
 
 
 class Gateway:
-    """An `engine.upstream.Upstream` that sends over HTTP, for one call of one account. `may_refresh`: False
+    """An `engine.upstream.Upstream` that sends over HTTP, for one call of one account. `can_refresh`: False
     for the requests that refresh its credentials."""
 
     __slots__ = ("_account", "_can_refresh", "_parts", "_request_id", "account")
