@@ -11,4 +11,4 @@ __all__: list[str] = []
 
 _get_command = cache(typer.main.get_command)
 setattr(typer.main, "get_command", _get_command)  # noqa: B010  # a name that the type checker knows as a function
-setattr(typer.testing, "_get_command", _get_command)  # noqa: B010
+setattr(typer.testing, "_get_command", _get_command)  # noqa: B010  # as above

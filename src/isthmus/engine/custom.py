@@ -184,7 +184,7 @@ def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) 
     if "path" in method_config:
         check_relative_path(str(definition.path.source))
     if not call.is_trusted:
-        _refuse_credentials(definition)
+        _refuse_access_to_credentials(definition)
     plan = plan_ad_hoc_method(config, _RESOURCE, definition.method, definition, where=METHOD_CONFIG)
     response_format = definition.api_response_format
     return replace(
@@ -192,9 +192,10 @@ def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) 
     )
 
 
-def _refuse_credentials(definition: MethodDefinition) -> None:
+def _refuse_access_to_credentials(definition: MethodDefinition) -> None:
     """Raises BadRequest for a definition by which the token of one account could read the account's
-    credentials or send them elsewhere."""
+    credentials or send them elsewhere: a base URL, authorization, dynamic pagination, or an expression in the
+    request. Expressions that see only the provider's answer are allowed."""
     for name in ("base_url", "authorization"):
         if getattr(definition, name) is not None:
             raise _make_not_allowed_error(name, "may not be set with the token of an integrated account")

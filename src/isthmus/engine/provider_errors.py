@@ -181,7 +181,7 @@ class ProviderFailure(Exception):
         return find_error_message(next(iter(self.body.values())) if is_parsed_xml else self.body)
 
     def get_headers_for_caller(self) -> dict[str, str]:
-        """Returns the headers of the answer that the caller gets."""
+        """Returns those headers of the answer that are passed on to the caller."""
         return select_headers_for_caller(self.headers, self.now)
 
 

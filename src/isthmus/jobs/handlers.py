@@ -100,9 +100,7 @@ class Handlers:
         valid.
         """
         if not job_name or ":" in job_name:
-            raise ValueError(
-                f"{job_name!r} is no name of a kind: use one without a colon (a lock is kind:key)"
-            )
+            raise ValueError(f"{job_name!r} is no name of a job: use one without a colon (a lock is job:key)")
         if job_name in self._registrations:
             raise ValueError(f"{job_name} has a handler already")
         self._registrations[job_name] = HandlerRegistration(handler, on_failure)

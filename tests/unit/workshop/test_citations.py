@@ -75,8 +75,8 @@ def test_no_source_cites_a_numbered_rule() -> None:
     [
         "as `spec.md` says",
         "see docs/reference/errors.md#nothing",
-        "in the order of `errors.md` §4",
-        "split first (§1.8)",
+        "in the order of `errors.md` \N{SECTION SIGN}4",
+        "split first (\N{SECTION SIGN}1.8)",
     ],
 )
 def test_a_planted_citation_that_leads_nowhere_is_found(text: str) -> None:

@@ -118,8 +118,8 @@ async def check_mapping_overrides(
     conn: AsyncConnection, scope: Scope, override: Any, stored: Mapping[str, Any] | None = None
 ) -> None:
     """Raises BadRequest for an invalid `unified_model_override`: `{model: {resource: {method: mapping}}}`,
-    where null at any level counts as absent. Names that `stored` has already are accepted even if they no
-    longer exist."""
+    where null at any level counts as absent. The error is about the first malformed entry; if there is none,
+    it lists all unknown names. Names that `stored` has already are accepted even if they no longer exist."""
     for model, resources in _list_entries(override, "unified_model_override"):
         for resource, methods in _list_entries(resources, f"unified_model_override.{model}"):
             for method, config in _list_entries(methods, f"unified_model_override.{model}.{resource}"):

@@ -64,7 +64,7 @@ _IDEMPOTENCY_HEADER: Final = {
 
 
 def build_data_plane_paths() -> dict[str, Any]:
-    """Builds the `paths` object (OpenAPI 3.1) of unified, proxy and custom calls."""
+    """Builds the `paths` object (OpenAPI 3.1) of unified, proxy (with actions) and custom calls."""
     paths: dict[str, Any] = {}
     for plane, (prefix, shape) in _PLANES.items():
         paths[prefix] = {

@@ -67,7 +67,8 @@ def check_placeholder_syntax(site: Site) -> Iterator[Finding]:
 
 
 def _check_casts(site: Site, placeholder: Placeholder) -> Iterator[Finding]:
-    """Yields findings on unknown casts, and on defaults that are read as casts."""
+    """Yields findings on casts that do not exist, of an alternative or of the default: a default such as
+    `host:port` is read as `host` with the cast `port`."""
     for alternative in placeholder.alternatives:
         if alternative.cast not in CASTS:
             yield _make_placeholder_finding(

@@ -49,7 +49,7 @@ class IntrinsicGenerator(FunctionGenerator):
     def write_intrinsic(
         self, function: Function, node: t.Call, piped: Operand | None, context: InputContext, *, final: bool
     ) -> Operand | None:
-        """Write the code of a call of a standard function; None if the function is no standard one.
+        """Write the code of a call of a standard function in place; None if it has to be called.
 
         `piped` is the first argument that `~>` adds, if any.
         """
