@@ -8,6 +8,7 @@ everything, on both databases, walks in full. `ISTHMUS_SEED` repeats what an ear
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import random
@@ -23,6 +24,7 @@ __all__ = [
     "Walk",
     "examples",
     "pytest_addoption",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_configure_node",
@@ -198,6 +200,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector the modules and cases of the suite, which last as long as the run."""
+    gc.collect()
+    gc.freeze()
 
 
 def _draw_databases(config: pytest.Config, items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
