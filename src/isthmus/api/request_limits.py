@@ -76,7 +76,7 @@ class RequestLimits:
     def take_token(self, principal: Principal) -> Standing | None:
         """Counts one request of the principal's token; returns what is left, None if there is no limit.
         Raises TooManyRequests."""
-        return self._tokens.take(principal.token_id or principal.environment_id)
+        return self._tokens.take(principal.token_id)
 
     def take_account(self, account_id: str) -> Standing | None:
         """Counts one request to the account; returns what is left, None if there is no limit. Raises

@@ -135,7 +135,7 @@ async def check_mapping_overrides(
         visible_models = await read_models(conn, scope, only_installed=False, names=model_names)
         models = {unified_model.name: unified_model for unified_model in visible_models}
         known_names = (
-            [] if model_names <= models.keys() else await read_model_names(conn, scope, only_installed=False)
+            [] if model_names.issubset(models) else await read_model_names(conn, scope, only_installed=False)
         )
         failures = Failures()
         for name, resource, method in sorted(added):

@@ -51,8 +51,6 @@ _EXPLAIN_PARAMETER: Final = {
     )
 }
 _ACCOUNT_DESCRIPTION: Final = "The integrated account to call."
-_DOCUMENTED_VERBS: Final = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
-"""Verbs that OpenAPI has operations for."""
 _IDEMPOTENCY_HEADER: Final = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -76,11 +74,7 @@ def build_data_plane_paths() -> dict[str, Any]:
             for verb, name in (ITEM_METHODS | {"POST": "custom"}).items()
         }
     paths["/proxy/_/{action}"] = {"post": _build_action_operation()}
-    paths["/custom/{path}"] = {
-        verb.lower(): _build_custom_operation(verb)
-        for verb in CUSTOM_VERBS
-        if verb.lower() in _DOCUMENTED_VERBS
-    }
+    paths["/custom/{path}"] = {verb.lower(): _build_custom_operation(verb) for verb in CUSTOM_VERBS}
     return paths
 
 
