@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -79,3 +80,94 @@ def test_422_is_of_idempotency_keys_alone(document: dict[str, Any]) -> None:
         for each in path.values():
             takes_key = "Idempotency-Key" in {one["name"] for one in each.get("parameters", ())}
             assert ("422" in each["responses"]) == takes_key, each["operationId"]
+
+
+@pytest.mark.parametrize(
+    ("route", "statuses"),
+    [
+        ("GET /ping", "400"),
+        ("GET /integration", "400 401 403 429"),
+        ("POST /integration", "400 401 403 404 409 413 429"),
+        ("GET /integration/{id}", "400 401 403 404 429"),
+        ("PATCH /integration/{id}", "400 401 403 404 409 413 429"),
+        ("DELETE /integration/{id}", "400 401 403 404 409 429"),
+        ("GET /proxy/{resource}", "400 401 403 404 405 429 4XX 5XX"),
+        ("HEAD /custom/{path}", "400 401 403 404 405 429 4XX 5XX"),
+        ("OPTIONS /custom/{path}", "400 401 403 404 405 429 4XX 5XX"),
+        ("POST /proxy/{resource}", "400 401 403 404 405 409 413 422 429 4XX 5XX"),
+        ("DELETE /proxy/{resource}/{id}", "400 401 403 404 405 409 422 429 4XX 5XX"),
+    ],
+)
+def test_an_operation_tells_the_refusals_it_can_answer_with(
+    document: dict[str, Any], route: str, statuses: str
+) -> None:
+    verb, path = route.split()
+    assert sorted(document["paths"][path][verb.lower()]["responses"]) == ["200", *statuses.split()]
+
+
+ONE, MANY = "/{id}", ""
+
+
+@pytest.mark.parametrize("plane", ["unified", "proxy"])
+@pytest.mark.parametrize(
+    ("verb", "tail", "name", "body", "is_required"),
+    [
+        ("get", MANY, "list", False, False),
+        ("get", ONE, "get", False, False),
+        ("post", MANY, "create", True, True),
+        ("patch", MANY, "update_by_body", True, False),
+        ("patch", ONE, "update", True, False),
+        ("delete", MANY, "delete_by_body", False, False),
+        ("delete", ONE, "delete", False, False),
+        ("post", ONE, "custom", True, False),
+    ],
+)
+def test_a_method_is_documented_with_its_body_and_parameters(
+    document: dict[str, Any], plane: str, verb: str, tail: str, name: str, body: bool, is_required: bool
+) -> None:
+    path = {"unified": "/unified/{model}/{resource}", "proxy": "/proxy/{resource}"}[plane]
+    operation = document["paths"][path + tail][verb]
+    assert operation["operationId"] == f"{plane}_{name}"
+    assert ("requestBody" in operation) == body
+    assert not body or operation["requestBody"]["required"] == is_required
+    parameters = {each["name"]: each for each in operation["parameters"]}
+    assert ("limit" in parameters) == (name == "list")
+    assert ("truto_body_passthrough" in parameters) == body
+    assert ("remote_query" in parameters) == (plane == "unified")
+    assert {each for each, value in parameters.items() if value["required"]} == {
+        "integrated_account_id",
+        *re.findall(r"{(\w+)}", path + tail),
+    }
+    assert [each for each, value in parameters.items() if value.get("style") == "deepObject"] == (
+        ["remote_query"] if plane == "unified" else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("route", "properties"),
+    [
+        ("GET /proxy/{resource}", "next_cursor prev_cursor result result_count is_partial_response"),
+        ("DELETE /unified/{model}/{resource}/{id}", "id"),
+        ("DELETE /proxy/{resource}/{id}", ""),
+        ("POST /unified/{model}/{resource}/{id}", "result"),
+        ("POST /proxy/{resource}/{id}", ""),
+        ("GET /unified/{model}/{resource}/{id}", ""),
+        ("POST /unified/{model}/{resource}", ""),
+        ("POST /proxy/_/{action}", "result"),
+        ("GET /custom/{path}", "result next_cursor prev_cursor"),
+    ],
+)
+def test_an_answer_is_documented_with_the_fields_around_a_record(
+    document: dict[str, Any], route: str, properties: str
+) -> None:
+    verb, path = route.split()
+    answer = document["paths"][path][verb.lower()]["responses"]["200"]["content"]["application/json"]
+    assert set(answer["schema"].get("properties", ())) == set(properties.split())
+    assert set(answer["schema"].get("required", ())) == set(properties.split())
+
+
+@pytest.mark.parametrize("verb", [each.lower() for each in CUSTOM_VERBS])
+def test_a_custom_call_is_documented_by_what_its_verb_carries(document: dict[str, Any], verb: str) -> None:
+    operation = document["paths"]["/custom/{path}"][verb]
+    assert ("requestBody" in operation) == (verb in ("post", "put", "patch", "delete"))
+    assert ("content" in operation["responses"]["200"]) == (verb not in ("head", "options"))

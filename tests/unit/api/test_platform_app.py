@@ -38,6 +38,11 @@ async def update_thing(id: str) -> dict[str, Any]:
     return {"id": id}
 
 
+@router.get("/a/b", include_in_schema=False)
+async def get_undocumented_thing() -> dict[str, Any]:
+    return {}
+
+
 async def request(
     verb: str, path: str, body: bytes = b"", *, content_type: str | None = "application/json"
 ) -> tuple[int, Any, dict[bytes, bytes]]:
@@ -125,7 +130,8 @@ async def test_no_address_holds_nul(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "path", "allowed"), [("PUT", "/thing", "GET, HEAD, POST"), ("GET", "/thing/a", "PATCH")]
+    ("verb", "path", "allowed"),
+    [("PUT", "/thing", "GET, HEAD, POST"), ("GET", "/thing/a", "PATCH"), ("POST", "/thing/a/b", "GET")],
 )
 async def test_a_verb_that_is_not_served_is_told_every_one_that_is(
     verb: str, path: str, allowed: str
@@ -148,3 +154,13 @@ async def test_a_length_that_is_wrong_is_told_in_json_s_words(body: bytes, said:
     status, answer, _ = await request("POST", "/thing", body)
     (found,) = answer["details"]["failures"]
     assert (status, found["path"], found["message"]) == (400, *said)
+    assert answer["message"] == f"{said[0]}: {said[1]}"
+
+
+async def test_of_several_failures_the_first_is_told_and_how_many_follow() -> None:
+    status, answer, _ = await request("POST", "/thing", b'{"name": "", "ids": []}')
+    assert (status, answer["message"]) == (
+        400,
+        "name: must not be empty (and 1 more, see details.failures)",
+    )
+    assert [each["path"] for each in answer["details"]["failures"]] == ["name", "ids"]
