@@ -7,11 +7,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from isthmus.config import Settings
 from isthmus.db import Database, open_database
-from isthmus.db.tables import job_timer
+from isthmus.db.tables import job_schedule, job_timer
 from isthmus.jobs import (
     CronError,
     Handlers,
@@ -178,6 +178,25 @@ async def test_only_the_newest_missed_firing_is_made_up_for(
     assert stored is not None
     assert stored.next_at is not None
     assert stored.next_at > clock.now()
+
+
+@pytest.mark.parametrize("broken", ["a", "b"])
+async def test_a_schedule_whose_expression_became_invalid_fires_no_more_and_keeps_no_other_from_it(
+    database: Database, clock: VirtualClock, broken: str
+) -> None:
+    handlers = Recorder()
+    async with database.write() as conn:
+        for name in ("a", "b"):
+            await put_schedule(conn, name, job_name="work", key=name, cron="*/10 * * * *")
+        spoiled = update(job_schedule).where(job_schedule.c.name == broken)
+        await conn.execute(spoiled.values(cron="every hour"))
+    await clock.advance(600)
+    await tick(database, handlers)
+    assert handlers.ran == ["b" if broken == "a" else "a"]
+    async with database.read() as conn:
+        stored = await get_schedule(conn, broken)
+    assert stored is not None
+    assert (stored.next_at, stored.last_at) == (None, None)
 
 
 @pytest.mark.parametrize("cron", ["* * * * * *", "0 0 31 2 *", "61 * * * *", "every hour", ""])
