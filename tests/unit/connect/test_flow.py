@@ -158,6 +158,17 @@ async def test_a_trip_to_an_oauth_provider_and_back_connects(desk: Desk) -> None
     assert "access_token" not in row["context"]["oauth"]["token"]
 
 
+async def test_what_a_provider_adds_to_its_answer_is_kept_without_the_words_of_the_protocol(
+    desk: Desk,
+) -> None:
+    _, state, binding = await desk.travel(await desk.open(), "oauth2")
+    names = ("scope", "oauth_token", "oauth_verifier", "error_description", "error_uri")
+    answer = {"state": state, "code": "c", "error": "", "shop": "x", **dict.fromkeys(names, "y")}
+    await desk.flow.complete_authorization(answer, binding)
+    (row,) = await desk.accounts()
+    assert row["context"]["oauth"]["callback_params"] == {"shop": "x"}
+
+
 @pytest.mark.parametrize("format", ["oauth2", "oauth"])
 async def test_an_install_says_where_its_provider_sends_people_back(desk: Desk, format: str) -> None:
     own = "https://login.example.com/back?to=isthmus"

@@ -192,6 +192,38 @@ async def test_looks_go_on_after_a_failure_of_any_kind(
     assert watcher.get_epoch("e") == 2
 
 
+async def test_each_outage_is_logged_once(
+    elsewhere: Database, watcher: EpochWatcher, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    reached = asyncio.Event()
+
+    def subscriber(environment_id: str, value: int) -> None:
+        reached.set()
+        if environment_id == "broken":
+            raise RuntimeError("a subscriber that should not raise")
+
+    watcher.subscribe(subscriber)
+    for environment_id in ("broken", "e", "broken", "e"):
+        reached.clear()
+        await raised(elsewhere, environment_id)
+        async with asyncio.timeout(5):
+            while not reached.is_set():
+                await clock.advance(POLL_SECONDS)
+        await clock.advance(POLL_SECONDS)
+    assert len([record for record in caplog.records if "epochs cannot be read" in record.message]) == 2
+
+
+@pytest.mark.parametrize(("seconds", "is_trusted"), [(5.0, True), (5.001, False)])
+async def test_an_epoch_is_trusted_until_the_last_look_is_too_long_ago(
+    watcher: EpochWatcher, clock: VirtualClock, seconds: float, is_trusted: bool
+) -> None:
+    await watcher.poll()
+    await watcher.stop()
+    await clock.advance(seconds)
+    assert watcher.is_unchanged("e", 0, max_seconds_behind=5.0) is is_trusted
+    assert not watcher.is_unchanged("e", 1, max_seconds_behind=5.0)
+
+
 async def test_a_grant_that_was_altered_holds_no_epoch_back(
     elsewhere: Database, watcher: EpochWatcher
 ) -> None:
