@@ -118,7 +118,7 @@ def _open_listener(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise SetupError(
-            f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}). Choose another port with "
+            f"cannot listen on {host}:{port} ({error.strerror}). Choose another port with "
             "--port (make run: PORT=8001 make run)."
         ) from error
     listener.setblocking(False)
