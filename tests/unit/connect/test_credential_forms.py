@@ -83,7 +83,7 @@ def test_a_form_shows_what_was_typed_and_no_password() -> None:
     ],
 )
 def test_a_link_to_help_leads_to_a_web_page(link: str | None, is_kept: bool) -> None:
-    config = {} if link is None else {"documentation_link": link}
+    config: dict[str, Any] = {} if link is None else {"documentation_link": link}
     assert form(**config).documentation_link == (link if is_kept else None)
 
 

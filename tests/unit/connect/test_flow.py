@@ -194,10 +194,21 @@ async def test_a_trip_by_oauth_1_connects(desk: Desk) -> None:
     assert [path for path, _ in desk.authority.seen] == ["/request", "/access"]
 
 
-async def test_a_token_of_oauth_1_that_is_not_the_one_asked_for_is_refused(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"oauth_token": "other", "oauth_verifier": "v"},
+        {"oauth_verifier": "v"},
+        {"oauth_token": "rt", "oauth_verifier": ""},
+        {"oauth_token": "rt"},
+    ],
+)
+async def test_a_token_of_oauth_1_that_is_not_the_one_asked_for_is_refused(
+    desk: Desk, query: dict[str, str]
+) -> None:
     session = await desk.open()
     _, _, binding = await desk.travel(session, "oauth")
-    arrived = await _arrive_oauth1(desk, session, binding, {"oauth_token": "other", "oauth_verifier": "v"})
+    arrived = await _arrive_oauth1(desk, session, binding, query)
     screen = await desk.flow.build_screen(arrived)
     assert isinstance(screen, Form)
     assert screen.error

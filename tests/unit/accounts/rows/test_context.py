@@ -84,9 +84,9 @@ def test_what_is_shown_has_the_plain_variables() -> None:
         "a": 1,
         "environment_variables": {"x": "1"},
     }
-    without_any: list[dict[str, object]] = [{}, {"environment_variables": {}}, {"environment_variables": "x"}]
-    for installed in without_any:
-        assert build_visible_context({"a": 1}, installed) == {"a": 1}
+    assert build_visible_context({"a": 1}, {}) == {"a": 1}
+    for variables in ({}, "x", None):
+        assert build_visible_context({"a": 1}, {"environment_variables": variables}) == {"a": 1}
 
 
 def test_values_sent_for_the_object_store_come_back_under_their_key() -> None:

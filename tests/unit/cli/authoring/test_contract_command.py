@@ -57,6 +57,7 @@ def test_complaints_are_cut_unless_all_are_asked_for(folder: Path) -> None:
     whole = RUN.invoke(app, ["integrations", "test", str(folder), "--check", "losses", "--all"])
     assert cut.exit_code == whole.exit_code == 1
     assert "more; --all shows them" in cut.output
+    assert "--all shows them" not in whole.output
     assert len(whole.output.splitlines()) > len(cut.output.splitlines())
 
 

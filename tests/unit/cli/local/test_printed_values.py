@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from isthmus.cli.local.administration import _get_token_state
 from isthmus.cli.local.explain import _MAX_PATH_WIDTH, _format_text, _format_value
+from isthmus.cli.main import app
+from isthmus.errors import SetupError
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -55,3 +58,9 @@ def test_a_value_is_printed_on_one_line_with_its_layer() -> None:
     assert list(_format_text(explanation, definition=True, mappings=False)) == definition_lines
     assert list(_format_text(explanation, definition=False, mappings=True)) == mapping_lines
     assert list(_format_text(explanation, definition=True, mappings=True)) == definition_lines + mapping_lines
+
+
+def test_an_unknown_form_of_output_is_refused_before_the_database_is_opened() -> None:
+    error = CliRunner().invoke(app, ["explain", "x", "-o", "xml"]).exception
+    assert isinstance(error, SetupError)
+    assert error.message == "--output must be one of text, json."

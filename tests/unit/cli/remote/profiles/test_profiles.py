@@ -11,6 +11,7 @@ from tests.unit.cli.remote.answering import Answering, answering
 from typer.testing import CliRunner, Result
 
 from isthmus.cli.main import app
+from isthmus.cli.remote.profiles import profile_file
 
 ME = {"team": {"name": "Demo"}, "environment": {"name": "development", "id": "1"}}
 
@@ -185,3 +186,30 @@ def test_a_file_that_cannot_be_read_is_told(folder: Path, content: bytes | None)
     path.mkdir() if content is None else path.write_bytes(content)
     ran = run("accounts", "get", "x")
     assert (ran.exit_code, f"{path} cannot be read" in ran.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("command", "variable"), [("use x", None), ("accounts get x", "x")])
+def test_without_profiles_it_is_told_how_one_is_made(command: str, variable: str | None) -> None:
+    ran = run(*command.split(), **({} if variable is None else {"ISTHMUS_PROFILE": variable}))
+    assert (ran.exit_code, "There are: none; `isthmus login` makes one." in ran.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"ISTHMUS_CONFIG_DIR": "/own", "XDG_CONFIG_HOME": "/xdg"}, "/own"),
+        ({"ISTHMUS_CONFIG_DIR": "~/own"}, "/home/ada/own"),
+        ({"XDG_CONFIG_HOME": "/xdg"}, "/xdg/isthmus"),
+        ({"XDG_CONFIG_HOME": ""}, "/home/ada/.config/isthmus"),
+        ({}, "/home/ada/.config/isthmus"),
+    ],
+)
+def test_settings_are_kept_where_the_system_keeps_them(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], expected: str
+) -> None:
+    for name in ("ISTHMUS_CONFIG_DIR", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "/home/ada", **environ}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("isthmus.cli.remote.profiles.profile_file.sys.platform", "linux")
+    assert profile_file._find_config_directory() == Path(expected)
