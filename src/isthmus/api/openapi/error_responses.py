@@ -40,7 +40,7 @@ def _list_possible_statuses(path: str, verb: str, operation: Mapping[str, Any]) 
     statuses = {"400"}
     if "security" in operation:
         statuses |= {"401", "403", "429"}
-    if "{" in path or "requestBody" in operation or calls_provider:
+    if "{" in path or "requestBody" in operation:
         statuses.add("404")
     if calls_provider:
         statuses.add("405")
