@@ -85,7 +85,8 @@ def test_what_is_shown_has_the_plain_variables() -> None:
         "environment_variables": {"x": "1"},
     }
     assert build_visible_context({"a": 1}, {}) == {"a": 1}
-    for variables in ({}, "x", None):
+    others: list[Any] = [{}, "x", None]
+    for variables in others:
         assert build_visible_context({"a": 1}, {"environment_variables": variables}) == {"a": 1}
 
 

@@ -192,6 +192,11 @@ def test_a_file_that_cannot_be_read_is_told(folder: Path, content: bytes | None)
 def test_without_profiles_it_is_told_how_one_is_made(command: str, variable: str | None) -> None:
     ran = run(*command.split(), **({} if variable is None else {"ISTHMUS_PROFILE": variable}))
     assert (ran.exit_code, "There are: none; `isthmus login` makes one." in ran.stderr) == (2, True)
+    ran = run("accounts", "get", "x")
+    assert (ran.exit_code, "no token for http://127.0.0.1:8000: run `isthmus login`" in ran.stderr) == (
+        2,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
