@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.cli.remote.answering import answering
 from tests.unit.definitions.desk import CLEAN, changed
 from typer.testing import CliRunner, Result
 
@@ -82,3 +83,22 @@ def test_sections_are_compared_with_a_folder_of_integrations(tmp_path: Path) -> 
     assert "config.pagination: is shaped like no known pagination (compare it with that of one" in ran.stdout
     written(known / "two.integration.json", changed("pagination", UNUSUAL), "two")
     assert "is shaped like" not in run(path, "--integration-config-dir", str(known)).stdout
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code", "said"),
+    [
+        ({"result": [], "next_cursor": None}, 200, 4, "quilboard"),
+        ({"message": "no such token"}, 401, 3, "no such token"),
+        ({"message": "out of order"}, 500, 5, "out of order"),
+    ],
+)
+def test_a_stored_integration_that_cannot_be_read_is_told_by_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], status: int, code: int, said: str
+) -> None:
+    with answering() as server:
+        monkeypatch.setenv("ISTHMUS_API_URL", server.url)
+        monkeypatch.setenv("ISTHMUS_API_TOKEN", "isth_x")
+        server.will(answer, status)
+        ran = run("quilboard")
+    assert (ran.exit_code, said in ran.stderr, len(server.asked)) == (code, True, 1)
