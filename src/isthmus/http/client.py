@@ -159,15 +159,15 @@ class HttpClient:
             ) from error
         except aiohttp.InvalidURL as error:
             raise UpstreamUnreachable(f"The provider's address ({host}) is not a valid URL.") from error
-        except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as error:
-            raise UpstreamInvalid(f"{host} did not answer with valid HTTP within the limits.") from error
-        except (aiohttp.ClientConnectionError, OSError) as error:
+        except aiohttp.ClientConnectionError as error:
             if isinstance(error, TimeoutError):
                 raise
             closed = UpstreamUnreachable(
                 f"{host} closed the connection without an answer.", is_possibly_delivered=True
             )
             raise _find_body_error(error) or closed from error
+        except aiohttp.ClientError as error:
+            raise UpstreamInvalid(f"{host} did not answer with valid HTTP within the limits.") from error
         except ValueError as error:
             raise BadRequest(f"The request to {host} has a header that cannot be sent: {error}") from error
         return response, _read_headers(response)
@@ -221,7 +221,7 @@ class HttpClient:
                 if room < 0:
                     raise self._make_too_large_error(response)
                 parts.append(data)
-        except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as error:
+        except aiohttp.ClientError as error:
             if isinstance(error, TimeoutError):
                 raise
             raise _make_broken_off_error(response) from error
@@ -245,7 +245,7 @@ class HttpClient:
             limit=limits.connections,
             limit_per_host=limits.host_connections,
             keepalive_timeout=limits.keep_alive_seconds,
-            use_dns_cache=limits.name_seconds > 0,
+            use_dns_cache=bool(limits.name_seconds),
             ttl_dns_cache=limits.name_seconds,
             resolver=self._resolver or self._own_resolver,
             socket_factory=self._make_guarded_socket,
@@ -296,7 +296,7 @@ class _Stream:
                 decoder.finish()
         except TimeoutError as error:
             raise UpstreamTimeout(f"{self._response.url.raw_host} stopped sending its answer.") from error
-        except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as error:
+        except aiohttp.ClientError as error:
             raise _make_broken_off_error(self._response) from error
         finally:
             await self.close()
@@ -374,23 +374,19 @@ def _describe_connection_error(error: aiohttp.ClientConnectorError) -> str:
 
 def _read_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     """Returns the headers by lower-case name, repeated ones joined by ", "."""
-    pairs = [(name.lower(), value) for name, value in response.headers.items()]
-    headers = dict(pairs)
-    if len(headers) < len(pairs):
-        for repeated in headers:
-            headers[repeated] = ", ".join(value for name, value in pairs if name == repeated)
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():
+        lower = name.lower()
+        headers[lower] = f"{headers[lower]}, {value}" if lower in headers else value
     return headers
 
 
 def _is_too_long_for_dns(host: str) -> bool:
     """Returns True if a name is longer than the DNS allows (RFC 1035 §2.3.4); resolvers fail on it in various
     ways."""
-    return len(host) > 63 and (len(host) > 253 or max(map(len, host.split("."))) > 63)
+    return len(host) > 253 or max(map(len, host.split("."))) > 63
 
 
 def _parse_host(url: str) -> str:
-    """Returns the host of a URL for messages; "The provider" where there is none."""
-    try:
-        return URL(url, encoded=True).raw_host or "The provider"
-    except ValueError:
-        return "The provider"
+    """Returns the host of a URL that a request was sent to, for messages."""
+    return str(URL(url, encoded=True).raw_host)

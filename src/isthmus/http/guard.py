@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -57,7 +58,6 @@ class Guard:
         self._allowed: tuple[Network, ...] = tuple(
             ip_network(item) if isinstance(item, str) else item for item in allowed
         )
-        self._named: set[str] = set()
 
     def require_permitted(self, host: str, ip: str) -> None:
         """Raises EgressDenied where `ip`, the address of `host`, may not be connected to."""
@@ -86,13 +86,9 @@ class Guard:
             raise EgressDenied(
                 f"Only http and https addresses are called, and this one is {scheme or 'none'}."
             )
-        if host in self._named:
-            return
         literal = parse_literal_address(host)
         if literal is not None:
             self.require_permitted(host, literal)
-        if len(self._named) < _MAX_CHECKED_NAMES:
-            self._named.add(host)
 
     @staticmethod
     def make_denied_error(host: str) -> EgressDenied:
@@ -103,15 +99,14 @@ class Guard:
         )
 
 
+@lru_cache(_MAX_CHECKED_NAMES)
 def parse_literal_address(host: str) -> str | None:
     """Returns the address that a host spells out; None for a name."""
     if ":" in host:
         return host.strip("[]")
-    if not host or not (host[-1].isdigit() or "0x" in host.lower() or host[-1] == "."):
-        return None
     try:
         return socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         return None
 
 

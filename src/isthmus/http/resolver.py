@@ -6,13 +6,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 __all__ = ["OwnThreadsResolver"]
 
 _NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+_NUMERIC_NAMES: Final = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 
 
 class OwnThreadsResolver(AbstractResolver):
@@ -37,12 +38,13 @@ class OwnThreadsResolver(AbstractResolver):
 
 
 def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
-    """Returns the addresses of a name by the system's resolver. Raises OSError."""
+    """Returns the addresses of a name by the system's resolver; a link-local IPv6 address with its interface
+    (`fe80::1%eth0`). Raises OSError."""
     infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     return [
         ResolveResult(
             hostname=host,
-            host=_format_address(address),
+            host=socket.getnameinfo(address, _NUMERIC_NAMES)[0],
             port=port,
             family=kind,
             proto=protocol,
@@ -50,11 +52,3 @@ def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[Resolve
         )
         for kind, _, protocol, _, address in infos
     ]
-
-
-def _format_address(socket_address: tuple[Any, ...]) -> str:
-    """Returns the IP address of a socket address as text; a link-local IPv6 address with its interface
-    (`fe80::1%eth0`)."""
-    if len(socket_address) == 4 and socket_address[3]:
-        return socket.getnameinfo(socket_address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
-    return str(socket_address[0])

@@ -49,12 +49,17 @@ async def test_the_end_of_a_message_is_the_clients_own_to_say(client: HttpClient
         "Transfer-Encoding": "chunked",
         "Connection": "x",
         "Expect": "100-continue",
+        "Keep-Alive": "timeout=500",
+        "Proxy-Connection": "keep-alive",
+        "TE": "trailers",
+        "Trailer": "X-T",
+        "Upgrade": "h2c",
     }
-    await client.send(HttpRequest("POST", base, {"X-A": "1", **said, "Upgrade": "h2c"}, b"data"))
+    await client.send(HttpRequest("POST", base, {"X-A": "1", **said}, b"data"))
     names = dict(line.lower().split(b": ", 1) for line in heads[0].strip().split(b"\r\n")[1:])
     assert names[b"content-length"] == b"4"
     assert names[b"x-a"] == b"1"
-    assert not names.keys() & {b"transfer-encoding", b"connection", b"expect", b"upgrade"}
+    assert not names.keys() & {name.lower().encode() for name in said} - {b"content-length"}
 
 
 async def test_a_header_whose_name_is_none_is_refused(client: HttpClient) -> None:
@@ -66,10 +71,11 @@ async def test_repeated_headers_are_joined(client: HttpClient, raw: Raw) -> None
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(
-            b"HTTP/1.1 200 OK\r\nLink: <a>\r\nLink: <b>\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nLink: <a>\r\nLink: <b>\r\nlink: <c>\r\n"
+            b"Content-Length: 0\r\nConnection: close\r\n\r\n"
         )
 
-    assert (await client.send(HttpRequest("GET", await raw(answer)))).headers["link"] == "<a>, <b>"
+    assert (await client.send(HttpRequest("GET", await raw(answer)))).headers["link"] == "<a>, <b>, <c>"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +121,34 @@ async def test_an_answer_that_cannot_be_used_is_refused(
 
     with pytest.raises(UpstreamInvalid, match=message):
         await client.send(HttpRequest("GET", await serve(handler)))
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_an_answer_may_be_as_large_as_the_limit(
+    client: HttpClient, serve: Serve, is_chunked: bool
+) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        if not is_chunked:
+            response.content_length = 1_000_000
+        await response.prepare(request)
+        await response.write(b"x" * 1_000_000)
+        return response
+
+    response = await client.send(HttpRequest("GET", await serve(handler)))
+    assert len(response.body) == 1_000_000
+
+
+async def test_an_answer_to_head_is_described_and_not_decoded(client: HttpClient, raw: Raw) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1000001\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+
+    response = await client.send(HttpRequest("HEAD", await raw(answer)))
+    assert (response.status, response.body, response.headers["content-length"]) == (200, b"", "1000001")
 
 
 async def test_a_huge_answer_of_unknown_length_is_cut_off(client: HttpClient, serve: Serve) -> None:
@@ -225,6 +259,30 @@ async def test_an_address_that_is_no_plain_url_is_refused(client: HttpClient, ur
         await client.send(HttpRequest("GET", url))
 
 
+LONGEST_LABEL = "a" * 63
+LONGEST_NAME = ".".join([LONGEST_LABEL] * 3 + ["a" * 61])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (f"{LONGEST_LABEL}.test", "cannot be resolved"),
+        (f"{LONGEST_LABEL}a.test", "is not a plain URL"),
+        (LONGEST_NAME, "cannot be resolved"),
+        (f"{LONGEST_NAME}a", "is not a plain URL"),
+    ],
+)
+async def test_a_name_is_looked_up_unless_it_is_longer_than_the_dns_allows(name: str, reason: str) -> None:
+    async with HttpClient(Guard(), resolver=Names()) as http:
+        with pytest.raises(UpstreamUnreachable, match=reason):
+            await http.send(HttpRequest("GET", f"http://{name}/"))
+
+
+async def test_a_url_with_a_user_name_is_no_plain_url(client: HttpClient) -> None:
+    with pytest.raises(UpstreamUnreachable, match="is not a plain URL"):
+        await client.send(HttpRequest("GET", "http://user:pw@127.0.0.1:9/"))
+
+
 async def test_a_server_that_never_answers_times_out(client: HttpClient, serve: Serve) -> None:
     async def handler(request: web.Request) -> web.Response:
         await asyncio.Event().wait()
@@ -313,6 +371,53 @@ async def test_a_body_that_is_an_iterator_is_sent_as_it_comes(client: HttpClient
 
     response = await client.send(HttpRequest("POST", await serve(handler), body=parts()))
     assert response.body == b"one two"
+
+
+async def _yield_parts() -> AsyncIterator[bytes]:
+    yield b"one "
+    yield b"two"
+
+
+async def test_a_streamed_body_of_declared_length_is_sent_with_it(client: HttpClient, serve: Serve) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        assert (request.headers["Content-Length"], "Transfer-Encoding" in request.headers) == ("7", False)
+        return web.Response(body=await request.read())
+
+    request = HttpRequest("POST", await serve(handler), body=_yield_parts(), body_length=7)
+    assert (await client.send(request)).body == b"one two"
+
+
+@pytest.mark.parametrize("length", [6, 8])
+async def test_a_streamed_body_of_another_length_than_declared_is_the_callers_mistake(
+    client: HttpClient, serve: Serve, length: int
+) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    with pytest.raises(BadRequest, match=f"not of the length that was declared for it, {length} bytes"):
+        await client.send(HttpRequest("POST", await serve(handler), body=_yield_parts(), body_length=length))
+
+
+async def test_a_stream_whose_answer_breaks_off_says_so(client: HttpClient, raw: Raw) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+
+    response = await client.send(HttpRequest("GET", await raw(answer), stream=lambda *_: True))
+    assert response.stream is not None
+    with pytest.raises(UpstreamInvalid, match="broke off before its end"):
+        async for _ in response.stream:
+            pass
+
+
+async def test_an_answer_that_is_not_to_be_streamed_is_read(client: HttpClient, serve: Serve) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(status=404, text="none")
+
+    response = await client.send(
+        HttpRequest("GET", await serve(handler), stream=lambda status, headers: status == 200)
+    )
+    assert (response.body, response.stream) == (b"none", None)
 
 
 async def test_connections_are_kept_alive(client: HttpClient, serve: Serve) -> None:

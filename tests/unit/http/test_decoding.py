@@ -1,9 +1,10 @@
-"""Gzip bodies of many members: what they cost, and that they still come out whole."""
+"""Encodings and their names; gzip bodies of many members: what they cost, and that they come out whole."""
 
 from __future__ import annotations
 
 import gzip
 import time
+import zlib
 
 import pytest
 
@@ -37,6 +38,40 @@ def test_empty_members_without_end_are_refused(decoder: Decoder, step: int) -> N
 
     with pytest.raises(UpstreamInvalid, match="more than 100 empty gzip members"):
         read(EMPTY * 200)
+
+
+def test_a_hundred_empty_members_in_a_row_are_read(decoder: Decoder) -> None:
+    assert decoder.feed(EMPTY * 100 + gzip.compress(b"x"), 10) == b"x"
+    with pytest.raises(UpstreamInvalid):
+        decoder.feed(EMPTY * 101, 10)
+
+
+@pytest.mark.parametrize("encoding", ["", " identity ", "IDENTITY"])
+def test_a_body_without_an_encoding_needs_no_decoder(encoding: str) -> None:
+    assert make_decoder(encoding) is None
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        ("gzip", gzip.compress(b"hello")),
+        ("X-GZip", gzip.compress(b"hello")),
+        ("deflate", zlib.compress(b"hello")),
+        ("deflate", zlib.compress(b"hello") + b"what follows"),
+    ],
+)
+def test_a_body_may_unpack_to_as_much_as_there_is_room(encoding: str, data: bytes) -> None:
+    decoder, tighter = make_decoder(encoding), make_decoder(encoding)
+    assert decoder is not None
+    assert tighter is not None
+    assert b"".join(decoder.feed(data[at : at + 1], 5) for at in range(len(data))) == b"hello"
+    decoder.finish()
+    assert tighter.feed(data, 3) == b"hell"
+
+
+def test_members_that_fill_the_room_are_read_to_their_end(decoder: Decoder) -> None:
+    assert decoder.feed(gzip.compress(b"he") + gzip.compress(b"llo") + EMPTY, 5) == b"hello"
+    decoder.finish()
 
 
 def test_empty_members_between_others_are_read(decoder: Decoder) -> None:

@@ -62,7 +62,9 @@ def test_an_address_on_the_internet_is_let_through(ip: str) -> None:
     Guard().require_permitted("api.test", ip)
 
 
-@pytest.mark.parametrize("ip", ["127.0.0.1", "127.9.9.9", "::ffff:127.0.0.1", "64:ff9b::7f00:1"])
+@pytest.mark.parametrize(
+    "ip", ["127.0.0.1", "127.9.9.9", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"]
+)
 def test_an_allowed_network_is_let_through_in_each_of_its_spellings(ip: str) -> None:
     Guard(["127.0.0.0/8"]).require_permitted("localhost", ip)
 
@@ -84,10 +86,15 @@ def test_allowing_one_network_opens_no_other() -> None:
         ("0177.0.0.1", "127.0.0.1"),
         ("0x7f.0.0.0x1", "127.0.0.1"),
         ("127.0.0.1.", "127.0.0.1"),
+        ("0XA9FEA9FE", "169.254.169.254"),
         ("[::1]", "::1"),
         ("::ffff:127.0.0.1", "::ffff:127.0.0.1"),
         ("api.test", None),
         ("h2", None),
+        ("", None),
+        (".", None),
+        ("1\0", None),
+        ("\ud8001", None),
     ],
 )
 def test_a_literal_address_is_recognised_in_any_spelling(host: str, address: str | None) -> None:

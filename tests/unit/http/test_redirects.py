@@ -9,6 +9,7 @@ from tests.unit.http.conftest import Serve
 
 from isthmus.errors import EgressDenied, UpstreamInvalid
 from isthmus.http import HttpClient, HttpRequest
+from isthmus.http.redirects import make_redirected_request
 
 SECRETS = {"Authorization": "Bearer t", "Cookie": "a=b", "X-Key": "k", "X-Plain": "p"}
 
@@ -40,6 +41,7 @@ async def _redirecting(serve: Serve, status: int, target: str | None = None) -> 
         (302, "POST", "GET", ""),
         (303, "POST", "GET", ""),
         (303, "PUT", "GET", ""),
+        (303, "GET", "GET", ""),
         (307, "POST", "POST", "data"),
         (308, "POST", "POST", "data"),
         (301, "PUT", "PUT", "data"),
@@ -58,7 +60,46 @@ async def test_method_and_body_follow_the_standard(
     assert (answer["method"], answer["body"]) == (arrives, body)
     assert answer["headers"]["authorization"] == "Bearer t"
     assert answer["headers"]["x-key"] == "k"
+    assert ("content-type" in answer["headers"]) == bool(body)
     assert response.url == f"{base}/to"
+
+
+async def test_head_stays_head(client: HttpClient, serve: Serve) -> None:
+    methods = []
+
+    async def handler(request: web.Request) -> web.Response:
+        methods.append(request.method)
+        return web.Response(status=303 if request.path == "/from" else 200, headers={"Location": "/to"})
+
+    await client.send(HttpRequest("HEAD", f"{await serve(handler)}/from"))
+    assert methods == ["HEAD", "HEAD"]
+
+
+async def test_a_redirected_upload_without_its_body_has_no_length(client: HttpClient, serve: Serve) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"data"
+
+    base = await _redirecting(serve, 303)
+    response = await client.send(HttpRequest("POST", f"{base}/from", body=parts(), body_length=4))
+    answer = json.loads(response.body)
+    assert (answer["method"], answer["body"]) == ("GET", "")
+    assert "content-length" not in answer["headers"]
+
+
+@pytest.mark.parametrize(
+    ("target", "is_same"),
+    [
+        ("https://api.test/b", True),
+        ("https://api.test:443/b", True),
+        ("http://api.test:443/b", False),
+        ("https://www.api.test/b", False),
+        ("https://api.test:444/b", False),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(target: str, is_same: bool) -> None:
+    headers = {"Authorization": "a", "Cookie": "b", "Proxy-Authorization": "c", "X-Plain": "d"}
+    request = make_redirected_request(HttpRequest("GET", "https://api.test/a", headers), 302, target)
+    assert request.headers == (headers if is_same else {"X-Plain": "d"})
 
 
 async def test_credentials_do_not_leave_the_origin_and_do_not_come_back(
@@ -103,9 +144,12 @@ async def test_a_redirect_without_a_target_or_not_to_be_followed_is_the_answer(
     client: HttpClient, serve: Serve
 ) -> None:
     async def handler(request: web.Request) -> web.Response:
+        if request.path == "/nowhere":
+            return web.Response(status=302)
         return web.Response(status=304 if request.path == "/none" else 302, headers={"Location": "/x"})
 
     base = await serve(handler)
+    assert (await client.send(HttpRequest("GET", f"{base}/nowhere"))).status == 302
     assert (await client.send(HttpRequest("GET", f"{base}/none"))).status == 304
     assert (await client.send(HttpRequest("GET", base, max_redirects=0))).status == 302
 
