@@ -95,7 +95,7 @@ def write_xml(body: Any, config: BodyFormatConfig) -> bytes:
             "must be an object with one key, or body_format_config.root must name the outermost element"
         )
     text: str = xmltodict.unparse(
-        {_check_name(name, config): _to_writable(value, config, 0) for name, value in document.items()},
+        {_check_name(name, config): _to_writable(value, config, 1) for name, value in document.items()},
         attr_prefix=config.attribute_prefix,
         cdata_key=config.text_key,
         full_document=config.declaration is not False,
@@ -118,7 +118,7 @@ def _to_writable(value: Any, config: BodyFormatConfig, depth: int) -> Any:
             _check_name(name, config): _to_writable(item, config, depth + 1) for name, item in value.items()
         }
     if isinstance(value, (list, tuple)):
-        if depth == 0:
+        if depth == 1:
             raise _make_xml_body_error("must have one outermost element, not a list of them")
         return [_to_writable(item, config, depth + 1) for item in value]
     if value is None:

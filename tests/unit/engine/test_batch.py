@@ -338,6 +338,13 @@ async def test_a_loop_over_more_than_allowed_calls_nothing(clock: VirtualClock) 
     assert calls.asked == []
 
 
+async def test_a_loop_over_as_many_as_allowed_calls_each(clock: VirtualClock) -> None:
+    calls = DeskCalls(clock, {"m/a": {}})
+    node = {"resource": "m/a", "method": "get", "id": "{{args.n}}", "loop_on": "args.n"}
+    body = await ran(calls, clock, node, args={"n": [1, 2]}, limits=limits(calls=2))
+    assert (len(calls.asked), body["errors"]["m/a"]) == (2, [])
+
+
 async def test_a_node_that_fails_in_a_way_nobody_foresaw_does_not_hide_the_others(
     clock: VirtualClock,
 ) -> None:

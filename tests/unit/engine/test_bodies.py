@@ -11,6 +11,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
+from isthmus.engine.multipart import as_file
 from isthmus.errors import BadRequest
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpRequest
@@ -148,6 +149,40 @@ async def test_the_options_of_xml() -> None:
 async def test_what_xml_cannot_hold_is_refused(body: Any, message: str) -> None:
     with pytest.raises(BadRequest, match=message):
         await _sent(body, "xml")
+
+
+@pytest.mark.parametrize(("depth", "is_written"), [(200, True), (201, False)])
+async def test_xml_is_written_200_elements_deep_at_the_most(depth: int, is_written: bool) -> None:
+    body: Any = "x"
+    for _ in range(depth):
+        body = {"a": body}
+    if is_written:
+        assert (await _bytes(body, "xml")).count(b"<a>") == depth
+    else:
+        with pytest.raises(BadRequest, match="nested deeper than 200 elements"):
+            await _sent(body, "xml")
+
+
+@pytest.mark.parametrize(
+    ("value", "is_file"),
+    [
+        ({"data": "x", "filename": "f"}, True),
+        ({"data": "x", "content_type": "text/plain"}, True),
+        ({"data": "x", "filename": "f", "content_type": "text/plain"}, True),
+        ({"data": "x"}, False),
+        ({"data": "x", "size": 1}, False),
+        ({"data": {"x": "y"}, "filename": "f"}, False),
+        ({"filename": "f", "content_type": "text/plain"}, False),
+    ],
+)
+def test_an_object_is_a_file_by_its_keys(value: Any, is_file: bool) -> None:
+    assert (as_file(value) is not None) is is_file
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}])
+async def test_what_json_has_no_form_for_is_refused(value: Any) -> None:
+    with pytest.raises(BadRequest, match="cannot be written as JSON"):
+        await _sent({"a": value, "b": 1 << 70}, "json")
 
 
 async def test_a_file_is_no_json() -> None:

@@ -176,17 +176,38 @@ def test_an_error_is_a_refusal_whatever_its_status(status: int) -> None:
     assert caught.value.code == "invalid_grant"
 
 
-def test_a_refused_app_is_told_apart_from_refused_credentials() -> None:
+@pytest.mark.parametrize(
+    "refused",
+    [
+        answer(400, "", "text"),
+        answer(401, "<html>", "text"),
+        answer(403, {"message": "No."}),
+    ],
+)
+def test_a_status_that_refuses_is_a_refusal_without_a_code(refused: HttpResponse) -> None:
+    with pytest.raises(CredentialsRefused, match=rf"refused the credentials \({refused.status}\)") as caught:
+        drive(refresh_access_token(config(), scope(), "rt"), refused)
+    assert caught.value.code is None
+
+
+@pytest.mark.parametrize("code", ["invalid_client", "unauthorized_client"])
+def test_a_refused_app_is_told_apart_from_refused_credentials(code: str) -> None:
     with pytest.raises(CredentialsRefused, match="client id and secret"):
-        drive(refresh_access_token(config(), scope(), "rt"), answer(401, {"error": "invalid_client"}))
+        drive(refresh_access_token(config(), scope(), "rt"), answer(401, {"error": code}))
 
 
 @pytest.mark.parametrize(
     ("given", "is_retryable"),
     [
+        (answer(500, {}), True),
         (answer(503, {}), True),
         (answer(429, {}), True),
         (answer(400, {"error": "temporarily_unavailable"}), True),
+        (answer(400, {"error": "server_error"}), True),
+        (answer(400, {"error": "slow_down"}), True),
+        (answer(499, "nothing here", kind="text"), False),
+        (answer(403, "<html>", kind="text"), False),
+        (answer(300, {"access_token": "at"}), False),
         (answer(404, "nothing here", kind="text"), False),
         (answer(200, {}), False),
         (answer(200, "<html>", kind="text"), False),
@@ -200,7 +221,7 @@ def test_an_outage_says_nothing_of_the_credentials(given: HttpResponse, is_retry
     assert caught.value.is_retryable is is_retryable
 
 
-@pytest.mark.parametrize("subdomain", ["a@evil.test/", "x y", "evil.test#", "a\\b", ""])
+@pytest.mark.parametrize("subdomain", ["a@evil.test/", "x y", "x\t", " x", "evil.test#", "a\\b", "[", ""])
 def test_a_host_that_was_typed_stays_a_host(subdomain: str) -> None:
     with pytest.raises(BadRequest):
         next(
@@ -262,6 +283,37 @@ def test_the_three_legs_of_oauth_1() -> None:
     assert reply == {"access_token": "at", "access_token_secret": "ats", "user_id": "7"}
 
 
+@pytest.mark.parametrize(
+    ("given", "is_retryable"),
+    [
+        (answer(500, "", "form"), True),
+        (answer(499, "", "form"), False),
+        (answer(300, "oauth_token=t&oauth_token_secret=s", "form"), False),
+        (answer(200, "oauth_token=t", "form"), False),
+        (answer(200, "oauth_token_secret=s", "form"), False),
+    ],
+)
+def test_an_answer_without_a_token_of_oauth_1_is_no_refusal(given: HttpResponse, is_retryable: bool) -> None:
+    spec = OAuth1Config.model_validate(OAUTH1)
+    with pytest.raises(TokenEndpointFailed, match=f"answered {given.status} without a token") as caught:
+        drive(exchange_oauth1_token(spec, scope(), token="t", secret="s", verifier="v"), given)
+    assert caught.value.is_retryable is is_retryable
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_an_app_that_oauth_1_refuses_is_told(status: int) -> None:
+    spec = OAuth1Config.model_validate(OAUTH1)
+    with pytest.raises(CredentialsRefused, match=rf"consumer key, or the request token \({status}\)"):
+        drive(request_oauth1_token(spec, scope(), "https://a.test/cb"), answer(status, "", "form"))
+
+
+def test_a_token_of_oauth_1_is_read_without_further_fields() -> None:
+    spec = OAuth1Config.model_validate(OAUTH1)
+    given = answer(200, "oauth_token=at&oauth_token_secret=ats", "form")
+    _, reply = drive(exchange_oauth1_token(spec, scope(), token="t", secret="s", verifier="v"), given)
+    assert reply == {"access_token": "at", "access_token_secret": "ats"}
+
+
 def test_an_unconfirmed_callback_is_not_trusted() -> None:
     spec = OAuth1Config.model_validate(OAUTH1)
     with pytest.raises(TokenEndpointFailed, match="did not confirm"):
@@ -295,7 +347,7 @@ def test_what_is_stored_keeps_the_whole_reply_and_says_when_it_ends() -> None:
     }
 
 
-@pytest.mark.parametrize("seconds", [None, "soon", -1, 1e300, "NaN"])
+@pytest.mark.parametrize("seconds", [None, "soon", [], -1, 1e10, 1e300, "NaN"])
 def test_an_expiry_that_is_none_is_left_out(seconds: Any) -> None:
     assert (
         "expires_at" not in make_oauth_context({"access_token": "a", "expires_in": seconds}, now=NOW)["token"]
@@ -306,5 +358,8 @@ def test_a_refresh_token_is_replaced_by_a_new_one_and_kept_without() -> None:
     before = {"token": {"access_token": "a", "refresh_token": "old"}, "scope": ["x"]}
     kept = make_oauth_context({"access_token": "b"}, now=NOW, previous=before)
     assert (kept["token"]["refresh_token"], kept["scope"]) == ("old", ["x"])
+    assert "refresh_token" not in make_oauth_context({}, now=NOW, previous={"token": {}})["token"]
+    assert make_oauth_context({"scope": "y, z"}, now=NOW, previous=before)["scope"] == ["y", "z"]
+    assert make_oauth_context({"expires_in": 0}, now=NOW)["token"]["expires_at"] == "2030-01-01T00:00:00.000Z"
     rotated = make_oauth_context({"access_token": "b", "refresh_token": "new"}, now=NOW, previous=before)
     assert rotated["token"]["refresh_token"] == "new"

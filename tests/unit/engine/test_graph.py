@@ -35,6 +35,14 @@ def refused(*each: dict[str, Any]) -> BadRequest:
     return caught.value
 
 
+def test_the_first_faults_of_a_graph_are_shown_and_the_others_counted() -> None:
+    three = [{"resource": f"r{number}", "depends_on": [f"x{number}"]} for number in range(3)]
+    assert "more)" not in refused(*three).message
+    error = refused(*three, {"resource": "r3", "depends_on": ["x3"]})
+    assert error.message.endswith(" (and 1 more)")
+    assert len(error.details["failures"]) == 4
+
+
 def test_a_node_waits_for_names_and_for_resources() -> None:
     found = graph(
         {"resource": "desk/tickets"},

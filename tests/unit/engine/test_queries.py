@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from isthmus.engine.queries import ArrayFormat, parse_query, serialize_query
+from isthmus.engine.queries import (
+    ArrayFormat,
+    format_scalar,
+    parse_query,
+    parse_whole_number,
+    serialize_query,
+)
 from isthmus.errors import BadRequest
 
 
@@ -41,6 +47,8 @@ def test_every_clients_spelling_is_read(text: str, nested: Any) -> None:
 
 
 def test_reading_is_bounded() -> None:
+    assert len(parse_query("&".join(["a=1"] * 2000)).pairs) == 2000
+    assert "a" in parse_query("a" + "[b]" * 8 + "=1").nested
     with pytest.raises(BadRequest, match="2001 parameters"):
         parse_query("&".join(["a=1"] * 2001))
     with pytest.raises(BadRequest, match="9 levels"):
@@ -61,6 +69,43 @@ def test_what_is_written_reads_back(form: ArrayFormat) -> None:
     expected = {**values, "e": "1,2"} if form == "comma" else dict(values)
     del expected["ü[x]"]
     assert back == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (1e20, "100000000000000000000"),
+        (-1e20, "-100000000000000000000"),
+        (1e21, "1e+21"),
+        (-1e21, "-1e+21"),
+        (float("inf"), "inf"),
+        (0.5, "0.5"),
+    ],
+)
+def test_a_scalar_has_one_text(value: Any, text: str) -> None:
+    assert format_scalar(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (7, 7),
+        (7.0, 7),
+        (7.5, None),
+        (True, None),
+        (" 7 ", 7),
+        ("9" * 15, int("9" * 15)),
+        ("9" * 16, None),
+        ("-1", None),
+        ("", None),
+        ("٣", None),
+        (None, None),
+    ],
+)
+def test_a_whole_number_is_read_from_numbers_and_digits(value: Any, number: int | None) -> None:
+    assert parse_whole_number(value) == number
 
 
 def test_values_are_written_as_providers_expect_them() -> None:

@@ -30,6 +30,7 @@ def test_without_a_block_status_429_decides() -> None:
     assert _wait(None, 429, retry_after="Tue, 14 Nov 2000 22:13:50 GMT") == 0.0
     assert _wait(None, 429, retry_after="soon") == 10.0
     assert _wait(None, 429, retry_after="nan") == 10.0
+    assert _wait(None, 429, retry_after=f"Tue, 14 Nov {'9' * 20} 22:13:50 GMT") == 10.0
     assert _wait(None, 429, retry_after="1e9") == 86_400.0
 
 

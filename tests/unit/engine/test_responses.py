@@ -8,11 +8,13 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import load_integration
+from isthmus.definitions.methods import BodyFormatConfig
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult, StreamResult, ValueResult
 from isthmus.engine.method_plans import plan_method
 from isthmus.engine.provider_errors import find_error_message
 from isthmus.engine.responses import find_raw_records, should_stream
+from isthmus.engine.xml import XmlUnreadable, _check_size, parse_xml
 from isthmus.errors import DefinitionError, RemoteError, UpstreamInvalid
 from isthmus.http.messages import HttpResponse
 
@@ -100,6 +102,8 @@ async def test_an_errors_body_is_json_where_it_parses_whatever_its_type(body: by
         (200, "", None, False),
         (200, "application/pdf", "0", False),
         (204, "application/pdf", None, False),
+        (399, "application/pdf", None, True),
+        (400, "application/pdf", None, False),
         (500, "application/pdf", None, False),
     ],
 )
@@ -192,6 +196,71 @@ async def test_xml_is_read_with_its_attributes_and_texts() -> None:
     assert found["rows"]["row"][0] == {"_id": "7", "value": "café"}
     utf8 = "<?xml version='1.0' encoding='iso-8859-1'?><a>é</a>".encode()
     assert await _get(answer(utf8, content_type="text/xml; charset=utf-8")) == {"a": "é"}
+
+
+@pytest.mark.parametrize("status", [400, 401, 599])
+async def test_a_status_from_400_on_is_an_error_with_its_body(status: int) -> None:
+    with pytest.raises(RemoteError, match="wrong") as caught:
+        await _get(answer({"message": "wrong"}, status))
+    assert (caught.value.status, caught.value.raw_response) == (status, {"message": "wrong"})
+    file = HttpResponse(
+        status, {"content-type": "application/pdf"}, b'{"message": "wrong"}', "https://a.test/"
+    )
+    with pytest.raises(RemoteError, match="wrong"):
+        await _get(file)
+
+
+@pytest.mark.parametrize(("rows", "is_read"), [(999, True), (1_000, True), (1_001, False)])
+async def test_csv_has_a_million_cells_at_the_most(rows: int, is_read: bool) -> None:
+    text = ",".join(map(str, range(1_000))) + "\n" + "x\n" * rows
+    value = await _get(answer(text.encode(), content_type="text/csv"), api_response_format="csv")
+    if is_read:
+        assert len(value) == rows
+    else:
+        assert value["parse_error"] == "more than 1000000 cells"
+
+
+@pytest.mark.parametrize(
+    "text", [b'a\n"x', b'a\n"x"y'], ids=["a quote that does not end", "text behind a quote"]
+)
+async def test_csv_that_is_broken_is_told_as_data_or_as_an_error(text: bytes) -> None:
+    value = await _get(answer(text, content_type="text/csv"), api_response_format="csv")
+    assert value["raw"] == text.decode()
+    with pytest.raises(UpstreamInvalid, match="not valid CSV"):
+        await _get(
+            answer(text, content_type="text/csv"), api_response_format="csv", throw_error_on_parse_error=True
+        )
+
+
+@pytest.mark.parametrize(("depth", "is_read"), [(200, True), (201, False)])
+def test_xml_is_nested_200_elements_deep_at_the_most(depth: int, is_read: bool) -> None:
+    text = b"<a>" * depth + b"</a>" * depth
+    if is_read:
+        assert parse_xml(text, BodyFormatConfig())["a"]
+    else:
+        with pytest.raises(XmlUnreadable, match="nested deeper than 200 elements"):
+            parse_xml(text, BodyFormatConfig())
+
+
+def test_xml_has_a_million_elements_and_attributes_at_the_most() -> None:
+    rows = "<b c='1'/>" * 499_999
+    _check_size(f"<a d='1'>{rows}</a>")
+    with pytest.raises(XmlUnreadable, match="more than 1000000 elements and attributes"):
+        _check_size(f"<a d='1'>{rows}<b/></a>")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"<?xml version='1.0' encoding='nonsense'?><a/>",
+        b"<?xml version='1.0' encoding='rot13'?><a/>",
+        b"",
+        "\ud800",
+    ],
+)
+def test_xml_in_an_unknown_encoding_is_unreadable(text: bytes | str) -> None:
+    with pytest.raises(XmlUnreadable):
+        parse_xml(text, BodyFormatConfig())
 
 
 BOMB = (
