@@ -16,6 +16,8 @@ PORT ?= 8000
 PYTHON ?= python3
 
 SHELL := /bin/sh
+# Tests and the processes that they start compile each module once.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest

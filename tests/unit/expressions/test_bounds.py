@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -188,15 +189,19 @@ class Watched(MemoryEstimate):
 
 
 @pytest.mark.parametrize(
-    "data",
+    "make_data",
     [
-        [{"a": n, "b": [str(n)]} for n in range(100_000)],
-        {f"k{n}": {"a": n} for n in range(100_000)},
-        list(range(1_000_000)),
-        [[n] * 900 for n in range(1_000)],
+        lambda: [{"a": n, "b": [str(n)]} for n in range(100_000)],
+        lambda: {f"k{n}": {"a": n} for n in range(100_000)},
+        lambda: list(range(1_000_000)),
+        lambda: [[n] * 900 for n in range(1_000)],
     ],
+    ids=["objects", "members", "numbers", "lists"],
 )
-def test_weighing_looks_up_from_large_data_and_walks_through_the_input_once(data: Any) -> None:
+def test_weighing_looks_up_from_large_data_and_walks_through_the_input_once(
+    make_data: Callable[[], Any],
+) -> None:
+    data = make_data()
     scale = Watched()
     assert scale.measure([data], [data], 2**30) == 0
     looked = scale.looks
