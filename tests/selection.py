@@ -1,7 +1,7 @@
 """Selects how much of the suite a run takes.
 
 Without options (`make test`): tests that ask for a database get SQLite; each case of those marked
-`both_databases` gets SQLite or PostgreSQL, drawn by a seed, and with `both_databases(always=True)` it gets
+`both_databases` gets SQLite or PostgreSQL, drawn by a seed, and with `both_databases` it gets
 both; walks are drawn by the seed; tests marked `matrix` are left out. With `--matrix` (`make matrix`):
 everything, on both databases, walks in full. `ISTHMUS_SEED` repeats what an earlier run drew.
 """
@@ -192,14 +192,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("matrix"):
             left_out.add(item)
         elif item.get_closest_marker("walk"):
-            walks.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    for test, cases in walks.items():
-        mark = cases[0].get_closest_marker("walk")
-        assert mark is not None
-        left_out.update(set(cases) - set(_walk(config, test).draw(cases, **mark.kwargs)))
+            walks.setdefault(_name_walk(item), []).append(item)
+    for name, cases in walks.items():
+        share = _get_walk_mark(cases[0]).kwargs["share"]
+        left_out.update(set(cases) - set(_walk(config, name).draw(cases, share=share)))
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
+
+
+def _name_walk(item: pytest.Item) -> str:
+    """Returns the file or the test whose cases are drawn together."""
+    is_of_file = _get_walk_mark(item).kwargs.get("of") == "file"
+    return item.nodeid.partition("::" if is_of_file else "[")[0]
+
+
+def _get_walk_mark(item: pytest.Item) -> pytest.Mark:
+    mark = item.get_closest_marker("walk")
+    assert mark is not None
+    return mark
 
 
 def pytest_collection_finish() -> None:
@@ -213,7 +224,7 @@ def _draw_databases(config: pytest.Config, items: Iterable[pytest.Item]) -> Iter
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         mark = item.get_closest_marker("both_databases")
-        if mark is None or mark.kwargs.get("always") or item.get_closest_marker("faults"):
+        if mark is None or item.get_closest_marker("faults"):
             continue
         if not _is_named(config.args, item):
             case = re.sub("|".join(_DATABASES), "database", item.nodeid)

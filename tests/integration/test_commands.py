@@ -14,6 +14,8 @@ from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.processes import Process, isthmus, refused, serving_process
 from tests.integration.serving import serving
 
+pytestmark = pytest.mark.walk(of="file", share=0.35)
+
 
 async def test_the_greeting_is_a_call_that_works_when_pasted(first_environ: dict[str, str]) -> None:
     async with serving_process(first_environ) as process:

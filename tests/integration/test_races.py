@@ -21,7 +21,7 @@ from isthmus.tenancy import Administration, Environments
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server, serving
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 CELLS = "/environment-unified-model-resource-method"
 WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")

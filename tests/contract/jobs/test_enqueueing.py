@@ -31,7 +31,7 @@ from tests.background import QUICK, drain, engine_running, tick
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 async def test_a_job_runs_once_and_is_not_kept(database: Database) -> None:

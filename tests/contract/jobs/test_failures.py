@@ -22,7 +22,7 @@ from tests.background import QUICK, drain, tick, until
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 async def test_a_failure_is_tried_again_later_and_later(database: Database, clock: VirtualClock) -> None:

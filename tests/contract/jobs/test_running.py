@@ -17,7 +17,7 @@ from isthmus.jobs import (
 from tests.background import QUICK, drain, engine_running, until
 from tests.contract.jobs.recorder import Recorder, counted, put
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.mark.parametrize("what", ["a:b", ":", ""])

@@ -31,7 +31,7 @@ from tests.background import QUICK, drain, engine_running, tick, until, worker_r
 from tests.contract.jobs.recorder import Recorder, counted
 from tests.fakes.clock import VirtualClock
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 async def test_a_schedule_fires_at_each_instant_once(database: Database, clock: VirtualClock) -> None:

@@ -27,7 +27,7 @@ from isthmus.jobs.schedules import fire_due_schedules
 from tests.contract.jobs.recorder import counted, put
 from tests.fakes.clock import VirtualClock
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 THINGS = [("one", "a"), ("one", "b"), ("two", "a"), ("two", "b")]
 """Of each the key stands in another kind too, and the kind has another key."""

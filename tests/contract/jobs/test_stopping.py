@@ -21,7 +21,7 @@ from isthmus.jobs import (
 from tests.background import QUICK, drain, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted, put
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 async def test_a_stop_lets_running_jobs_end(database: Database) -> None:

@@ -21,7 +21,7 @@ from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, engine_running, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted, put
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 async def take_by_a_dead_worker(database: Database, *keys: str) -> None:

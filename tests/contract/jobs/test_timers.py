@@ -20,7 +20,7 @@ from tests.background import QUICK, drain, tick
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 async def test_a_job_for_later_runs_when_its_time_has_come(database: Database, clock: VirtualClock) -> None:

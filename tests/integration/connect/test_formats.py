@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import BrowserContext, expect
 
 from tests.fakes.oauth1 import OAuth1
 from tests.fakes.oidc import Oidc
 from tests.integration.connect.desk import Desk, ended, enter_key
 from tests.integration.connect.embedded import allow
+
+pytestmark = pytest.mark.walk(of="file", share=0.4)
 
 
 async def test_client_credentials_are_refused_and_then_taken(

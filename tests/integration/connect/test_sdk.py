@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.async_api import BrowserContext, expect
 
 from tests.fakes.oidc import Oidc
 from tests.integration.connect.desk import Desk, answers, click_away, enter_key, told
 from tests.integration.connect.embedded import allow, popup_of
+
+pytestmark = pytest.mark.walk(of="file", share=0.35)
 
 
 def serve_published(desk: Desk, npm: Path) -> str:

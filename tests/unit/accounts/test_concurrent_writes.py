@@ -19,7 +19,7 @@ from isthmus.db import Database
 from isthmus.db.tables import blocked_account, integrated_account
 from isthmus.tenancy import Environments
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 HOLD_SECONDS = 0.15
 """How long the first transaction stays open after its write: the second one has begun by then."""

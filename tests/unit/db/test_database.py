@@ -19,7 +19,7 @@ from isthmus.db.startup import open_database
 from isthmus.db.tables import environment, team
 from isthmus.kit.ids import new_id
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 NOW = datetime(2030, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 

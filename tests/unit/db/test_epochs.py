@@ -18,7 +18,7 @@ from isthmus.db.keys import grant_key
 from isthmus.db.tables import epoch, key_grant
 from isthmus.kit.ids import new_id
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture

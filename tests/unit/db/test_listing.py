@@ -15,7 +15,7 @@ from isthmus.db.tables import integration, team
 from isthmus.errors import BadRequest
 from isthmus.kit.ids import derive_id
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 FIELDS = {each.key: each for each in team.c}

@@ -19,7 +19,7 @@ from isthmus.db.tables import metadata
 from isthmus.db.upgrade import read_revision, upgrade_schema
 from isthmus.errors import SetupError
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 def shape(connection: Connection) -> dict[str, Any]:

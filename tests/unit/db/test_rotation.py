@@ -28,7 +28,7 @@ from isthmus.errors import SetupError
 from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 NEW = "the-key-that-comes-next-0123456789-abcdef"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

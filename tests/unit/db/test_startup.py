@@ -23,7 +23,7 @@ from isthmus.db.urls import parse_url
 from isthmus.errors import SetupError
 from isthmus.kit.secret import Secret
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 OTHER_KEY = "another-key-0123456789-abcdefghijklmnop"
 

@@ -27,7 +27,7 @@ from isthmus.events import (
 from isthmus.events.catalogue import IntegratedAccountDeleted
 from isthmus.events.outbox import FILTERS, RETENTION, EventIdGenerator
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 async def test_an_event_exists_only_if_its_transaction_commits(database: Database) -> None:

@@ -29,7 +29,7 @@ from isthmus.events.catalogue import IntegratedAccountDeleted
 from isthmus.jobs import defer, read_job_status
 from isthmus.jobs.lock_timeout import LockNotAvailable
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 async def test_events_are_handed_on_once_in_the_order_they_happened(database: Database) -> None:

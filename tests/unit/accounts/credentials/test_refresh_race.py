@@ -19,7 +19,7 @@ from isthmus.db import Database
 from isthmus.db.tables import credential_refresh
 from isthmus.engine import proxy
 
-pytestmark = pytest.mark.both_databases(always=True)
+pytestmark = pytest.mark.both_databases
 
 
 async def test_a_race_of_fifty_calls_on_an_ended_token_is_one_refresh(
