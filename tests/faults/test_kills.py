@@ -16,7 +16,7 @@ from tests.fakes.larkdesk import DEFINITION, KEY
 from tests.postgres import PostgreSQL
 from tests.product import Product, connect
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(share=0.3)]
+pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.2)]
 
 WRITERS = 3
 
