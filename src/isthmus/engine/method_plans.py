@@ -35,7 +35,10 @@ V = TypeVar("V")
 
 class PlanCache(Generic[Owner, K, V]):
     """One dictionary per owner, kept as long as the owner lives. Owners are told apart by identity, because
-    definitions are too large to compare."""
+    definitions are too large to compare.
+
+    What is kept must not hold its owner, or both live forever: plans hold shallow copies.
+    """
 
     __slots__ = ("_entries",)
 
@@ -104,7 +107,9 @@ class MethodPlan:
 
 
 _PLANS: Final[PlanCache[IntegrationConfig, tuple[str, str], MethodPlan]] = PlanCache()
-_AD_HOC_PLANS: Final[PlanCache[MethodDefinition, str, MethodPlan]] = PlanCache()
+_AD_HOC_PLANS: Final[
+    PlanCache[MethodDefinition, str, tuple[weakref.ref[IntegrationConfig], MethodPlan]]
+] = PlanCache()
 
 
 def plan_method(config: IntegrationConfig, resource: str, method: str) -> MethodPlan:
@@ -127,9 +132,10 @@ def plan_ad_hoc_method(
     """Returns the plan of a method that belongs to no resource: one written out in a step, or sent by a
     caller. Kept as long as `definition` lives. `where`: its place, for messages."""
     plans = _AD_HOC_PLANS.get_entries(definition)
-    plan = plans.get(where)
-    if plan is None or plan.config is not config:
-        plan = plans[where] = _make_plan(config, resource, name, definition, where)
+    config_ref, plan = plans.get(where, (None, None))
+    if plan is None or config_ref is None or config_ref() is not config:
+        plan = _make_plan(config, resource, name, definition, where)
+        plans[where] = weakref.ref(config), plan
     return plan
 
 
@@ -171,8 +177,9 @@ def suggest_names(name: str, names: Iterable[str], label: str) -> str:
 def _make_plan(
     config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition, where: str
 ) -> MethodPlan:
-    """Compiles a method. `where`: its place in the definition, for messages. Raises DefinitionError for a
-    method without a base URL."""
+    """Compiles a method. The plan holds copies of `config` and `definition`, which own it (see `PlanCache`).
+    `where`: its place in the definition, for messages. Raises DefinitionError for a method without a base
+    URL."""
     base, place = (
         (definition.base_url, f"{where}.base_url") if definition.base_url else (config.base_url, "base_url")
     )
@@ -188,8 +195,8 @@ def _make_plan(
     return MethodPlan(
         resource=resource,
         name=name,
-        config=config,
-        definition=definition,
+        config=config.model_copy(),
+        definition=definition.model_copy(),
         verb=definition.method.upper(),
         base_url=BaseUrl(base, place),
         path=PathTemplate(definition.path, f"{where}.path"),

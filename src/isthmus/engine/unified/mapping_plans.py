@@ -114,7 +114,8 @@ def plan_mapping(mapping: MappingConfig, target: UnifiedTarget, method: str) -> 
 
 
 def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> MappingPlan:
-    """Compiles a mapping. Raises NotExecutable for a step that cannot be executed."""
+    """Compiles a mapping. The plan holds a copy of `mapping`, which owns it (see `PlanCache`). Raises
+    NotExecutable for a step that cannot be executed."""
     for finding in find_unsupported_steps(mapping):
         raise NotExecutable(
             f"The mapping of {target.name} {method} uses {finding.path}, and {finding.message}. Remove it."
@@ -122,7 +123,7 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
     definition = target.definition
     body_mapping, answer_mapping = mapping.request_body_mapping, mapping.response_mapping
     return MappingPlan(
-        mapping=mapping,
+        mapping=mapping.model_copy(),
         definition=definition,
         query_schema=InputSchema(merge_schemas(definition.query_schema.get(method), mapping.query_schema)),
         body_schema=InputSchema(
