@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -41,6 +41,7 @@ class Product:
     """One `isthmus serve`. `folder` holds its data and its log; None as `database` is the embedded SQLite.
 
     Processes on one database share `key` and `token`. The guard lets loopback through, for fakes live there.
+    `options`: of the command.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class Product:
         database: str | None = None,
         token: str = _TOKEN,
         env: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.token = token
+        self.options = options
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._env = dict(env or {})
@@ -87,7 +90,7 @@ class Product:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(_COMMAND), "serve", "--host", "127.0.0.1", "--port", str(self.port)],
+                [str(_COMMAND), "serve", "--host", "127.0.0.1", "--port", str(self.port), *self.options],
                 env=self.environment(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -122,6 +125,12 @@ class Product:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def wait_for_end(self, *, seconds: float) -> int:
+        """Waits until the process has ended by itself; returns its exit code, of a signal minus its number.
+        Raises TimeoutExpired."""
+        assert self._process is not None, "not started"
+        return self._process.wait(timeout=seconds)
 
     def kill(self) -> None:
         """Ends it in the middle of whatever it does."""

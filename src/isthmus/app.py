@@ -75,13 +75,15 @@ class Application:
     """A running server. `asgi`: the ASGI application. `first_start`: None unless this start created the first
     team.
 
-    `sample_account`: the id of a sandbox account for a first call; None if none is installed.
+    `sample_account`: the id of a sandbox account for a first call; None if none is installed. `begin_stop`:
+    starts no more jobs from now on; those that run have their time while the last calls are answered.
     """
 
     asgi: Asgi
     database: Database
     first_start: FirstStart | None
     sample_account: str | None
+    begin_stop: Callable[[], None]
 
     @staticmethod
     @asynccontextmanager
@@ -102,10 +104,10 @@ class Application:
             parts = _build_api_parts(core, account_tokens, cursors, settings)
             pages = _build_pages(core, account_tokens, settings)
             dispatcher = _build_dispatcher(parts, core, settings, pages)
-            await stack.enter_async_context(_run_background_work(core))
+            worker = await stack.enter_async_context(_run_background_work(core))
             async with database.read() as conn:
                 sample = await find_sample_account(conn, *_SAMPLE_RESOURCE)
-            yield Application(dispatcher, database, first_start, sample)
+            yield Application(dispatcher, database, first_start, sample, worker.begin_stop)
 
 
 @asynccontextmanager
@@ -201,8 +203,8 @@ def _register_background_work(core: Core, handlers: Handlers, subscribers: Subsc
 
 
 @asynccontextmanager
-async def _run_background_work(core: Core) -> AsyncIterator[None]:
-    """Runs jobs, schedules and the relay of events until the block ends."""
+async def _run_background_work(core: Core) -> AsyncIterator[Worker]:
+    """Runs jobs, schedules and the relay of events until the block ends; yields the worker of the jobs."""
     handlers, subscribers = Handlers(), Subscribers()
     _register_background_work(core, handlers, subscribers)
     worker, relay = Worker(core.database, handlers), Relay(core.database, subscribers)
@@ -212,7 +214,7 @@ async def _run_background_work(core: Core) -> AsyncIterator[None]:
             for part in (relay, worker):
                 stack.push_async_callback(part.stop)
                 await part.start()
-        yield
+        yield worker
 
 
 def _build_http_client(settings: Settings) -> HttpClient:

@@ -107,9 +107,9 @@ class MethodPlan:
 
 
 _PLANS: Final[PlanCache[IntegrationConfig, tuple[str, str], MethodPlan]] = PlanCache()
-_AD_HOC_PLANS: Final[
-    PlanCache[MethodDefinition, str, tuple[weakref.ref[IntegrationConfig], MethodPlan]]
-] = PlanCache()
+_AD_HOC_PLANS: Final[PlanCache[MethodDefinition, str, tuple[weakref.ref[IntegrationConfig], MethodPlan]]] = (
+    PlanCache()
+)
 
 
 def plan_method(config: IntegrationConfig, resource: str, method: str) -> MethodPlan:

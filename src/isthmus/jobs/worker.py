@@ -82,9 +82,17 @@ class Worker:
             self._repeat("jobs: prune", _HOUR, lambda: delete_finished_jobs(self._database)),
         ]
 
-    async def stop(self) -> None:
-        """Waits `graceful_seconds` for running jobs, cancels the rest and queues them again."""
+    def begin_stop(self) -> None:
+        """Starts no more jobs, and gives those that run `graceful_seconds` from now. `stop()` waits for
+        them."""
         self._stop.set()
+        if self._procrastinate_worker is not None:
+            self._procrastinate_worker.stop()
+
+    async def stop(self) -> None:
+        """Waits for running jobs until `graceful_seconds` after the stop began, cancels the rest and queues
+        them again."""
+        self.begin_stop()
         self._stop_listening()
         for task in self._tasks:
             task.cancel()
@@ -92,8 +100,6 @@ class Worker:
             with suppress(asyncio.CancelledError):
                 await task
         self._tasks.clear()
-        if self._procrastinate_worker is not None:
-            self._procrastinate_worker.stop()
         if self._running is not None:
             await self._running
             self._running = None

@@ -12,11 +12,16 @@ from typing import Any, Final
 
 import typer
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from isthmus.api.outgoing_response import Receive, Scope, Send
 from isthmus.app import Application, Asgi
 from isthmus.cli.server.http_protocol import BoundedHttpProtocol
+from isthmus.cli.server.stop_signals import (
+    OrderlyServer,
+    OrderlySupervisor,
+    call_on_stop_signal,
+    stop_without_parent,
+)
 from isthmus.config import Settings
 from isthmus.db.startup import check_process_count
 from isthmus.errors import IsthmusError, SetupError
@@ -48,11 +53,15 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 async def _serve_one(settings: Settings, listener: socket.socket, url: str) -> None:
-    """Serves in this process until it is stopped."""
-    async with Application.open(settings) as application:
-        # The socket listens already: a call that is sent at once waits in its backlog.
-        print_greeting(application, url, settings)
-        await uvicorn.Server(_make_uvicorn_config(application.asgi)).serve(sockets=[listener])
+    """Serves in this process until it is stopped; a signal counts from the beginning of the start."""
+    server = OrderlyServer(_make_uvicorn_config(None))
+    with server.capture_signals():
+        async with Application.open(settings) as application:
+            server.config.app = application.asgi
+            # The socket listens already: a call that is sent at once waits in its backlog.
+            print_greeting(application, url, settings)
+            with call_on_stop_signal(application.begin_stop):
+                await server.serve(sockets=[listener])
 
 
 def _serve_many(settings: Settings, listener: socket.socket, url: str, workers: int) -> None:
@@ -67,7 +76,7 @@ def _serve_many(settings: Settings, listener: socket.socket, url: str, workers: 
     config = _make_uvicorn_config(
         "isthmus.cli.server.serve:worker_application", workers=workers, lifespan="on"
     )
-    Multiprocess(config, sockets=[listener]).run()
+    OrderlySupervisor(config, sockets=[listener]).run()
 
 
 def print_greeting(application: Application, url: str, settings: Settings) -> None:
@@ -166,8 +175,11 @@ class _WorkerApplication:
         try:
             async with Application.open(Settings.from_environment()) as application:
                 self._asgi = application.asgi
-                await send({"type": "lifespan.startup.complete"})
-                await receive()
+                with call_on_stop_signal(application.begin_stop):
+                    await send({"type": "lifespan.startup.complete"})
+                    watch = asyncio.create_task(stop_without_parent())
+                    await receive()
+                    watch.cancel()
         except IsthmusError as error:
             await send({"type": "lifespan.startup.failed", "message": error.message})
             return

@@ -7,10 +7,12 @@ import asyncio
 import logging
 import signal
 import sys
+from types import FrameType
 
 import typer
 
 from isthmus.app import open_worker
+from isthmus.cli.server.stop_signals import STOP_SIGNALS, end_at_once
 from isthmus.config import Settings
 
 __all__ = ["run_worker"]
@@ -28,10 +30,16 @@ def run_worker() -> None:
 
 
 async def _work_until_signal(settings: Settings) -> None:
-    """Runs a worker until SIGTERM or SIGINT, and says on standard output that it is running."""
-    stop = asyncio.Event()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    """Runs a worker until SIGTERM or SIGINT, and says on standard output that it is running. A second signal
+    ends it at once."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def handle_signal(signal_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop.set)
+        signal.signal(signal_number, end_at_once)
+
+    for signal_number in STOP_SIGNALS:
+        signal.signal(signal_number, handle_signal)
     async with open_worker(settings):
         typer.echo("The worker is running. Stop it with SIGTERM: running jobs may finish.")
         await stop.wait()

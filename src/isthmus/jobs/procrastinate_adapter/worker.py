@@ -93,7 +93,9 @@ class ProcrastinateWorker(Worker):
 
     def stop(self) -> None:
         """Fetches no more jobs. Running ones may go on for a while; then they are cancelled and queued
-        again."""
+        again. A second call does nothing."""
+        if self._is_stopping:
+            return
         super().stop()  # type: ignore[no-untyped-call]  # it has no annotations
         self._is_stopping = True
         asyncio.get_running_loop().call_later(self._graceful, self._give_up)
