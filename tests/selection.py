@@ -1,9 +1,10 @@
 """Selects how much of the suite a run takes.
 
 Without options (`make test`): tests that ask for a database get SQLite; each case of those marked
-`both_databases` gets SQLite or PostgreSQL, drawn by a seed, and with `both_databases` it gets
-both; walks are drawn by the seed; tests marked `matrix` are left out. With `--matrix` (`make matrix`):
-everything, on both databases, walks in full. `ISTHMUS_SEED` repeats what an earlier run drew.
+`both_databases` gets SQLite or PostgreSQL, drawn by a seed; walks are drawn by the seed, from the cases of a
+test or, with `walk(of="file")`, from those of its file; tests marked `matrix` are left out. With `--matrix`
+(`make matrix`): everything, on both databases, walks in full. `ISTHMUS_SEED` repeats what an earlier run
+drew.
 """
 
 from __future__ import annotations

@@ -7,34 +7,15 @@ import itertools
 import random
 import threading
 import urllib.error
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.fakes.larkdesk import DEFINITION, KEY
-from tests.postgres import PostgreSQL
 from tests.product import Product, connect
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.2)]
 
 WRITERS = 3
-
-
-@pytest.fixture
-def product(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Product]:
-    if backend == "sqlite":
-        served = Product(tmp_path)
-        yield served
-        served.stop()
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    name = server.create()
-    key = {"ISTHMUS_SECRET_KEY": "a-key-for-tests-only-0123456789-abcdefghijk"}
-    served = Product(tmp_path, database=server.url_of(name), env=key)
-    yield served
-    served.stop()
-    server.drop(name)
 
 
 class Writers:

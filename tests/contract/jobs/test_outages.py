@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from functools import partial
 
 import psycopg
 import pytest
@@ -94,7 +95,9 @@ def test_an_outage_is_logged_once_and_again_every_minute(
     reporter = OutageReporter()
     with caplog.at_level(logging.WARNING, "isthmus.jobs"):
         for moment in moments:
-            monkeypatch.setattr("isthmus.jobs.database_outages.time.monotonic", lambda: 1_000.0 + moment)  # noqa: B023 - called at once
+            monkeypatch.setattr(
+                "isthmus.jobs.database_outages.time.monotonic", partial(float, 1_000.0 + moment)
+            )
             reporter.report("jobs wait", OSError("secret"))
     assert len(caplog.records) == logged
     assert reporter.last == 1_000.0 + moments[-1]

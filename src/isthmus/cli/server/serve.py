@@ -20,7 +20,7 @@ from isthmus.cli.server.stop_signals import (
     OrderlyServer,
     OrderlySupervisor,
     call_on_stop_signal,
-    stop_without_parent,
+    stop_with_parent,
 )
 from isthmus.config import Settings
 from isthmus.db.startup import check_process_count
@@ -175,11 +175,9 @@ class _WorkerApplication:
         try:
             async with Application.open(Settings.from_environment()) as application:
                 self._asgi = application.asgi
-                with call_on_stop_signal(application.begin_stop):
+                with call_on_stop_signal(application.begin_stop), stop_with_parent():
                     await send({"type": "lifespan.startup.complete"})
-                    watch = asyncio.create_task(stop_without_parent())
                     await receive()
-                    watch.cancel()
         except IsthmusError as error:
             await send({"type": "lifespan.startup.failed", "message": error.message})
             return

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -19,17 +19,16 @@ __all__ = [
     "OrderlySupervisor",
     "call_on_stop_signal",
     "end_at_once",
-    "stop_without_parent",
+    "stop_with_parent",
 ]
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-_PARENT_SECONDS: Final = 1.0
 
 
 def end_at_once(signal_number: int, _frame: FrameType | None = None) -> None:
     """Ends this process by the signal, without any cleaning up. A handler for `signal.signal`."""
     signal.signal(signal_number, signal.SIG_DFL)
-    os.kill(os.getpid(), signal_number)
+    signal.raise_signal(signal_number)
 
 
 @contextmanager
@@ -37,18 +36,16 @@ def call_on_stop_signal(callback: Callable[[], None]) -> Iterator[None]:
     """Calls `callback` in the running loop for each stop signal within the block, before the handler that is
     installed. It must not raise."""
     loop = asyncio.get_running_loop()
-
-    def wrap_handler(handler: Any) -> Any:
-        def handle(signal_number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(callback)
-            if callable(handler):
-                handler(signal_number, frame)
-
-        return handle
-
     installed = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number, handler in installed.items():
-        signal.signal(number, wrap_handler(handler))
+
+    def handle(signal_number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(callback)
+        handler = installed[signal.Signals(signal_number)]
+        if callable(handler):
+            handler(signal_number, frame)
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, handle)
     try:
         yield
     finally:
@@ -56,12 +53,22 @@ def call_on_stop_signal(callback: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-async def stop_without_parent() -> None:
-    """Stops this process by SIGTERM when its parent has ended without telling it."""
-    parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110  # the system has no event for it
-        await asyncio.sleep(_PARENT_SECONDS)
-    signal.raise_signal(signal.SIGTERM)
+@contextmanager
+def stop_with_parent() -> Iterator[None]:
+    """Within the block, the end of the parent process counts as SIGTERM: a supervisor that is killed tells
+    its processes nothing. For processes of `multiprocessing`."""
+    parent, loop = multiprocessing.parent_process(), asyncio.get_running_loop()
+    assert parent is not None
+
+    def stop() -> None:
+        loop.remove_reader(parent.sentinel)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(parent.sentinel, stop)
+    try:
+        yield
+    finally:
+        loop.remove_reader(parent.sentinel)
 
 
 class OrderlyServer(uvicorn.Server):

@@ -34,9 +34,10 @@ async def _work_until_signal(settings: Settings) -> None:
     ends it at once."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def handle_signal(signal_number: int, _frame: FrameType | None) -> None:
+    def handle_signal(_signal_number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(stop.set)
-        signal.signal(signal_number, end_at_once)
+        for signal_number in STOP_SIGNALS:
+            signal.signal(signal_number, end_at_once)
 
     for signal_number in STOP_SIGNALS:
         signal.signal(signal_number, handle_signal)
