@@ -89,6 +89,11 @@ class Session:
     is_retrying: bool = False
     is_form_done: bool = False
 
+    @property
+    def is_framed(self) -> bool:
+        """True if the session's page was opened in a frame."""
+        return self.options.is_framed or (self.rapid is not None and self.rapid.is_framed)
+
 
 async def create_session(
     conn: AsyncConnection,

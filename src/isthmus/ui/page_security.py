@@ -67,8 +67,7 @@ class Site:
     def set_session_cookie(self, response: Response, session: Session, cookie: str) -> None:
         """Sets the session's cookie. In a frame of another site the cookie must be SameSite=None and
         partitioned; browsers accept that only over https, or on this machine."""
-        is_framed = session.options.is_framed or (session.rapid is not None and session.rapid.is_framed)
-        cross_site = is_framed and (self.is_https or self.is_loopback)
+        cross_site = session.is_framed and (self.is_https or self.is_loopback)
         self._set_cookie(
             response,
             _make_cookie_name(session.id),
@@ -126,9 +125,9 @@ class Site:
         if fetched is not None:
             return fetched == "same-origin"
         origin = request.headers.get("origin")
-        if origin in (None, "null", self.origin):
+        if origin is None or origin in ("null", self.origin):
             return True
-        return urlsplit(origin or "").netloc == request.headers.get("host")
+        return urlsplit(origin).netloc == request.headers.get("host")
 
     def _set_cookie(
         self,

@@ -100,7 +100,7 @@ class PageRenderer:
             "screen_name": name if screen is None else get_screen_name(screen),
             "session_path": None if session is None else self._site.make_session_path(session),
             "query": "" if session is None else f"?session={session.id}",
-            "framed": session is not None and _is_framed(session),
+            "framed": session is not None and session.is_framed,
             "outcome": None,
         }
         return self._templates.get_template(f"{name}.html").render({**common, **values})
@@ -115,8 +115,3 @@ class PageRenderer:
             if self._files.find_logo(integration.slug) is None
             else self._site.make_path(f"/logos/{integration.slug}.svg")
         )
-
-
-def _is_framed(session: Session) -> bool:
-    """Returns True if the session's page was opened in a frame."""
-    return session.options.is_framed or (session.rapid is not None and session.rapid.is_framed)

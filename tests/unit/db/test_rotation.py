@@ -14,7 +14,7 @@ from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
 from isthmus.db import Database, EncryptedJSON, EpochWatcher, get_server_secret, open_database
-from isthmus.db.encryption import KeyMissing, compute_key_id, read_encryption_key_id
+from isthmus.db.encryption import KeyMissing, KeyRing, compute_key_id, read_encryption_key_id
 from isthmus.db.key_file import read_key_file
 from isthmus.db.key_rotation import (
     _reencrypt_rows,
@@ -190,6 +190,20 @@ async def test_a_value_no_key_opens_is_counted_and_left(server: Server, settings
     assert (await rotate_key(local, choose_key(local, NEW))).unreadable == 1
     await local.close()
     assert await server.sealed(identity) == broken
+
+
+async def test_a_value_of_a_key_that_is_gone_is_counted_and_left(server: Server, settings: Settings) -> None:
+    gone = KeyRing(["a-key-that-nobody-has-any-more-0123456789"])
+    identity = await server.add("kept")
+    lost = await server.add("lost")
+    sealed = SECRETS.encrypt(gone, lost, "lost")
+    async with server.database.write() as conn:
+        await conn.execute(update(integration).where(integration.c.id == lost).values(secrets=sealed))
+    local = await open_database(settings, clock=VirtualClock(auto_advance=True))
+    assert (await rotate_key(local, choose_key(local, NEW))).unreadable == 1
+    await local.close()
+    assert await server.sealed(lost) == sealed
+    assert read_encryption_key_id(await server.sealed(identity)) == compute_key_id(NEW)
 
 
 async def test_a_key_file_gets_the_new_key_first_and_keeps_the_old(tmp_path: Path) -> None:

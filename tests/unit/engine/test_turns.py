@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from tests.unit.engine.mapped_calls import RECORD, records_of
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from tests.unit.expressions.test_turns import ENDLESS
 from tests.unit.expressions.turn_counter import count_turns
@@ -17,6 +18,7 @@ from isthmus.engine.calls import ListResult
 from isthmus.engine.evaluation import EvaluationSettings, use_evaluation_settings
 from isthmus.engine.explain.dry_run import DryRun
 from isthmus.engine.explain.explanations import explain_proxy
+from isthmus.engine.unified import response_mapping
 from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import MappingFailed
 from isthmus.expressions import Limits
@@ -76,3 +78,14 @@ async def test_an_authorization_may_wait_for_its_functions() -> None:
     assert upstream.request.headers["X-Sum"] == sha256(text.encode()).hexdigest()
     plan = await explain_proxy(DryRun(AccountFacts("a", "t", "e"), {}), definition, "things", call)
     assert plan.request is not None
+
+
+async def test_the_mapping_of_many_records_lets_others_run_between_two_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(response_mapping, "_MAX_TURN_SECONDS", -1.0)  # every record takes too long
+    records = [{"no": number, "label": "a"} for number in range(40)]
+    upstream = MemoryUpstream([answer({"items": records})])
+    async with count_turns() as turns:
+        await records_of(upstream, {"response_mapping": RECORD, "response_mapping_method": "item"})
+        assert turns() >= 40

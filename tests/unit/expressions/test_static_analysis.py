@@ -60,6 +60,11 @@ def test_the_keys_of_a_result(text: str, keys: str | None) -> None:
     assert find_result_keys(compile(text).tree) == (None if keys is None else frozenset(keys.split()))
 
 
+@pytest.mark.parametrize(("blocks", "keys"), [(64, frozenset("a")), (65, None)])
+def test_keys_are_looked_for_64_levels_down(blocks: int, keys: frozenset[str] | None) -> None:
+    assert find_result_keys(compile("(" * blocks + '{"a": 1}' + ")" * blocks).tree) == keys
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from tests.unit.functions.running import check, error, services, value
 
@@ -17,6 +19,13 @@ from isthmus.expressions.functions.currency import SUBUNIT_DIGITS
         ("10.5", "'USD'", 1050),
         ("'12abc'", "'USD'", 1200),
         ("'abc'", "'USD'", "NaN"),
+        ("'Infinity and more'", "'USD'", inf),
+        ("'+Infinity'", "'USD'", inf),
+        ("'-Infinity'", "'USD'", -inf),
+        ("'+-Infinity'", "'USD'", "NaN"),
+        ("'-+Infinity'", "'USD'", "NaN"),
+        ("'--Infinity'", "'USD'", "NaN"),
+        ("'++Infinity'", "'USD'", "NaN"),
         ("true", "'USD'", "NaN"),
         ("12.5", "'usd'", 12.5),
         ("'12.5'", "'XYZ'", "12.5"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from tests.fakes.clock import VirtualClock
 
 from isthmus.connect.errors import ForgedRequest
-from isthmus.connect.sessions import PageOptions, Session
+from isthmus.connect.sessions import PageOptions, RapidOptions, Session
 from isthmus.ui.page_rate_limit import PageRateLimit, TooManyPageOpens
 from isthmus.ui.page_security import Site, require_own_page
 
@@ -32,6 +34,25 @@ def test_over_https_a_cookie_never_travels_in_clear(is_framed: bool) -> None:
     parts = set(answer.headers["set-cookie"].split("; "))
     wanted = {"SameSite=none", "Partitioned"} if is_framed else {"SameSite=lax"}
     assert {"Secure", "HttpOnly", "Path=/base/connect-account", *wanted} <= parts
+
+
+@pytest.mark.parametrize(
+    ("page", "rapid", "is_framed"),
+    [
+        (False, None, False),
+        (True, None, True),
+        (False, RapidOptions(), False),
+        (False, RapidOptions(is_framed=True), True),
+    ],
+)
+def test_the_page_of_either_kind_of_session_may_be_in_a_frame(
+    page: bool, rapid: RapidOptions | None, is_framed: bool
+) -> None:
+    opened = replace(session(is_framed=page), rapid=rapid)
+    answer = Response()
+    SITE.set_session_cookie(answer, opened, "value")
+    assert opened.is_framed is is_framed
+    assert ("Partitioned" in answer.headers["set-cookie"]) is is_framed
 
 
 @pytest.mark.parametrize(("by_post", "same_site"), [(True, "SameSite=none"), (False, "SameSite=lax")])

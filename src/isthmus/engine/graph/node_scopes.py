@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from isthmus.engine.graph.structure import Graph, Path
-from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import Records
 
 __all__ = ["Bindings", "NodeScope", "ProducedRecord"]
@@ -144,5 +143,5 @@ def _collect_items(value: Any, path: Path) -> list[Any]:
             else list(value)
         )
     if not path:
-        return [] if value is None or value is UNDEFINED else [value]
+        return [] if value is None else [value]
     return _collect_items(value.get(path[0]), path[1:]) if isinstance(value, Mapping) else []
