@@ -66,6 +66,12 @@ async def test_a_body_is_read_once_and_given_again() -> None:
     assert once.get_body_to_forward() == b"1234"
 
 
+async def test_an_empty_body_that_was_read_is_none_to_forward() -> None:
+    empty = request([b""], headers={"content-length": "0"})
+    assert await empty.read_body() == b""
+    assert empty.get_body_to_forward() is None
+
+
 @pytest.mark.parametrize(
     ("headers", "is_stream"),
     [

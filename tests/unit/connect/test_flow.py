@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from tests.unit.connect.conftest import Desk
 
 from isthmus.accounts import Installs
@@ -22,8 +23,8 @@ from isthmus.connect.errors import (
 from isthmus.connect.link_tokens import LINK_USED
 from isthmus.connect.screens import Away, Form, Method, Pick, Problem, Progress
 from isthmus.connect.session_outcomes import build_page_message
-from isthmus.connect.sessions import PageOptions
-from isthmus.db.tables import connect_trip
+from isthmus.connect.sessions import PageOptions, find_session_by_id
+from isthmus.db.tables import connect_session, connect_trip
 from isthmus.errors import BadRequest, NotFound
 from isthmus.kit.ids import new_id
 
@@ -412,3 +413,20 @@ async def test_a_link_names_only_what_is_of_its_environment(desk: Desk) -> None:
         await desk.link(integrated_account_id=new_id())
     with pytest.raises(NotFound, match=r"no unified model nothing .* GET /environment-unified-model lists"):
         await desk.link(unified_model_id="nothing")
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+async def test_a_session_whose_account_is_saved_is_locked_until_the_commit(desk: Desk) -> None:
+    session = await desk.open()
+
+    async def lock_at_once() -> None:
+        async with desk.database.write() as conn:
+            row = select(connect_session.c.id).where(connect_session.c.id == session.id)
+            await conn.execute(row.with_for_update(nowait=True))
+
+    async with desk.database.write() as conn:
+        await find_session_by_id(conn, session.id)
+        await asyncio.create_task(lock_at_once())
+        await find_session_by_id(conn, session.id, lock=True)
+        with pytest.raises(OperationalError, match="could not obtain lock"):
+            await asyncio.create_task(lock_at_once())

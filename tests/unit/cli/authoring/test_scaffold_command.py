@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -72,6 +73,25 @@ async def test_each_resource_of_each_model_can_be_begun_with(tmp_path: Path, nam
     left = await run_suite(read_entry(folder, MODELS))
     required = {"fields", "records", "gaps"}  # what is required besides an id is for the author to map
     assert {each.name for each in left if each.status != "passed"} <= required
+
+
+@pytest.mark.parametrize(
+    ("method", "statuses", "sends_body"),
+    [
+        ("list", [200, 200], False),
+        ("get", [200, 200, 200, 404], False),
+        ("create", [201], True),
+        ("update", [200], True),
+        ("delete", [204], False),
+    ],
+)
+def test_each_method_gets_examples_of_its_own_kind(
+    tmp_path: Path, method: str, statuses: list[int], sends_body: bool
+) -> None:
+    folder = written(tmp_path, wanted())
+    exchanges = json.loads((folder / "examples" / f"people.{method}.json").read_text())
+    assert [each["response"]["status"] for each in exchanges] == statuses
+    assert {"body" in each["request"] for each in exchanges} == {sends_body}
 
 
 def test_without_a_model_there_is_nothing_to_map(tmp_path: Path) -> None:
