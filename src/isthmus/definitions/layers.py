@@ -25,7 +25,6 @@ from isthmus.definitions.object_mapping import LITERAL_KEY
 from isthmus.errors import failure
 
 __all__ = [
-    "OVERRIDE_SLOTS",
     "apply_patch",
     "find_account_mapping",
     "make_patch",
@@ -34,24 +33,6 @@ __all__ = [
 ]
 
 Json = dict[str, Any]
-
-OVERRIDE_SLOTS: Final = frozenset(
-    {
-        "authorization",
-        "base_url",
-        "credentials",
-        "environment_variables",
-        "error_expression",
-        "headers",
-        "pagination",
-        "query",
-        "rate_limit",
-        "resources",
-        "secret_environment_variables",
-        "webhook",
-    }
-)
-"""Keys of an integration's config that an upper layer may hold."""
 
 _BLOCKS_WITH_FORMAT: Final = frozenset({"authorization", "pagination"})
 
