@@ -30,7 +30,6 @@ __all__ = [
     "DefinitionModel",
     "Expr",
     "JsonObject",
-    "MappingField",
     "OptionalExpr",
     "OptionalMappingField",
     "OptionalTemplateField",
@@ -39,7 +38,6 @@ __all__ = [
     "OptionalTextTemplate",
     "SecretText",
     "TemplateField",
-    "TemplateOrExpr",
     "TemplatesByKey",
     "TextTemplate",
     "compile_expression",
@@ -184,14 +182,6 @@ def _read_optional_template_or_expression(value: object) -> Template | Expressio
     return template
 
 
-def _read_template_or_expression(value: object) -> Template | Expression:
-    """Reads a value as `_read_optional_template_or_expression` does; raises PydanticCustomError for null."""
-    result = _read_optional_template_or_expression(value)
-    if result is None:
-        raise PydanticCustomError("dynamic_type", "must be an object of templates or a JSONata expression")
-    return result
-
-
 def _read_optional_mapping_field(value: object) -> Expression | ObjectMapping | None:
     """Reads a string as an expression, or an object as one whose string leaves are expressions; None for
     null. Raises PydanticCustomError for one that does not compile."""
@@ -213,14 +203,6 @@ def _read_optional_mapping_field(value: object) -> Expression | ObjectMapping | 
                 },
             ) from error
     return _read_optional_expression(value)
-
-
-def _read_mapping_field(value: object) -> Expression | ObjectMapping:
-    """Reads a value as `_read_optional_mapping_field` does; raises PydanticCustomError for null."""
-    result = _read_optional_mapping_field(value)
-    if result is None:
-        raise PydanticCustomError("expression_type", "must be a JSONata expression or an object of them")
-    return result
 
 
 def _read_secret(value: object) -> Secret[str]:
@@ -295,28 +277,12 @@ OptionalTemplatesByKey = Annotated[
 ]
 """Templates by key, or the expression that returns such an object; None for null and an empty text."""
 
-TemplateOrExpr = Annotated[
-    Template | Expression,
-    PlainValidator(_read_template_or_expression),
-    _SERIALIZE_SOURCE,
-    WithJsonSchema({"anyOf": [_OBJECT, _JSONATA]}),
-]
-"""One object as a template, or the expression that returns it."""
-
 OptionalTemplateOrExpr = Annotated[
     Template | Expression | None,
     PlainValidator(_read_optional_template_or_expression),
     _SERIALIZE_SOURCE,
     _make_nullable_schema(_OBJECT, _JSONATA),
 ]
-MappingField = Annotated[
-    Expression | ObjectMapping,
-    PlainValidator(_read_mapping_field),
-    _SERIALIZE_SOURCE,
-    WithJsonSchema({"anyOf": [_JSONATA, _OBJECT]}),
-]
-"""An expression, or an object whose string leaves are expressions."""
-
 OptionalMappingField = Annotated[
     Expression | ObjectMapping | None,
     PlainValidator(_read_optional_mapping_field),

@@ -20,7 +20,6 @@ __all__ = [
     "is_secret_name",
     "join_masked",
     "join_secrets",
-    "mask_secrets",
     "replace_config",
     "split_context",
     "split_paths",
@@ -138,11 +137,6 @@ def _get_at(value: Any, path: Path) -> Any:
 def split_secrets(config: Mapping[str, Any]) -> tuple[Json, Json]:
     """Returns a config as `(plain, secrets)`. Objects that only held secrets are left out of `plain`."""
     return split_paths(config, find_secret_paths(config))
-
-
-def mask_secrets(config: Mapping[str, Any]) -> Json:
-    """Returns the config without its secrets, as the API shows it."""
-    return split_secrets(config)[0]
 
 
 def join_secrets(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
