@@ -179,9 +179,8 @@ async def _open_core(settings: Settings, database: Database, clock: Clock) -> As
         yield Core(database, epochs, connections, effective, http, clock, evaluations)
 
 
-def _register_background_work(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
-    """Registers all handlers of jobs, schedules and events, for `isthmus serve` and `isthmus worker`
-    alike."""
+def _register_background_work(core: Core, handlers: Handlers) -> None:
+    """Registers all handlers of jobs and schedules, for `isthmus serve` and `isthmus worker` alike."""
 
     async def delete_old_events(_: Run) -> None:
         """Deletes events that were relayed long ago."""
@@ -205,9 +204,9 @@ def _register_background_work(core: Core, handlers: Handlers, subscribers: Subsc
 @asynccontextmanager
 async def _run_background_work(core: Core) -> AsyncIterator[Worker]:
     """Runs jobs, schedules and the relay of events until the block ends; yields the worker of the jobs."""
-    handlers, subscribers = Handlers(), Subscribers()
-    _register_background_work(core, handlers, subscribers)
-    worker, relay = Worker(core.database, handlers), Relay(core.database, subscribers)
+    handlers = Handlers()
+    _register_background_work(core, handlers)
+    worker, relay = Worker(core.database, handlers), Relay(core.database, Subscribers())
     async with AsyncExitStack() as stack:
         with use_evaluation_settings(core.evaluations):  # tasks keep the context that they were created in
             # The relay first: events that a job emits then reach every subscriber that this process knows.

@@ -105,15 +105,23 @@ def check_depth(data: object, *, source: str, prefix: str = "") -> None:
 
 
 def list_failures(error: ValidationError, data: object, *, prefix: str = "") -> list[dict[str, str]]:
-    """Returns the errors of a validation as failures (`errors.failure`), with the paths that the author
-    knows: dotted, and without the names of union branches. `data`: what was validated. `prefix`: put before
-    every path."""
-    failures = []
+    """Returns the errors of a validation as failures (`errors.failure`), with paths into `data`, what was
+    validated: dotted, and without the names of union branches. `prefix`: put before every path. Errors that
+    only follow from others are left out."""
+    return [described for _, described in pair_failures(error, data, prefix=prefix)]
+
+
+def pair_failures(
+    error: ValidationError, data: object, *, prefix: str = ""
+) -> list[tuple[ErrorDetails, dict[str, str]]]:
+    """Returns what `list_failures` does, each behind the error of pydantic that it describes."""
+    pairs = []
     for item in error.errors(include_url=False):
         path = _make_author_path(item, data)
         dotted = ".".join(part for part in (prefix, path) if part)
-        failures.append(failure(dotted, _write_message(item), item["type"]))
-    return [item for item in failures if not _is_consequence(item, failures)]
+        pairs.append((item, failure(dotted, _write_message(item), item["type"])))
+    failures = [described for _, described in pairs]
+    return [pair for pair in pairs if not _is_consequence(pair[1], failures)]
 
 
 def _is_consequence(candidate: dict[str, str], failures: list[dict[str, str]]) -> bool:

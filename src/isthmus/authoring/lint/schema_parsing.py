@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from isthmus.definitions.findings import Finding, find_section
-from isthmus.definitions.load import list_failures
+from isthmus.definitions.load import pair_failures
 
 __all__ = ["parse_model", "salvage_model"]
 
@@ -30,9 +29,9 @@ def parse_model(model: type[M], data: object) -> tuple[M | None, list[Finding]]:
                 source="jsonata" if item["code"] == "expression" else "schema",
                 path=item["path"],
                 message=item["message"],
-                position=position,
+                position=(found.get("ctx") or {}).get("position"),
             )
-            for item, position in zip(list_failures(error, data), _iter_positions(error), strict=False)
+            for found, item in pair_failures(error, data)
         ]
 
 
@@ -79,9 +78,3 @@ def _has_item(value: Any, name: str) -> bool:
     if isinstance(value, dict):
         return name in value
     return isinstance(value, list) and name.isdigit() and int(name) < len(value)
-
-
-def _iter_positions(error: ValidationError) -> Iterator[int | None]:
-    """Yields for each failure the position in an expression's text, or None."""
-    for item in error.errors(include_url=False, include_input=False):
-        yield (item.get("ctx") or {}).get("position")
