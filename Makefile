@@ -26,6 +26,8 @@ LINT := $(BIN)/ruff check . && \
 	$(BIN)/lint-imports && \
 	$(BIN)/mypy
 SUITE := $(PYTEST) -n auto --dist worksteal -m "not acceptance and not faults"
+# What the suite uses beside Python's packages: a browser, and curl for the commands in the docs.
+NEEDS := sh scripts/need.sh chromium chromium && sh scripts/need.sh curl curl
 # Steps that other steps need; a stamp is newer than what it was made from.
 TOOLS := $(VENV)/.tools
 RUNTIME := $(VENV)/.runtime
@@ -71,18 +73,18 @@ lint: $(DEV)
 
 # The static gates run beside the tests; what they say comes at the end. ISTHMUS_SEED repeats what was drawn.
 test: $(DEV)
-	@sh scripts/need.sh chromium chromium
+	@$(NEEDS)
 	@($(LINT)) > $(VENV)/lint.log 2>&1 & lint=$$!; \
 	$(SUITE); tests=$$?; \
 	wait $$lint; lint=$$?; cat $(VENV)/lint.log; exit $$((tests || lint))
 
 matrix: $(DEV)
-	@sh scripts/need.sh chromium chromium
+	@$(NEEDS)
 	$(SUITE) --matrix
 
 # Which lines each test reaches, for scripts.plant_faults.
 coverage: $(DEV)
-	@sh scripts/need.sh chromium chromium
+	@$(NEEDS)
 	$(SUITE) --matrix -p tests.coverage_by_test --coverage-by-test
 
 faults: $(DEV)
