@@ -21,6 +21,7 @@ def test_blob_joins_parts_and_lowers_its_type() -> None:
 def test_blob_members() -> None:
     check('$blob("hello").slice(1, 3, "A/B").[text(), type]', ["el", "a/b"])
     check('$blob("hello").slice(-2).text()', "lo")
+    check('$blob("hello").slice($toNumber("x"), $toNumber("x")).text()', "hello")
     check('$blob("hello").arrayBuffer().byteLength', 5)
     check('$exists($blob("hello").name)', False)
     check("f.[name, size, lastModified]", ["n.txt", 2, 7], {"f": Blob(b"hi", "text/plain", "n.txt", 7)})

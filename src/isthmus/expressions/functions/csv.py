@@ -56,7 +56,7 @@ def json_to_csv(evaluation: Evaluation, rows: object = UNDEFINED, options: objec
     columns = _choose_columns(items, options)
     check_output_items(evaluation, len(items) * max(1, len(columns)), "jsonToCsv")
     delimiter, eol = _get_text_option(options, "delimiter", ","), _get_text_option(options, "eol", "\n")
-    has_header = options.get("header", True) is not False and bool(columns)
+    has_header = options.get("header", True) is not False
     mark = "\ufeff" if is_truthy(options.get("withBOM")) else ""
     lines = join_within_limit(
         "jsonToCsv", eol, _write_lines(items, columns, delimiter, has_header=has_header)

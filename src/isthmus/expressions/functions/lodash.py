@@ -154,8 +154,6 @@ def remove_path(value: object, path: tuple[str, ...]) -> object:
     if isinstance(value, (Mapping, list)):
         charge_current(len(value))
     if isinstance(value, Mapping):
-        if key not in value:
-            return value
         if not rest:
             return {name: item for name, item in value.items() if name != key}
         return {name: remove_path(item, rest) if name == key else item for name, item in value.items()}
@@ -237,7 +235,7 @@ def _to_primitive(value: object) -> object:
 
 def _compare_text(left: str, right: str) -> int:
     """Compare two texts by UTF-16 code units, as JavaScript does. Returns -1, 0 or 1."""
-    if left.isascii() or right.isascii() or (max(left) <= "\uffff" and max(right) <= "\uffff"):
+    if left.isascii():
         return (left > right) - (left < right)
     first, second = (value.encode("utf-16-be", "surrogatepass") for value in (left, right))
     return (first > second) - (first < second)
