@@ -10,6 +10,7 @@ import pytest
 from tests.unit.functions.running import error, services, value
 
 from isthmus.expressions.functions.documents.pdf import build_page_styles
+from isthmus.expressions.functions.documents.worker import DocumentError, extract_text
 from isthmus.expressions.host import Blob
 
 LOCAL = services(documents_mode="local")
@@ -56,6 +57,7 @@ def test_page_options_become_css() -> None:
     assert "margin: 18mm 5px 1cm 18mm" in build_page_styles(
         {"margin": {"right": 5, "bottom": "1cm", "left": "}x"}}
     )
+    assert "@top-center" not in build_page_styles({"displayHeaderFooter": True, "headerTemplate": " "})
     assert "font-size: 20pt" in build_page_styles({"defaultStyle": {"fontSize": 20}})
     assert build_page_styles({"styles": "b { color: red }"}).endswith("b { color: red }")
 
@@ -78,6 +80,31 @@ def test_parse_document_reads_text_and_word() -> None:
     document.save(written)
     data = {"f": Blob(written.getvalue(), WORD)}
     assert value("$parseDocument(f)", data, given=LOCAL) == "First\ncell\t"
+
+
+@pytest.mark.parametrize("kind", ["", "application/json", "application/xml", "TEXT/csv; charset=utf-8"])
+def test_texts_of_every_kind_are_read_as_they_are(kind: str) -> None:
+    assert extract_text({"type": kind}, b"h\xff") == "h\ufffd".encode()
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "image/png"])
+def test_files_that_hold_no_text_are_not_read(kind: str) -> None:
+    with pytest.raises(DocumentError, match=kind):
+        extract_text({"type": kind}, b"h")
+
+
+def test_a_pdf_of_200_pages_is_read_and_one_of_more_is_not() -> None:
+    writer = pypdf.PdfWriter()
+    for allowed in (True, False):
+        for _ in range(200 if allowed else 1):
+            writer.add_blank_page(10, 10)
+        written = io.BytesIO()
+        writer.write(written)
+        data = {"f": Blob(written.getvalue(), "application/pdf")}
+        if allowed:
+            assert str(value("$parseDocument(f)", data, given=LOCAL)).strip() == ""
+        else:
+            assert "more than 200 pages" in error("$parseDocument(f)", data, given=LOCAL).message
 
 
 def test_parse_document_says_what_it_cannot_read() -> None:

@@ -105,6 +105,7 @@ def test_digest_refuses_unknown_algorithms(name: str) -> None:
 
 def test_digest_md5_takes_text_or_bytes_only() -> None:
     error("$digest(42, 'MD5')")
+    check("$digest($blob('42'), 'MD5')", "a1d0c6e83f027327d8461063f4ac58a6")
 
 
 def test_sign_makes_hmacs() -> None:

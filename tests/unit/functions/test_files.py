@@ -18,6 +18,11 @@ def test_blob_joins_parts_and_lowers_its_type() -> None:
     check('$blob("x", null).type', "")
 
 
+@pytest.mark.parametrize(("length", "expected"), [(4_096, "application/pdf"), (4_097, None)])
+def test_names_of_4096_characters_have_a_media_type(length: int, expected: str | None) -> None:
+    check("$getMimeType(name)", expected, {"name": "a" * (length - 4) + ".pdf"})
+
+
 def test_blob_members() -> None:
     check('$blob("hello").slice(1, 3, "A/B").[text(), type]', ["el", "a/b"])
     check('$blob("hello").slice(-2).text()', "lo")

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.functions.running import error, value
 
 from isthmus.expressions import ExpressionError, Limits, compile
+from isthmus.expressions.host import Blob
 from isthmus.expressions.host.streams import MAX_BRANCH_LAG_BYTES, Stream
 
 
@@ -42,6 +43,15 @@ SMALL = Limits(input_chars=100, output_chars=1_000, items=10)
 def test_input_text_is_bounded(function: str) -> None:
     failure = error(f"${function}(t)", {"t": "a" * 101}, limits=SMALL)
     assert (failure.code, failure.token) == ("ISTHMUS_LIMIT", function)
+
+
+@pytest.mark.parametrize(("size", "is_taken"), [(400, True), (401, False)])
+def test_bytes_are_bounded_by_four_for_each_character(size: int, is_taken: bool) -> None:
+    data = {"b": Blob(b"a" * size)}
+    if is_taken:
+        assert len(str(value("$base64encode(b)", data, limits=SMALL))) == 536
+    else:
+        assert error("$base64encode(b)", data, limits=SMALL).code == "ISTHMUS_LIMIT"
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,28 @@ async def test_images_are_one_request_and_nothing_is_none(provider: Provider) ->
     provider.answers = [(200, {}, b'{"n": 1}')]
     given = services(_fetch, embeddings_url=provider.url)
     assert await run(EMBED, {"body": {"images": ["i"]}}, given) == {"n": 1}
+    assert await run(EMBED, {"body": {"texts": [], "images": ["i"]}}, given) == {"n": 1}
     assert await run(EMBED, {"body": {"texts": []}}, given) is UNDEFINED
-    assert len(provider.asked) == 1
+    assert len(provider.asked) == 2
+
+
+@pytest.mark.parametrize(("texts", "is_taken"), [(1, True), (2, True), (3, False)])
+async def test_texts_of_an_embedding_are_bounded(provider: Provider, texts: int, is_taken: bool) -> None:
+    provider.answers = [(200, {}, b"{}")]
+    given = services(_fetch, embeddings_url=provider.url)
+    limits = Limits(embedding_texts=2)
+    data = {"body": {"texts": ["t"] * texts}}
+    if is_taken:
+        assert await compile(EMBED).evaluate_async(data, {"key": "k"}, services=given, limits=limits) == [{}]
+    else:
+        with pytest.raises(ExpressionError) as caught:
+            await compile(EMBED).evaluate_async(data, {"key": "k"}, services=given, limits=limits)
+        assert caught.value.code == "ISTHMUS_LIMIT"
+
+
+async def test_embeddings_without_a_fetcher_are_not_configured() -> None:
+    with pytest.raises(ExpressionError, match="not configured"):
+        await run(EMBED, {"body": {"texts": "one"}}, services(embeddings_url="http://127.0.0.1:9"))
 
 
 async def test_rate_limits_and_server_errors_are_tried_again(provider: Provider) -> None:
@@ -229,6 +249,7 @@ async def test_pdfs_are_made_by_a_service(provider: Provider, disposition: str, 
     [
         ((200, {"Content-Type": "text/html"}, b"x"), "Expected PDF but received: text/html"),
         ((422, {}, b'{"message": "no"}'), "PDF conversion failed (422): no"),
+        ((400, {"Content-Type": "application/pdf"}, b"no"), "PDF conversion failed (400): no"),
     ],
 )
 async def test_pdf_service_errors(
@@ -249,6 +270,9 @@ def test_pdf_service_needs_its_bindings() -> None:
     )
     message = error("$convertMdToPdf('x')", given=given, bindings={"documentParserApiKey": "k"}).message
     assert message == "Document parser API URL not found in environment"
+    bindings = {"documentParserApiKey": "", "documentParserApiUrl": "http://127.0.0.1:9"}
+    message = error("$convertMdToPdf('x')", given=given, bindings=bindings).message
+    assert message == "Document parser API key not found in environment"
 
 
 async def test_waiting_for_a_server_lets_others_run(provider: Provider) -> None:

@@ -96,7 +96,7 @@ def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: o
     options = require_options(options, "base64ToBlob")
     mime_type = options.get("mimeType", UNDEFINED)
     kind = "application/octet-stream" if mime_type is UNDEFINED else to_text(mime_type)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         return Blob(b"", normalize_media_type(kind))
     trimmed = check_input_text(evaluation, value, "base64ToBlob").strip()
     if trimmed.startswith("data:"):

@@ -152,7 +152,7 @@ def _write_item(node: Node, content: str) -> str:
         start = parent.attributes.get("start", "")[:12]
         index = node.element_index
         marker = f"{int(start) + index if start.isdecimal() else index + 1}.  "
-    ends = "\n" if node.get_sibling(1) is not None and not content.endswith("\n") else ""
+    ends = "\n" if node.get_sibling(1) is not None else ""
     return marker + content + ends
 
 
