@@ -210,7 +210,7 @@ def _write_cell(cell: Node) -> str:
 def _read_column_span(cell: Node) -> int:
     """Return how many columns a cell covers, from 1 to `_MAX_COLUMN_SPAN`."""
     span = cell.attributes.get("colspan", "")[:6]
-    return min(int(span), _MAX_COLUMN_SPAN) or 1 if span.isdecimal() else 1
+    return max(1, min(int(span), _MAX_COLUMN_SPAN)) if span.isdecimal() else 1
 
 
 def _get_attribute(node: Node, name: str) -> str:

@@ -27,6 +27,7 @@ _BLOCK_TAGS: Final = frozenset(_BLOCK_NAMES.split())
 _VOID_TAGS: Final = frozenset(_VOID_NAMES.split())
 _MEANINGFUL_TAGS: Final = frozenset(_MEANINGFUL_NAMES.split())
 """Elements that mean something even when they hold nothing."""
+_NEVER_BLANK_TAGS: Final = _VOID_TAGS | _MEANINGFUL_TAGS
 
 _BLANK: Final = re.compile(r"\s*")
 _WHITESPACE_RUN: Final = re.compile(r"[ \r\n\t]+")
@@ -78,11 +79,11 @@ class Node:
     @property
     def is_blank(self) -> bool:
         """Whether nothing below would be seen: no text but white space, no image, table or the like."""
-        if self.tag in _VOID_TAGS or self.tag in _MEANINGFUL_TAGS:
+        if self.tag in _NEVER_BLANK_TAGS:
             return False
         if not _BLANK.fullmatch(self.content):
             return False
-        return not any(node.tag in _VOID_TAGS or node.tag in _MEANINGFUL_TAGS for node in self.walk())
+        return not any(node.tag in _NEVER_BLANK_TAGS for node in self.walk())
 
     def get_sibling(self, step: int) -> Node | None:
         """Return the node `step` places behind this one in its parent, or before it; None if there is
@@ -122,7 +123,7 @@ def _copy_children(source: LexborNode, target: Node, level: int) -> None:
         tag = child.tag or ""
         if tag == "-text":
             target.children.append(Node("", child.text_content or "", parent=target, in_code=target.in_code))
-        elif tag and tag[0] not in "-!":
+        elif tag[:1] not in "-!":
             attributes = {name: value or "" for name, value in child.attributes.items()}
             node = Node(tag, attributes=attributes, parent=target, in_code=target.in_code or tag == "code")
             target.children.append(node)
@@ -208,4 +209,4 @@ def _borders_on_space(node: Node, step: int) -> bool:
     if sibling is None or sibling.is_block:
         return False
     text = sibling.content
-    return text.endswith(" ") if step < 0 else text.startswith(" ")
+    return text.endswith(" ") if step == -1 else text.startswith(" ")

@@ -177,4 +177,4 @@ def _format_phrase(count: int | float, unit: Unit) -> str:
     amount = abs(count)
     name = unit if amount != 1 else unit[:-1]
     distance = f"{format_number_text(amount)} {name}"
-    return f"{distance} ago" if math.copysign(1, count) < 0 else f"in {distance}"
+    return f"{distance} ago" if math.copysign(1, count) == -1 else f"in {distance}"
