@@ -47,6 +47,14 @@ def test_date_times_give_what_mapping_authors_know(expression: str, expected: st
             "$dtFromFormat('2024 3 1', 'kkkk W M')",
             "Can't mix weekYear/weekNumber units with year/month/day or ordinals",
         ),
+        *(
+            (
+                f"$dtFromFormat('{text} 9', '{week} {other}')",
+                "Can't mix weekYear/weekNumber units with year/month/day or ordinals",
+            )
+            for text, week in (("2024", "kkkk"), ("20", "WW"))
+            for other in ("y", "M", "d", "o")
+        ),
         ("$dtFromFormat('100 2', 'o d')", "Can't mix ordinal dates with month/day"),
         ("$dtFromFormat('100 2', 'o M')", "Can't mix ordinal dates with month/day"),
         ("$dtFromIso('2024-01-31').set({'ordinal': 1, 'day': 2})", "Can't mix ordinal dates with month/day"),

@@ -71,6 +71,13 @@ def test_output_text_is_bounded(expression: str, function: str) -> None:
     assert (failure.code, failure.token) == ("ISTHMUS_LIMIT", function)
 
 
+def test_what_stands_between_joined_texts_is_bounded_before_it_is_written() -> None:
+    between, limits = "a" * 100, Limits(output_chars=1_000)
+    joined = value("$join(l, t)", {"l": [""] * 10, "t": between}, limits=limits)
+    assert joined == between * 9
+    assert error("$join(l, t)", {"l": [""] * 11, "t": between}, limits=limits).code == "ISTHMUS_LIMIT"
+
+
 @pytest.mark.parametrize(
     "expression",
     [

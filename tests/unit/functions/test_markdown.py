@@ -52,6 +52,23 @@ def test_html_says_what_it_was_given() -> None:
     assert message == "marked(): input parameter is of type [object Number], string expected"
 
 
+@pytest.mark.parametrize(
+    ("function", "source", "expected"),
+    [
+        ("Html", "a\\", "<p>a\\</p>\n"),
+        ("Html", "- # [x] a", "<ul>\n<li><h1>[x] a</h1>\n</li>\n</ul>\n"),
+        ("Notion", "[a]: http://x", {"children": []}),
+        (
+            "Slack",
+            "-     c\n\n\n- b",
+            [{"type": "section", "text": {"type": "mrkdwn", "text": "•     -     c\n\n• b"}}],
+        ),
+    ],
+)
+def test_marks_that_mark_nothing_change_nothing(function: str, source: str, expected: object) -> None:
+    check(f"$convertMarkdownTo{function}(d)", expected, {"d": source})
+
+
 def test_html_option_breaks() -> None:
     check("$convertMarkdownToHtml('a\\nb', {'breaks': true})", "<p>a<br>b</p>\n")
 
