@@ -47,7 +47,7 @@ class ParseContext:
         Invalid where a field is out of range. Raises ExpressionError for fields that exclude each other.
         """
         moment = _build_in_zone(fields, own_zone or self.zone, self)
-        if own_zone is None or self.keep_offset or not moment.is_valid:
+        if own_zone is None or self.keep_offset:
             return moment
         return moment.with_zone(self.zone, self.zone.name)
 
