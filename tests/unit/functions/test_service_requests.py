@@ -114,6 +114,7 @@ async def test_rate_limits_and_server_errors_are_tried_again(provider: Provider)
         (503, b"", "Server error", 6),
         (500, b"", "Server error", 6),
         (499, b"gone", "gone", 1),
+        (404, b"", "status 404", 1),
         (400, b"bad model", "bad model", 1),
     ],
 )
@@ -261,6 +262,14 @@ async def test_pdf_service_errors(
     with pytest.raises(ExpressionError) as caught:
         await run("$convertMdToPdf('x')", UNDEFINED, given, **bindings)
     assert caught.value.message == message
+
+
+async def test_pdfs_are_made_by_the_service_that_the_operator_configured(provider: Provider) -> None:
+    provider.answers = [(200, {"Content-Type": "application/pdf"}, b"%PDF")]
+    given = services(_fetch, pdf_mode="remote", documents_url=provider.url, documents_key="k2")
+    assert await run("$convertMdToPdf('x').size", UNDEFINED, given) == 4
+    path, headers, _ = provider.asked[0]
+    assert (path, headers["Authorization"]) == ("/md-to-pdf", "Bearer k2")
 
 
 def test_pdf_service_needs_its_bindings() -> None:

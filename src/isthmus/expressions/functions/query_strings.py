@@ -29,7 +29,8 @@ __all__ = ["parse_query", "stringify_query"]
 
 _MAX_DEPTH: Final = 20
 _MAX_PARAMETERS: Final = 1_000
-_ARRAY_FORMATS: Final = frozenset({"indices", "brackets", "repeat", "comma"})
+_OTHER_ARRAY_FORMATS: Final = frozenset({"brackets", "repeat", "comma"})
+"""Forms of lists beside `indices`."""
 
 
 def parse_query(evaluation: Evaluation, query: object = UNDEFINED, options: object = UNDEFINED) -> object:
@@ -48,7 +49,7 @@ def parse_query(evaluation: Evaluation, query: object = UNDEFINED, options: obje
     """
     if isinstance(query, Mapping):
         return dict(query)
-    if not isinstance(query, str) or not query:
+    if not isinstance(query, str):
         return {}
     import qs_codec  # few need it, and it is slow to import
 
@@ -132,7 +133,7 @@ class _QueryStyle:
         options = get_options(options)
         array_format, delimiter = to_text(options.get("arrayFormat")), options.get("delimiter", UNDEFINED)
         return cls(
-            array_format=array_format if array_format in _ARRAY_FORMATS else "indices",
+            array_format=array_format if array_format in _OTHER_ARRAY_FORMATS else "indices",
             encode=options.get("encode") is not False,
             encodes_values_only=options.get("encodeValuesOnly") is True,
             prefix=options.get("addQueryPrefix") is True,
@@ -178,8 +179,6 @@ def _write_pairs(style: _QueryStyle, name: str, value: object, level: int) -> It
         return
     inside = enter_level(level, "stringifyQuery", len(value))
     for key, item in _iterate_entries(value):
-        if item is None and style.skip_nulls:
-            continue
         yield from _write_pairs(style, _append_key(style, name, key, isinstance(value, list)), item, inside)
 
 

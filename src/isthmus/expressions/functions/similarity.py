@@ -32,7 +32,7 @@ def dice_coefficient(
         $diceCoefficient("night", "nacht")
         => 0.25
     """
-    if left is right or is_same_value(left, right):
+    if is_same_value(left, right):
         return 1
     evaluation.charge(64)
     return _compute_dice_score(

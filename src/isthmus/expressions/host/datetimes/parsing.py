@@ -82,22 +82,22 @@ def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseConte
     fields = {
         name: int(value) for key, name in _ISO_GROUP_FIELDS.items() if (value := groups.get(key)) is not None
     }
-    if groups.get("u"):
-        fields["millisecond"] = _convert_fraction_to_milliseconds(groups["u"] or "0")
+    if fraction := groups.get("u"):
+        fields["millisecond"] = _convert_fraction_to_milliseconds(fraction)
     if "year" in fields or "weekYear" in fields:
         is_weekly = "weekYear" in fields
         parts = ("weekNumber", "weekday") if is_weekly else () if "ordinal" in fields else ("month", "day")
         for name in (*parts, *CLOCK_FIELDS):
             fields.setdefault(name, FIELD_MINIMUMS.get(name, 0))
     own_zone: Zone | None = None
-    if groups.get("zone"):
-        own_zone = find_zone(groups["zone"] or "")
+    if zone_name := groups.get("zone"):
+        own_zone = find_zone(zone_name)
         if own_zone is None:
-            return _make_unsupported_zone(groups["zone"] or "")
+            return _make_unsupported_zone(zone_name)
     elif groups.get("Z"):
         own_zone = make_fixed_zone(0)
-    elif groups.get("oh"):
-        own_zone = make_fixed_zone(_to_offset_minutes(groups["oh"] or "", groups.get("om")))
+    elif offset_hours := groups.get("oh"):
+        own_zone = make_fixed_zone(_to_offset_minutes(offset_hours, groups.get("om")))
     return context.build_datetime(fields, own_zone)
 
 
