@@ -168,3 +168,25 @@ TREE = st.recursive(
 @given(TREE)
 def test_reading_undoes_writing(tree: dict[str, object]) -> None:
     assert value("$xmlToJs($jsToXml(o, c))", {"o": {"root": tree}, "c": {"compact": True}}) == {"root": tree}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"_text": "t"}, "<a>t</a>"),
+        ({"_cdata": "t"}, "<a><![CDATA[t]]></a>"),
+        ({"_instruction": {"t": "u"}}, "<a><?t u?></a>"),
+        ({"_comment": "t"}, "<a>\n    <!--t-->\n</a>"),
+        ({"_doctype": "t"}, "<a>\n    <!DOCTYPE t>\n</a>"),
+        ({"_other": "t"}, "<a>\n    <_other>t</_other>\n</a>"),
+    ],
+)
+def test_each_part_is_written_in_its_line_or_in_one_of_its_own(
+    content: dict[str, object], expected: str
+) -> None:
+    check("$jsToXml(d)", expected, {"d": {"a": content}})
+
+
+def test_parts_of_unknown_types_are_left_out() -> None:
+    parts = [{"type": "other", "name": "x", "other": "y"}, {"type": "element", "name": "a"}]
+    check("$jsToXml(d, {'compact': false})", "<a/>", {"d": {"elements": parts}})
