@@ -220,7 +220,10 @@ def _build_http_client(settings: Settings) -> HttpClient:
     """Builds the HTTP client for requests to providers, with the egress guard and the limits of the
     settings."""
     limits = HttpLimits(
-        response_bytes=settings.max_response_bytes, connect_seconds=settings.connect_timeout_seconds
+        response_bytes=settings.max_response_bytes,
+        connect_seconds=settings.connect_timeout_seconds,
+        host_connections=settings.host_connections,
+        account_connections=settings.account_connections,
     )
     return HttpClient(Guard(settings.egress_allow), limits)
 

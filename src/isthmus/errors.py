@@ -22,6 +22,7 @@
     ├── UpstreamError                 the provider, or the connection to it, failed
     │   ├── RemoteError               the provider's status: it answered with an error
     │   ├── UpstreamUnreachable       502  no answer: DNS, connect, TLS, reset
+    │   │   └── NoFreeConnection      503  not sent: all connections that it may use are in use
     │   ├── UpstreamTimeout           504
     │   ├── UpstreamInvalid           502  it answered, and the answer cannot be used (garbage, too large)
     │   ├── TokenEndpointFailed       502  no token, though the credentials may be valid
@@ -51,6 +52,7 @@ __all__ = [
     "IsthmusError",
     "MappingFailed",
     "MethodNotAllowed",
+    "NoFreeConnection",
     "NotExecutable",
     "NotFound",
     "PayloadTooLarge",
@@ -285,6 +287,9 @@ class RemoteError(UpstreamError):
         self.remote_details = details
 
 
+_NO_CONNECTION_RETRY_SECONDS: Final = 5
+
+
 class UpstreamUnreachable(UpstreamError):
     """No answer came. `is_possibly_delivered`: True if the request may have reached the provider all the
     same."""
@@ -294,6 +299,16 @@ class UpstreamUnreachable(UpstreamError):
     def __init__(self, message: str, *, is_possibly_delivered: bool = False) -> None:
         super().__init__(message)
         self.is_possibly_delivered = is_possibly_delivered
+
+
+class NoFreeConnection(UpstreamUnreachable):
+    """All connections that the request may use were in use for too long; the provider knows nothing of it."""
+
+    status = 503
+
+    def __init__(self, message: str, *, is_possibly_delivered: bool = False) -> None:
+        super().__init__(message, is_possibly_delivered=is_possibly_delivered)
+        self.headers["retry-after"] = str(_NO_CONNECTION_RETRY_SECONDS)
 
 
 class UpstreamTimeout(UpstreamError):

@@ -360,6 +360,16 @@ async def no_answer(it: Scene) -> Answered:
     return await it.after(Fault("hang"))
 
 
+async def no_connection(it: Scene) -> Answered:
+    it.desk.cue(Fault("hang"))
+    first = asyncio.create_task(it.proxy())
+    await it.desk.holding.wait()
+    refused = await it.proxy()
+    first.cancel()
+    await asyncio.wait({first})
+    return refused
+
+
 async def garbage(it: Scene) -> Answered:
     override = {"resources": {"tickets": {"list": {"throw_error_on_parse_error": True}}}}
     await it.server.ok("PATCH", f"/integrated-account/{it.account}", json={"integration_override": override})
@@ -447,6 +457,7 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "provider is not there": nobody_there,
     "provider drops the connection": lambda it: it.after(Fault("reset", times=None)),
     "provider does not answer in time": no_answer,
+    "no connection to the provider is free": no_connection,
     "provider answers garbage": garbage,
     "provider answers too much": lambda it: it.after(Fault("huge", size=8_000_000)),
     "provider redirects to a private address": lambda it: it.after(
@@ -460,6 +471,7 @@ ON_THEIR_OWN_SERVER: dict[str, dict[str, Any]] = {
     "token endpoint gives no token": {},
     "delete of what is installed": {},
     "our own rate limit": {"token_rate_limit": 40},
+    "no connection to the provider is free": {"account_connections": 1, "connect_timeout_seconds": 0.1},
     "body too large": {"max_request_bytes": 100_000},
     "provider answers too much": {"max_response_bytes": 1_000_000},
 }

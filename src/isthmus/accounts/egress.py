@@ -17,7 +17,16 @@ from isthmus.http.guard import parse_literal_address
 from isthmus.http.messages import HttpRequest, HttpResponse
 from isthmus.kit.secret import Secret
 
-__all__ = ["GATE_TOKEN", "Gate", "GatedSender", "Sender", "find_gate", "select_sender"]
+__all__ = [
+    "GATE_TOKEN",
+    "AccountSender",
+    "Gate",
+    "GatedSender",
+    "Sender",
+    "SharedSender",
+    "find_gate",
+    "select_sender",
+]
 
 GATE_TOKEN: Final = EncryptedJSON(static_gate.c.api_token)
 _LOOPBACK_PREFIXES: Final = ("127.", "::1")
@@ -28,6 +37,25 @@ class Sender(Protocol):
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Return the response to the request."""
+
+
+class SharedSender(Protocol):
+    """Sends the requests of all accounts: the HTTP client."""
+
+    async def send(self, request: HttpRequest, account_id: str = "") -> HttpResponse:
+        """Return the response to the request, which uses the account's share of the connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSender:
+    """A `Sender` whose requests use one account's share of the connections."""
+
+    http: SharedSender
+    account_id: str
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to the request. Raises what the HTTP client raises."""
+        return await self.http.send(request, self.account_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,8 +199,27 @@ class Settings:
         default=10.0,
         metadata=_describe(
             parsers.make_seconds_parser(0.1, 300),
-            "Longest wait for a connection to a third party.",
+            "Longest wait for a connection to a third party: for one to be free, and again for it to be "
+            "made.",
             shown="`10`",
+        ),
+    )
+    host_connections: int = field(
+        default=200,
+        metadata=_describe(
+            parsers.make_integer_parser(1, 1_000),
+            "Most connections of a process to one host that are in use at the same time. There are at most "
+            "1,000 to all hosts together.",
+            shown="`200`",
+        ),
+    )
+    account_connections: int = field(
+        default=50,
+        metadata=_describe(
+            parsers.make_integer_parser(1, 1_000),
+            "How many of them one integrated account may use, so that one with slow answers leaves some to "
+            "the others. A call that has to wait too long for a free one gets 503.",
+            shown="`50`",
         ),
     )
     max_request_bytes: int = field(

@@ -14,7 +14,15 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from isthmus.errors import BadRequest, IsthmusError, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
+from isthmus.errors import (
+    BadRequest,
+    IsthmusError,
+    NoFreeConnection,
+    UpstreamInvalid,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from isthmus.http.connection_shares import ConnectionLimits, ConnectionShares, ConnectionSlot
 from isthmus.http.decoding import ACCEPTED, Decoder, make_decoder
 from isthmus.http.guard import Guard
 from isthmus.http.messages import HttpRequest, HttpResponse
@@ -47,10 +55,11 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
     """Limits of an HTTP client. `response_bytes`: of a body after decoding; a streamed one is not limited.
-    `connect_seconds`: for TCP and TLS of one connection. `header_bytes`: of one header line; `header_lines`:
-    their number. `connections`: of the pool; `host_connections`: those to one host, so that a slow provider
-    leaves connections for the others. `name_seconds`: how long the addresses of a name are cached, 0 for not
-    at all; `name_threads`: names looked up at the same time.
+    `connect_seconds`: for TCP and TLS of one connection, and before that for one to be free. `header_bytes`:
+    of one header line; `header_lines`: their number. `connections`: in use at the same time;
+    `host_connections`: those to one host, so that a slow provider leaves connections for the others;
+    `account_connections`: those of one account to one host. `name_seconds`: how long the addresses of a name
+    are cached, 0 for not at all; `name_threads`: names looked up at the same time.
     """
 
     response_bytes: int = 10 * 1024 * 1024
@@ -59,6 +68,7 @@ class HttpLimits:
     header_lines: int = 256
     connections: int = 1_000
     host_connections: int = 200
+    account_connections: int = 50
     keep_alive_seconds: float = 30.0
     name_seconds: int = 10
     name_threads: int = 32
@@ -78,7 +88,10 @@ class HttpClient:
         self._guard = guard
         self._resolver = resolver
         self._own_resolver: OwnThreadsResolver | None = None
-        self._limits = limits or HttpLimits()
+        self._limits = limits = limits or HttpLimits()
+        self._shares = ConnectionShares(
+            ConnectionLimits(limits.connections, limits.host_connections, limits.account_connections)
+        )
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -96,46 +109,85 @@ class HttpClient:
         if resolver is not None:
             await resolver.close()
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """Sends a request, follows redirects, and returns the answer, whatever its status.
+    async def send(self, request: HttpRequest, account_id: str = "") -> HttpResponse:
+        """Sends a request, follows redirects, and returns the answer, whatever its status. `account_id`: of
+        the account whose share of the connections it uses; requests without an account have one together.
 
-        Raises UpstreamUnreachable (name, connection, TLS, reset), UpstreamTimeout, UpstreamInvalid (not
-        HTTP, too large, broken encoding, too many redirects), EgressDenied, and BadRequest for a header that
-        cannot be sent. No message contains more of the URL than its host.
+        Raises NoFreeConnection, UpstreamUnreachable (name, connection, TLS, reset), UpstreamTimeout,
+        UpstreamInvalid (not HTTP, too large, broken encoding, too many redirects), EgressDenied, and
+        BadRequest for a header that cannot be sent. No message contains more of the URL than its host.
         """
-        started = time.perf_counter()
         try:
-            async with asyncio.timeout(request.timeout_seconds):
-                return await self._send_following_redirects(request, started)
+            return await self._send_following_redirects(request, account_id)
         except TimeoutError as error:
             raise UpstreamTimeout(
                 f"{_parse_host(request.url)} did not answer within {request.timeout_seconds:g} seconds."
             ) from error
 
-    async def _send_following_redirects(self, request: HttpRequest, started: float) -> HttpResponse:
-        """Sends a request and those that redirects ask for. Returns the last answer. `started`: the time
-        (`time.perf_counter`) of the first request. Raises UpstreamInvalid after too many redirects."""
-        for _ in range(request.max_redirects + 1):
-            response, headers = await self._send_once(request)
-            if not (request.max_redirects and is_redirect(response.status, headers)):
-                return await self._read_response(request, response, headers, started)
+    async def _send_following_redirects(self, request: HttpRequest, account_id: str) -> HttpResponse:
+        """Sends a request and those that redirects ask for. Returns the last answer. Raises UpstreamInvalid
+        after too many redirects, TimeoutError after the request's time; waiting for a free connection is not
+        part of it."""
+        seconds = 0.0
+        for hop in range(request.max_redirects + 1):
+            url = self._parse_target(request.url)
+            slot = self._shares.take((url.raw_host or "", url.port), account_id)
+            if slot is None:
+                slot = await self._wait_for_slot(url, account_id, is_redirected=hop > 0)
+            started = time.perf_counter()
+            try:
+                async with asyncio.timeout(request.timeout_seconds - seconds):
+                    response, headers = await self._send_once(request, url)
+                    if not (request.max_redirects and is_redirect(response.status, headers)):
+                        return await self._read_response(
+                            request, response, headers, slot, started=started - seconds
+                        )
+            except BaseException:
+                slot.release()
+                raise
             response.close()
+            slot.release()
+            seconds += time.perf_counter() - started
             request = make_redirected_request(request, response.status, headers["location"])
         raise UpstreamInvalid(
             f"{_parse_host(request.url)} redirected more than {request.max_redirects} times."
         )
 
-    async def _send_once(self, request: HttpRequest) -> tuple[aiohttp.ClientResponse, dict[str, str]]:
-        """Sends one request. Returns the answer with its body unread, and its headers by lower-case name.
-        Raises what `send` raises."""
+    async def _wait_for_slot(self, url: URL, account_id: str, *, is_redirected: bool) -> ConnectionSlot:
+        """Waits until the account may use another connection to the host of `url`, and returns its slot.
+        Raises NoFreeConnection. `is_redirected`: a request was sent, and its answer led here."""
+        host = (url.raw_host or "", url.port)
+        seconds = self._limits.connect_seconds
         try:
-            url = URL(request.url, encoded=True)
+            return await self._shares.wait(host, account_id, seconds)
+        except TimeoutError as error:
+            what = "the redirect to it was not followed" if is_redirected else "the request was not sent"
+            shortage = self._shares.describe_shortage(host, account_id)
+            raise NoFreeConnection(
+                f"No connection to {host[0]} was free within {seconds:g} seconds, so {what}: {shortage}.",
+                is_possibly_delivered=is_redirected,
+            ) from error
+
+    def _parse_target(self, address: str) -> URL:
+        """Parses the URL of a request. Raises UpstreamUnreachable for one that nothing can be sent to,
+        EgressDenied for one that the guard refuses."""
+        try:
+            url = URL(address, encoded=True)
             host, scheme = url.raw_host or "", url.scheme
+            url.port  # noqa: B018  # raises ValueError for one that is no number
         except ValueError as error:
             raise UpstreamUnreachable("The provider's address is not a valid URL.") from error
         self._guard.check_target(scheme, host)
         if url.raw_user is not None or not host or _is_too_long_for_dns(host):
             raise UpstreamUnreachable(f"The provider's address ({host or 'no host'}) is not a plain URL.")
+        return url
+
+    async def _send_once(
+        self, request: HttpRequest, url: URL
+    ) -> tuple[aiohttp.ClientResponse, dict[str, str]]:
+        """Sends one request to `url`, its parsed URL. Returns the answer with its body unread, and its
+        headers by lower-case name. Raises what `send` raises."""
+        host = url.raw_host or ""
         session = self._session or self._open_session()
         try:
             response = await session.request(
@@ -177,18 +229,21 @@ class HttpClient:
         request: HttpRequest,
         response: aiohttp.ClientResponse,
         headers: dict[str, str],
+        slot: ConnectionSlot,
+        *,
         started: float,
     ) -> HttpResponse:
-        """Reads the body of an answer, or makes a stream of it where the request asks for one. `started`: the
-        time (`time.perf_counter`) of the first request."""
+        """Reads the body of an answer, or makes a stream of it where the request asks for one. `slot`: of its
+        connection, free again when the body is read. `started`: by `time.perf_counter`."""
         body, stream = b"", None
         try:
             encoding = headers.pop("content-encoding", None)
             decoder = make_decoder(encoding) if encoding and request.method != "HEAD" else None
             if request.stream is not None and request.stream(response.status, headers):
-                stream = _Stream(response, decoder, request.timeout_seconds)
+                stream = _Stream(response, decoder, slot, request.timeout_seconds)
             else:
                 body = await self._read_body(response, headers, decoder)
+                slot.release()
         except BaseException:
             response.close()
             raise
@@ -242,8 +297,7 @@ class HttpClient:
         if self._resolver is None:
             self._own_resolver = OwnThreadsResolver(limits.name_threads)
         connector = aiohttp.TCPConnector(
-            limit=limits.connections,
-            limit_per_host=limits.host_connections,
+            limit=0,  # `ConnectionShares` limits them
             keepalive_timeout=limits.keep_alive_seconds,
             use_dns_cache=bool(limits.name_seconds),
             ttl_dns_cache=limits.name_seconds,
@@ -277,9 +331,16 @@ class HttpClient:
 class _Stream:
     """The body of a response, read in pieces as it arrives."""
 
-    def __init__(self, response: aiohttp.ClientResponse, decoder: Decoder | None, seconds: float) -> None:
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        decoder: Decoder | None,
+        slot: ConnectionSlot,
+        seconds: float,
+    ) -> None:
         self._response = response
         self._decoder = decoder
+        self._slot = slot
         self._seconds = seconds
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -309,6 +370,7 @@ class _Stream:
     async def close(self) -> None:
         """Returns the connection to the pool where the body was read to its end, else closes it."""
         self._response.close()
+        self._slot.release()
 
 
 def _drop_connection_headers(headers: Mapping[str, str], host: str) -> Mapping[str, str]:

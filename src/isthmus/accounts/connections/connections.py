@@ -21,7 +21,7 @@ from isthmus.accounts.connections.throttle import AccountThrottle
 from isthmus.accounts.credentials.refresh_store import EARLY_REFRESH_SECONDS
 from isthmus.accounts.credentials.refresher import Refresher
 from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, get_access_token
-from isthmus.accounts.egress import Sender, select_sender
+from isthmus.accounts.egress import AccountSender, Sender, SharedSender, select_sender
 from isthmus.accounts.rows.account_checks import SANDBOX_METHOD, account_not_found_error
 from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
 from isthmus.accounts.sandbox.replay import SandboxUpstream
@@ -154,7 +154,7 @@ class Connections:
         database: Database,
         epochs: Epochs,
         effective: EffectiveDefinitions,
-        http: Sender,
+        http: SharedSender,
         clock: Clock,
         call_log: CallLog,
         exchanges: Exchanges,
@@ -311,7 +311,8 @@ class Connections:
             )
             context = decrypt_context(keys, row)
             gate_id = row["truto_static_gate_id"]
-            http = await select_sender(conn, self._parts.http, environment_id, gate_id)
+            sender = AccountSender(self._parts.http, account_id)
+            http = await select_sender(conn, sender, environment_id, gate_id)
         return self._build_account(environment_id, row, definition, context, http)
 
     def _build_account(

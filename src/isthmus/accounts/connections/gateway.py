@@ -23,7 +23,7 @@ from isthmus.accounts.credentials.refresh_store import (
 )
 from isthmus.accounts.credentials.refresher import Refresher
 from isthmus.accounts.credentials.token_refresh import get_access_token, get_expiry, is_refreshable
-from isthmus.accounts.egress import Sender
+from isthmus.accounts.egress import Sender, SharedSender
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.flows import add_authorization
 from isthmus.engine.provider_errors import find_missing_scopes
@@ -51,7 +51,7 @@ UpdateContext = Callable[["GatewayAccount", Mapping[str, Any]], Awaitable[Mappin
 class GatewayParts:
     """What all gateways of a process share."""
 
-    http: Sender
+    http: SharedSender
     clock: Clock
     states: AccountStates
     call_log: CallLog
