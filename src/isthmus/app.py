@@ -41,6 +41,7 @@ from isthmus.connect.redirect_uris import CALLBACK_PATH
 from isthmus.connect.session_outcomes import SessionOutcomes
 from isthmus.connect.sessions import delete_expired_sessions
 from isthmus.db import Database, EpochWatcher, get_server_secret, is_embedded, open_database
+from isthmus.db.presence import ProcessPresence
 from isthmus.engine.batch import BatchLimits
 from isthmus.engine.evaluation import EvaluationSettings, use_evaluation_settings
 from isthmus.errors import SetupError
@@ -103,7 +104,11 @@ class Application:
             cursors = CursorSigner(await get_server_secret(database, "cursors"))
             parts = _build_api_parts(core, account_tokens, cursors, settings)
             pages = _build_pages(core, account_tokens, settings)
-            dispatcher = _build_dispatcher(parts, core, settings, pages)
+            presence = ProcessPresence(database)
+            await presence.start()
+            stack.push_async_callback(presence.stop)
+            keys = IdempotencyKeys(database, presence)
+            dispatcher = _build_dispatcher(parts, core, settings, pages, keys)
             worker = await stack.enter_async_context(_run_background_work(core))
             async with database.read() as conn:
                 sample = await find_sample_account(conn, *_SAMPLE_RESOURCE)
@@ -294,7 +299,9 @@ def _build_api_parts(
     )
 
 
-def _build_dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) -> Dispatcher:
+def _build_dispatcher(
+    parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi, keys: IdempotencyKeys
+) -> Dispatcher:
     """Builds the ASGI application that serves every request: it hands each to the API or the pages."""
 
     async def check_readiness() -> dict[str, str]:
@@ -319,7 +326,6 @@ def _build_dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: 
         "events": read_outbox,
         "documents": make_document_cache(),
     }
-    keys = IdempotencyKeys(parts.database)
     plane = DataPlane(parts.authentication, parts.limits, core.connections, keys)
     batch = BatchRequests(
         parts.authentication, parts.limits, core.connections, keys, _build_batch_limits(settings), core.clock

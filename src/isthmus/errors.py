@@ -8,6 +8,7 @@
     │   ├── NotFound                  404  no such row, route, resource or method for this caller
     │   ├── MethodNotAllowed          405  also: a write on a sandbox account
     │   ├── Conflict                  409  uniqueness, or a stale `version`
+    │   │   └── OutcomeUnknown        409  a repeated key whose first request may have been carried out
     │   ├── PayloadTooLarge           413
     │   ├── UnprocessableRequest      422  a key used for another request; more than a batch may do
     │   ├── FailedDependency          424  a node of a batch that waited for one that failed
@@ -55,6 +56,7 @@ __all__ = [
     "NoFreeConnection",
     "NotExecutable",
     "NotFound",
+    "OutcomeUnknown",
     "PayloadTooLarge",
     "RemoteError",
     "RequestError",
@@ -172,6 +174,10 @@ class Conflict(RequestError):
     status = 409
 
 
+class OutcomeUnknown(Conflict):
+    """An earlier call with the same idempotency key sent its request, and it is not known what came of it."""
+
+
 class PayloadTooLarge(RequestError):
     """The body is larger than allowed."""
 
@@ -254,9 +260,11 @@ class MappingFailed(DefinitionError):
 
 
 class UpstreamError(IsthmusError):
-    """The provider, or the connection to it, failed."""
+    """The provider, or the connection to it, failed. `is_possibly_delivered`: True if the request may have
+    been carried out, and the provider's answer was lost or cannot be used."""
 
     status = 502
+    is_possibly_delivered = False
 
 
 class RemoteError(UpstreamError):
@@ -291,8 +299,7 @@ _NO_CONNECTION_RETRY_SECONDS: Final = 5
 
 
 class UpstreamUnreachable(UpstreamError):
-    """No answer came. `is_possibly_delivered`: True if the request may have reached the provider all the
-    same."""
+    """No answer came."""
 
     status = 502
 
@@ -315,12 +322,14 @@ class UpstreamTimeout(UpstreamError):
     """The provider did not answer in time."""
 
     status = 504
+    is_possibly_delivered = True
 
 
 class UpstreamInvalid(UpstreamError):
     """The provider answered, but the answer cannot be used: garbage, or too large."""
 
     status = 502
+    is_possibly_delivered = True
 
 
 class TokenEndpointFailed(UpstreamError):

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from isthmus.accounts.connections.gateway import BeforeWrite
+from isthmus.accounts.idempotency import IdempotencyKeys
+from isthmus.api.idempotency import run_once
+from isthmus.api.incoming_request import IncomingRequest
+from isthmus.api.outgoing_response import OutgoingResponse
 from isthmus.config import Settings
+from isthmus.db.presence import ProcessPresence
 from isthmus.db.tables import idempotency_record
+from isthmus.engine.upstream import Operation, OutgoingRequest
+from isthmus.errors import OutcomeUnknown
+from isthmus.http.messages import HttpRequest
 from tests.fakes.clock import VirtualClock
 from tests.fakes.larkdesk import Fault, Larkdesk, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import Server, serving
+from tests.ports import free_port
 
 pytestmark = pytest.mark.both_databases
 
@@ -104,6 +116,104 @@ async def test_an_error_that_may_pass_is_not(desk: Desk) -> None:
     assert (await desk.post())[0] == 503
     status, _, replayed = await desk.post()
     assert (status, replayed, desk.writes) == (200, False, 2)
+
+
+LOST = [Fault("reset"), Fault("hang"), Fault("huge", size=20_000_000)]
+
+
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.kind)
+async def test_a_write_whose_answer_was_lost_is_sent_again_only_on_demand(desk: Desk, fault: Fault) -> None:
+    config = {"timeout_seconds": 0.2}
+    await desk.server.ok(
+        "PATCH", f"/integrated-account/{desk.account}", json={"integration_override": config}
+    )
+    desk.fake.cue(replace(fault))
+    assert (await desk.post())[0] in (502, 504)
+    for _ in range(2):
+        status, body, replayed = await desk.post()
+        assert (status, body["error"], replayed) == (409, "Conflict", False)
+        assert body["details"]["sent_to"] == "POST 127.0.0.1 (tickets.create)"
+    assert desk.writes == 1
+    status, body, replayed = await desk.post(query="&isthmus_repeat_unknown=true")
+    assert (status, replayed, desk.writes) == (200, False, 2)
+    assert await desk.post() == (200, body, True)
+
+
+async def test_a_write_that_did_not_reach_the_provider_is_sent_by_a_repetition(desk: Desk) -> None:
+    port = free_port()
+    await desk.server.ok(
+        "PATCH", f"/integrated-account/{desk.account}", json={"context": {"url": f"http://127.0.0.1:{port}"}}
+    )
+    assert (await desk.post())[0] == 502
+    await desk.server.ok(
+        "PATCH", f"/integrated-account/{desk.account}", json={"context": {"url": desk.fake.url}}
+    )
+    assert (await desk.post())[0] == 200
+
+
+async def test_a_write_whose_answer_cannot_be_mapped_is_not_sent_again(desk: Desk) -> None:
+    broken = {"tickets": {"create": {"response_mapping": "$error('broken')"}}}
+    await desk.server.ok(
+        "PATCH", f"/integrated-account/{desk.account}", json={"unified_model_override": {MODEL: broken}}
+    )
+    path, body = f"/unified/{MODEL}/tickets", {"name": "n", "description": "d"}
+    assert (await desk.post(path, body))[0] == 500
+    status, answer, _ = await desk.post(path, body)
+    assert (status, answer["details"]["code"], desk.writes) == (409, "outcome_unknown", 1)
+
+
+async def test_a_batch_that_lost_one_of_its_answers_stores_what_it_knows(desk: Desk) -> None:
+    desk.fake.cue(Fault("reset"))
+    node = {"resource": "tickets", "method": "create", "name": "t", "body": {"subject": "s"}}
+    body = {"integrated_account_id": desk.account, "resources": [node]}
+    first = await desk.server.call("POST", "/batch-request", json=body, headers=KEY)
+    assert await desk.server.call("POST", "/batch-request", json=body, headers=KEY) == first
+    assert desk.writes == 1
+
+
+@pytest.mark.parametrize(("verb", "headers"), [("POST", {}), ("GET", KEY)])
+async def test_to_repeat_an_unknown_outcome_takes_the_key_of_a_write(
+    desk: Desk, verb: str, headers: dict[str, str]
+) -> None:
+    status, body, _ = await desk.post(verb=verb, headers=headers, query="&isthmus_repeat_unknown=true")
+    assert (status, body["details"]["failures"][0]["path"]) == (400, "headers.idempotency-key")
+    assert desk.writes == 0
+
+
+@pytest.mark.parametrize(("sends", "raised"), [(False, None), (True, OutcomeUnknown)])
+async def test_a_cancelled_call_frees_its_key_unless_it_has_sent_its_write(
+    desk: Desk, sends: bool, raised: type[Exception] | None
+) -> None:
+    database = desk.server.database
+    keys = IdempotencyKeys(database, ProcessPresence(database))
+    account = await desk.server.ok("GET", f"/integrated-account/{desk.account}")
+    outgoing = OutgoingRequest(HttpRequest("POST", desk.fake.url), Operation("create", "tickets", "create"))
+
+    async def cancel(before_write: BeforeWrite) -> OutgoingResponse:
+        if sends:
+            await before_write(outgoing)
+        raise asyncio.CancelledError
+
+    async def succeed(_: BeforeWrite) -> OutgoingResponse:
+        return OutgoingResponse(200, "text/plain", b"done")
+
+    async def run(make_response: Callable[[BeforeWrite], Awaitable[OutgoingResponse]]) -> OutgoingResponse:
+        scope = {"method": "POST", "path": "/proxy/tickets", "query_string": b"", "headers": []}
+        request = IncomingRequest(scope, receive_nothing, ("proxy", "tickets"), "r-1", 1)
+        environment = account["environment_id"]
+        return await run_once(
+            keys, request, "k", environment_id=environment, account_id="a", make_response=make_response
+        )
+
+    with pytest.raises(asyncio.CancelledError):
+        await run(cancel)
+    with nullcontext() if raised is None else pytest.raises(raised):
+        assert (await run(succeed)).body == b"done"
+
+
+async def receive_nothing() -> dict[str, Any]:
+    """An empty request body, by ASGI."""
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 async def test_a_repetition_during_the_call_is_told_to_wait(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from isthmus.accounts.connections.batch_calls import BatchCalls
 from isthmus.accounts.connections.connections import Connection, Connections
+from isthmus.accounts.connections.gateway import BeforeWrite
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.api.authentication import Authentication
 from isthmus.api.call_parsing import parse_node_call, wants_explanation
@@ -84,9 +85,10 @@ class BatchRequests:
         )
         key = read_idempotency_key(request)
 
-        async def respond() -> OutgoingResponse:
+        async def respond(before_write: BeforeWrite | None = None) -> OutgoingResponse:
             """Runs the batch, once it is known that no earlier response is stored."""
-            return await self._run(request, connection, body)
+            calls = BatchCalls(self._connections, connection, request.request_id, before_write)
+            return await self._run(calls, connection, body)
 
         if key is None:
             return await request.run_until_disconnect(respond())
@@ -100,15 +102,15 @@ class BatchRequests:
             make_response=respond,
         )
 
-    async def _run(self, request: IncomingRequest, connection: Connection, body: Any) -> OutgoingResponse:
-        """Parses the batch, runs its nodes and returns their records and errors. Raises BadRequest for an
-        invalid batch."""
+    async def _run(self, calls: BatchCalls, connection: Connection, body: Any) -> OutgoingResponse:
+        """Parses the batch, runs its nodes by `calls` and returns their records and errors. Raises BadRequest
+        for an invalid batch."""
         batch = parse_batch_request(body, max_nodes=self._batch.nodes)
         graph = Graph.from_nodes(batch.resources, where=_NODES)
         account = connection.account
         outcome = await run_batch(
             graph,
-            BatchCalls(self._connections, connection, request.request_id),
+            calls,
             parse_call=parse_node_call,
             extra_names={"args": batch.args, "tenant_id": account.tenant_id},
             count_request=lambda: self._limits.take_account(account.id),

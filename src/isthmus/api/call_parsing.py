@@ -22,13 +22,17 @@ from isthmus.errors import BadRequest, NotExecutable, failure
 from isthmus.expressions.host import Blob
 
 __all__ = [
+    "REPEAT_UNKNOWN",
     "parse_account_id",
     "parse_call",
     "parse_node_call",
     "read_custom_call",
     "read_data_call",
     "wants_explanation",
+    "wants_repetition_of_unknown",
 ]
+
+REPEAT_UNKNOWN: Final = "isthmus_repeat_unknown"
 
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -51,12 +55,20 @@ _PLATFORM_PARAMETERS: Final = frozenset(
         "truto_body_passthrough",
         "truto_super_query",
         "isthmus_explain",
+        REPEAT_UNKNOWN,
     }
 )
 _PLATFORM_PARAMETERS_AND_ID: Final = _PLATFORM_PARAMETERS | {"id"}
 _PLATFORM_PREFIXES: Final = ("truto_", "isthmus_")
-_NOT_FOR_NODES: Final = ("truto_key_by", "truto_body_passthrough", "truto_response_format", "isthmus_explain")
-"""Not for batch nodes: their records are an array, and the response format is a field of the node."""
+_NOT_FOR_NODES: Final = (
+    "truto_key_by",
+    "truto_body_passthrough",
+    "truto_response_format",
+    "isthmus_explain",
+    REPEAT_UNKNOWN,
+)
+"""Not for batch nodes: their records are an array, the response format is a field of the node, and the others
+are parameters of the batch request."""
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -256,6 +268,12 @@ def wants_explanation(request: IncomingRequest) -> bool:
     """True if the caller sent `isthmus_explain=true`. Raises BadRequest where it is neither true nor
     false."""
     return b"isthmus_" in request.query_string and _parse_flag(request.query.nested, "isthmus_explain")
+
+
+def wants_repetition_of_unknown(request: IncomingRequest) -> bool:
+    """True if the caller sent `isthmus_repeat_unknown=true`. Raises BadRequest where it is neither true nor
+    false."""
+    return b"isthmus_" in request.query_string and _parse_flag(request.query.nested, REPEAT_UNKNOWN)
 
 
 def _drop_parameters(query: Query, names: Collection[str]) -> Query:

@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from isthmus.accounts.connections.connections import Connection, Connections
+from isthmus.accounts.connections.gateway import BeforeWrite
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.lifecycle.actions import run_custom_action
 from isthmus.api.authentication import Authentication, get_account_of_token
 from isthmus.api.call_explanations import CallExplanations
 from isthmus.api.call_parsing import parse_account_id, read_custom_call, read_data_call, wants_explanation
-from isthmus.api.idempotency import IDEMPOTENCY_KEY, read_idempotency_key, run_once
+from isthmus.api.idempotency import read_idempotency_key, run_once
 from isthmus.api.incoming_request import IncomingRequest
 from isthmus.api.outgoing_response import OutgoingResponse, make_error_response, make_json_response
 from isthmus.api.request_limits import RequestLimits, with_rate_limit_headers
@@ -179,17 +180,17 @@ class DataPlane:
         account_standing = self._limits.take_account(connection.account.id)
         if request.verb != "GET":
             connection.require_writable(method, label)
-        key = read_idempotency_key(request) if IDEMPOTENCY_KEY in request.headers else None
+        key = read_idempotency_key(request)
         if key is None and token_standing is None and account_standing is None:
             return _make_response(await run(connection, principal))
 
-        async def respond() -> OutgoingResponse:
-            """Runs the call and converts its result."""
-            return _make_response(await run(connection, principal))
+        async def respond_and_mark(before_write: BeforeWrite) -> OutgoingResponse:
+            """Runs the call, with its writes marked, and converts its result."""
+            return _make_response(await run(connection.with_before_write(before_write), principal))
 
         try:
             if key is None:
-                response = await respond()
+                response = _make_response(await run(connection, principal))
             else:
                 response = await run_once(
                     self._idempotency,
@@ -197,7 +198,7 @@ class DataPlane:
                     key,
                     environment_id=principal.environment_id,
                     account_id=connection.account.id,
-                    make_response=respond,
+                    make_response=respond_and_mark,
                 )
         except IsthmusError as error:
             response = make_error_response(error, request.request_id)

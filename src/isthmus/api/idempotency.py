@@ -1,5 +1,5 @@
 """Serves calls with an `Idempotency-Key`: stores the first response, and gives it again to repetitions with
-the same key.
+the same key. A write whose response was lost is not sent again (`accounts.idempotency`).
 
 A call without the header, or one that reads, never comes here.
 """
@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Final
+from urllib.parse import unquote_to_bytes, urlsplit
 
+from isthmus.accounts.connections.gateway import BeforeWrite
 from isthmus.accounts.idempotency import MAX_ANSWER_BYTES, Claim, IdempotencyKeys, StoredAnswer, hash_parts
+from isthmus.api.call_parsing import REPEAT_UNKNOWN, wants_repetition_of_unknown
 from isthmus.api.incoming_request import IncomingRequest
 from isthmus.api.outgoing_response import OutgoingResponse, make_error_response
-from isthmus.errors import BadRequest, IsthmusError, failure
+from isthmus.engine.upstream import OutgoingRequest
+from isthmus.errors import BadRequest, IsthmusError, UpstreamError, failure
 from isthmus.http.messages import HttpStream
 
 __all__ = ["IDEMPOTENCY_KEY", "REPLAYED", "read_idempotency_key", "run_once"]
@@ -27,9 +31,15 @@ _MUTATING: Final = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 def read_idempotency_key(request: IncomingRequest) -> str | None:
     """Returns the key of a request that may change something; None for other verbs and for an empty key.
-    Raises BadRequest for a key of more than 255 characters."""
+    Raises BadRequest for a key of more than 255 characters, and for `isthmus_repeat_unknown` without a
+    key."""
     key = request.headers.get(IDEMPOTENCY_KEY)
     if not key or request.verb not in _MUTATING:
+        if wants_repetition_of_unknown(request):
+            raise BadRequest(
+                f"{REPEAT_UNKNOWN} repeats the call of an Idempotency-Key. Send the key with it.",
+                failures=[failure("headers.idempotency-key", "must be sent", "required")],
+            )
         return None
     if len(key) > _MAX_KEY_LENGTH:
         raise BadRequest(
@@ -48,43 +58,81 @@ async def run_once(
     *,
     environment_id: str,
     account_id: str,
-    make_response: Callable[[], Awaitable[OutgoingResponse]],
+    make_response: Callable[[BeforeWrite], Awaitable[OutgoingResponse]],
 ) -> OutgoingResponse:
     """Runs `make_response` and stores its response; or returns the stored response of an earlier request with
     this key.
 
-    Reads the whole body first, because it is compared with that of the earlier request. An error response is
-    stored too; nothing is stored if another exception is raised.
+    `make_response` is given a function, to be awaited before each write to the provider. Reads the whole body
+    first, because it is compared with that of the earlier request. An error response is stored too, if a
+    repetition would get the same.
     """
     body = await request.read_body()
     claim = await keys.claim(
         environment_id,
         hash_parts([environment_id, account_id, request.verb, *request.segments, key]),
-        hash_parts([request.query_string, body]),
+        hash_parts([_drop_repetition_flag(request.query_string), body]),
+        repeat_unknown=wants_repetition_of_unknown(request),
     )
     if claim.answer is not None:
         stored = claim.answer
         headers = {**stored.headers, REPLAYED: "true"}
         return OutgoingResponse(stored.status, stored.content_type, stored.body, headers=headers)
+
+    async def mark_sent(outgoing: OutgoingRequest) -> None:
+        """Commits where the request is about to be sent."""
+        await keys.mark_sent(claim, _describe_destination(outgoing))
+
+    failed = None
     try:
-        response = await _read_short_stream(await make_response())
+        response = await _read_short_stream(await make_response(mark_sent))
     except IsthmusError as error:
-        response = make_error_response(error, request.request_id)
+        failed, response = error, make_error_response(error, request.request_id)
     except BaseException:
-        await keys.release_claim(claim)
+        if claim.writes:
+            keys.leave_unknown(claim)
+        else:
+            await keys.release_claim(claim)
         raise
-    await _store_response(keys, claim, response)
+    await _end_claim(keys, claim, response, failed)
     return response
 
 
-async def _store_response(keys: IdempotencyKeys, claim: Claim, response: OutgoingResponse) -> None:
-    """Stores the response under the claimed key; releases the key where the response is a long stream."""
-    if response.stream is not None:
+async def _end_claim(
+    keys: IdempotencyKeys, claim: Claim, response: OutgoingResponse, error: IsthmusError | None
+) -> None:
+    """Stores the response under the claimed key, frees the key, or leaves its outcome unknown. `error`: what
+    the response was made of; None for a result."""
+    if response.stream is not None:  # too long to be stored
         await keys.release_claim(claim)
         return
-    await keys.store_answer(
-        claim, StoredAnswer(response.status, response.content_type, response.headers, response.body)
-    )
+    answer = StoredAnswer(response.status, response.content_type, response.headers, response.body)
+    if not answer.is_final and error is not None and _is_possibly_carried_out(claim, error):
+        keys.leave_unknown(claim)
+    else:
+        await keys.store_answer(claim, answer)
+
+
+def _is_possibly_carried_out(claim: Claim, error: IsthmusError) -> bool:
+    """Returns True if a write of a failed call may have been carried out: its answer was lost or could not be
+    used, or it was not the only write."""
+    if not isinstance(error, UpstreamError) or error.is_possibly_delivered:
+        return claim.writes > 0
+    return claim.writes > 1
+
+
+def _describe_destination(outgoing: OutgoingRequest) -> str:
+    """Returns verb, host and operation of a request, for people; no path or query, which may hold secrets."""
+    operation = outgoing.operation
+    host = urlsplit(outgoing.http.url).hostname
+    return f"{outgoing.http.method} {host} ({operation.resource}.{operation.method})"
+
+
+def _drop_repetition_flag(query_string: bytes) -> bytes:
+    """Returns the query string without `isthmus_repeat_unknown`, so that a repetition is the same request."""
+    name = REPEAT_UNKNOWN.encode()
+    parts = query_string.split(b"&")
+    return b"&".join(part for part in parts if unquote_to_bytes(part.partition(b"=")[0]) != name)
 
 
 async def _read_short_stream(response: OutgoingResponse) -> OutgoingResponse:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
-from isthmus.db.migrations import HEAD, REPLACED_REVISIONS, VERSION_TABLE
+from isthmus.db.migrations import FIRST, REPLACED_REVISIONS, VERSION_TABLE
 from isthmus.errors import SetupError
 
 __all__ = ["read_revision", "upgrade_schema"]
@@ -43,8 +43,8 @@ async def upgrade_schema(database: Database) -> None:
     if revision in REPLACED_REVISIONS:
         raise SetupError(
             f"the database's schema has the revision {revision}, of a development version of Isthmus from "
-            f"before the first release. This version starts from {HEAD}. Start a version whose schema has "
-            f"the revision {HEAD} on this database once, and then this one; or set up a new database "
+            f"before the first release. This version starts from {FIRST}. Start a version whose schema has "
+            f"the revision {FIRST} on this database once, and then this one; or set up a new database "
             "(ISTHMUS_DATA_DIR, ISTHMUS_DATABASE_URL)."
         )
     async with database.write_schema() as conn:

@@ -1,7 +1,10 @@
-"""Idempotency keys: which answers are kept, how long a key is taken, and that one key leaves the others."""
+"""Idempotency keys: which answers are kept, how long a key is taken, what is known of a call whose process
+has ended, and that one key leaves the others."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -11,23 +14,33 @@ from tests.unit.integrations.world import World
 
 from isthmus.accounts.idempotency import (
     ANSWER_LIFETIME,
-    CLAIM_LIFETIME,
     MAX_ANSWER_BYTES,
     IdempotencyKeys,
     StoredAnswer,
     hash_parts,
 )
 from isthmus.db import Database
+from isthmus.db.presence import ProcessPresence
 from isthmus.db.tables import idempotency_record
-from isthmus.errors import Conflict, UnprocessableRequest
+from isthmus.errors import Conflict, OutcomeUnknown, UnprocessableRequest
 
 ANSWER = StoredAnswer(201, "application/json", {"x-a": "b"}, b'{"id": 1}')
 MOMENT = timedelta(milliseconds=1)
 
 
+@asynccontextmanager
+async def process(database: Database) -> AsyncIterator[IdempotencyKeys]:
+    """The keys of a process that runs until the block ends."""
+    presence = ProcessPresence(database)
+    await presence.start()
+    yield IdempotencyKeys(database, presence)
+    await presence.stop()
+
+
 @pytest.fixture
-def keys(database: Database, clock: WatchedClock) -> IdempotencyKeys:
-    return IdempotencyKeys(database)
+async def keys(database: Database, clock: WatchedClock) -> AsyncIterator[IdempotencyKeys]:
+    async with process(database) as running:
+        yield running
 
 
 async def kept(database: Database) -> set[str]:
@@ -62,13 +75,98 @@ async def test_only_a_final_answer_is_kept(
     assert await kept(database) == ({"key"} if is_final else set())
 
 
-async def test_a_claim_without_an_answer_is_given_up_in_time(
+@pytest.mark.parametrize("hours", [0, 48])
+async def test_a_key_is_taken_for_as_long_as_its_call_runs(
+    keys: IdempotencyKeys, clock: WatchedClock, world: World, hours: int
+) -> None:
+    environment = world.mine.environment_id
+    claim = await keys.claim(environment, "key", "request")
+    await clock.advance(hours * 3600)
+    with pytest.raises(Conflict, match="under way"):
+        await keys.claim(environment, "key", "request")
+    with pytest.raises(UnprocessableRequest):
+        await keys.claim(environment, "key", "another request")
+    await keys.store_answer(claim, ANSWER)
+    assert (await keys.claim(environment, "key", "request")).answer == ANSWER
+
+
+async def test_a_key_is_free_at_once_if_its_process_ended_before_it_sent_anything(
+    keys: IdempotencyKeys, database: Database, world: World
+) -> None:
+    environment = world.mine.environment_id
+    async with process(database) as ended:
+        await ended.claim(environment, "key", "request")
+    assert (await keys.claim(environment, "key", "request")).answer is None
+
+
+async def test_the_outcome_of_a_sent_write_is_unknown_once_its_process_has_ended(
+    keys: IdempotencyKeys, database: Database, clock: WatchedClock, world: World
+) -> None:
+    environment = world.mine.environment_id
+    async with process(database) as ended:
+        await ended.mark_sent(await ended.claim(environment, "key", "request"), "POST a (b.create)")
+    sent_at = clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    await clock.advance(1)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match="isthmus_repeat_unknown=true") as caught:
+            await keys.claim(environment, "key", "request")
+        expected = {"code": "outcome_unknown", "sent_at": sent_at, "sent_to": "POST a (b.create)"}
+        assert caught.value.details == expected
+    with pytest.raises(UnprocessableRequest):
+        await keys.claim(environment, "key", "another request", repeat_unknown=True)
+    claim = await keys.claim(environment, "key", "request", repeat_unknown=True)
+    assert claim.answer is None
+    with pytest.raises(Conflict, match="under way"):
+        await keys.claim(environment, "key", "request", repeat_unknown=True)
+    await keys.store_answer(claim, ANSWER)
+    assert (await keys.claim(environment, "key", "request", repeat_unknown=True)).answer == ANSWER
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)  # SQLite has one process
+async def test_a_key_is_taken_while_the_process_of_its_call_runs(
+    keys: IdempotencyKeys, database: Database, world: World
+) -> None:
+    async with process(database) as other:
+        claim = await other.claim(world.mine.environment_id, "key", "request")
+        for _ in range(2):  # before it has sent something, and afterwards
+            with pytest.raises(Conflict, match="under way"):
+                await keys.claim(world.mine.environment_id, "key", "request", repeat_unknown=True)
+            await other.mark_sent(claim, "POST a (b.create)")
+
+
+async def test_a_call_that_lost_its_key_to_a_repetition_sends_nothing_and_stores_nothing(
+    keys: IdempotencyKeys, database: Database, world: World
+) -> None:
+    environment = world.mine.environment_id
+    async with process(database) as paused:
+        lost = await paused.claim(environment, "key", "request")
+    claim = await keys.claim(environment, "key", "request")
+    with pytest.raises(Conflict, match="Nothing was sent"):
+        await paused.mark_sent(lost, "POST a (b.create)")
+    await paused.store_answer(lost, StoredAnswer(200, "text/plain", {}, b"late"))
+    await paused.release_claim(lost)
+    await keys.store_answer(claim, ANSWER)
+    assert (await keys.claim(environment, "key", "request")).answer == ANSWER
+
+
+async def test_a_claim_that_is_left_unknown_is_so_at_once(keys: IdempotencyKeys, world: World) -> None:
+    environment = world.mine.environment_id
+    claim = await keys.claim(environment, "key", "request")
+    await keys.mark_sent(claim, "POST a (b.create)")
+    keys.leave_unknown(claim)
+    with pytest.raises(OutcomeUnknown):
+        await keys.claim(environment, "key", "request")
+
+
+async def test_a_key_whose_outcome_is_unknown_is_free_after_a_day(
     keys: IdempotencyKeys, clock: WatchedClock, world: World
 ) -> None:
     environment = world.mine.environment_id
-    assert (await keys.claim(environment, "key", "request")).answer is None
-    await clock.advance((CLAIM_LIFETIME - MOMENT).total_seconds())
-    with pytest.raises(Conflict):
+    claim = await keys.claim(environment, "key", "request")
+    await keys.mark_sent(claim, "POST a (b.create)")
+    keys.leave_unknown(claim)
+    await clock.advance((ANSWER_LIFETIME - MOMENT).total_seconds())
+    with pytest.raises(OutcomeUnknown):
         await keys.claim(environment, "key", "request")
     await clock.advance(MOMENT.total_seconds())
     assert (await keys.claim(environment, "key", "request")).answer is None
@@ -97,21 +195,22 @@ async def test_one_key_leaves_the_others(keys: IdempotencyKeys, database: Databa
     assert (await keys.claim(environment, "a", "request")).answer == ANSWER
 
 
-async def test_expired_keys_are_swept_once_a_minute(
+async def test_expired_keys_are_purged_once_a_minute_but_for_those_under_way(
     keys: IdempotencyKeys, database: Database, clock: WatchedClock, world: World
 ) -> None:
     environment = world.mine.environment_id
     for name in ("a", "b"):
-        await keys.claim(environment, name, "request")
-    await clock.advance((CLAIM_LIFETIME - timedelta(seconds=30)).total_seconds())
+        await keys.store_answer(await keys.claim(environment, name, "request"), ANSWER)
+    await keys.claim(environment, "running", "request")
+    await clock.advance((ANSWER_LIFETIME - timedelta(seconds=30)).total_seconds())
     await keys.claim(environment, "young", "request")
     await clock.advance(30)
-    assert await kept(database) == {"a", "b", "young"}
+    assert await kept(database) == {"a", "b", "running", "young"}
     await keys.claim(environment, "a", "request")
-    assert await kept(database) == {"a", "b", "young"}
+    assert await kept(database) == {"a", "b", "running", "young"}
     await clock.advance(30)
     await keys.claim(environment, "later", "request")
-    assert await kept(database) == {"a", "young", "later"}
+    assert await kept(database) == {"a", "running", "young", "later"}
 
 
 def test_parts_are_told_apart() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from isthmus.accounts.connections.connections import Connection, Connections
+from isthmus.accounts.connections.gateway import BeforeWrite
 from isthmus.accounts.rows.context import list_secret_fields, split_context
 from isthmus.engine import proxy, unified
 from isthmus.engine.batch import Admit
@@ -21,10 +22,18 @@ class BatchCalls:
     """The calls of a batch request, an `engine.batch.NodeCaller`. The account is opened anew for each call,
     so that one that is refused, blocked or disabled meanwhile is not called any more.
 
-    `opened`: the account as it was opened for the batch request.
+    `opened`: the account as it was opened for the batch request. `before_write`: awaited before each write to
+    the provider; None if nobody has to know.
     """
 
-    def __init__(self, connections: Connections, opened: Connection, request_id: str) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        opened: Connection,
+        request_id: str,
+        before_write: BeforeWrite | None = None,
+    ) -> None:
+        self._before_write = before_write
         self._connections = connections
         self._opened = opened
         self._request_id = request_id
@@ -49,6 +58,8 @@ class BatchCalls:
         connection = await self._connections.open(
             account.environment_id, account.id, request_id=self._request_id
         )
+        if self._before_write is not None:
+            connection = connection.with_before_write(self._before_write)
         self._opened = connection
         connection.require_writable(call.method)
         upstream = _AdmittedUpstream(connection.upstream, admit)

@@ -16,7 +16,7 @@ from isthmus.accounts.connections.account_states import AccountStates, make_acti
 from isthmus.accounts.connections.call_log import CallLog
 from isthmus.accounts.connections.context_store import store_context
 from isthmus.accounts.connections.explained_account import ExplainedAccount, read_explained_account
-from isthmus.accounts.connections.gateway import Gateway, GatewayAccount, GatewayParts
+from isthmus.accounts.connections.gateway import BeforeWrite, Gateway, GatewayAccount, GatewayParts
 from isthmus.accounts.connections.throttle import AccountThrottle
 from isthmus.accounts.credentials.refresh_store import EARLY_REFRESH_SECONDS
 from isthmus.accounts.credentials.refresher import Refresher
@@ -124,6 +124,13 @@ class Connection:
             )
             self._cached.mappings[key] = mapping
         return mapping
+
+    def with_before_write(self, before_write: BeforeWrite) -> Connection:
+        """Return a connection whose upstream awaits `before_write` before each write that it sends."""
+        upstream = self.upstream
+        if isinstance(upstream, Gateway):
+            upstream = upstream.with_before_write(before_write)
+        return Connection(self._connections, self._cached, upstream)
 
     async def record_action_result(self, name: str, error: IsthmusError | None) -> None:
         """Store how an action ended, `error` None for a success. Its result is not stored: it may hold

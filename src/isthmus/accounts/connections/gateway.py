@@ -34,7 +34,7 @@ from isthmus.expressions import run_in_turns
 from isthmus.http.messages import HttpResponse
 from isthmus.kit.clock import Clock
 
-__all__ = ["Gateway", "GatewayAccount", "GatewayParts", "UpdateContext"]
+__all__ = ["BeforeWrite", "Gateway", "GatewayAccount", "GatewayParts", "UpdateContext"]
 
 _BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401
@@ -45,6 +45,9 @@ _READ_VERBS: Final = frozenset({"GET", "HEAD"})
 
 UpdateContext = Callable[["GatewayAccount", Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Stores a patch of an account's context and returns its new effective context."""
+
+BeforeWrite = Callable[[OutgoingRequest], Awaitable[None]]
+"""Awaited right before a request that may change something is sent; what it raises ends the call, unsent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +100,20 @@ class GatewayAccount:
 
 class Gateway:
     """An `engine.upstream.Upstream` that sends over HTTP, for one call of one account. `can_refresh`: False
-    for the requests that refresh its credentials."""
+    for the requests that refresh its credentials. `before_write`: None if nobody has to know."""
 
-    __slots__ = ("_account", "_can_refresh", "_parts", "_request_id", "account")
+    __slots__ = ("_account", "_before_write", "_can_refresh", "_parts", "_request_id", "account")
 
     def __init__(
-        self, parts: GatewayParts, account: GatewayAccount, request_id: str, *, can_refresh: bool = True
+        self,
+        parts: GatewayParts,
+        account: GatewayAccount,
+        request_id: str,
+        *,
+        can_refresh: bool = True,
+        before_write: BeforeWrite | None = None,
     ) -> None:
+        self._before_write = before_write
         self._parts = parts
         self._account = account
         self._request_id = request_id
@@ -114,6 +124,10 @@ class Gateway:
     def context(self) -> Mapping[str, Any]:
         """The effective context of the account, as it is now."""
         return self._account.context
+
+    def with_before_write(self, before_write: BeforeWrite) -> Gateway:
+        """Return a gateway of the same call that awaits `before_write`."""
+        return Gateway(self._parts, self._account, self._request_id, before_write=before_write)
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
         """Send the request and return the provider's response, whatever its status. Raises RemoteError with
@@ -244,7 +258,10 @@ class Gateway:
         were used."""
         http, context = self._account.http, self._account.context
         attempt.revision, attempt.token = self._account.revision, get_access_token(context)
-        return await http.send(await add_authorization(request, context, http.send))
+        authorized = await add_authorization(request, context, http.send)
+        if self._before_write is not None and not _is_read(request):
+            await self._before_write(request)
+        return await http.send(authorized)
 
     async def update_account_state(
         self, request: OutgoingRequest, response: HttpResponse, revision: int
@@ -305,10 +322,14 @@ class _CallAttempt:
 
 
 def _is_repeatable(request: OutgoingRequest) -> bool:
-    """Return True for a read, which can be delayed and sent again. Reads are told by their method or their
-    HTTP verb, since some providers list by POST."""
-    is_read = request.operation.kind in _READ_METHODS or request.http.method in _READ_VERBS
-    return is_read and request.http.can_repeat
+    """Return True for a read, which can be delayed and sent again."""
+    return _is_read(request) and request.http.can_repeat
+
+
+def _is_read(request: OutgoingRequest) -> bool:
+    """Return True if the request changes nothing. Reads are told by their method or their HTTP verb, since
+    some providers list by POST."""
+    return request.operation.kind in _READ_METHODS or request.http.method in _READ_VERBS
 
 
 async def _close_stream(response: HttpResponse) -> None:

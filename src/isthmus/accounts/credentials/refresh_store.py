@@ -6,15 +6,12 @@ Every transaction locks the account's row first and its lease second, so that tw
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.credentials.refresh_lease import RefreshLease, end_lease, extend_lease, take_lease
@@ -38,6 +35,7 @@ from isthmus.accounts.rows.context import (
 )
 from isthmus.db.database import Database, current_time, get_key_ring
 from isthmus.db.epochs import get_epoch_group, increment_epoch
+from isthmus.db.retries import write_with_retries
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.grants import make_oauth_context
@@ -57,13 +55,10 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-log = logging.getLogger("isthmus.accounts")
 
 EARLY_REFRESH_SECONDS: Final = 60.0
 """How many seconds before its expiry a token is refreshed before a call."""
 _MAX_RETRY_SECONDS: Final = 300.0
-_RETRY_PAUSE_SECONDS: Final = 0.25
-_DATABASE_UNAVAILABLE: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,16 +243,9 @@ class RefreshStore:
     async def _write_with_retries(self, transaction: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run `transaction` in a write and return its result, again and again for _MAX_RETRY_SECONDS while
         the database is unavailable."""
-        started = self._clock.monotonic()
-        while True:
-            try:
-                async with self._database.write() as conn:
-                    return await transaction(conn)
-            except _DATABASE_UNAVAILABLE as away:
-                if self._clock.monotonic() - started > _MAX_RETRY_SECONDS:
-                    raise
-                log.warning("the result of a token refresh is not stored yet: %s", type(away).__name__)
-            await self._clock.sleep(_RETRY_PAUSE_SECONDS)
+        return await write_with_retries(
+            self._database, transaction, seconds=_MAX_RETRY_SECONDS, label="the result of a token refresh"
+        )
 
     async def _store_context(
         self,

@@ -51,7 +51,6 @@ from isthmus.errors import (
     TokenEndpointFailed,
     UpstreamError,
     UpstreamTimeout,
-    UpstreamUnreachable,
 )
 from isthmus.kit.clock import Clock
 from isthmus.kit.ids import new_id
@@ -247,11 +246,7 @@ def _explain_refusal(attempt: RefreshAttempt, refusal: str) -> str:
 
 def _is_reply_possibly_lost(error: Exception) -> bool:
     """Return True if the provider may have issued a token that was never received."""
-    if isinstance(error, UpstreamUnreachable):
-        return error.is_possibly_delivered
-    return isinstance(error, UpstreamError) and not isinstance(
-        error, TokenEndpointFailed | RemoteError | EgressDenied
-    )
+    return isinstance(error, UpstreamError) and error.is_possibly_delivered
 
 
 def _is_worth_retrying(error: UpstreamError) -> bool:

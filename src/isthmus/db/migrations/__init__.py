@@ -2,9 +2,12 @@
 
 from typing import Final
 
-__all__ = ["HEAD", "REPLACED_REVISIONS", "VERSION_TABLE"]
+__all__ = ["FIRST", "HEAD", "REPLACED_REVISIONS", "VERSION_TABLE"]
 
-HEAD: Final = "0013"
+FIRST: Final = "0013"
+"""The oldest revision that this version has migrations from."""
+
+HEAD: Final = "0014"
 """The revision this version works on. It stands here too, so that a start on a current schema need not import
 alembic; a test compares it with the migrations."""
 

@@ -6,7 +6,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Named, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Named,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from isthmus.db.column_types import Encrypted, Json, UtcDateTime, Uuid
 from isthmus.db.tables.base import Revisioned, Row, metadata
@@ -117,13 +129,17 @@ credential_revocation = Table(
 
 class IdempotencyRecordColumns(Row):
     """The response kept for an idempotency key. `key_digest`: SHA-256 in hex of account, verb, path and key.
-    `request_digest`: of query and body. `status`: None while the call is under way. `answer`: content type,
-    headers and body; encrypted, because they are the customer's data. After `expires_at` the row is
-    ignored."""
+    `request_digest`: of query and body. `process`: the key of the process that carries the call out
+    (`db.presence`). `sent_at`, `sent_to`: when and where its first write was sent; None before. `status`:
+    None without an answer. `answer`: content type, headers and body; encrypted, because they are the
+    customer's data. After `expires_at` the row is ignored."""
 
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"), index=True)
     key_digest: Named[str] = Column(String(64), unique=True)
     request_digest: Named[str] = Column(String(64))
+    process: Named[int | None] = Column(BigInteger)
+    sent_at: Named[datetime | None] = Column(UtcDateTime)
+    sent_to: Named[str | None] = Column(Text)
     status: Named[int | None] = Column(Integer)
     answer: Named[bytes | None] = Column(Encrypted)
     expires_at: Named[datetime] = Column(UtcDateTime, index=True)
