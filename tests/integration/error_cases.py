@@ -279,6 +279,13 @@ async def reused_key(it: Scene) -> Answered:
     return await it.proxy("POST", json={"subject": "b"}, headers=headers)
 
 
+async def unknown_outcome(it: Scene) -> Answered:
+    headers = {"idempotency-key": "lost"}
+    it.desk.cue(Fault("reset"))
+    assert (await it.proxy("POST", json={"subject": "a"}, headers=headers))[0] == 502
+    return await it.proxy("POST", json={"subject": "a"}, headers=headers)
+
+
 async def batch_in_a_circle(it: Scene) -> Answered:
     status, body = await it.batch(
         {"resource": "tickets", "depends_on": "users"}, {"resource": "users", "depends_on": "tickets"}
@@ -443,6 +450,10 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "delete of what is installed": installed,
     "new name for what is referred to by the old one": renamed,
     "stale version": stale_version,
+    "idempotency key whose outcome is unknown": unknown_outcome,
+    "repetition without an idempotency key": lambda it: it.proxy(
+        "POST", json={"subject": "a"}, query="&isthmus_repeat_unknown=true"
+    ),
     "idempotency key of another request": reused_key,
     "batch whose nodes wait for each other": batch_in_a_circle,
     "batch with a dependency that nobody has": batch_of_nobody,

@@ -260,9 +260,9 @@ def _make_unknown_error(sent_at: datetime, sent_to: str) -> OutcomeUnknown:
     """Return the error for a key whose call sent a write and has no answer."""
     moment = sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return OutcomeUnknown(
-        f"The outcome of the call with this Idempotency-Key is unknown: it was sent to {sent_to} at {moment}, "
-        "and no usable answer came or was stored. Nothing was sent again. Look up at the provider whether it "
-        "was carried out; if not, send the call again with isthmus_repeat_unknown=true.",
+        f"The outcome of the call with this Idempotency-Key is unknown: it was sent to {sent_to} at "
+        f"{moment}, and no usable answer came or was stored. Nothing was sent again. Look up at the provider "
+        "whether it was carried out; if not, send the call again with isthmus_repeat_unknown=true.",
         details={"code": "outcome_unknown", "sent_at": moment, "sent_to": sent_to},
     )
 

@@ -60,7 +60,14 @@ def test_a_limit_may_be_as_large_as_is_allowed(text: str, limit: int | None) -> 
 
 
 @pytest.mark.parametrize(
-    "parameter", ["truto_key_by", "truto_body_passthrough", "truto_response_format", "isthmus_explain"]
+    "parameter",
+    [
+        "truto_key_by",
+        "truto_body_passthrough",
+        "truto_response_format",
+        "isthmus_explain",
+        "isthmus_repeat_unknown",
+    ],
 )
 def test_a_parameter_of_requests_alone_is_not_for_a_node(parameter: str) -> None:
     with pytest.raises(BadRequest, match=f"{parameter} is not for a node") as caught:

@@ -50,7 +50,9 @@ def test_each_call_that_changes_something_may_have_a_key(document: dict[str, Any
         for verb, operation in operations.items():
             if path.startswith(("/unified/{model}/{resource}", "/proxy", "/custom")):
                 names = {each["name"] for each in operation["parameters"]}
-                assert ("Idempotency-Key" in names) == (verb in ("post", "put", "patch", "delete")), path
+                takes_key = verb in ("post", "put", "patch", "delete")
+                for name in ("Idempotency-Key", "isthmus_repeat_unknown"):
+                    assert (name in names) == takes_key, path
 
 
 def test_the_batch_request_is_documented_by_what_reads_it(document: dict[str, Any]) -> None:
@@ -60,7 +62,8 @@ def test_the_batch_request_is_documented_by_what_reads_it(document: dict[str, An
     model = schemas[reference.rpartition("/")[2]]
     assert set(model["properties"]) == {"integrated_account_id", "resources", "args"}
     assert set(schemas["RequestNode"]["properties"]) >= {"depends_on", "loop_on", "recurse", "persist"}
-    assert [each["name"] for each in operation["parameters"]] == ["Idempotency-Key"]
+    names = [each["name"] for each in operation["parameters"]]
+    assert names == ["Idempotency-Key", "isthmus_repeat_unknown"]
 
 
 def test_no_operation_promises_a_status_that_is_never_sent(document: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from tests.conftest import SECRET_KEY
 from isthmus.config import Settings
 from isthmus.db import Database, migrations, open_database
 from isthmus.db.encryption import KeyRing
-from isthmus.db.migrations import HEAD, REPLACED_REVISIONS, VERSION_TABLE
+from isthmus.db.migrations import FIRST, HEAD, REPLACED_REVISIONS, VERSION_TABLE
 from isthmus.db.tables import metadata
 from isthmus.db.upgrade import read_revision, upgrade_schema
 from isthmus.errors import SetupError
@@ -93,17 +93,25 @@ async def test_a_schema_of_a_newer_version_is_refused(database: Database) -> Non
         await upgrade_schema(database)
 
 
-async def test_a_database_at_the_head_of_before_the_first_release_is_current(
+async def test_a_database_of_before_the_first_release_gets_the_later_migrations(
     settings: Settings, database: Database
 ) -> None:
-    """It was made by thirteen migrations, the last of which was 0013; nothing is run on it."""
+    """It was made by thirteen migrations, the last of which was 0013, in place of the first one of today."""
+    async with database.read() as conn:
+        current = await conn.run_sync(shape)
     async with database.write() as conn:
         await conn.execute(text("CREATE TABLE untouched (id INTEGER)"))
-        await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0013'"))
+        for column in ("process", "sent_at", "sent_to"):
+            await conn.execute(text(f"ALTER TABLE idempotency_record DROP COLUMN {column}"))
+        await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{FIRST}'"))
     reopened = await open_database(settings)
     async with reopened.read() as conn:
-        assert "untouched" in await conn.run_sync(shape)
-    assert await read_revision(reopened) == HEAD == "0013"
+        upgraded = await conn.run_sync(shape)
+    assert upgraded.pop("untouched")
+    assert {name: sorted(columns) for name, columns in upgraded.items()} == {
+        name: sorted(columns) for name, columns in current.items()
+    }
+    assert await read_revision(reopened) == HEAD
     await reopened.close()
 
 

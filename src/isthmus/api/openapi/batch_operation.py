@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from isthmus.api.batch import BatchRequest
+from isthmus.api.openapi.idempotency_parameters import IDEMPOTENCY_PARAMETERS
 from isthmus.api.resources.base_models import ErrorOut
 
 __all__ = ["BATCH_PATH", "build_batch_path", "build_batch_schemas"]
@@ -43,16 +44,7 @@ def build_batch_path() -> dict[str, Any]:
             "operationId": "batch_request",
             "summary": "Make several calls of one account; each can use the results of those before it.",
             "description": "Answers 200 if the nodes were run; a node that fails has its error in `errors`.",
-            "parameters": [
-                {
-                    "name": "Idempotency-Key",
-                    "in": "header",
-                    "required": False,
-                    "schema": {"type": "string", "maxLength": 255},
-                    "description": "Repeating the request with the same key within 24 hours gives its first "
-                    "answer again, with `Idempotency-Replayed: true`.",
-                }
-            ],
+            "parameters": list(IDEMPOTENCY_PARAMETERS),
             "requestBody": {
                 "required": True,
                 "content": {_JSON: {"schema": {"$ref": _REF.format(model=BatchRequest.__name__)}}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from isthmus.api.data_plane import COLLECTION_METHODS, CUSTOM_VERBS, ITEM_METHODS
+from isthmus.api.openapi.idempotency_parameters import IDEMPOTENCY_PARAMETERS
 from isthmus.api.resources.base_models import PROVIDER_ERRORS
 from isthmus.engine.custom import METHOD_CONFIG
 
@@ -51,14 +52,6 @@ _EXPLAIN_PARAMETER: Final = {
     )
 }
 _ACCOUNT_DESCRIPTION: Final = "The integrated account to call."
-_IDEMPOTENCY_HEADER: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string", "maxLength": 255},
-    "description": "Repeating the call with the same key within 24 hours gives its first answer again, with "
-    "`Idempotency-Replayed: true`.",
-}
 
 
 def build_data_plane_paths() -> dict[str, Any]:
@@ -92,7 +85,7 @@ def _build_action_operation() -> dict[str, Any]:
             _build_path_parameter("action", name),
             _build_account_parameter(),
             _build_explain_parameter(),
-            _IDEMPOTENCY_HEADER,
+            *IDEMPOTENCY_PARAMETERS,
         ],
         "requestBody": {"content": {JSON: {"schema": {"description": "Available to the steps as `body`."}}}},
         "security": [{"HTTPBearer": []}],
@@ -135,7 +128,7 @@ def _build_custom_operation(verb: str) -> dict[str, Any]:
         ),
     }
     if verb in ("POST", "PUT", "PATCH", "DELETE"):
-        operation["parameters"].append(_IDEMPOTENCY_HEADER)
+        operation["parameters"].extend(IDEMPOTENCY_PARAMETERS)
         about = (
             f"Any body. An object under `{METHOD_CONFIG}` in a JSON object is taken out of it, and is read "
             "as the definition of a method for this call."
@@ -199,7 +192,7 @@ def _build_operation(plane: str, name: str, prefix: str, shape: str, *, has_id: 
         "responses": _build_responses(_build_response_schema(plane, name, shape)),
     }
     if name not in ("list", "get"):
-        operation["parameters"].append(_IDEMPOTENCY_HEADER)
+        operation["parameters"].extend(IDEMPOTENCY_PARAMETERS)
     if name in ("create", "update", "custom"):
         operation["requestBody"] = {
             "content": {JSON: {"schema": {"description": f"A JSON value {shape}."}}},

@@ -16,7 +16,8 @@ _DESCRIPTIONS: Final = {
     "403": "A token that may not do this.",
     "404": "No such row, resource or method for this token.",
     "405": "A write on a sandbox account, or a verb that is not served there.",
-    "409": "It conflicts with an existing row, or changes a version that is not the current one.",
+    "409": "It conflicts with an existing row, or changes a version that is not the current one; or the call "
+    "of this idempotency key is under way, or its outcome unknown (`outcome_unknown`).",
     "413": "The body is larger than this server accepts.",
     "422": "The idempotency key was used for another request, or the request exceeds a limit.",
     "429": "Too many requests; `Retry-After` says when to try again.",
