@@ -178,6 +178,7 @@ async def _open_core(settings: Settings, database: Database, clock: Clock) -> As
             Exchanges(find_catalog()),
             cursor_secret=await get_server_secret(database, "address_cursors"),
             refreshes_ahead=settings.renew_ahead,
+            max_wait_seconds=settings.max_provider_wait_seconds,
         )
         stack.push_async_callback(connections.close)
         evaluations = EvaluationSettings(make_limits(settings), make_services(settings, http, clock))

@@ -23,13 +23,18 @@ class VirtualClock:
     def __init__(self, start: datetime | None = None, *, auto_advance: bool = False) -> None:
         self._start = start or datetime(2030, 1, 1, tzinfo=UTC)
         self._elapsed = 0.0
+        self._set_seconds = 0.0
         self._auto_advance = auto_advance
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
         """Returns the virtual time."""
-        return self._start + timedelta(seconds=self._elapsed)
+        return self._start + timedelta(seconds=self._elapsed + self._set_seconds)
+
+    def set_forward(self, seconds: float) -> None:
+        """Sets the time of day, not the time that has passed; back where `seconds` is negative."""
+        self._set_seconds += seconds
 
     def monotonic(self) -> float:
         """Returns the virtual seconds since the clock was made."""

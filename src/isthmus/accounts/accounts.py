@@ -222,6 +222,7 @@ class Accounts:
                 failures=foreign,
             )
         changed = self._build_context_columns(row, definition, {"context": context})
+        changed |= {"closed_until": None, "closed_at": None}  # the wait was that of the old credentials
         stages = definition.list_stages(row["integration_override"] or {})
         if row["status"] not in _STATUSES_BEFORE_POST_INSTALL:
             stages = tuple(stage for stage in stages if stage == "validation")

@@ -1,4 +1,5 @@
-"""Blocks accounts: those on the block list may not be called, whatever their status.
+"""Blocks accounts: those on the block list may not be called, whatever their status. Unblocks them, also from
+the wait that a provider has asked for.
 
 The list belongs to the operator of the server, so it spans all environments and is not part of the API. A
 call of a blocked account fails with 503 before anything is sent.
@@ -62,9 +63,18 @@ class BlockList:
             await increment_epoch(conn, get_epoch_group(account_id))
 
     async def unblock(self, account_id: str) -> None:
-        """Remove an account from the list. Raises SetupError if it is not on it."""
+        """Remove an account from the list, and end the wait that its provider asked for. Raises SetupError if
+        it is not on the list and does not wait."""
+        account = integrated_account.c
+        is_waiting = (account.id == account_id) & (account.closed_until > self._database.clock.now())
         async with self._database.write() as conn:
             result = await conn.execute(delete(blocked_account).where(blocked_account.c.id == account_id))
-            if not result.rowcount:
-                raise SetupError(f"{account_id} is not blocked. `isthmus accounts blocked` shows what is.")
+            lifted = await conn.execute(
+                update(integrated_account).where(is_waiting).values(closed_until=None, closed_at=None)
+            )
+            if not result.rowcount and not lifted.rowcount:
+                raise SetupError(
+                    f"{account_id} is not blocked, and no provider has asked it to wait. `isthmus accounts "
+                    "blocked` shows what is blocked."
+                )
             await increment_epoch(conn, get_epoch_group(account_id))

@@ -117,6 +117,7 @@ async def reconnect_account(
             last_error=None,
             last_forbidden_error=None,
             closed_until=None,
+            closed_at=None,
             revision=integrated_account.c.revision + 1,
             updated_at=current_time(conn),
             **gate,

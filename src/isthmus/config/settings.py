@@ -97,6 +97,15 @@ class Settings:
             shown="none",
         ),
     )
+    max_provider_wait_seconds: float = field(
+        default=3_600.0,
+        metadata=_describe(
+            parsers.make_seconds_parser(1, 86_400),
+            "How long a provider that limits the rate may make an account wait. A longer wait that it asks "
+            "for is cut to this.",
+            shown="`3600`",
+        ),
+    )
     token_rate_limit: int = field(
         default=0,
         metadata=_describe(

@@ -56,14 +56,17 @@ class ThrottleDetector:
         self._last: HttpResponse | None = None
         self._wait: float | None = None
 
-    async def find_wait(self, response: HttpResponse, clock: Clock) -> float | None:
-        """Returns the seconds to wait, from when the answer was first looked at; None where it is not
-        throttling."""
+    async def find_wait(
+        self, response: HttpResponse, clock: Clock, *, longest: float = MAX_WAIT
+    ) -> float | None:
+        """Returns the seconds to wait, from when the answer was first looked at, and at most `longest`, as it
+        was then; None where it is not throttling."""
         if self._spec is None and response.status != _TOO_MANY_REQUESTS:
             return None
         if self._last is not response:
             now = clock.now().timestamp()
-            self._wait = await run_in_turns(partial(detect_throttling, self._spec, response, now=now))
+            wait = await run_in_turns(partial(detect_throttling, self._spec, response, now=now))
+            self._wait = None if wait is None else min(wait, longest)
             self._last = response
         return self._wait
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -220,20 +221,23 @@ async def set_timer(
 ) -> None:
     """Makes or changes the thing's one timer. Of two times the earlier one stays, of two priorities the
     higher. `failures` and `error`: of a job that is retried; if 0, those stored stay."""
+    now = current_time(conn)
     row = {
         "what": job_name,
         "key": key,
         "run_at": run_at,
+        "set_at": now,
         "priority": priority,
         "failures": failures,
         "error": error,
-        "failed_at": current_time(conn) if failures else None,
+        "failed_at": now if failures else None,
     }
     least, greatest = _get_least_and_greatest(conn)
     statement = insert_into(conn, job_timer).values(row)
     new = statement.excluded
     changes: dict[str, Any] = {
         "run_at": least(job_timer.c.run_at, new.run_at),
+        "set_at": case((new.run_at < job_timer.c.run_at, new.set_at), else_=job_timer.c.set_at),
         "priority": greatest(job_timer.c.priority, new.priority),
     }
     if failures:

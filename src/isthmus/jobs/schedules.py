@@ -29,6 +29,7 @@ __all__ = [
     "Schedule",
     "drop_schedule",
     "drop_schedules",
+    "find_next_or_none",
     "fire_due_schedules",
     "get_schedule",
     "list_due_schedules",
@@ -50,7 +51,8 @@ _ID_LENGTH: Final = 36
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """A schedule: when it fires, it defers the job `job_name` with `key`. `next_at`: the next firing, None if
-    there is none. `last_at`: when the last firing was due, if there was one."""
+    there is none. `last_at`: when the last firing was due, if there was one. `updated_at`: when the next
+    firing was decided."""
 
     name: str
     job_name: str
@@ -60,6 +62,7 @@ class Schedule:
     priority: int
     next_at: datetime | None
     last_at: datetime | None
+    updated_at: datetime
 
 
 async def put_schedule(
@@ -79,9 +82,10 @@ async def put_schedule(
     stored = await get_schedule(conn, name, lock=True)
     last_at = None if stored is None else stored.last_at
     if stored is not None and (stored.cron, stored.timezone) == (cron, timezone):
-        next_at = stored.next_at
+        next_at, updated_at = stored.next_at, stored.updated_at
     else:  # never one that has fired already, as a clock that is behind would have it
         next_at = find_next_firing(cron, timezone, max(now, last_at or now))
+        updated_at = now
     values: dict[str, Any] = {
         "what": job_name,
         "key": key,
@@ -90,13 +94,13 @@ async def put_schedule(
         "priority": priority,
         "next_at": next_at,
         "is_built_in": is_built_in,
-        "updated_at": now,
+        "updated_at": updated_at,
     }
     row = {"id": derive_id("job_schedule", name), "created_at": now, "name": name, "last_at": None}
     statement: Any = insert_into(conn, job_schedule).values(**row, **values)
     await conn.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
     notify_after_commit(conn, JOBS_READY)
-    return Schedule(name, job_name, key, cron, timezone, priority, next_at, last_at)
+    return Schedule(name, job_name, key, cron, timezone, priority, next_at, last_at, updated_at)
 
 
 async def drop_schedule(conn: AsyncConnection, name: str) -> bool:
@@ -119,7 +123,15 @@ async def get_schedule(conn: AsyncConnection, name: str, *, lock: bool = False) 
     if row is None:
         return None
     return Schedule(
-        row.name, row.what, row.key, row.cron, row.timezone, row.priority, row.next_at, row.last_at
+        row.name,
+        row.what,
+        row.key,
+        row.cron,
+        row.timezone,
+        row.priority,
+        row.next_at,
+        row.last_at,
+        row.updated_at,
     )
 
 
@@ -163,9 +175,9 @@ async def fire_due_schedules(conn: AsyncConnection, *, only: str | None = None) 
         try:
             newest, next_at = _find_firings(row.cron, row.timezone, row.next_at, now)
         except CronError:
-            _log.exception("the schedule %s does not fire any more", row.name)
+            _log_broken(row.name)
             newest, next_at = None, None
-        changes: dict[str, Any] = {"next_at": next_at}
+        changes: dict[str, Any] = {"next_at": next_at, "updated_at": now}
         if newest is not None:
             await defer(conn, row.what, row.key, priority=row.priority)
             changes["last_at"] = newest
@@ -178,6 +190,21 @@ async def fire_due_schedules(conn: AsyncConnection, *, only: str | None = None) 
 async def list_due_schedules(conn: AsyncConnection) -> list[str]:
     """Returns the names of the schedules that `fire_due_schedules` would fire."""
     return list((await conn.execute(_select_due(select(job_schedule.c.name), current_time(conn)))).scalars())
+
+
+def find_next_or_none(name: str, cron: str, timezone: str, now: datetime) -> datetime | None:
+    """Returns the first firing after `now` of the schedule `name`. None if there is none, also for an
+    expression or a zone that this machine does not know, which is logged."""
+    try:
+        return find_next_firing(cron, timezone, now)
+    except CronError:
+        _log_broken(name)
+        return None
+
+
+def _log_broken(name: str) -> None:
+    """Logs that the expression or the time zone of a schedule is invalid, with the exception."""
+    _log.exception("the schedule %s does not fire any more", name)
 
 
 def _select_due(query: Select[Any], now: datetime) -> Select[Any]:

@@ -15,6 +15,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.db.database import Database, make_background_context
+from isthmus.jobs.clock_changes import (
+    MAX_RESTARTED_AT_ONCE,
+    ClockWatch,
+    restart_schedules,
+    restart_timers,
+)
 from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
 from isthmus.jobs.handlers import Handlers
 from isthmus.jobs.lock_timeout import LockNotAvailable, write_with_lock_timeout
@@ -64,6 +70,7 @@ class Worker:
         self._stop_listening: Callable[[], None] = lambda: None
         # The start counts as an outage: nothing is known of the time before.
         self._outages = OutageReporter(time.monotonic())
+        self._clock_watch = ClockWatch(database.clock)
         self._peers = PeerProcesses(database, "schedules", map(make_built_in_name, handlers.schedules))
         self.started = asyncio.Event()
         """Set while jobs are being fetched."""
@@ -109,6 +116,10 @@ class Worker:
     async def move_due(self) -> None:
         """Fires the schedules and turns the timers into jobs that are due now. Raises LockNotAvailable if
         other transactions have locked some of them."""
+        self._clock_watch.look()
+        if self._clock_watch.was_set_back:
+            await self._restart_waits()
+            self._clock_watch.was_set_back = False
         if not await self._is_something_due():
             return
         try:
@@ -117,6 +128,15 @@ class Worker:
             moved = await self._move_due_one_by_one()
         if not moved and await self._is_something_due():
             raise LockNotAvailable  # its row is locked: to look again at once would be a busy loop
+
+    async def _restart_waits(self) -> None:
+        """Puts the timers and schedules right that a clock which was set back would delay. Raises
+        LockNotAvailable."""
+        for restart in (restart_timers, restart_schedules):
+            count = MAX_RESTARTED_AT_ONCE
+            while count == MAX_RESTARTED_AT_ONCE:
+                async with write_with_lock_timeout(self._database) as conn:
+                    count = await restart(conn)
 
     async def _is_something_due(self) -> bool:
         """Returns True if a timer or a schedule is due now."""

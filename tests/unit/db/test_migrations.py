@@ -93,6 +93,15 @@ async def test_a_schema_of_a_newer_version_is_refused(database: Database) -> Non
         await upgrade_schema(database)
 
 
+ADDED_SINCE_FIRST = (
+    ("idempotency_record", "process"),
+    ("idempotency_record", "sent_at"),
+    ("idempotency_record", "sent_to"),
+    ("job_timer", "set_at"),
+    ("integrated_account", "closed_at"),
+)
+
+
 async def test_a_database_of_before_the_first_release_gets_the_later_migrations(
     settings: Settings, database: Database
 ) -> None:
@@ -101,8 +110,8 @@ async def test_a_database_of_before_the_first_release_gets_the_later_migrations(
         current = await conn.run_sync(shape)
     async with database.write() as conn:
         await conn.execute(text("CREATE TABLE untouched (id INTEGER)"))
-        for column in ("process", "sent_at", "sent_to"):
-            await conn.execute(text(f"ALTER TABLE idempotency_record DROP COLUMN {column}"))
+        for table, column in ADDED_SINCE_FIRST:
+            await conn.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{FIRST}'"))
     reopened = await open_database(settings)
     async with reopened.read() as conn:

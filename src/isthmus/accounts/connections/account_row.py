@@ -34,6 +34,7 @@ def select_account(environment_id: str, account_id: str) -> Any:
         "last_error",
         "last_forbidden_error",
         "closed_until",
+        "closed_at",
         "truto_static_gate_id",
         "revision",
     )

@@ -86,13 +86,17 @@ class AccountStates:
         """Store how an action ended. `result`: see `make_action_result`."""
         await self._update(account, {"last_action_run_result": result})
 
-    async def record_rate_limit_wait(self, account: AccountFacts, seconds: float) -> None:
-        """Store that no process sends for the next `seconds`. A later time that is stored stays."""
-        until = self._database.clock.now() + timedelta(seconds=seconds)
-        column = integrated_account.c.closed_until
-        await self._update(
-            account, {"closed_until": until}, conditions=(column.is_(None) | (column < until),)
+    async def record_rate_limit_wait(self, account: AccountFacts, seconds: float) -> datetime | None:
+        """Store that no process sends for the next `seconds`, and return until when. None if nothing was
+        stored, because a later time is; unless that is of a clock which was set back since."""
+        now = self._database.clock.now()
+        until = now + timedelta(seconds=seconds)
+        stored = integrated_account.c
+        is_later = stored.closed_until.is_(None) | (stored.closed_until < until) | (stored.closed_at > now)
+        is_stored = await self._update(
+            account, {"closed_until": until, "closed_at": now}, conditions=(is_later,)
         )
+        return until if is_stored else None
 
     async def _update(
         self,
@@ -100,10 +104,10 @@ class AccountStates:
         values: Mapping[str, Any],
         conditions: Sequence[ColumnElement[bool]] = (),
         event_type: type[Event] | None = None,
-    ) -> None:
+    ) -> bool:
         """Write `values` to the columns of the account's row, if all `conditions` hold for it; then increment
-        the epoch of the account, and emit an event of `event_type`. Logs a write that fails, and raises
-        nothing."""
+        the epoch of the account, and emit an event of `event_type`. Return whether it was written. Logs a
+        write that fails, and raises nothing."""
         statement: Update = (
             update(integrated_account)
             .where(
@@ -120,5 +124,7 @@ class AccountStates:
                     await increment_epoch(conn, get_epoch_group(account.id))
                     if event_type is not None:
                         await emit_account_events(conn, account.environment_id, account.id, event_type)
+            return bool(result.rowcount)
         except (SQLAlchemyError, OSError):
             _LOG.exception("the state of account %s was not written: %s", account.id, sorted(values))
+            return False

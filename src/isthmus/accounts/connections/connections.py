@@ -20,7 +20,7 @@ from isthmus.accounts.connections.gateway import BeforeWrite, Gateway, GatewayAc
 from isthmus.accounts.connections.throttle import AccountThrottle
 from isthmus.accounts.credentials.refresh_store import EARLY_REFRESH_SECONDS
 from isthmus.accounts.credentials.refresher import Refresher
-from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, get_access_token
+from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, get_access_token, schedule_refresh
 from isthmus.accounts.egress import AccountSender, Sender, SharedSender, select_sender
 from isthmus.accounts.rows.account_checks import SANDBOX_METHOD, account_not_found_error
 from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
@@ -154,6 +154,7 @@ class Connections:
     `exchanges`: the recorded exchanges that sandbox accounts replay.
     `cursor_secret`: the same in every process; the key that signs an account's cursors is derived from it.
     `refreshes_ahead`: whether tokens are refreshed before they expire, without a call.
+    `max_wait_seconds`: how long a provider may make an account wait.
     """
 
     def __init__(
@@ -168,6 +169,7 @@ class Connections:
         *,
         cursor_secret: bytes = b"",
         refreshes_ahead: bool = True,
+        max_wait_seconds: float = 3_600.0,
     ) -> None:
         self.effective = effective
         self._database = database
@@ -186,6 +188,7 @@ class Connections:
             call_log,
             self._update_context,
             Refresher(database, clock),
+            max_wait_seconds,
         )
 
     async def open(self, environment_id: str, account_id: str, *, request_id: str) -> Connection:
@@ -244,7 +247,9 @@ class Connections:
             return
         seconds_left = cached.gateway.expires_at - self._clock.now().timestamp()
         if seconds_left > REFRESH_AHEAD.total_seconds() + EARLY_REFRESH_SECONDS:
-            return  # refreshed meanwhile
+            async with run.write() as conn:  # refreshed meanwhile, or too early by this process's clock
+                await schedule_refresh(conn, run.key, cached.gateway.context)
+            return
         current_token = get_access_token(cached.gateway.context)
         # A refusal is stored with the account.
         with suppress(AccountNeedsReauth):
@@ -356,10 +361,7 @@ class Connections:
             gate_id=row["truto_static_gate_id"],
             last_forbidden=None if forbidden is None else (forbidden["resource"], forbidden["method"]),
         )
-        if row["closed_until"] is not None:
-            seconds_left = (row["closed_until"] - self._clock.now()).total_seconds()
-            if seconds_left > 0:
-                gateway.throttle.close_for_other_process(seconds_left)
+        gateway.throttle.follow_row(row["closed_until"], row["closed_at"])
         sandbox = SandboxUpstream(facts, gateway.context, gateway.integration, definition, self._exchanges)
         return _LoadedAccount(
             gateway=gateway,

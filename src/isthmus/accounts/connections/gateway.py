@@ -52,7 +52,8 @@ BeforeWrite = Callable[[OutgoingRequest], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class GatewayParts:
-    """What all gateways of a process share."""
+    """What all gateways of a process share. `max_wait_seconds`: how long a provider may make an account
+    wait."""
 
     http: SharedSender
     clock: Clock
@@ -60,6 +61,7 @@ class GatewayParts:
     call_log: CallLog
     update_context: UpdateContext
     refresher: Refresher
+    max_wait_seconds: float
 
 
 @dataclass(slots=True)
@@ -182,7 +184,9 @@ class Gateway:
             attempt.host = urlsplit(request.http.url).hostname
             response = await self.send_with_refresh(request, attempt)
             attempt.status = response.status
-            wait = await request.throttling.find_wait(response, self._parts.clock)
+            wait = await request.throttling.find_wait(
+                response, self._parts.clock, longest=self._parts.max_wait_seconds
+            )
         except BaseException:
             throttle.record_failure()
             if response is not None:
@@ -193,7 +197,9 @@ class Gateway:
         elif wait is None:
             throttle.record_failure()
         elif throttle.close(wait):
-            await self._parts.states.record_rate_limit_wait(self._account.facts, wait)
+            until = await self._parts.states.record_rate_limit_wait(self._account.facts, wait)
+            if until is not None:
+                throttle.record_stored_wait(until)
         return response, wait
 
     async def send_with_refresh(self, request: OutgoingRequest, attempt: _CallAttempt) -> HttpResponse:

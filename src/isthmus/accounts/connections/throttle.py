@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from datetime import datetime
 from typing import Final
 
 from isthmus.engine.provider_errors import make_account_closed_error
@@ -44,6 +45,7 @@ class AccountThrottle:
         "_next_turn_at",
         "_probe",
         "_queue",
+        "_stored_until",
         "_successes",
     )
 
@@ -54,6 +56,7 @@ class AccountThrottle:
         self._next_turn_at = 0.0
         self._queue = asyncio.Lock()
         self._probe: asyncio.Future[None] | None = None
+        self._stored_until: datetime | None = None
         self._successes: deque[float] = deque(maxlen=_MAX_REMEMBERED_SUCCESSES)
 
     @property
@@ -107,10 +110,29 @@ class AccountThrottle:
         self._end_probe()
         return is_extended
 
-    def close_for_other_process(self, seconds: float) -> None:
-        """Close the throttle because a stored row says that the account is closed. Does nothing if this
-        process knows already."""
-        if seconds > self.seconds_until_open + _SAME_REFUSAL_SECONDS:
+    def record_stored_wait(self, closed_until: datetime) -> None:
+        """Note that this process has stored its wait in the account's row."""
+        self._stored_until = closed_until
+
+    def follow_row(self, closed_until: datetime | None, closed_at: datetime | None) -> None:
+        """Close or open the throttle as the account's row says: until when it is closed, None if it is open,
+        and when that was decided.
+
+        Each value counts once: how long it closes the throttle is measured when it is first seen, and then by
+        the monotonic clock. A row that is open again lifts what was closed.
+        """
+        before, self._stored_until = self._stored_until, closed_until
+        if closed_until == before:
+            return
+        if closed_until is None:
+            self._interval = self._closed_until = self._next_turn_at = 0.0
+            self._end_probe()
+            return
+        now = self._clock.now()
+        # A clock that was set back since does not make the wait longer than the provider asked for.
+        began = now if closed_at is None else max(now, closed_at)
+        seconds = (closed_until - began).total_seconds()
+        if seconds > 0 and seconds > self.seconds_until_open + _SAME_REFUSAL_SECONDS:
             self.close(seconds)
 
     def record_success(self) -> None:

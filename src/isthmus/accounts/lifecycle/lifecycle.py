@@ -116,7 +116,8 @@ class Lifecycle:
             now = current_time(conn)
             if row["due_at"] is None:
                 return None
-            if row["due_at"] > now:  # too early by this process's clock
+            # Too early by this process's clock; one that was set back since then does not count.
+            if row["due_at"] > now >= row["updated_at"]:
                 await defer(conn, LIFECYCLE_JOB, run.key, run_at=row["due_at"])
                 return None
             values = {
@@ -167,7 +168,7 @@ class Lifecycle:
         """Run the current step. Raises StageTimeout at the time limit of the stage, and what the step raises,
         unless its errors are ignored."""
         limit = _TIME_LIMITS[state.stage]
-        spent = (self._clock.now() - state.started_at).total_seconds()
+        spent = max(0.0, (self._clock.now() - state.started_at).total_seconds())
         runner = make_action_runner(
             connection.upstream, connection.definition, state.stage, clock=self._clock
         )

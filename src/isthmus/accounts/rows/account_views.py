@@ -20,7 +20,7 @@ from isthmus.integrations.rows.wire_rows import (
 __all__ = ["build_account_views", "read_status", "select_accounts"]
 
 _HIDDEN_COLUMNS: Final = frozenset(
-    {"context_secrets", "integration_override_secrets", "closed_until", "revision"}
+    {"context_secrets", "integration_override_secrets", "closed_until", "closed_at", "revision"}
 )
 _IDENTITY_FIELDS: Final = (
     "id",

@@ -186,7 +186,10 @@ def block_account(
 
 @accounts.command("unblock")
 def unblock_account(id: Annotated[str, typer.Argument(help="Id of the account.")]) -> None:
-    """Remove an account from the block list.
+    """Remove an account from the block list, and end a provider's wait.
+
+    Also for an account that is not blocked, but is not called because its
+    provider asked to wait (Retry-After).
 
     Example:
 

@@ -36,7 +36,8 @@ __all__ = [
 
 class IntegratedAccountColumns(Revisioned, Row):
     """A connected account. `context`: the part that is not secret; the rest is in `context_secrets`.
-    `closed_until`: no request is sent before this time, because the provider asked to wait."""
+    `closed_until`: no request is sent before this time, because the provider asked to wait; `closed_at`: when
+    it asked."""
 
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"))
     environment_integration_id: Named[str] = Column(
@@ -57,6 +58,7 @@ class IntegratedAccountColumns(Revisioned, Row):
     last_forbidden_error: Named[Any] = Column(Json, nullable=True)
     last_action_run_result: Named[Any] = Column(Json, nullable=True)
     closed_until: Named[datetime | None] = Column(UtcDateTime)
+    closed_at: Named[datetime | None] = Column(UtcDateTime)
 
 
 integrated_account = Table(

@@ -98,6 +98,7 @@ job = Table(
 
 class JobTimerColumns(TypedColumns):
     """A timer: a job for a time in the future, at most one for each thing. At `run_at` it becomes a job.
+    `set_at`: when `run_at` was decided, None for a timer of an older version.
 
     `failures`: how often the thing failed in a row; if it did, `error` is the last error and `failed_at` its
     time.
@@ -106,6 +107,7 @@ class JobTimerColumns(TypedColumns):
     what: Named[str] = Column(String(128), primary_key=True)
     key: Named[str] = Column(Text, primary_key=True)
     run_at: Named[datetime] = Column(UtcDateTime, index=True)
+    set_at: Named[datetime | None] = Column(UtcDateTime)
     priority: Named[int] = Column(Integer)
     failures: Named[int] = Column(Integer)
     error: Named[str | None] = Column(Text)
@@ -126,7 +128,8 @@ job_timer = Table(
 
 class JobScheduleColumns(Row):
     """A schedule. `cron` in `timezone` (an IANA name). `next_at`: the next firing, None if there is none;
-    `last_at`: when the last firing was due. `is_built_in`: declared by the program, not by a user."""
+    `updated_at`: when that was decided; `last_at`: when the last firing was due. `is_built_in`: declared by
+    the program, not by a user."""
 
     name: Named[str] = Column(String(255), unique=True)
     what: Named[str] = Column(String(128))

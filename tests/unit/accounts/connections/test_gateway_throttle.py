@@ -64,7 +64,7 @@ def called(config: Mapping[str, Any], way: AtOnce | None = None) -> Coroutine[An
         {"base_url": "https://api.acme.test", "resources": {"things": {"list": {"path": "/l"}}}, **config}
     )
     ports = cast(Any, way or AtOnce())
-    parts = GatewayParts(ports, SystemClock(), ports, ports, ports, ports)
+    parts = GatewayParts(ports, SystemClock(), ports, ports, ports, ports, 3600.0)
     facts = AccountFacts("a", "t", "e", authentication_method="api_key")
     account = GatewayAccount(facts, "acme", definition, {"api_key": "k"}, 1, ports, ports)
     return proxy.call_method(Gateway(parts, account, "r"), definition, "things", parse_call("list"))

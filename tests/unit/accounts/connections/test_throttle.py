@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from tests.fakes.clock import VirtualClock
@@ -83,9 +84,10 @@ async def test_the_shortest_waits_are_no_news(seconds: float, is_news: bool) -> 
 async def test_another_process_extends_a_wait_only_by_more_than_a_refusal_lasts(
     seconds: float, closed: float
 ) -> None:
-    throttle = AccountThrottle(VirtualClock())
+    clock = VirtualClock()
+    throttle = AccountThrottle(clock)
     throttle.close(1.0)
-    throttle.close_for_other_process(seconds)
+    throttle.follow_row(clock.now() + timedelta(seconds=seconds), clock.now())
     assert throttle.seconds_until_open == pytest.approx(closed)
 
 
@@ -182,10 +184,64 @@ async def test_the_pace_follows_what_was_taken_and_is_given_up_after_successes()
 async def test_what_another_process_learned_counts_and_is_no_news_twice() -> None:
     clock = VirtualClock()
     throttle = AccountThrottle(clock)
-    throttle.close_for_other_process(4.0)
+    throttle.follow_row(clock.now() + timedelta(seconds=4), clock.now())
     assert throttle.seconds_until_open == 4.0
-    throttle.close_for_other_process(2.0)
+    throttle.follow_row(clock.now() + timedelta(seconds=2), clock.now())
     assert throttle.seconds_until_open == 4.0
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+async def test_a_clock_that_is_set_does_not_change_a_wait_that_was_seen(seconds: float) -> None:
+    clock = VirtualClock()
+    throttle = AccountThrottle(clock)
+    until, at = clock.now() + timedelta(seconds=3), clock.now()
+    throttle.follow_row(until, at)
+    clock.set_forward(seconds)
+    await clock.advance(1)
+    throttle.follow_row(until, at)
+    assert throttle.seconds_until_open == 2.0
+    await clock.advance(2)
+    throttle.follow_row(until, at)
+    assert throttle.seconds_until_open == 0.0
+
+
+async def test_a_wait_of_this_process_is_not_read_anew_after_the_clock_was_set_back() -> None:
+    clock = VirtualClock()
+    throttle = AccountThrottle(clock)
+    throttle.close(1.0)
+    until = clock.now() + timedelta(seconds=1)
+    throttle.record_stored_wait(until)
+    clock.set_forward(-3600)
+    throttle.follow_row(until, None)
+    assert throttle.seconds_until_open == 1.0
+
+
+async def test_a_process_that_starts_after_the_clock_was_set_back_waits_as_long_as_the_provider_asked() -> (
+    None
+):
+    clock = VirtualClock()
+    until, at = clock.now() + timedelta(seconds=1), clock.now()
+    clock.set_forward(-3600)
+    throttle = AccountThrottle(clock)
+    throttle.follow_row(until, at)
+    assert throttle.seconds_until_open == 1.0
+
+
+async def test_a_row_that_is_open_again_lifts_the_wait_and_the_pace() -> None:
+    clock = VirtualClock()
+    throttle = AccountThrottle(clock)
+    throttle.close(3600.0)
+    throttle.record_stored_wait(clock.now() + timedelta(hours=1))
+    throttle.follow_row(None, None)
+    assert throttle.seconds_until_open == 0.0
+    assert throttle.is_unthrottled
+
+
+async def test_a_row_that_was_never_closed_lifts_nothing() -> None:
+    throttle = AccountThrottle(VirtualClock())
+    throttle.close(0.2)  # so short that it is not stored
+    throttle.follow_row(None, None)
+    assert throttle.seconds_until_open == 0.2
 
 
 async def test_a_caller_that_gives_up_lets_the_next_one_on() -> None:

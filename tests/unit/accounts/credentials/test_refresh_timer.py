@@ -14,7 +14,7 @@ from isthmus.http import HttpClient
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
-from isthmus.jobs import Handlers, read_job_status
+from isthmus.jobs import Handlers, defer, read_job_status
 
 pytestmark = pytest.mark.both_databases
 
@@ -70,3 +70,18 @@ async def timer(database: Database, id: str, clock: WatchedClock) -> int:
         moment = (await read_job_status(conn, REFRESH_JOB, id)).run_at
     assert moment is not None
     return round((moment - clock.now()).total_seconds())
+
+
+async def test_a_job_that_comes_too_early_comes_again(
+    connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
+) -> None:
+    """As it does where the clock was set back after the token came."""
+    id = await connect(desk, clock, ends_in=1800)
+    at = await timer(database, id, clock)
+    async with database.write() as conn:
+        await defer(conn, REFRESH_JOB, id)
+    handlers = Handlers()
+    handlers.register(REFRESH_JOB, connections.run_refresh_job, on_failure=ignore_failed_refresh)
+    await tick(database, handlers)
+    assert authority.refreshes == []
+    assert await timer(database, id, clock) == at
