@@ -58,8 +58,8 @@ _AUTHORING_PANEL: Final = "Definitions and expressions"
 
 
 def run() -> None:
-    """Runs the command line. An expected error or an error of the operating system ends with its message,
-    without a trace."""
+    """Runs the command line. An expected error, and one of the operating system or of the database, ends with
+    its message, without a trace."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(
@@ -78,6 +78,24 @@ def run() -> None:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(f"isthmus: {where}{error.strerror or error}.", err=True)
         sys.exit(1)
+    except Exception as error:
+        message = _describe_database_failure(error)
+        if message is None:
+            raise
+        typer.echo(f"isthmus: {message}", err=True)
+        sys.exit(1)
+
+
+def _describe_database_failure(error: Exception) -> str | None:
+    """Returns the message for a failure of this server's database, None for any other error. Imports nothing
+    that the command did not use."""
+    if "isthmus.db.failures" not in sys.modules:
+        return None
+    from isthmus.config import Settings
+    from isthmus.db.failures import describe_failure
+    from isthmus.db.urls import parse_url
+
+    return describe_failure(parse_url(Settings.from_environment().resolved_database_url.reveal()), error)
 
 
 def _is_invalid_utf8(argument: str) -> bool:

@@ -32,7 +32,7 @@ class Settings:
         metadata=_describe(
             parsers.parse_path,
             "Directory of what the embedded default keeps: the SQLite file and the key file. "
-            "Made with mode 0700 if absent. Back it up as a whole.",
+            "Made with mode 0700 if absent; refused if others may write to it. Back it up as a whole.",
             shown="`.isthmus` in the working directory",
         ),
     )

@@ -127,9 +127,10 @@ class KeyRing:
             cipher = self._ciphers.get(key_id)
         if cipher is None:
             known_ids = ", ".join(self._keys_by_id)
+            remedy = "Add" if self._file is None else "Restore the key file, or add"
             raise KeyMissing(
                 f"a stored secret is sealed with key {key_id}, which this server does not have "
-                f"(it has {known_ids}). Add that key to ISTHMUS_SECRET_KEY, after the first one."
+                f"(it has {known_ids}). {remedy} that key to ISTHMUS_SECRET_KEY, after the first one."
             )
         return cipher
 

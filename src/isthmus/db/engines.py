@@ -138,10 +138,14 @@ def _make_pragma_listener(*pragmas: str) -> Any:
 
     def on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         """Executes the pragmas."""
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        try:
+            cursor = connection.cursor()
+            for pragma in pragmas:
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+        except BaseException:  # the pool does not have the connection yet, and would not close it
+            connection.close()
+            raise
 
     return on_connect
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from isthmus.errors import SetupError
 
-__all__ = ["ServeLock", "is_served", "lock_setup"]
+__all__ = ["ServeLock", "SetupLock", "is_served", "lock_setup"]
+
+_UNFINISHED = b"unfinished\n"
 
 
 class ServeLock:
@@ -20,9 +22,9 @@ class ServeLock:
     ends."""
 
     def __init__(self, database: Path) -> None:
-        """Takes the lock. Raises SetupError if another process has it."""
+        """Takes the lock. Raises SetupError if another process has it, or its file cannot be opened."""
         path = _get_serve_lock_path(database)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptor = _open_lock_file(path)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -60,16 +62,46 @@ def is_served(database: Path) -> bool:
     return False
 
 
+class SetupLock:
+    """The lock that a process holds while it sets the database file up. Its file says whether a database was
+    begun and not finished, so that a first start that was killed is not taken for a loss."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @property
+    def is_unfinished(self) -> bool:
+        """True from `begin()` to `finish()`, whichever process called them."""
+        return os.pread(self._descriptor, len(_UNFINISHED), 0) == _UNFINISHED
+
+    def begin(self) -> None:
+        """Says that the database is about to be created."""
+        os.pwrite(self._descriptor, _UNFINISHED, 0)
+        os.fsync(self._descriptor)
+
+    def finish(self) -> None:
+        """Says that the database is complete; does nothing if it was not begun."""
+        os.ftruncate(self._descriptor, 0)
+
+
 @asynccontextmanager
-async def lock_setup(database: Path) -> AsyncIterator[None]:
+async def lock_setup(database: Path) -> AsyncIterator[SetupLock]:
     """Takes the lock for setting the database file up, until the block ends; waits for other processes, which
-    takes moments."""
-    descriptor = os.open(database.with_name(f"{database.name}.setup"), os.O_RDWR | os.O_CREAT, 0o600)
+    takes moments. Raises SetupError if its file cannot be opened."""
+    descriptor = _open_lock_file(database.with_name(f"{database.name}.setup"))
     try:
         await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
-        yield
+        yield SetupLock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _open_lock_file(path: Path) -> int:
+    """Opens a lock file, for its owner only, and returns its descriptor. Raises SetupError."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SetupError(f"the lock file {path} cannot be opened ({error.strerror})") from error
 
 
 def _get_serve_lock_path(database: Path) -> Path:

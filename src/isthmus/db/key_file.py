@@ -52,7 +52,8 @@ def create_key_file(path: Path) -> None:
 
 
 def read_key_file(path: Path) -> tuple[str, ...]:
-    """Returns the keys of the file, the primary first. Raises SetupError for an empty or unreadable file."""
+    """Returns the keys of the file, the primary first. Raises SetupError for an empty, unreadable or damaged
+    file."""
     try:
         keys = tuple(path.read_text(encoding="ascii").split())
     except (OSError, UnicodeDecodeError) as error:
@@ -65,7 +66,13 @@ def read_key_file(path: Path) -> tuple[str, ...]:
             "secrets cannot be opened."
         )
     for key in keys:
-        check_key(key, str(path))
+        try:
+            check_key(key, str(path))
+        except SetupError:
+            raise SetupError(
+                f"the key file {path} is damaged: a line of it is no key. Restore it from a backup: without "
+                "it the stored secrets cannot be opened."
+            ) from None
     return keys
 
 
@@ -73,7 +80,7 @@ def check_key_file_mode(path: Path) -> None:
     """Raises SetupError if other users than the owner may read or write the key file. Checks nothing on
     Windows, which has no such modes."""
     mode = path.stat().st_mode & 0o777
-    if os.name == "posix" and mode & 0o077:
+    if os.name == "posix" and mode & 0o077 and path.is_file():
         raise SetupError(
             f"the key file {path} has the mode {mode:04o}: others can read the key that opens every secret. "
             f"Run: chmod 600 {shlex.quote(str(path))}"

@@ -4,6 +4,7 @@ secrets."""
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +13,7 @@ from isthmus.config import KEY_HINT, Settings
 from isthmus.db.database import Database, current_time, get_key_ring
 from isthmus.db.encryption import DecryptionFailed, KeyMissing, KeyRing, read_encryption_key_id
 from isthmus.db.key_file import check_key_file_mode, create_key_file, read_key_file
+from isthmus.db.sqlite_files import START_OVER
 from isthmus.db.tables import key_grant, server_secret
 from isthmus.db.upsert import insert_into
 from isthmus.errors import SetupError
@@ -22,25 +24,33 @@ __all__ = ["get_server_secret", "grant_key", "learn_granted_keys", "load_keys"]
 _SECRET_BYTES = 32
 
 
-def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
-    """Loads the key ring of ISTHMUS_SECRET_KEY or, if `embedded` (SQLite), of the key file, which is created
-    if absent.
+def load_keys(settings: Settings, *, sqlite_file: Path | None, is_new: bool = False) -> KeyRing:
+    """Loads the key ring of ISTHMUS_SECRET_KEY or, with a SQLite file, of the key file. `is_new`: the
+    database is new, so nothing is encrypted yet and a key file is created if there is none.
 
     With both, the setting's first key encrypts, and the keys of the file still decrypt. Raises SetupError
     without any key, and for a key file that other users can read.
     """
     path = settings.key_file
-    if embedded and path.exists():
+    has_file = sqlite_file is not None and path.exists()
+    if has_file:
         check_key_file_mode(path)
     if settings.secret_key is not None:
-        file_keys = read_key_file(path) if embedded and path.exists() else ()
+        file_keys = read_key_file(path) if has_file else ()
         return KeyRing((*settings.secret_key.reveal(), *file_keys))
-    if not embedded:
+    if sqlite_file is None:
         raise SetupError(
             f"PostgreSQL needs ISTHMUS_SECRET_KEY: the key that seals stored secrets; {KEY_HINT}. "
             "Give the same to every process, and keep a copy: without it the secrets cannot be opened."
         )
-    if not path.exists():
+    if not has_file and not is_new:
+        raise SetupError(
+            f"the key file {path} is missing, and ISTHMUS_SECRET_KEY is not set: the secrets in "
+            f"{sqlite_file} are sealed, and only their own key opens them. Restore the key file from a "
+            "backup, or set ISTHMUS_SECRET_KEY to the key. To start over, move the database away and run "
+            f"{START_OVER}."
+        )
+    if not has_file:
         create_key_file(path)
     return KeyRing(read_key_file(path), file=path)
 

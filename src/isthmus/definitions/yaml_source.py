@@ -20,6 +20,7 @@ __all__ = ["Document", "Unreadable", "parse_document", "read_document"]
 
 _MAX_DEPTH: Final = 200
 _MAX_DIGITS: Final = 4_000
+_SAFE_DEPTH: Final = 5_000
 _MAX_VALUES: Final = 1_000_000  # aliases are copied where they stand, and could multiply without end
 
 
@@ -101,6 +102,7 @@ def parse_document(text: str, *, is_json: bool = False) -> Document:
         except RecursionError as error:
             raise Unreadable("is nested too deeply") from error
     try:
+        _check_nesting(text)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -116,6 +118,18 @@ def parse_document(text: str, *, is_json: bool = False) -> Document:
     reader = _Reader()
     reader.lines[""] = _find_line_of_node(node)
     return Document(reader.read_value(node, ""), reader.lines, reader.texts)
+
+
+def _check_nesting(text: str) -> None:
+    """Raises Unreadable for a document that is nested so deeply that composing it, which recurses in C, would
+    overflow the stack and end the process."""
+    if sum(map(text.count, "[{-?:")) < _SAFE_DEPTH:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _SAFE_DEPTH:
+            raise Unreadable("is nested too deeply")
 
 
 class _Reader:

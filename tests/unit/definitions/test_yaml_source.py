@@ -102,6 +102,10 @@ def test_keys_are_always_text() -> None:
         ("a: !!binary xyz", 1, "JSON does not know"),
         ("", None, "is empty"),
         ("[" * 300 + "]" * 300, 1, "nested too deeply"),
+        *(
+            pytest.param(opening * 100_000, None, "nested too deeply", id=f"100,000 times {opening}")
+            for opening in ("[", "{a: ", "- ", "? ")
+        ),
     ],
 )
 def test_what_cannot_be_read_says_why_and_where(text: str, line: int | None, message: str) -> None:

@@ -16,6 +16,7 @@ from isthmus.accounts.block_list import BlockList
 from isthmus.config import Settings
 from isthmus.config.command_variables import NEW_SECRET_KEY
 from isthmus.db import Database, open_database
+from isthmus.db.failures import render_url
 from isthmus.db.key_rotation import RotationResult, choose_key
 from isthmus.db.key_rotation import rotate_key as rotate
 from isthmus.errors import SetupError
@@ -25,6 +26,7 @@ __all__ = [
     "block_account",
     "create_environment",
     "create_token",
+    "init_database",
     "list_blocked_accounts",
     "list_environments",
     "list_tokens",
@@ -101,6 +103,19 @@ def list_blocked_accounts() -> None:
     rows = run_with_database(lambda database: BlockList(database).list_entries())
     shown = [{**row, "environment": row["environment_name"], "blocked_at": row["created_at"]} for row in rows]
     _print_table(shown, "id", "environment", "tenant_id", "blocked_at", "reason")
+
+
+def init_database(*, new: bool) -> None:
+    """Creates the database, or upgrades the schema of one that is there. `new`: there must be none. Raises
+    SetupError."""
+
+    async def init() -> str:
+        """Opens and closes the database; returns its URL."""
+        database = await open_database(Settings.from_environment(), new=new)
+        await database.close()
+        return render_url(database.url)
+
+    typer.echo(f"The database {asyncio.run(init())} is ready.", err=True)
 
 
 def rotate_key(new_key: str | None) -> None:

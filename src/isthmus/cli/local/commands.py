@@ -21,7 +21,9 @@ accounts = typer.Typer(
     no_args_is_help=True,
 )
 configuration = typer.Typer(help="Settings of this server.", no_args_is_help=True)
-database = typer.Typer(help="This server's database: change its encryption key.", no_args_is_help=True)
+database = typer.Typer(
+    help="This server's database: create it, change its encryption key.", no_args_is_help=True
+)
 
 
 def add_commands(app: typer.Typer, *, panel: str) -> None:
@@ -231,6 +233,34 @@ def show_configuration(
     from isthmus.cli.local.configuration import show_configuration
 
     show_configuration(output)
+
+
+@database.command("init")
+def init_database(
+    new: Annotated[
+        bool,
+        typer.Option(
+            "--new", help="There must be no database; an existing key file is used for the new one."
+        ),
+    ] = False,
+) -> None:
+    """Create this server's database, without starting a server.
+
+    The first start of a server does the same. But it refuses to where a key
+    file is left of a database that is gone: restore that, or start over with
+    --new. The next start then creates a team and prints a token.
+
+    Exit 0; 1: with --new, there is a database, which is left as it is.
+
+    Examples:
+
+    isthmus db init
+
+    isthmus db init --new
+    """
+    from isthmus.cli.local.administration import init_database
+
+    init_database(new=new)
 
 
 @database.command("rotate-key")

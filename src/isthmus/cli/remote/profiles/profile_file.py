@@ -87,7 +87,7 @@ class Profiles:
             data = json.loads(self.path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise SetupError(f"{self.path} cannot be read: {error}. Correct or delete it.") from error
         profiles = data.get("profiles", {}) if isinstance(data, dict) else None
         if not isinstance(profiles, dict) or not all(

@@ -179,7 +179,9 @@ def test_a_file_that_holds_no_profiles_is_told_and_left(folder: Path, text: str)
     assert (folder / "config.json").read_text() == text
 
 
-@pytest.mark.parametrize("content", [None, b"\xff"], ids=["a folder", "no text"])
+@pytest.mark.parametrize(
+    "content", [None, b"\xff", b"[" * 100_000], ids=["a folder", "no text", "nested too deeply"]
+)
 def test_a_file_that_cannot_be_read_is_told(folder: Path, content: bytes | None) -> None:
     path = folder / "config.json"
     folder.mkdir()
