@@ -48,7 +48,7 @@ _ANSWER: Final = EncryptedJSON(idempotency_record.c.answer)
 _RETRYABLE_STATUSES: Final = frozenset({408, 409, 425, 429})
 _SERVER_ERROR: Final = 500
 _PURGE_INTERVAL_SECONDS: Final = 60.0
-_MAX_PURGED: Final = 500
+_CLAIMS_PER_PURGE: Final = 250
 _MAX_RETRY_SECONDS: Final = 30.0
 """For so long a call's answer is held back while the database is unavailable."""
 
@@ -104,6 +104,7 @@ class IdempotencyKeys:
         self._presence = presence
         self._running: set[str] = set()
         self._purged_at: float | None = None
+        self._claims_since_purge = 0
 
     async def claim(
         self, environment_id: str, key_digest: str, request_digest: str, *, repeat_unknown: bool = False
@@ -229,15 +230,19 @@ class IdempotencyKeys:
         return row["process"] is not None and await self._presence.is_running(conn, row["process"])
 
     async def _purge(self, conn: AsyncConnection) -> None:
-        """Delete some expired rows, once a minute."""
+        """Delete some expired rows: once a minute, and twice as many as claims came since the last time, so
+        that they do not pile up however many there are."""
         moment = self._database.clock.monotonic()
-        if self._purged_at is not None and moment - self._purged_at < _PURGE_INTERVAL_SECONDS:
+        self._claims_since_purge += 1
+        is_early = self._purged_at is not None and moment - self._purged_at < _PURGE_INTERVAL_SECONDS
+        if is_early and self._claims_since_purge < _CLAIMS_PER_PURGE:
             return
         self._purged_at = moment
+        self._claims_since_purge = 0
         expired = idempotency_record.c.expires_at <= current_time(conn)
         some = select(idempotency_record.c.id).where(expired, idempotency_record.c.id.not_in(self._running))
         await conn.execute(
-            delete(idempotency_record).where(idempotency_record.c.id.in_(some.limit(_MAX_PURGED)))
+            delete(idempotency_record).where(idempotency_record.c.id.in_(some.limit(2 * _CLAIMS_PER_PURGE)))
         )
 
 

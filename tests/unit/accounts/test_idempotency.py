@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tests.unit.accounts.conftest import WatchedClock
 from tests.unit.integrations.world import World
 
+from isthmus.accounts import idempotency
 from isthmus.accounts.idempotency import (
     ANSWER_LIFETIME,
     MAX_ANSWER_BYTES,
@@ -211,6 +212,24 @@ async def test_expired_keys_are_purged_once_a_minute_but_for_those_under_way(
     await clock.advance(30)
     await keys.claim(environment, "later", "request")
     assert await kept(database) == {"a", "running", "young", "later"}
+
+
+async def test_expired_keys_are_purged_faster_than_new_ones_come(
+    keys: IdempotencyKeys,
+    database: Database,
+    clock: WatchedClock,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idempotency, "_CLAIMS_PER_PURGE", 5)
+    environment = world.mine.environment_id
+    old = {f"old {number}" for number in range(14)}
+    for name in old:
+        await keys.store_answer(await keys.claim(environment, name, "request"), ANSWER)
+    await clock.advance(ANSWER_LIFETIME.total_seconds())
+    for number in range(6):
+        await keys.claim(environment, f"new {number}", "request")
+    assert await kept(database) == {f"new {number}" for number in range(6)}
 
 
 def test_parts_are_told_apart() -> None:
