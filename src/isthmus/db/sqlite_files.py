@@ -82,7 +82,7 @@ def describe_damage(path: Path, detail: str) -> str:
 
 def check_pages(path: Path) -> None:
     """Reads the pages of the database and raises SetupError if one is damaged. It ends after 2 s, when it has
-    read about 1 GB, because a start should not take minutes."""
+    read about 850 MB, because a start should not take minutes."""
     deadline = time.monotonic() + _CHECK_SECONDS
     connection = sqlite3.connect(path, isolation_level=None)
     try:

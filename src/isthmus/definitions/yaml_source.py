@@ -99,6 +99,8 @@ def parse_document(text: str, *, is_json: bool = False) -> Document:
             json.loads(text)
         except json.JSONDecodeError as error:
             raise Unreadable(f"is not JSON: {error.msg}", error.lineno) from error
+        except ValueError as error:  # an integer of too many digits
+            raise Unreadable(f"is not usable JSON: {error}") from error
         except RecursionError as error:
             raise Unreadable("is nested too deeply") from error
     try:

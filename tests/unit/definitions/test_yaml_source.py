@@ -120,6 +120,11 @@ def test_bad_json_names_its_line() -> None:
     assert caught.value.line == 3
 
 
+def test_json_with_an_integer_of_too_many_digits_is_told() -> None:
+    with pytest.raises(Unreadable, match="Exceeds the limit"):
+        parse_document(f'{{"a": {"9" * 5_000}}}', is_json=True)
+
+
 def test_aliases_cannot_multiply_without_end() -> None:
     bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)

@@ -261,5 +261,5 @@ def _read_json(path: Path) -> Any:
     """Returns the parsed content of a JSON file. Raises SetupError if it cannot be read."""
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SetupError(f"{path} cannot be read: {error}") from None

@@ -73,7 +73,7 @@ def _check_list_sample(method: Method) -> Iterator[Finding]:
     try:
         data = json.loads(sample)
         result = expressions.compile(path).evaluate(data) if isinstance(path, str) and path else data
-    except (ValueError, ExpressionError):
+    except (ValueError, RecursionError, ExpressionError):
         return
     if not isinstance(result, list) and not (isinstance(result, dict) and _collects_records(path, data)):
         description = "nothing" if result is UNDEFINED else "no array"

@@ -137,12 +137,16 @@ def _read_exchanges(path: Path) -> list[Any]:
         return []
     try:
         exchanges = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SetupError(f"{path} cannot be read: {error}") from None
-    if not isinstance(exchanges, list) or not all(
-        isinstance(exchange, dict) and "response" in exchange for exchange in exchanges
-    ):
+    if not isinstance(exchanges, list) or not all(map(_has_status, exchanges)):
         raise SetupError(
             f"{path} holds no exchanges: `isthmus integrations validate {path}` tells what is wrong."
         )
     return exchanges
+
+
+def _has_status(exchange: object) -> bool:
+    """Returns True for an object with the status of a response."""
+    response = exchange.get("response") if isinstance(exchange, dict) else None
+    return isinstance(response, dict) and isinstance(response.get("status"), int)

@@ -105,6 +105,8 @@ def parse_json(text: str, source: str) -> Json:
         raise SetupError(
             f"{source} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from error
+    except ValueError as error:  # an integer of too many digits
+        raise SetupError(f"{source} is not usable JSON: {error}.") from error
     except RecursionError as error:
         raise SetupError(f"{source} is nested too deeply.") from error
 

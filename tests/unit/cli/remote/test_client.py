@@ -135,6 +135,12 @@ def test_a_batch_of_another_shape_is_shown(server: Answering, answer: Any, code:
     assert (ran.exit_code, json.loads(ran.stdout)) == (code, answer)
 
 
+def test_json_with_an_integer_of_too_many_digits_is_told(server: Answering) -> None:
+    ran = run(server.url, "gates", "create", "--stdin", input=f'{{"a": {"9" * 5_000}}}')
+    assert (ran.exit_code, "is not usable JSON: Exceeds the limit" in ran.stderr) == (2, True)
+    assert server.asked == []
+
+
 def test_json_that_is_nested_too_deep_is_told(server: Answering) -> None:
     deep = "[" * 100_000
     for command in (("gates", "create", "--stdin"), ("proxy", "x", "-a", "A", "-m", "create", "--stdin")):
