@@ -256,7 +256,7 @@ METHOD: Final = (
     Case(f"{LIST}.api_response_format", "text"),
     Case(
         f"{LIST}.throw_error_on_parse_error",
-        True,
+        False,
         replies={"/things": Reply(b"{", content_type="application/json")},
     ),
     Case(f"{LIST}.error_expression", "'refused'"),

@@ -378,8 +378,6 @@ async def no_connection(it: Scene) -> Answered:
 
 
 async def garbage(it: Scene) -> Answered:
-    override = {"resources": {"tickets": {"list": {"throw_error_on_parse_error": True}}}}
-    await it.server.ok("PATCH", f"/integrated-account/{it.account}", json={"integration_override": override})
     return await it.after(Fault("garbage"))
 
 

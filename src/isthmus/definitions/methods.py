@@ -156,7 +156,7 @@ class MethodDefinition(DefinitionModel):
     )
     throw_error_on_parse_error: bool | None = Field(
         default=None,
-        description='True: an unparseable answer is a 502. Else its data is `{"raw", "parse_error"}`.',
+        description='False: the data of an unparseable answer is `{"raw", "parse_error"}`. Else it is a 502.',
     )
     error_expression: OptionalExpr = Field(
         default=None,

@@ -34,6 +34,10 @@ MAX_EMPTY_PAGES: Final = 20
 
 _STREAM_HEADERS: Final = ("content-type", "content-disposition", "content-length", "content-language", "etag")
 _RANGE_NOT_SATISFIABLE: Final = 416
+_MULTIPLE_CHOICES: Final = 300
+_STATUSES_WITHOUT_BODY: Final = frozenset({204, 205})
+_FORMATS_OF_NOTHING: Final = frozenset({"csv", "text"})
+"""Formats in which no records are no bytes."""
 _NO_CURSORS: Final = Cursors()
 
 
@@ -171,6 +175,8 @@ def _make_answer(
     read = reader.read(response)
     if read.failed is not None:
         raise read.failed
+    if inputs.asks_for_list or (plan.name == "get" and inputs.kind != "custom"):
+        _require_records(plan, response)
     path = None if read.is_opaque else plan.response_path
     if not inputs.asks_for_list:
         data = read.body if path is None else path.read(read.body)
@@ -188,21 +194,49 @@ def _find_list(
     """Returns the data of a list, and the provider's records in it. An object is the one record where the
     definition's path leads to it in XML, which writes an array of one like that.
 
-    Raises UpstreamInvalid for text in which the path finds nothing: a page that says "back soon" is no empty
-    list.
+    Raises UpstreamInvalid for text or another single value: a page that says "back soon" is no list.
     """
     data, is_record = (body, False) if path is None else path.read_list(body)
-    if data is UNDEFINED and isinstance(body, str):
-        kind = read_media_type(response.headers) or "of no type"
-        raise UpstreamInvalid(
-            f"The provider answered the list with text ({kind}) in "
-            "which response_path finds nothing. If that is how it writes data, set api_response_format."
-        )
+    if (path is None or data is UNDEFINED) and isinstance(body, (str, int, float)):
+        _refuse_value_for_list(plan, path, response, body)
     if data is UNDEFINED or data is None:
         return [], []
     if path is not None and isinstance(data, dict) and is_parsed_as_xml(plan.definition, response):
         is_record = True
     return data, [data] if is_record else find_raw_records(data)
+
+
+def _require_records(plan: MethodPlan, response: HttpResponse) -> None:
+    """Raises UpstreamInvalid for an answer to a list or `get` that brings nothing, and does not say so: it
+    would be taken for an empty list, or mapped to an invented record."""
+    start = f"The provider answered {plan.resource}.{plan.name} with status {response.status}"
+    if response.status >= _MULTIPLE_CHOICES:
+        raise UpstreamInvalid(f"{start}, which brings no records.")
+    if response.body or response.status in _STATUSES_WITHOUT_BODY:
+        return
+    response_format, throws = plan.definition.api_response_format, plan.definition.throw_error_on_parse_error
+    if response_format not in _FORMATS_OF_NOTHING and throws is not False:
+        raise UpstreamInvalid(
+            f"{start} and an empty body. If that is how it says that there is nothing, set "
+            "throw_error_on_parse_error to false."
+        )
+
+
+def _refuse_value_for_list(
+    plan: MethodPlan, path: DataPath | None, response: HttpResponse, value: str | float
+) -> None:
+    """Raises UpstreamInvalid for a body that is one value instead of a list, unless it is text that the
+    definition asks for."""
+    kind = read_media_type(response.headers) or "of no type"
+    if not isinstance(value, str):
+        raise UpstreamInvalid(f"The provider answered the list with a single value ({kind}), not a list.")
+    if path is None and plan.definition.api_response_format == "text":
+        return
+    missing = "" if path is None else " in which response_path finds nothing"
+    raise UpstreamInvalid(
+        f"The provider answered the list with text ({kind}){missing}. If that is how it writes data, set "
+        "api_response_format."
+    )
 
 
 def _read_cursors(

@@ -80,7 +80,8 @@ def read_media_type(headers: Mapping[str, str]) -> str:
 def parse_body(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
     """Parses the body of a success. Without a content type it is JSON where it parses, else text.
 
-    Raises UpstreamInvalid for JSON, XML or CSV that does not parse where `throw_error_on_parse_error` is set.
+    Raises UpstreamInvalid for JSON, XML or CSV that does not parse, unless `throw_error_on_parse_error` is
+    false.
     """
     if response.status in {204, 205} or not response.body:
         return ParsedBody(None)
@@ -148,10 +149,13 @@ def _parse_or_report(
 def _make_unparsed_body(
     method: MethodDefinition, response: HttpResponse, format_name: str, reason: str
 ) -> ParsedBody:
-    """Returns the body of an answer that cannot be parsed. Raises UpstreamInvalid where the definition makes
-    that an error."""
-    if method.throw_error_on_parse_error:
-        raise UpstreamInvalid(f"The provider's answer is not valid {format_name}: {reason}.")
+    """Returns the body of an answer that cannot be parsed. Raises UpstreamInvalid unless the definition takes
+    such an answer as data: it may be the first part of a longer one."""
+    if method.throw_error_on_parse_error is not False:
+        raise UpstreamInvalid(
+            f"The provider's answer is not valid {format_name}: {reason}. If it is something else, set "
+            "api_response_format; throw_error_on_parse_error: false returns it as text."
+        )
     return ParsedBody({"raw": decode_text(response), "parse_error": reason}, is_unparsed=True)
 
 

@@ -34,6 +34,8 @@ __all__ = ["HttpClient", "HttpLimits"]
 _USER_AGENT: Final = "Isthmus"
 _DENIED: Final = "address refused by the egress guard"
 _MAX_CHUNK: Final = 256 * 1024
+_MIN_FINAL_STATUS: Final = 200
+_MAX_STATUS: Final = 599
 _CONNECTION_HEADERS: Final = frozenset(
     {
         "connection",
@@ -222,6 +224,12 @@ class HttpClient:
             raise UpstreamInvalid(f"{host} did not answer with valid HTTP within the limits.") from error
         except ValueError as error:
             raise BadRequest(f"The request to {host} has a header that cannot be sent: {error}") from error
+        if not _MIN_FINAL_STATUS <= response.status <= _MAX_STATUS:
+            response.close()
+            raise UpstreamInvalid(
+                f"{host} answered with status {response.status:03}, which is no status of an HTTP answer "
+                f"({_MIN_FINAL_STATUS} to {_MAX_STATUS})."
+            )
         return response, _read_headers(response)
 
     async def _read_response(

@@ -17,6 +17,8 @@ from isthmus.http.messages import HttpResponse
 
 
 async def read(body: bytes, kind: str, **method: Any) -> Any:
+    """Returns the data of this answer; of one that cannot be parsed, what tells why."""
+    method = {"throw_error_on_parse_error": False, **method}
     response = HttpResponse(200, {"content-type": kind}, body, "https://api.acme.test/x")
     upstream = MemoryUpstream([response])
     definition = integration({"get": {"path": "/x", **method}})

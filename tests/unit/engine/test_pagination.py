@@ -123,7 +123,7 @@ async def test_offset(config: Any, query: str, response: HttpResponse, sent: Any
         ({}, "", _rows(1, meta={"next": ""}), [], NONE),
         ({}, "", _rows(1, meta={"next": False}), [], NONE),
         ({}, "", _rows(1, meta={"next": 0}), [], ("0", None)),
-        ({}, "next_cursor=c2", _rows(1, meta={"next": "c2"}), [("cursor", "c2")], NONE),
+        ({}, "next_cursor=c2", _rows(0, meta={"next": "c2"}), [("cursor", "c2")], NONE),
         ({"has_more_path": "more"}, "", _rows(1, meta={"next": "c"}, more=False), [], NONE),
         ({"has_more_path": "more"}, "", _rows(1, meta={"next": "c"}, more=True), [], ("c", None)),
         ({"prev_cursor_path": "meta.back"}, "", _rows(1, meta={"next": "n", "back": "b"}), [], ("n", "b")),
@@ -142,6 +142,18 @@ async def test_cursor(config: Any, query: str, response: HttpResponse, sent: Any
     _, *found = await _page(upstream, _pages("cursor", **{"cursor_path": "meta.next", **config}), query)
     assert upstream.query == sent
     assert tuple(found) == cursors
+
+
+async def test_a_page_with_records_that_leads_to_itself_is_no_end_of_the_list() -> None:
+    pages = _pages("cursor", cursor_path="next")
+    with pytest.raises(UpstreamInvalid, match="page leads to itself"):
+        await _page(MemoryUpstream([_rows(1, next="c")]), pages, "next_cursor=c")
+    link = '</v1/things?after=x>; rel="next"'
+    cursor = f"next_cursor={_token('/v1/things?after=x')}"
+    with pytest.raises(UpstreamInvalid, match="page leads to itself"):
+        await _page(MemoryUpstream([answer({"rows": [{}]}, link=link)]), _pages("link_header"), cursor)
+    empty = await _page(MemoryUpstream([answer({"rows": []}, link=link)]), _pages("link_header"), cursor)
+    assert empty == ([], None, None)
 
 
 async def test_an_address_as_cursor_is_followed_as_it_stands() -> None:

@@ -34,7 +34,6 @@ async def _get(response: HttpResponse, **method: Any) -> Any:
         (b'{"a":1}', "application/json", {"a": 1}),
         (b'\xef\xbb\xbf{"a":1}', "application/vnd.api+json; charset=utf-8", {"a": 1}),
         ('{"a":"ü"}'.encode("latin-1"), "application/json; charset=ISO-8859-1", {"a": "ü"}),
-        (b"", "application/json", None),
         ("ü".encode("latin-1"), "text/plain; charset=latin1", "ü"),
         (b"a,b\n1,2", "text/csv", "a,b\n1,2"),
         (b"<a/>", "application/xml", {"a": None}),
@@ -71,13 +70,42 @@ async def test_a_definition_can_force_the_parser() -> None:
     assert await _get(answer(b""), api_response_format="csv") is None
 
 
-async def test_json_that_does_not_parse_is_told_as_data_or_as_an_error() -> None:
+async def test_an_empty_answer_brings_a_write_nothing_and_is_no_record() -> None:
+    upstream = MemoryUpstream([answer(b"")])
+    config = integration({"create": {"path": "/x", "method": "post"}})
+    result = await proxy.call_method(upstream, config, "things", parse_call("create"))
+    assert isinstance(result, ValueResult)
+    assert result.body is None
+    with pytest.raises(UpstreamInvalid, match="status 200 and an empty body"):
+        await _get(answer(b""))
+    assert await _get(answer(b""), throw_error_on_parse_error=False) is None
+    assert await _get(answer(b"", 204)) is None
+
+
+async def test_text_is_a_list_only_where_the_definition_asks_for_text() -> None:
+    async def list_things(**method: Any) -> Any:
+        """Returns the records of a list that is answered with a page of HTML."""
+        upstream = MemoryUpstream([answer(b"<p>back soon", content_type="text/html")])
+        config = integration({"list": {"path": "/x", **method}})
+        result = await proxy.call_method(upstream, config, "things", parse_call("list"))
+        assert isinstance(result, ListResult)
+        return result.records
+
+    with pytest.raises(UpstreamInvalid, match=r"the list with text \(text/html\)"):
+        await list_things()
+    assert await list_things(api_response_format="text") == ["<p>back soon"]
+
+
+@pytest.mark.parametrize("throws", [{}, {"throw_error_on_parse_error": True}], ids=["unsaid", "true"])
+async def test_json_that_does_not_parse_is_an_error_unless_the_definition_says_no(
+    throws: dict[str, Any],
+) -> None:
     garbage = answer(b"<html>oops")
-    value = await _get(garbage, response_path="data")
+    with pytest.raises(UpstreamInvalid, match="not valid JSON"):
+        await _get(garbage, **throws)
+    value = await _get(garbage, response_path="data", throw_error_on_parse_error=False)
     assert value["raw"] == "<html>oops"
     assert "line 1" in value["parse_error"]
-    with pytest.raises(UpstreamInvalid, match="not valid JSON"):
-        await _get(garbage, throw_error_on_parse_error=True)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +144,11 @@ def test_what_is_no_text_is_handed_on_as_it_arrives(
     assert should_stream("json", 200, headers) is False
 
 
-async def test_a_list_of_garbage_is_one_record_that_tells() -> None:
+async def test_a_list_of_garbage_that_is_asked_for_is_one_record_that_tells() -> None:
     upstream = MemoryUpstream([answer(b"oops")])
-    config = integration({"list": {"path": "/x", "response_path": "rows"}})
+    config = integration(
+        {"list": {"path": "/x", "response_path": "rows", "throw_error_on_parse_error": False}}
+    )
     result = await proxy.call_method(upstream, config, "things", parse_call("list"))
     assert isinstance(result, ListResult)
     assert isinstance(result.records, list)
@@ -213,7 +243,11 @@ async def test_a_status_from_400_on_is_an_error_with_its_body(status: int) -> No
 @pytest.mark.parametrize(("rows", "is_read"), [(999, True), (1_000, True), (1_001, False)])
 async def test_csv_has_a_million_cells_at_the_most(rows: int, is_read: bool) -> None:
     text = ",".join(map(str, range(1_000))) + "\n" + "x\n" * rows
-    value = await _get(answer(text.encode(), content_type="text/csv"), api_response_format="csv")
+    value = await _get(
+        answer(text.encode(), content_type="text/csv"),
+        api_response_format="csv",
+        throw_error_on_parse_error=False,
+    )
     if is_read:
         assert len(value) == rows
     else:
@@ -223,13 +257,12 @@ async def test_csv_has_a_million_cells_at_the_most(rows: int, is_read: bool) -> 
 @pytest.mark.parametrize(
     "text", [b'a\n"x', b'a\n"x"y'], ids=["a quote that does not end", "text behind a quote"]
 )
-async def test_csv_that_is_broken_is_told_as_data_or_as_an_error(text: bytes) -> None:
-    value = await _get(answer(text, content_type="text/csv"), api_response_format="csv")
-    assert value["raw"] == text.decode()
+async def test_csv_that_is_broken_is_an_error_unless_the_definition_says_no(text: bytes) -> None:
+    broken = answer(text, content_type="text/csv")
     with pytest.raises(UpstreamInvalid, match="not valid CSV"):
-        await _get(
-            answer(text, content_type="text/csv"), api_response_format="csv", throw_error_on_parse_error=True
-        )
+        await _get(broken, api_response_format="csv")
+    value = await _get(broken, api_response_format="csv", throw_error_on_parse_error=False)
+    assert value["raw"] == text.decode()
 
 
 @pytest.mark.parametrize(("depth", "is_read"), [(200, True), (201, False)])
@@ -272,12 +305,13 @@ BOMB = (
 
 
 @pytest.mark.parametrize("body", BOMB)
-async def test_xml_that_is_broken_or_a_trap_is_told_as_data_or_as_an_error(body: bytes) -> None:
-    value = await _get(answer(body, content_type="text/xml"), response_path="a")
+async def test_xml_that_is_broken_or_a_trap_is_an_error_unless_the_definition_says_no(body: bytes) -> None:
+    broken = answer(body, content_type="text/xml")
+    with pytest.raises(UpstreamInvalid, match="not valid XML"):
+        await _get(broken)
+    value = await _get(broken, response_path="a", throw_error_on_parse_error=False)
     assert value["raw"] == body.decode()
     assert "passwd" not in value["parse_error"]
-    with pytest.raises(UpstreamInvalid, match="not valid XML"):
-        await _get(answer(body, content_type="text/xml"), throw_error_on_parse_error=True)
 
 
 async def test_an_error_in_xml_is_shown_as_text_and_read_as_an_object() -> None:

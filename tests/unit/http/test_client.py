@@ -186,6 +186,16 @@ async def test_an_answer_that_is_not_http_within_limits_is_invalid(
         await client.send(HttpRequest("GET", await raw(write)))
 
 
+@pytest.mark.parametrize("status", ["000", "099", "101", "600", "999"])
+async def test_a_status_outside_200_to_599_is_invalid(client: HttpClient, raw: Raw, status: str) -> None:
+    async def write(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status} Odd\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+
+    with pytest.raises(UpstreamInvalid, match=f"status {status}, which is no status of an HTTP answer"):
+        await client.send(HttpRequest("GET", await raw(write)))
+
+
 async def test_a_server_that_hangs_up_is_unreachable(client: HttpClient, raw: Raw) -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

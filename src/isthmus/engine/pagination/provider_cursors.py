@@ -75,17 +75,30 @@ class CursorPaginator(SizedPaginator):
         return PageRequest(start.cursor, {config.cursor_param: start.cursor, **params}, size=size)
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
-        """Returns the cursors that the body names. A next cursor equal to the one that was sent ends the
-        list, and so does a falsy `has_more_path`."""
+        """Returns the cursors that the body names. A falsy `has_more_path` ends the list, and so does a next
+        cursor equal to the one that was sent, on a page without records. Raises UpstreamInvalid for one on a
+        page with records."""
         config = self.config
         next_cursor = _read_cursor(config.cursor_path, answer.body, request.key)
         if config.has_more_path is not None and not _is_true(find_at_path(config.has_more_path, answer.body)):
             next_cursor = None
-        # A provider that hands the same cursor out again has nothing new behind it.
         return Cursors(
-            next=None if next_cursor == request.cursor else next_cursor,
+            next=_end_where_repeated(next_cursor, request, answer),
             prev=_read_cursor(config.prev_cursor_path, answer.body, request.key),
         )
+
+
+def _end_where_repeated(next_cursor: str | None, request: PageRequest, answer: PageAnswer) -> str | None:
+    """Returns the next cursor; None where it is the one that was sent, and nothing came with it. Raises
+    UpstreamInvalid where records came: they would come again without end, and what follows them never."""
+    if next_cursor is None or next_cursor != request.cursor:
+        return next_cursor
+    if answer.record_count:
+        raise UpstreamInvalid(
+            "The provider's page leads to itself, so the list cannot be read to its end. If the provider "
+            "repeats the cursor on the last page, set has_more_path, or use dynamic pagination."
+        )
+    return None
 
 
 def _read_cursor(path: BodyPath | None, body: Any, key: bytes) -> str | None:
@@ -133,15 +146,16 @@ class LinkHeaderPaginator(SizedPaginator):
 
     def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
         """Returns the sealed addresses that the `Link` header names. A next address equal to the one that was
-        asked for ends the list."""
+        asked for ends the list on a page without records. Raises UpstreamInvalid for one on a page with
+        records."""
         targets = parse_link_header(answer.headers.get("link", ""))
         cursors = {
             relation: encode_address(urljoin(answer.url, targets[relation]), request.key)
             for relation in ("next", "prev")
             if targets.get(relation)
         }
-        next_cursor = cursors.get("next")
-        return Cursors(next=None if next_cursor == request.cursor else next_cursor, prev=cursors.get("prev"))
+        next_cursor = _end_where_repeated(cursors.get("next"), request, answer)
+        return Cursors(next=next_cursor, prev=cursors.get("prev"))
 
 
 def parse_link_header(header: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from isthmus.engine.method_plans import MethodPlan, plan_method
 from isthmus.engine.pagination.paginator import get_visible_cursor, require_backward_paging
 from isthmus.engine.provider_answers import Page, ProviderAnswer, fetch_answer, fetch_filled_page
 from isthmus.engine.provider_errors import ProviderFailure
-from isthmus.engine.responses import as_records
+from isthmus.engine.responses import as_records, read_media_type
 from isthmus.engine.steps import Progress, StepRunner
 from isthmus.engine.unified.error_mapping import make_insights, to_unified_error
 from isthmus.engine.unified.mapping_plans import (
@@ -41,7 +41,7 @@ from isthmus.engine.unified.response_mapping import (
 )
 from isthmus.engine.unified.side_loads import SideLoads
 from isthmus.engine.upstream import Upstream
-from isthmus.errors import RemoteError
+from isthmus.errors import RemoteError, UpstreamInvalid
 from isthmus.expressions import UNDEFINED
 from isthmus.kit.clock import Clock, SystemClock
 
@@ -258,6 +258,8 @@ async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult 
     answer = await run.fetch_answer()
     if answer.stream is not None:
         return answer.to_stream_result(answer.stream)
+    if call.method == "get":
+        _require_record(run.method, answer)
     value = await map_value(run.plan, run.caller, answer)
     if run.plan.side_loads or run.plan.mapping.after:
         value = await run.run_steps_after(value)
@@ -272,6 +274,22 @@ async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult 
     if call.method in {"get", "create", "update"}:
         return ValueResult(shaped, headers)
     return ValueResult({"result": shaped}, headers)
+
+
+def _require_record(method: MethodPlan, answer: ProviderAnswer) -> None:
+    """Raises UpstreamInvalid for an answer to `get` that is nothing or a single value, unless it is text that
+    the definition asks for: a mapping would make a record of it that the provider never sent."""
+    data = answer.data
+    if not (data is None or isinstance(data, (str, int, float))):
+        return
+    if isinstance(data, str) and method.definition.api_response_format == "text":
+        return
+    kind = read_media_type(answer.headers) or "of no type"
+    found = f"a single value ({kind})" if data is not None else "nothing"
+    raise UpstreamInvalid(
+        f"The provider answered {method.resource}.{method.name} with {found} instead of a record. Correct "
+        "response_path; for a record in text, set api_response_format."
+    )
 
 
 def _find_deleted_id(call: Call, record: Any) -> str | None:
