@@ -91,7 +91,8 @@ class Profiles:
             raise SetupError(f"{self.path} cannot be read: {error}. Correct or delete it.") from error
         profiles = data.get("profiles", {}) if isinstance(data, dict) else None
         if not isinstance(profiles, dict) or not all(
-            isinstance(profile, dict) for profile in profiles.values()
+            isinstance(profile, dict) and all(isinstance(value, str) for value in profile.values())
+            for profile in profiles.values()
         ):
             raise SetupError(f"{self.path} holds no profiles. Correct or delete it.")
         return dict(data)

@@ -170,7 +170,10 @@ def test_a_token_is_forgotten(server: Answering, folder: Path) -> None:
     assert run("accounts", "get", "x").exit_code == 2
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"profiles": []}', '{"profiles": {"a": 1}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"profiles": []}', '{"profiles": {"a": 1}}', '{"profiles": {"default": {"apiUrl": 5}}}'],
+)
 def test_a_file_that_holds_no_profiles_is_told_and_left(folder: Path, text: str) -> None:
     folder.mkdir()
     (folder / "config.json").write_text(text)
