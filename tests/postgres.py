@@ -222,9 +222,25 @@ class RestartablePostgreSQL:
 
     def restart(self, seconds_away: float) -> None:
         """Stops the server, and starts it again after so many seconds."""
-        self._server.stop()
+        self.stop()
         time.sleep(seconds_away)
+        self.start()
+
+    def stop(self) -> None:
+        """Stops the server."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Starts the server again."""
         self._server.start()
+
+    def send_signal(self, number: int) -> None:
+        """Sends a signal to the server and to the processes that serve its connections."""
+        pid = self._server.get_pid()
+        assert pid is not None
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        for process in (pid, *map(int, children)):
+            os.kill(process, number)
 
     def __enter__(self) -> RestartablePostgreSQL:
         self._server.start()

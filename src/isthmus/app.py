@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -29,6 +29,7 @@ from isthmus.api.openapi.routes import make_document_cache
 from isthmus.api.openapi.routes import router as documentation_page
 from isthmus.api.outgoing_response import Receive, Scope, Send
 from isthmus.api.platform_app import build_platform
+from isthmus.api.readiness import Readiness
 from isthmus.api.request_limits import RequestLimits
 from isthmus.api.resources import ROUTERS
 from isthmus.api.timestamps import get_time_format
@@ -45,14 +46,14 @@ from isthmus.db.presence import ProcessPresence
 from isthmus.engine.batch import BatchLimits
 from isthmus.engine.evaluation import EvaluationSettings, use_evaluation_settings
 from isthmus.errors import SetupError
-from isthmus.events import Relay, Subscribers, prune_events, read_outbox_state
+from isthmus.events import Relay, Subscribers, prune_events
 from isthmus.expressions.operator_settings import make_limits, make_services
 from isthmus.http import Guard, HttpClient, HttpLimits
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import find_catalog
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
-from isthmus.jobs import Handlers, Run, Worker, read_queue_state
+from isthmus.jobs import Handlers, Run, Worker
 from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import AccountTokens, Authenticator, FirstStart, bootstrap
@@ -62,7 +63,6 @@ __all__ = ["Application", "Asgi", "Core", "open_core_for_command", "open_worker"
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_MAX_SECONDS_BEHIND: Final = 5.0
 _SESSION_RETENTION: Final = timedelta(days=1)
 """How long ended link tokens and sessions are kept, so that a late visitor can be shown what became of
 them."""
@@ -304,27 +304,9 @@ def _build_dispatcher(
     parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi, keys: IdempotencyKeys
 ) -> Dispatcher:
     """Builds the ASGI application that serves every request: it hands each to the API or the pages."""
-
-    async def check_readiness() -> dict[str, str]:
-        """Returns the state of each part that must work for the server to be ready: `ok` or what is wrong."""
-        behind = core.epochs.seconds_behind
-        return {"database": "ok" if behind < _MAX_SECONDS_BEHIND else f"no answer for {behind:.0f} s"}
-
-    async def read_queue() -> dict[str, Any]:
-        """Returns the state of the job queue as numbers by name."""
-        async with parts.database.read() as conn:
-            return (await read_queue_state(conn)).as_dict()
-
-    async def read_outbox() -> dict[str, Any]:
-        """Returns the state of the outbox as numbers by name."""
-        async with parts.database.read() as conn:
-            return asdict(await read_outbox_state(conn))
-
     state = {
         "parts": parts,
-        "readiness": check_readiness,
-        "queue": read_queue,
-        "events": read_outbox,
+        "readiness": Readiness(core.database, core.epochs),
         "documents": make_document_cache(),
     }
     plane = DataPlane(parts.authentication, parts.limits, core.connections, keys)
@@ -343,5 +325,6 @@ def _build_dispatcher(
         state=state,
         max_body_bytes=settings.max_request_bytes,
         evaluations=core.evaluations,
+        outages=core.database.outages,
         pages=dict.fromkeys(("connect-account", "sdk"), pages),
     )

@@ -28,6 +28,7 @@
     │   ├── UpstreamInvalid           502  it answered, and the answer cannot be used (garbage, too large)
     │   ├── TokenEndpointFailed       502  no token, though the credentials may be valid
     │   └── EgressDenied              502  the SSRF guard refused the address
+    ├── DatabaseUnavailable           503  our own database; a repetition may succeed
     └── SetupError                    the operator can fix it; ends a command, never a request
 
 The body of every error response is made by `to_error_envelope(error)` and by nothing else.
@@ -46,6 +47,7 @@ __all__ = [
     "BadRequest",
     "Conflict",
     "CredentialsRefused",
+    "DatabaseUnavailable",
     "DefinitionError",
     "EgressDenied",
     "FailedDependency",
@@ -347,6 +349,24 @@ class EgressDenied(UpstreamError):
     """The SSRF guard refused the address."""
 
     status = 502
+
+
+_DATABASE_RETRY_SECONDS: Final = 5
+
+
+class DatabaseUnavailable(IsthmusError):
+    """The server's own database cannot be used now. `reason`: what is wrong with it, in words that callers
+    may read."""
+
+    status = 503
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the database of this server cannot be used now ({reason}). Repeat the request after "
+            "`Retry-After` seconds; the server's operator finds more in its log.",
+            headers={"retry-after": str(_DATABASE_RETRY_SECONDS)},
+        )
+        self.reason = reason
 
 
 class SetupError(IsthmusError):

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
+from isthmus.db.outages import is_database_unavailable
 from isthmus.db.presence import ProcessPresence
 from isthmus.db.retries import DATABASE_UNAVAILABLE, write_with_retries
 from isthmus.db.tables import idempotency_record
@@ -194,7 +195,10 @@ class IdempotencyKeys:
                 self._database, transaction, seconds=_MAX_RETRY_SECONDS, label="the answer of a keyed call"
             )
         except DATABASE_UNAVAILABLE as error:
-            _log.warning("the answer of a keyed call could not be stored: %s", type(error).__name__)
+            if is_database_unavailable(error):
+                self._database.outages.report("answers of keyed calls are lost", error)
+            else:
+                _log.warning("the answer of a keyed call could not be stored: %s", type(error).__name__)
         finally:
             self._running.discard(claim.row_id)
 

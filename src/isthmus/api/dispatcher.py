@@ -27,6 +27,8 @@ from isthmus.api.outgoing_response import (
     make_error_response,
     send_response,
 )
+from isthmus.db.answer_limit import ANSWER_LIMIT, CALLER_WAITS
+from isthmus.db.outages import ANSWERED_503, OutageReporter, find_outage
 from isthmus.engine.evaluation import EVALUATION_SETTINGS, EvaluationSettings
 from isthmus.errors import BadRequest, IsthmusError
 
@@ -56,9 +58,16 @@ def split_path(raw_path: bytes) -> tuple[str, ...]:
     )
 
 
-def make_exception_response(error: BaseException, request_id: str) -> OutgoingResponse:
-    """Makes the error response for any exception. One that is no IsthmusError is logged with its trace, and
-    answered 500 without details."""
+def make_exception_response(
+    error: BaseException, request_id: str, outages: OutageReporter
+) -> OutgoingResponse:
+    """Makes the error response for any exception. An outage of the database is reported to `outages`, and
+    answered 503. Any other that is no IsthmusError is logged with its trace, and answered 500 without
+    details."""
+    outage = find_outage(error)
+    if outage is not None:
+        outages.report(ANSWERED_503, outage)
+        error = outage
     if not isinstance(error, IsthmusError):
         log.error("request %s failed", request_id, exc_info=error)
         error = IsthmusError("Isthmus failed to serve this request. The server's log has the cause.")
@@ -70,7 +79,8 @@ class Dispatcher:
 
     `handlers`: of the data plane, by first path segment. `pages`: the ASGI application of pages, by first
     path segment. `platform`: the ASGI application of everything else. `state`: what both applications find on
-    `request.state`. `evaluations`: how expressions are evaluated inside each request.
+    `request.state`. `evaluations`: how expressions are evaluated inside each request. `outages`: told of
+    requests that an outage of the database made fail.
     """
 
     def __init__(
@@ -81,22 +91,25 @@ class Dispatcher:
         state: Mapping[str, Any],
         max_body_bytes: int,
         evaluations: EvaluationSettings,
+        outages: OutageReporter,
         pages: Mapping[str, Asgi] | None = None,
     ) -> None:
         self._handlers = handlers
         self._pages = pages or {}
         self._platform = platform
-        self._state = state
+        self._state = {**state, "outages": outages}
+        self._outages = outages
         self._max_body_bytes = max_body_bytes
         self._evaluations = evaluations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request (ASGI)."""
-        token = EVALUATION_SETTINGS.set(self._evaluations)
+        token, limit = EVALUATION_SETTINGS.set(self._evaluations), ANSWER_LIMIT.set(CALLER_WAITS)
         try:
             await self._dispatch(scope, receive, send)
         finally:
             EVALUATION_SETTINGS.reset(token)
+            ANSWER_LIMIT.reset(limit)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request; hands anything else, such as the lifespan, to the platform application."""
@@ -129,7 +142,7 @@ class Dispatcher:
         try:
             response = await handler(request)
         except Exception as error:  # this is where every failure becomes a response
-            response = make_exception_response(error, request_id)
+            response = make_exception_response(error, request_id, self._outages)
         await send_response(receive, send, response, request_id, is_head=is_head)
 
     async def _serve_application(
@@ -163,7 +176,7 @@ class Dispatcher:
         try:
             body = await request.read_body()
         except IsthmusError as error:
-            await send_response(receive, send, make_exception_response(error, request_id), request_id)
+            await send_response(receive, send, make_error_response(error, request_id), request_id)
             return
         application = (
             self._pages.get(request.segments[0], self._platform) if request.segments else self._platform

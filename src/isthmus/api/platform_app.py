@@ -103,7 +103,9 @@ def _build_openapi_document(app: FastAPI) -> dict[str, Any]:
 
 def _respond_with_error(request: Request, error: BaseException) -> Response:
     """Returns the error response of an exception, as a Starlette response for FastAPI's handlers."""
-    response: OutgoingResponse = make_exception_response(error, request.scope.get("isthmus.request_id", ""))
+    response: OutgoingResponse = make_exception_response(
+        error, request.scope.get("isthmus.request_id", ""), request.state.outages
+    )
     return Response(response.body, response.status, dict(response.headers), response.content_type)
 
 

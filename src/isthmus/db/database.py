@@ -13,6 +13,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.engines import Engines, make_engines, make_schema_engine
+from isthmus.db.outages import OutageReporter
 from isthmus.db.sqlite_writer import SqliteWriter
 from isthmus.db.urls import parse_url
 from isthmus.kit.clock import Clock, SystemClock
@@ -53,7 +54,7 @@ def make_background_context() -> Context:
 
 class Database:
     """The database of this process. `keys` encrypts and decrypts secret columns; `clock` gives the times of
-    rows.
+    rows. `outages` logs for the whole process when it cannot be used.
 
     SQLite: writers write one after the other, each with the write lock from the beginning (`BEGIN
     IMMEDIATE`); readers have their own connections and never wait. PostgreSQL: one pool of `pool_size`
@@ -72,6 +73,7 @@ class Database:
         self.url = parse_url(url) if isinstance(url, str) else url
         self.keys = keys
         self.clock = clock or SystemClock()
+        self.outages = OutageReporter()
         self._engines: Engines = make_engines(self.url, pool_size)
         self._sqlite_writer = SqliteWriter(self.url) if self.is_sqlite else None
         self._background = None if self.is_sqlite else asyncio.Semaphore(max(1, pool_size // 2))

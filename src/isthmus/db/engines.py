@@ -13,12 +13,22 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-__all__ = ["LIVENESS_OPTIONS", "SQLITE_PRAGMAS", "Engines", "dump_json", "make_engines", "make_schema_engine"]
+__all__ = [
+    "BUSY_SECONDS",
+    "LIVENESS_OPTIONS",
+    "SQLITE_PRAGMAS",
+    "Engines",
+    "dump_json",
+    "make_engines",
+    "make_schema_engine",
+]
 
-_BUSY_SECONDS = 30.0
+BUSY_SECONDS: Final = 10.0
+"""How long a statement on SQLite waits for another process, and a write for another one of this process."""
+_POOL_SECONDS: Final = 30.0
 _SQLITE_READERS = 5
 # isolation_level None: the driver begins nothing by itself, so BEGIN IMMEDIATE is ours to send.
-_SQLITE_ARGUMENTS = {"timeout": _BUSY_SECONDS, "isolation_level": None, "cached_statements": 512}
+_SQLITE_ARGUMENTS = {"timeout": BUSY_SECONDS, "isolation_level": None, "cached_statements": 512}
 
 LIVENESS_OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
@@ -90,7 +100,7 @@ def _make_sqlite_engines(url: URL) -> Engines:
         url,
         pool_size=1,
         max_overflow=0,
-        pool_timeout=_BUSY_SECONDS,
+        pool_timeout=_POOL_SECONDS,
         connect_args=_SQLITE_ARGUMENTS,
         hide_parameters=True,
         json_serializer=dump_json,
@@ -100,7 +110,7 @@ def _make_sqlite_engines(url: URL) -> Engines:
         url,
         pool_size=_SQLITE_READERS,
         max_overflow=0,
-        pool_timeout=_BUSY_SECONDS,
+        pool_timeout=_POOL_SECONDS,
         pool_use_lifo=True,
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
@@ -117,15 +127,17 @@ def _make_sqlite_engines(url: URL) -> Engines:
 
 def _make_postgresql_engines(url: URL, pool_size: int) -> Engines:
     """Makes the engines of PostgreSQL: one pool for writing and reading."""
+    from isthmus.db.answering_server import AnsweringServer  # imports psycopg, which SQLite need not pay
+
     writer = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=_BUSY_SECONDS,
+        pool_timeout=_POOL_SECONDS,
         pool_pre_ping=True,
         pool_use_lifo=True,
         skip_autocommit_rollback=True,
-        connect_args=_POSTGRESQL_ARGUMENTS,
+        connect_args=_POSTGRESQL_ARGUMENTS | {"async_creator_fn": AnsweringServer().connect},
         hide_parameters=True,
         json_serializer=dump_json,
         json_deserializer=orjson.loads,

@@ -26,9 +26,11 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.db.answer_limit import ANSWER_LIMIT
 from isthmus.db.database import Database, get_incremented_epochs
 from isthmus.db.engines import LIVENESS_OPTIONS
 from isthmus.db.keys import learn_granted_keys
+from isthmus.db.outages import is_database_unavailable
 from isthmus.db.tables import epoch
 from isthmus.db.upsert import insert_into
 from isthmus.kit.clock import Clock
@@ -58,6 +60,7 @@ GROUPS: Final = 512
 _GROUP_NAMES: Final = tuple(f"group:{number}" for number in range(GROUPS))
 
 POLL_SECONDS: Final = 0.4
+_POLL_LIMIT_SECONDS: Final = 5.0
 _RECONNECT_SECONDS = 1.0
 _CHANNEL = "isthmus_epoch"
 _log = logging.getLogger("isthmus.db.epochs")
@@ -179,6 +182,7 @@ class EpochWatcher:
 
     async def _poll_forever(self) -> None:
         """Polls every `seconds`; a failed poll is logged, and the next one is tried."""
+        ANSWER_LIMIT.set(_POLL_LIMIT_SECONDS)  # so that a server that falls silent is noticed soon
         while True:
             await self._clock.sleep(self._seconds)
             try:
@@ -188,6 +192,7 @@ class EpochWatcher:
                 await self._close_sqlite()
             else:
                 self._failing = False
+            self._database.outages.log_progress()
 
     async def _listen_forever(self) -> None:
         """Applies the epochs that PostgreSQL notifies; reconnects when the connection is lost."""
@@ -215,7 +220,10 @@ class EpochWatcher:
                 await self._sqlite.close()
 
     def _log_failure(self, error: Exception) -> None:
-        """Logs the first of several failures in a row."""
+        """Logs an outage of the database, and the first of several other failures in a row."""
+        if is_database_unavailable(error):
+            self._database.outages.report("changes of other processes wait", error)
+            return
         if not self._failing:
             _log.warning(
                 "epochs cannot be read, so changes of other processes wait: %s", type(error).__name__

@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
+from isthmus.db.outages import is_database_unavailable
 
 __all__ = ["DATABASE_UNAVAILABLE", "write_with_retries"]
 
@@ -29,7 +30,8 @@ async def write_with_retries(
     label: str,
 ) -> T:
     """Runs `transaction` in a write and returns its result, again and again for `seconds` while the database
-    is unavailable; then raises the last of DATABASE_UNAVAILABLE. `label`: what is written, for the log."""
+    is unavailable, or ended the transaction, as by a deadlock; then raises the last of DATABASE_UNAVAILABLE.
+    `label`: what is written, for the log; a fixed text."""
     started = database.clock.monotonic()
     is_logged = False
     while True:
@@ -39,7 +41,9 @@ async def write_with_retries(
         except DATABASE_UNAVAILABLE as error:
             if database.clock.monotonic() - started > seconds:
                 raise
-            if not is_logged:
+            if is_database_unavailable(error):
+                database.outages.report(f"{label} is not stored yet", error)
+            elif not is_logged:
                 _log.warning("%s is not stored yet: %s", label, type(error).__name__)
-            is_logged = True
+                is_logged = True
         await database.clock.sleep(_RETRY_PAUSE_SECONDS)

@@ -6,17 +6,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 import aiosqlite
 from sqlalchemy import URL
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from isthmus.db.engines import SQLITE_PRAGMAS
+from isthmus.db.engines import BUSY_SECONDS, SQLITE_PRAGMAS
 
 __all__ = ["SqliteWriter"]
-
-_MAX_WAIT_SECONDS: Final = 30.0
 
 
 class SqliteWriter:
@@ -35,7 +33,7 @@ class SqliteWriter:
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:
         """Takes the lock until the block ends: only the block may write. Raises sqlalchemy's TimeoutError
-        after half a minute of waiting."""
+        after 10 s of waiting."""
         await self._acquire()
         try:
             yield
@@ -65,14 +63,14 @@ class SqliteWriter:
             await self._lock.acquire()
             return
         try:
-            async with asyncio.timeout(_MAX_WAIT_SECONDS):
+            async with asyncio.timeout(BUSY_SECONDS):
                 await self._lock.acquire()
         except TimeoutError:
-            raise PoolTimeout(f"another write held the database for {_MAX_WAIT_SECONDS:.0f} s") from None
+            raise PoolTimeout(f"another write held the database for {BUSY_SECONDS:.0f} s") from None
 
     async def _connect(self) -> aiosqlite.Connection:
         """Opens the connection for `execute`, keeps and returns it."""
-        connection = await aiosqlite.connect(self._path, timeout=_MAX_WAIT_SECONDS, isolation_level=None)
+        connection = await aiosqlite.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             for pragma in SQLITE_PRAGMAS:
                 await connection.execute(f"PRAGMA {pragma}")

@@ -17,11 +17,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, current_time, make_background_context, savepoint
+from isthmus.db.outages import is_database_unavailable
 from isthmus.db.tables import event
 from isthmus.events.catalogue import EVENTS
 from isthmus.events.outbox import EMITTED
 from isthmus.jobs import PeerProcesses
-from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
 from isthmus.jobs.lock_timeout import LockNotAvailable, is_lock_conflict, write_with_lock_timeout
 from isthmus.jobs.peer_processes import HEARTBEAT_SECONDS
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
@@ -114,7 +114,6 @@ class Relay:
         self._emitted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stop_listening: Callable[[], None] = lambda: None
-        self._outages = OutageReporter()
         self._peers = PeerProcesses(database, "subscribers", subscribers.names)
         self._next_heartbeat = 0.0
         self._is_left_to_others = False
@@ -239,7 +238,7 @@ class Relay:
                     with convert_unexpected_cancellation():
                         await handler(conn, _make_occurrence(row))
             except DBAPIError as error:
-                if error.connection_invalidated or conn.closed:
+                if is_database_unavailable(error) or conn.closed:
                     raise
                 if is_lock_conflict(error):
                     await self._store_delivered_to(conn, row, delivered_to)
@@ -290,7 +289,7 @@ class Relay:
                 is_more = True  # of other resources, and they have waited already
             except Exception as error:
                 if is_database_unavailable(error):
-                    self._outages.report("events wait", error)
+                    self._database.outages.report("events wait", error)
                 else:
                     _log.exception("events wait")
             if self._skipped_until:

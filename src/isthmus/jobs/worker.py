@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.db.database import Database, make_background_context
+from isthmus.db.outages import is_database_unavailable
 from isthmus.jobs.clock_changes import (
     MAX_RESTARTED_AT_ONCE,
     ClockWatch,
     restart_schedules,
     restart_timers,
 )
-from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
 from isthmus.jobs.handlers import Handlers
 from isthmus.jobs.lock_timeout import LockNotAvailable, write_with_lock_timeout
 from isthmus.jobs.peer_processes import HEARTBEAT_SECONDS, PeerProcesses
@@ -68,8 +68,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._timers_changed = asyncio.Event()
         self._stop_listening: Callable[[], None] = lambda: None
-        # The start counts as an outage: nothing is known of the time before.
-        self._outages = OutageReporter(time.monotonic())
+        self._started_at = time.monotonic()
         self._clock_watch = ClockWatch(database.clock)
         self._peers = PeerProcesses(database, "schedules", map(make_built_in_name, handlers.schedules))
         self.started = asyncio.Event()
@@ -176,8 +175,10 @@ class Worker:
         return moved
 
     async def requeue_stalled_jobs(self) -> None:
-        """Queues the jobs of dead workers again, unless the database was unavailable a moment ago."""
-        if time.monotonic() - (self._outages.last or 0.0) >= self._options.stable_seconds:
+        """Queues the jobs of dead workers again, unless the database was unavailable a moment ago. A start
+        counts as an outage: nothing is known of the time before."""
+        unstable_at = max(self._started_at, self._database.outages.last or 0.0)
+        if time.monotonic() - unstable_at >= self._options.stable_seconds:
             await requeue_stalled_jobs(self._database, stalled_seconds=self._options.stalled_seconds)
 
     async def defer_lost_jobs(self) -> None:
@@ -209,9 +210,7 @@ class Worker:
     async def _run_once(self, adapter: Any) -> None:
         """Runs procrastinate's worker once, until it is stopped or ends by an error."""
         await self._declare_schedules()
-        async with adapter.open_procrastinate_worker(
-            self._database, self._handlers, self._options, outages=self._outages
-        ) as worker:
+        async with adapter.open_procrastinate_worker(self._database, self._handlers, self._options) as worker:
             if not self._stop.is_set():
                 self._procrastinate_worker = worker
                 self.started.set()
@@ -273,7 +272,7 @@ class Worker:
         """Logs an error of a background task as `message`. Repeated outages of the database are logged
         once."""
         if is_database_unavailable(error):
-            self._outages.report(message, error)
+            self._database.outages.report(message, error)
         else:
             _log.error(message, exc_info=error)
 

@@ -18,6 +18,8 @@ from isthmus.connect.screens import Done, Screen
 from isthmus.connect.session_outcomes import SessionOutcome, SessionOutcomes
 from isthmus.connect.sessions import Session
 from isthmus.db.database import Database
+from isthmus.db.outages import ANSWERED_503, find_outage
+from isthmus.errors import DatabaseUnavailable
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.kit.clock import Clock
 from isthmus.kit.ids import is_uuid
@@ -39,6 +41,7 @@ _NO_COOKIE: Final = (
     "This page cannot be continued here. Allow cookies for it, or start again from where you came from."
 )
 _INTERNAL_ERROR: Final = "Something went wrong on our side. Try again in a moment."
+_OUTAGE: Final = "This page is not available for a moment. Load it again in a minute."
 _PROVIDER_PATHS: Final = ("/start", "/callback")
 
 
@@ -46,6 +49,12 @@ class _InternalError(ConnectError):
     """An unexpected error, shown without its details."""
 
     status = 500
+
+
+class _Unavailable(ConnectError):
+    """The database cannot be used now."""
+
+    status = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +91,28 @@ class PageResponder:
             if request.method != http_method:  # HEAD must not use up a ticket
                 return Response(status_code=405, headers={"allow": http_method})
             try:
-                return await endpoint(request)
-            except ConnectError as error:
-                return await self._render_error(request, error)
-            except Exception:
-                log.exception("request %s failed", request.scope.get("isthmus.request_id", ""))
-                return await self._render_error(request, _InternalError(_INTERNAL_ERROR))
+                return await self._serve_with_error_pages(request, endpoint)
+            except Exception as error:
+                outage = find_outage(error)
+                if outage is None:
+                    raise
+                self._parts.database.outages.report(ANSWERED_503, error)
+                return await self._render_outage(request, outage)
 
         return serve_guarded
+
+    async def _serve_with_error_pages(self, request: Request, endpoint: Endpoint) -> Response:
+        """Calls the endpoint, and answers its errors with a page. Raises those of an outage of the
+        database, which the page would need."""
+        try:
+            return await endpoint(request)
+        except ConnectError as error:
+            return await self._render_error(request, error)
+        except Exception as error:
+            if find_outage(error) is not None:
+                raise
+            log.exception("request %s failed", request.scope.get("isthmus.request_id", ""))
+            return await self._render_error(request, _InternalError(_INTERNAL_ERROR))
 
     async def read_session(self, request: Request) -> Session:
         """Reads the session that the request's address names. Raises SessionEnded if the browser does not
@@ -178,8 +201,23 @@ class PageResponder:
     async def _render_error(self, request: Request, error: ConnectError) -> Response:
         """Renders the page of an error. On the way to or from a provider it says nothing about the
         session."""
-        is_provider_redirect = request.url.path.rstrip("/").endswith(_PROVIDER_PATHS)
+        is_provider_redirect = _is_provider_redirect(request)
         session = None if is_provider_redirect else await self.find_session(request)
+        return await self._render_problem(error, session, is_provider_redirect=is_provider_redirect)
+
+    async def _render_outage(self, request: Request, outage: DatabaseUnavailable) -> Response:
+        """Renders the page of an outage of the database, which reads nothing from it; it can be loaded again
+        when the outage is over."""
+        response = await self._render_problem(
+            _Unavailable(_OUTAGE), None, is_provider_redirect=_is_provider_redirect(request)
+        )
+        response.headers.update(outage.headers)
+        return response
+
+    async def _render_problem(
+        self, error: ConnectError, session: Session | None, *, is_provider_redirect: bool
+    ) -> Response:
+        """Renders the page of an error. `session`: None if it is unknown; then nothing is read."""
         screen, nonce = await self._parts.outcomes.build_problem(session, error), _make_nonce()
         settings = ConnectSettings() if session is None else await self.read_settings(session)
         outcome = None if is_provider_redirect else SessionOutcome.from_screen(screen)
@@ -198,6 +236,11 @@ class PageResponder:
         response."""
         origins = settings.origins if settings is not None else ()
         return self.site.add_page_headers(response, nonce or _make_nonce(), framable=True, origins=origins)
+
+
+def _is_provider_redirect(request: Request) -> bool:
+    """Returns True for a page on the way to or from a provider."""
+    return request.url.path.rstrip("/").endswith(_PROVIDER_PATHS)
 
 
 def _make_nonce() -> str:

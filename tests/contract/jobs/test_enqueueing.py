@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import Database, current_time
+from isthmus.db.outages import is_database_unavailable
 from isthmus.db.tables import job, job_timer
 from isthmus.jobs import (
     Handlers,
@@ -24,7 +25,6 @@ from isthmus.jobs import (
     read_job_status,
     read_queue_state,
 )
-from isthmus.jobs.database_outages import is_database_unavailable
 from isthmus.jobs.queue import cancel_all, defer_retry
 from isthmus.jobs.queue_maintenance import delete_finished_jobs
 from tests.background import QUICK, drain, engine_running, tick

@@ -16,7 +16,9 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from isthmus.db import Database
+from isthmus.db.outages import is_database_unavailable
 from isthmus.db.tables import job
+from isthmus.errors import DatabaseUnavailable
 from isthmus.jobs import (
     Handlers,
     Run,
@@ -25,7 +27,6 @@ from isthmus.jobs import (
     cancel,
     defer,
 )
-from isthmus.jobs.database_outages import DatabaseUnavailable, is_database_unavailable
 from isthmus.jobs.procrastinate_adapter.worker import ProcrastinateWorker, open_procrastinate_worker
 from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, engine_running, until
@@ -320,9 +321,8 @@ async def test_a_statement_of_the_engines_that_is_refused_is_a_fault(
     assert not is_database_unavailable(caught.value)
     assert caught.value.__cause__ is not caught.value
     watched = Worker(database, handlers, QUICK)
-    before = watched._outages.last
     watched._log_failure("the worker ended and begins anew", caught.value)
-    assert watched._outages.last == before
+    assert database.outages.last is None
     assert [record.levelname for record in caplog.records if record.name == "isthmus.jobs"] == ["ERROR"]
 
 
@@ -371,7 +371,7 @@ async def test_an_outage_while_looking_for_jobs_to_end_is_told_once_and_not_as_a
         monkeypatch.setattr(worker.manager, "query_abort_requests", away)
         for _ in range(5):
             assert list(await worker.manager.list_jobs_to_abort_async()) == []
-    assert [record.levelname for record in caplog.records if record.name == "isthmus.jobs"] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if record.name == "isthmus.db"] == ["WARNING"]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

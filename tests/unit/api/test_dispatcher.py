@@ -13,6 +13,7 @@ from isthmus.api.dispatcher import Dispatcher
 from isthmus.api.incoming_request import IncomingRequest
 from isthmus.api.outgoing_response import OutgoingResponse
 from isthmus.api.platform_app import build_platform
+from isthmus.db.outages import OutageReporter
 from isthmus.engine.evaluation import EvaluationSettings
 
 router = APIRouter()
@@ -31,7 +32,12 @@ async def broken(body: dict[str, Any]) -> dict[str, Any]:
 async def request(path: str, *chunks: bytes, headers: dict[str, str] | None = None) -> tuple[int, Any, int]:
     """Status, body, and how many of the chunks were taken."""
     front = Dispatcher(
-        {}, build_platform([router]), state={}, max_body_bytes=64, evaluations=EvaluationSettings()
+        {},
+        build_platform([router]),
+        state={},
+        max_body_bytes=64,
+        evaluations=EvaluationSettings(),
+        outages=OutageReporter(),
     )
     waiting, sent = list(chunks), []
     names = {"content-type": "application/json", **(headers or {})}
@@ -104,6 +110,7 @@ class Handled:
             state={},
             max_body_bytes=64,
             evaluations=EvaluationSettings(),
+            outages=OutageReporter(),
             pages={"connect-account": self.page},
         )
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from isthmus.api.dispatcher import Dispatcher
 from isthmus.api.platform_app import build_platform
 from isthmus.api.resources.base_models import Body
+from isthmus.db.outages import OutageReporter
 from isthmus.engine.evaluation import EvaluationSettings
 
 router = APIRouter(prefix="/thing")
@@ -64,7 +65,12 @@ async def request(
         "headers": [] if content_type is None else [(b"content-type", content_type.encode())],
     }
     front = Dispatcher(
-        {}, build_platform([router]), state={}, max_body_bytes=2**20, evaluations=EvaluationSettings()
+        {},
+        build_platform([router]),
+        state={},
+        max_body_bytes=2**20,
+        evaluations=EvaluationSettings(),
+        outages=OutageReporter(),
     )
     await front(scope, receive, send)
     whole = b"".join(message.get("body", b"") for message in sent)

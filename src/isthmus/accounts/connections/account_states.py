@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.db.database import Database
 from isthmus.db.epochs import get_epoch_group, increment_epoch
+from isthmus.db.outages import is_database_unavailable
 from isthmus.db.tables import integrated_account
 from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import IsthmusError
@@ -125,6 +126,9 @@ class AccountStates:
                     if event_type is not None:
                         await emit_account_events(conn, account.environment_id, account.id, event_type)
             return bool(result.rowcount)
-        except (SQLAlchemyError, OSError):
-            _LOG.exception("the state of account %s was not written: %s", account.id, sorted(values))
+        except (SQLAlchemyError, OSError) as error:
+            if is_database_unavailable(error):
+                self._database.outages.report("states of accounts are not written", error)
+            else:
+                _LOG.exception("the state of account %s was not written: %s", account.id, sorted(values))
             return False

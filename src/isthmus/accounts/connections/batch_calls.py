@@ -8,6 +8,7 @@ from typing import Any
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.connections.gateway import BeforeWrite
 from isthmus.accounts.rows.context import list_secret_fields, split_context
+from isthmus.db.outages import find_outage
 from isthmus.engine import proxy, unified
 from isthmus.engine.batch import Admit
 from isthmus.engine.calls import Call, CallResult
@@ -53,7 +54,18 @@ class BatchCalls:
 
     async def call(self, resource: str, call: Call, admit: Admit) -> CallResult:
         """Make a proxy call of `resource`, or a unified call of `model/resource`. `admit` is awaited before
-        each request to the provider."""
+        each request to the provider. Raises DatabaseUnavailable during an outage of the database."""
+        try:
+            return await self._call(resource, call, admit)
+        except Exception as error:
+            outage = find_outage(error)
+            if outage is None:
+                raise
+            self._connections.outages.report("nodes of batches fail", error)
+            raise outage from error
+
+    async def _call(self, resource: str, call: Call, admit: Admit) -> CallResult:
+        """Make the call."""
         account = self._opened.account
         connection = await self._connections.open(
             account.environment_id, account.id, request_id=self._request_id

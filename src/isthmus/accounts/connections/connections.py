@@ -28,6 +28,7 @@ from isthmus.accounts.sandbox.replay import SandboxUpstream
 from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
 from isthmus.db.database import Database, get_key_ring
 from isthmus.db.epochs import EpochCache, Epochs, get_epoch_group
+from isthmus.db.outages import OutageReporter
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
@@ -190,6 +191,11 @@ class Connections:
             Refresher(database, clock),
             max_wait_seconds,
         )
+
+    @property
+    def outages(self) -> OutageReporter:
+        """What is told of outages of the database."""
+        return self._database.outages
 
     async def open(self, environment_id: str, account_id: str, *, request_id: str) -> Connection:
         """Open an account for one call. Raises, in this order: NotFound (also for an account of another

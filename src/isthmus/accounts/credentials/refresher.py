@@ -40,6 +40,7 @@ from isthmus.accounts.credentials.token_refresh import (
     plan_refresh,
 )
 from isthmus.db.database import Database
+from isthmus.db.outages import is_database_unavailable
 from isthmus.engine.authorization.flows import drive_flow
 from isthmus.engine.steps import Progress, make_action_runner
 from isthmus.errors import (
@@ -70,10 +71,12 @@ class Refresher:
     """Refreshes credentials. There is one in each process."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._store = RefreshStore(database, clock)
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[RefreshedCredentials]] = {}
         self._outages: dict[str, tuple[float, UpstreamError]] = {}
+        """By account: until when its provider counts as unavailable, and why; the earliest first."""
 
     async def refresh(
         self, account: RefreshTarget, rejected_token: str | None, *, force: bool = False
@@ -109,12 +112,19 @@ class Refresher:
     def _require_no_outage(self, account_id: str) -> None:
         """Raises the error of a recent outage again, so that callers within the next seconds do not wait for
         it anew."""
-        until, error = self._outages.get(account_id, (0.0, None))
-        if error is None:
-            return
-        if self._clock.monotonic() < until:
-            raise error
-        del self._outages[account_id]
+        self._forget_ended_outages()
+        if account_id in self._outages:
+            _, error = self._outages[account_id]
+            raise _copy_bare(error)
+
+    def _forget_ended_outages(self) -> None:
+        """Removes the outages, of all accounts, that are some seconds old."""
+        now = self._clock.monotonic()
+        while self._outages:
+            account_id, (until, _) = next(iter(self._outages.items()))
+            if now < until:
+                return
+            del self._outages[account_id]
 
     async def _run_task(
         self, account: RefreshTarget, rejected_token: str | None, *, force: bool
@@ -124,7 +134,9 @@ class Refresher:
         try:
             return await self._refresh_or_wait(account, rejected_token, force=force)
         except UpstreamError as away:
-            self._outages[identity] = (self._clock.monotonic() + _OUTAGE_PAUSE_SECONDS, away)
+            self._forget_ended_outages()
+            self._outages.pop(identity, None)  # it goes to the end
+            self._outages[identity] = (self._clock.monotonic() + _OUTAGE_PAUSE_SECONDS, _copy_bare(away))
             raise
         finally:
             self._tasks.pop(identity, None)
@@ -190,8 +202,11 @@ class Refresher:
             try:
                 if not await self._store.extend_lease(lease):
                     return  # lost: the next write finds out
-            except (SQLAlchemyError, OSError) as away:
-                log.warning("the lease of a token refresh was not extended: %s", type(away).__name__)
+            except (SQLAlchemyError, OSError) as error:
+                if is_database_unavailable(error):
+                    self._database.outages.report("leases of token refreshes are not extended", error)
+                else:
+                    log.warning("the lease of a token refresh was not extended: %s", type(error).__name__)
 
     async def _request_token(
         self, account: RefreshTarget, attempt: RefreshAttempt
@@ -254,6 +269,14 @@ def _is_worth_retrying(error: UpstreamError) -> bool:
     if isinstance(error, TokenEndpointFailed):
         return error.is_retryable
     return not isinstance(error, EgressDenied)
+
+
+def _copy_bare(error: UpstreamError) -> UpstreamError:
+    """Return a copy without traceback and cause, which keep the frames of the call that failed alive, with
+    all their data."""
+    bare: UpstreamError = type(error).__new__(type(error), *error.args)
+    bare.__dict__.update(error.__dict__)
+    return bare
 
 
 def consume_exception(task: asyncio.Task[RefreshedCredentials]) -> None:

@@ -21,6 +21,7 @@ _DESCRIPTIONS: Final = {
     "413": "The body is larger than this server accepts.",
     "422": "The idempotency key was used for another request, or the request exceeds a limit.",
     "429": "Too many requests; `Retry-After` says when to try again.",
+    "503": "The server's database cannot be used now; `Retry-After` says when to try again.",
 }
 
 
@@ -41,6 +42,8 @@ def _list_possible_statuses(path: str, verb: str, operation: Mapping[str, Any]) 
     statuses = {"400"}
     if "security" in operation:
         statuses |= {"401", "403", "429"}
+        if not calls_provider:  # else it is one of 5XX
+            statuses.add("503")
     if "{" in path or "requestBody" in operation:
         statuses.add("404")
     if calls_provider:

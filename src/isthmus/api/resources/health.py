@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from isthmus.api.dependencies import Parts
+from isthmus.api.readiness import ReadinessReport
 
 __all__ = ["router"]
+
+_RETRY_SECONDS: Final = "1"
 
 router = APIRouter(tags=["health"])
 
@@ -38,13 +41,13 @@ async def healthz() -> StatusOut:
 @router.get("/readyz", responses={503: {"description": "Not ready; `checks` names the part."}})
 @router.head("/readyz", include_in_schema=False)
 async def readyz(request: Request) -> JSONResponse:
-    """Whether the process can serve requests: its database answers and the catalogue is loaded. `queue`,
-    `events`: the state of background jobs and of the outbox; they do not affect readiness."""
-    checks: dict[str, str] = await request.state.readiness()
-    ready = all(state == "ok" for state in checks.values())
-    answer: dict[str, Any] = {"status": "ok" if ready else "unavailable", "checks": checks}
-    if ready:
-        queue = await request.state.queue()
-        answer["queue"] = {name: value for name, value in queue.items() if name != "last_error"}
-        answer["events"] = await request.state.events()
-    return JSONResponse(answer, 200 if ready else 503)
+    """Whether the process can serve requests: its database answers (`database`), and takes writes
+    (`database_writes`). It answers within 2 s. `queue`, `events`: the state of background jobs and of the
+    outbox; they do not affect readiness."""
+    report: ReadinessReport = await request.state.readiness.check()
+    answer: dict[str, Any] = {"status": "ok" if report.is_ready else "unavailable", "checks": report.checks}
+    if report.is_ready:
+        answer |= report.backlog
+        answer["queue"] = {name: value for name, value in answer["queue"].items() if name != "last_error"}
+        return JSONResponse(answer)
+    return JSONResponse(answer, 503, {"retry-after": _RETRY_SECONDS})

@@ -15,9 +15,10 @@ from procrastinate import jobs
 from procrastinate.connector import BaseAsyncConnector
 from procrastinate.manager import JobManager, NotificationCallback
 
-from isthmus.jobs.database_outages import DatabaseUnavailable, OutageReporter
+from isthmus.db.outages import OutageReporter
+from isthmus.errors import DatabaseUnavailable
 
-__all__ = ["DatabaseUnavailable", "OutageTolerantJobManager", "WakeEvent", "WorkerPruned"]
+__all__ = ["OutageTolerantJobManager", "WakeEvent", "WorkerPruned"]
 
 T = TypeVar("T")
 

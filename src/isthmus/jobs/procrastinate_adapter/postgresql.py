@@ -18,12 +18,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from isthmus.db.database import Database
 from isthmus.db.engines import LIVENESS_OPTIONS
-from isthmus.jobs.database_outages import OutageReporter
-from isthmus.jobs.procrastinate_adapter.manager import (
-    DatabaseUnavailable,
-    OutageTolerantJobManager,
-    WorkerPruned,
-)
+from isthmus.db.outages import describe_outage
+from isthmus.errors import DatabaseUnavailable
+from isthmus.jobs.procrastinate_adapter.manager import OutageTolerantJobManager, WorkerPruned
 from isthmus.jobs.queue import CHANNEL, TOPIC_CHANNEL
 
 __all__ = ["PostgresqlJobManager"]
@@ -69,11 +66,11 @@ _UPDATE_HEARTBEAT = (
 class PostgresqlJobManager(OutageTolerantJobManager):
     """The job manager on PostgreSQL. Uses a few connections of its own, inside `open_connections()`."""
 
-    def __init__(self, database: Database, outages: OutageReporter) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         self._conninfo = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._connector = PsycopgConnector()
-        super().__init__(self._connector, outages)
+        super().__init__(self._connector, database.outages)
 
     @asynccontextmanager
     async def open_connections(self) -> AsyncIterator[None]:
@@ -199,5 +196,5 @@ async def _convert_errors(query: Awaitable[T]) -> T:
         if isinstance(cause, psycopg.errors.ForeignKeyViolation):
             raise WorkerPruned from error
         if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-            raise DatabaseUnavailable(str(cause)) from error
+            raise DatabaseUnavailable(describe_outage(cause) or type(cause).__name__) from error
         raise

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from isthmus.db.database import Database
-from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
-from isthmus.jobs.procrastinate_adapter.manager import DatabaseUnavailable, OutageTolerantJobManager
+from isthmus.db.outages import find_outage
+from isthmus.jobs.procrastinate_adapter.manager import OutageTolerantJobManager
 
 __all__ = ["SqliteJobManager"]
 
@@ -53,8 +53,8 @@ class SqliteJobManager(OutageTolerantJobManager):
     """The job manager on SQLite. Each query is a transaction of one statement, except for requeueing, which
     needs two."""
 
-    def __init__(self, database: Database, outages: OutageReporter) -> None:
-        super().__init__(BaseAsyncConnector(), outages)
+    def __init__(self, database: Database) -> None:
+        super().__init__(BaseAsyncConnector(), database.outages)
         self._database = database
 
     @asynccontextmanager
@@ -136,15 +136,17 @@ class SqliteJobManager(OutageTolerantJobManager):
                 for statement in (_DELETE_UNNEEDED, _REQUEUE):
                     await conn.exec_driver_sql(statement.format(condition=condition), tuple(arguments))
         except (DBAPIError, PoolTimeout) as error:
-            if is_database_unavailable(error):
-                raise DatabaseUnavailable(str(getattr(error, "orig", error))) from error
-            raise
+            outage = find_outage(error)
+            if outage is None:
+                raise
+            raise outage from error
 
     async def _execute(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """Executes the statement as a transaction; returns its rows. Raises DatabaseUnavailable."""
         try:
             return await self._database.execute_write(statement, arguments)
         except (sqlite3.Error, PoolTimeout) as error:  # the file, or its writers' turn
-            if is_database_unavailable(error):
-                raise DatabaseUnavailable(str(error)) from error
-            raise
+            outage = find_outage(error)
+            if outage is None:
+                raise
+            raise outage from error

@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, current_time
+from isthmus.db.outages import find_outage
 from isthmus.errors import IsthmusError
-from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
 from isthmus.jobs.handlers import HandlerRegistration, Handlers, Run, Superseded
 from isthmus.jobs.procrastinate_adapter.manager import OutageTolerantJobManager
 from isthmus.jobs.procrastinate_adapter.postgresql import PostgresqlJobManager
@@ -176,7 +176,7 @@ class ProcrastinateWorker(Worker):
             raise
         except Exception as error:
             # Only an outage of our own database says nothing about the handler.
-            is_outage = isinstance(error, SQLAlchemyError) and is_database_unavailable(error)
+            is_outage = find_outage(error) is not None
             _log.log(
                 logging.WARNING if is_outage else logging.ERROR,
                 "%s %s failed (%d before): %s",
@@ -251,12 +251,11 @@ async def open_procrastinate_worker(
     options: WorkerOptions,
     *,
     wait: bool = True,
-    outages: OutageReporter | None = None,
 ) -> AsyncIterator[ProcrastinateWorker]:
     """Opens the connections of a worker and yields it, ready for `run()`. `wait=False`: it ends when no job
-    is left. `outages`: the reporter to share with others."""
+    is left."""
     make_manager = SqliteJobManager if database.is_sqlite else PostgresqlJobManager
-    manager = make_manager(database, outages or OutageReporter())
+    manager = make_manager(database)
     async with manager.open_connections():
         worker = ProcrastinateWorker(database, handlers, manager, options, wait=wait)
         try:

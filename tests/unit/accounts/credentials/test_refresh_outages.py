@@ -95,6 +95,23 @@ async def test_nobody_asks_again_for_five_seconds_after_an_outage(
     assert len(authority.refreshes) == refreshes
 
 
+async def test_outages_keep_no_frames_and_are_forgotten_after_five_seconds(
+    connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock
+) -> None:
+    refresher = connections._parts.refresher
+    for _ in range(3):
+        id = await connect(desk, clock, ends_in=0)
+        authority.script = [(404, {})]
+        for _ in range(2):  # the second is told of the first
+            with pytest.raises(TokenEndpointFailed, match="404") as caught:
+                await call(connections, desk, id)
+        assert caught.value.status == 502
+        (_, kept) = refresher._outages[id]
+        assert (kept.__traceback__, kept.__cause__, kept.__context__) == (None, None, None)
+        await clock.advance(6)
+    assert len(refresher._outages) == 1
+
+
 async def test_what_never_arrived_is_no_loss(
     connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
 ) -> None:
