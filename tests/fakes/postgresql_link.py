@@ -51,8 +51,8 @@ class PostgresqlLink:
                 if not self._is_cut:
                     await self._forward_both(reader, writer)
         finally:
+            await _close(writer)
             self._serving.discard(task)
-            writer.close()
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -70,10 +70,11 @@ class PostgresqlLink:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            target.close()
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            target.close()
+            await _close(target)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connects to the server, whose host may be the folder of its socket."""
@@ -88,6 +89,13 @@ class PostgresqlLink:
             await self._open.wait()
             writer.write(data)
             await writer.drain()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Closes one side of a connection."""
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 @asynccontextmanager

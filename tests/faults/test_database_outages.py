@@ -90,11 +90,11 @@ async def repeat(call: Callable[[], Awaitable[object]], *, until_set: asyncio.Ev
 
 
 def require_readable_log(product: Product, *, outages: int = 1) -> None:
-    """Fails if the log has a trace, or more than a line for each outage."""
+    """Fails if the log has a trace, or more than a line for each outage. Two within ten seconds share one."""
     text = product.log.read_text()
     assert "Traceback" not in text
     lines = [line for line in text.splitlines() if "the database is away" in line]
-    assert len(lines) == outages, lines
+    assert 1 <= len(lines) <= outages, lines
 
 
 def _find_file(product: Product) -> Path:

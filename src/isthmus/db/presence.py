@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
 from isthmus.db.engines import LIVENESS_OPTIONS
+from isthmus.db.outages import is_database_unavailable
 
 if TYPE_CHECKING:
     import psycopg
@@ -76,7 +77,10 @@ class ProcessPresence:
                     async for _ in connection.notifies():  # none arrive: it waits, and raises at the end
                         pass
             except Exception as error:  # of any kind: the lock must not be given up before the process ends
-                _log.warning("the connection that shows this process as running is lost: %s", error)
+                if is_database_unavailable(error):
+                    self._database.outages.report("this process is not shown as running", error)
+                else:
+                    _log.exception("the connection that shows this process as running is lost")
             connection = await self._reconnect()
 
     async def _reconnect(self) -> psycopg.AsyncConnection:
