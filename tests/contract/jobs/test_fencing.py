@@ -197,7 +197,7 @@ async def test_a_job_that_is_given_back_while_its_twin_is_deferred_does_not_stay
 async def test_a_job_that_ends_behind_a_long_write_does_not_stay_running(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("isthmus.db.sqlite_writer._MAX_WAIT_SECONDS", 0.02)
+    monkeypatch.setattr("isthmus.db.sqlite_writer.BUSY_SECONDS", 0.02)
     handlers = Recorder()
     await put(database, "a")
     async with open_procrastinate_worker(database, handlers, QUICK) as worker:
@@ -378,7 +378,7 @@ async def test_an_outage_while_looking_for_jobs_to_end_is_told_once_and_not_as_a
 async def test_a_worker_that_cannot_begin_tells_so_once(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("isthmus.db.sqlite_writer._MAX_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("isthmus.db.sqlite_writer.BUSY_SECONDS", 0.01)
     lives = 0
     handlers = Recorder()
     worker = Worker(database, handlers, QUICK)
@@ -397,5 +397,5 @@ async def test_a_worker_that_cannot_begin_tells_so_once(
     await starting
     await until(lambda: handlers.ran == ["a"])
     await worker.stop()
-    mine = [record for record in caplog.records if record.name == "isthmus.jobs"]
+    mine = [record for record in caplog.records if record.name == "isthmus.db"]
     assert [record.levelname for record in mine] == ["WARNING"]
