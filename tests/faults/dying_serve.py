@@ -116,8 +116,8 @@ def _serve(environ: Mapping[str, str], port: int, log: str) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     for module, name, value in (
-        (refresh_lease, "LEASE", timedelta(seconds=1.5)),
-        (refresher, "BEAT_SECONDS", 0.4),
+        (refresh_lease, "LEASE_DURATION", timedelta(seconds=1.5)),
+        (refresher, "LEASE_EXTENSION_SECONDS", 0.4),
         (refresher, "RefreshStore", _Dying),
         (refresh_store, "take_lease", _take_lease),
     ):

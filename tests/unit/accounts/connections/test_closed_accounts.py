@@ -77,12 +77,20 @@ async def test_another_change_of_the_account_does_not_lift_the_wait(
         await call(connections, desk, closed)
 
 
-async def test_an_account_that_neither_is_blocked_nor_waits_is_not_unblocked(
-    desk: Desk, closed: str, clock: WatchedClock
+async def test_a_wait_is_lifted_after_the_clock_was_set_forward_past_its_end(
+    connections: Connections, desk: Desk, closed: str, clock: WatchedClock
 ) -> None:
-    await clock.advance(3600.0)
+    clock.set_forward(7200)
+    with pytest.raises(RemoteError, match="asked to wait"):
+        await call(connections, desk, closed)
+    await unblock(desk, closed)
+    await call(connections, desk, closed)
+
+
+async def test_an_account_that_neither_is_blocked_nor_waits_is_not_unblocked(desk: Desk) -> None:
+    row = await desk.connect()
     with pytest.raises(SetupError, match="is not blocked, and no provider has asked it to wait"):
-        await unblock(desk, closed)
+        await unblock(desk, row["id"])
 
 
 @pytest.mark.parametrize("seconds", [-3600, 3600])
