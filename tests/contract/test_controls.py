@@ -171,7 +171,7 @@ CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (checks.check_records, HELPDESK, an_expression_that_fails, "response_mapping"),
     (checks.check_pagination, HELPDESK, a_cursor_that_comes_again, "comes again"),
     (checks.check_pagination, HELPDESK, a_cursor_that_is_not_found, "ends after the first page"),
-    (checks.check_pagination, HELPDESK, a_cursor_that_is_sent_under_another_name, "a record twice"),
+    (checks.check_pagination, HELPDESK, a_cursor_that_is_sent_under_another_name, "leads to itself"),
     (checks.check_pagination, HELPDESK, a_record_on_two_pages, "a record twice"),
     (checks.check_listed_ids, HELPDESK, a_listed_record_that_cannot_be_got, "no example"),
     (checks.check_listed_ids, HELPDESK, a_record_got_under_another_id, "is read as 9"),

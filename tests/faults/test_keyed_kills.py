@@ -131,7 +131,7 @@ async def kill_under_keys(product: Product, *, kills: int, seed: int) -> None:
 
 
 async def test_kills_carry_no_key_out_twice(product: Product) -> None:
-    await kill_under_keys(product, kills=3, seed=1)
+    await kill_under_keys(product, kills=2, seed=1)
 
 
 @pytest.mark.faults

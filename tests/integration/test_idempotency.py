@@ -123,7 +123,7 @@ LOST = [Fault("reset"), Fault("hang"), Fault("huge", size=20_000_000)]
 
 @pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.kind)
 async def test_a_write_whose_answer_was_lost_is_sent_again_only_on_demand(desk: Desk, fault: Fault) -> None:
-    config = {"timeout_seconds": 0.2}
+    config = {"resources": {"tickets": {"create": {"timeout_seconds": 0.2}}}}
     await desk.server.ok(
         "PATCH", f"/integrated-account/{desk.account}", json={"integration_override": config}
     )

@@ -85,7 +85,7 @@ async def test_an_account_with_slow_answers_leaves_connections_to_the_others(ser
 async def test_a_request_that_gets_no_connection_says_that_it_was_not_sent(
     serve: Serve, limits: dict[str, float], reason: str
 ) -> None:
-    async with slow(serve, connect_seconds=0.01, **limits) as (provider, base, http):
+    async with slow(serve, connect_seconds=0.5, **limits) as (provider, base, http):
         first = asyncio.create_task(http.send(HttpRequest("GET", f"{base}/first"), "one"))
         await provider.wait_for(1)
         with pytest.raises(NoFreeConnection) as refused:
@@ -94,7 +94,7 @@ async def test_a_request_that_gets_no_connection_says_that_it_was_not_sent(
         await first
     error = refused.value
     assert error.message == (
-        f"No connection to 127.0.0.1 was free within 0.01 seconds, so the request was not sent: {reason}."
+        f"No connection to 127.0.0.1 was free within 0.5 seconds, so the request was not sent: {reason}."
     )
     assert (error.status, error.headers, error.is_possibly_delivered) == (503, {"retry-after": "5"}, False)
     assert provider.paths == ["/first"]
@@ -116,7 +116,7 @@ async def test_a_redirect_that_gets_no_connection_is_not_called_unsent(serve: Se
     async def redirect(_: web.Request) -> web.Response:
         return web.Response(status=307, headers={"location": f"{base}/there"})
 
-    async with slow(serve, host_connections=1, connect_seconds=0.01) as (provider, base, http):
+    async with slow(serve, host_connections=1, connect_seconds=0.5) as (provider, base, http):
         first = asyncio.create_task(http.send(HttpRequest("GET", f"{base}/first"), "one"))
         await provider.wait_for(1)
         with pytest.raises(NoFreeConnection, match="so the redirect to it was not followed") as refused:
@@ -127,7 +127,7 @@ async def test_a_redirect_that_gets_no_connection_is_not_called_unsent(serve: Se
 
 
 async def test_every_end_of_a_request_frees_its_connection(serve: Serve) -> None:
-    async with slow(serve, account_connections=1, connect_seconds=0.01) as (provider, base, http):
+    async with slow(serve, account_connections=1, connect_seconds=0.5) as (provider, base, http):
         with pytest.raises(UpstreamTimeout):
             await http.send(HttpRequest("GET", base, timeout_seconds=0.01), "one")
         with pytest.raises(UpstreamTimeout):  # after its redirect

@@ -23,7 +23,7 @@ from isthmus.definitions.record_validation import find_violations
 from isthmus.definitions.unsupported_features import find_unsupported_blocks, find_unsupported_steps
 from isthmus.definitions.yaml_source import Document
 from isthmus.engine.calls import ListResult
-from isthmus.errors import IsthmusError, RemoteError
+from isthmus.errors import IsthmusError, RemoteError, UpstreamInvalid
 
 __all__ = [
     "check_errors",
@@ -236,6 +236,8 @@ async def _walk_pages(
             page = await run_unified_call(entry, mapped_method, proxy_method, call, upstream)
         except NotRecorded as error:
             return [f"page {len(cursors) + 1} requests what was not recorded: {error}"]
+        except UpstreamInvalid as error:
+            return [f"page {len(cursors) + 1} cannot be used: {error.message}"]
         if not isinstance(page, ListResult):
             return ["does not return a list"]
         ids.extend(_get_id(record) for record in page.records)
