@@ -75,7 +75,7 @@ async def test_sqlite_runs_as_it_is_meant_to(embedded: Settings) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     await database.close()
-    assert pragmas == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 30_000}
+    assert pragmas == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 10_000}
 
 
 async def test_a_second_server_on_the_file_is_refused_and_told_what_to_do(
