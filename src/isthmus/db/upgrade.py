@@ -1,7 +1,7 @@
 """Upgrades the schema of a database to the current revision; several processes may try at the same time.
 
-alembic is imported only if the stored revision is not the current one: its import costs more than a start
-should.
+`upgrade_schema` imports alembic, which costs more than a start should: call it only if `read_revision` does
+not give `HEAD`.
 """
 
 from __future__ import annotations

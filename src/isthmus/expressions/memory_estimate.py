@@ -26,7 +26,8 @@ _NUMBER_TYPES: Final[frozenset[type]] = frozenset({int, float, bool, type(None)}
 
 
 class MemoryEstimate:
-    """Measures one evaluation, again and again; its input and bindings are walked through once.
+    """Measures one evaluation, again and again. Its input and bindings are walked through at the first
+    measurement, and again after every 254th, when the marks run out.
 
     What was seen is marked by its address in a table, since a set would need more memory than what it looks
     at; two objects 256 MiB apart count as one. A mark tells in which measurement it was made. A number counts

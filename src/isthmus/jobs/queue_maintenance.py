@@ -47,13 +47,14 @@ _DELETE_FINISHED: Final = text("DELETE FROM procrastinate_jobs WHERE status NOT 
 
 
 async def requeue_stalled_jobs(database: Database, *, stalled_seconds: float) -> int:
-    """Queues the jobs again whose worker had no heartbeat for `stalled_seconds`; returns how many. 0 on
-    SQLite, and while the server of PostgreSQL runs for less than `stalled_seconds`: no worker had time to
-    reach it.
+    """Queues the jobs again whose worker had no heartbeat for `stalled_seconds`; returns how many, those
+    deleted included. 0 on SQLite, and while the server of PostgreSQL runs for less than `stalled_seconds`: no
+    worker had time to reach it.
 
     A stalled job is deleted instead if another job of the same thing is waiting, or if its end was requested.
-    One that another transaction has locked, or of whose thing another transaction is deferring a job, is
-    skipped until the next call. Raises LockNotAvailable.
+    One that another transaction has locked is skipped. At the first one of whose thing another transaction
+    is deferring a job, the call stops; that one and all after it wait for the next call. Raises
+    LockNotAvailable.
     """
     if database.is_sqlite:
         return 0

@@ -31,6 +31,7 @@ __all__ = [
 LEASE_DURATION: Final = timedelta(seconds=15)
 """The holder extends its lease regularly, so only a process that died or was suspended loses one."""
 LEASE_EXTENSION_SECONDS: Final = 4.0
+"""The holder extends its lease this often."""
 
 Outcome = Literal["committed", "refused", "failed", "started"]
 """How an attempt ended. `failed`: without a token. `started`: unknown, the provider may have issued a token

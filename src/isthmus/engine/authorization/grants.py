@@ -233,8 +233,8 @@ def make_oauth_context(
     """Returns the `oauth` value of an account's context for a provider's reply: `{token, scope}`.
 
     `token`: the whole reply and `expires_at` (ISO, UTC), absent where the provider does not tell it.
-    `scope`: what was granted, else the `requested` scopes. `previous`: the `oauth` that this one replaces,
-    whose refresh token and scopes are kept where the reply has none.
+    `scope`: what was granted, else the scopes of `previous`, else the `requested` ones. `previous`: the
+    `oauth` that this one replaces, whose refresh token and scopes are kept where the reply has none.
     """
     previous_oauth = previous or {}
     token = dict(reply)

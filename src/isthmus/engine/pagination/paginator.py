@@ -99,8 +99,9 @@ class ComputedParts:
 
 @dataclass(frozen=True, slots=True)
 class PageAnswer:
-    """What came back: `status`, the whole parsed `body`, `headers` (lower-case names), the request's `url`
-    without its origin's credentials, and the number of records on the page (`record_count`)."""
+    """What came back. `body`: the parsed body, or what stands at the definition's `cursor_root` in it.
+    `headers`: lower-case names. `url`: where redirects ended, without its origin's credentials.
+    `record_count`: the records on the page."""
 
     body: Any
     headers: Mapping[str, str]

@@ -1,7 +1,8 @@
 """Describes an integration's methods as tools, for agents that call them through the proxy API.
 
 Clients build the input of a tool from `query_schema.properties` and `body_schema.properties` alone, and split
-the input by these names. So `id` and the paging parameters are among them, and no name is in both.
+the input by these names. So `id` and the paging parameters are among the query's, and any other name is in
+one of the two only.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ def _build_tool(described: IntegrationDescription, method: MethodDescription, na
 
 
 def _build_input_schemas(method: MethodDescription) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns (query schema, body schema) of a tool; no property is in both."""
+    """Returns (query schema, body schema) of a tool. A property that is in both schemas of the method stays
+    in the body's only; `id` (get, update, delete) and the paging parameters (list) stay in the query's as
+    well."""
     query = _copy_object_schema(method.query_schema or _infer_schema_from_templates(method, "query"))
     body = _copy_object_schema(method.body_schema or _infer_schema_from_templates(method, "body"))
     fixed: dict[str, Any] = {}

@@ -75,7 +75,7 @@ class Zone:
         if self.rules is None:
             return self.name
         name = self._to_local_time(stamp).tzname() or ""
-        if name in _AMERICAN_ABBREVIATIONS and self.name not in _ZONES_SHARING_THEM:
+        if name in _AMERICAN_ABBREVIATIONS and self.rules.key not in _ZONES_SHARING_THEM:
             return name
         return "UTC" if name == "UTC" else _format_offset_name(self.get_offset(stamp), "GMT")
 
