@@ -21,7 +21,7 @@ from isthmus.config import Settings
 from isthmus.db.presence import ProcessPresence
 from isthmus.db.tables import idempotency_record
 from isthmus.engine.upstream import Operation, OutgoingRequest
-from isthmus.errors import OutcomeUnknown
+from isthmus.errors import OutcomeUnknown, UpstreamUnreachable
 from isthmus.http.messages import HttpRequest
 from tests.fakes.clock import VirtualClock
 from tests.fakes.larkdesk import Fault, Larkdesk, RequestLimit, running
@@ -186,29 +186,71 @@ async def test_a_cancelled_call_frees_its_key_unless_it_has_sent_its_write(
 ) -> None:
     database = desk.server.database
     keys = IdempotencyKeys(database, ProcessPresence(database))
-    account = await desk.server.ok("GET", f"/integrated-account/{desk.account}")
-    outgoing = OutgoingRequest(HttpRequest("POST", desk.fake.url), Operation("create", "tickets", "create"))
 
     async def cancel(before_write: BeforeWrite) -> OutgoingResponse:
         if sends:
-            await before_write(outgoing)
+            await before_write(WRITE)
         raise asyncio.CancelledError
 
-    async def succeed(_: BeforeWrite) -> OutgoingResponse:
-        return OutgoingResponse(200, "text/plain", b"done")
-
-    async def run(make_response: Callable[[BeforeWrite], Awaitable[OutgoingResponse]]) -> OutgoingResponse:
-        scope = {"method": "POST", "path": "/proxy/tickets", "query_string": b"", "headers": []}
-        request = IncomingRequest(scope, receive_nothing, ("proxy", "tickets"), "r-1", 1)
-        environment = account["environment_id"]
-        return await run_once(
-            keys, request, "k", environment_id=environment, account_id="a", make_response=make_response
-        )
-
     with pytest.raises(asyncio.CancelledError):
-        await run(cancel)
+        await run_keyed(desk, keys, cancel)
     with nullcontext() if raised is None else pytest.raises(raised):
-        assert (await run(succeed)).body == b"done"
+        assert (await run_keyed(desk, keys, succeed)).body == b"done"
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_possibly_delivered", "is_unknown"),
+    [
+        ([], True, False),
+        ([None], False, False),
+        ([None], True, True),
+        ([503], False, False),
+        ([401, None], False, False),
+        ([201], False, True),  # what failed is another request, after the write
+        ([201, 503], False, True),
+    ],
+)
+async def test_a_call_that_failed_frees_its_key_unless_a_write_may_have_been_carried_out(
+    desk: Desk, answers: list[int | None], is_possibly_delivered: bool, is_unknown: bool
+) -> None:
+    database = desk.server.database
+    keys = IdempotencyKeys(database, ProcessPresence(database))
+
+    async def fail(before_write: BeforeWrite) -> OutgoingResponse:
+        for status in answers:
+            note_answer = await before_write(WRITE)
+            if status is not None:
+                note_answer(status)
+        raise UpstreamUnreachable("gone", is_possibly_delivered=is_possibly_delivered)
+
+    assert (await run_keyed(desk, keys, fail)).status == 502
+    with pytest.raises(OutcomeUnknown) if is_unknown else nullcontext():
+        assert (await run_keyed(desk, keys, succeed)).body == b"done"
+
+
+WRITE = OutgoingRequest(HttpRequest("POST", "http://a.test"), Operation("create", "tickets", "create"))
+
+
+async def run_keyed(
+    desk: Desk, keys: IdempotencyKeys, make_response: Callable[[BeforeWrite], Awaitable[OutgoingResponse]]
+) -> OutgoingResponse:
+    """Serves a request with a key of the desk's environment."""
+    account = await desk.server.ok("GET", f"/integrated-account/{desk.account}")
+    scope = {"method": "POST", "path": "/proxy/tickets", "query_string": b"", "headers": []}
+    request = IncomingRequest(scope, receive_nothing, ("proxy", "tickets"), "r-1", 1)
+    return await run_once(
+        keys,
+        request,
+        "k",
+        environment_id=account["environment_id"],
+        account_id="a",
+        make_response=make_response,
+    )
+
+
+async def succeed(_: BeforeWrite) -> OutgoingResponse:
+    """A response to store."""
+    return OutgoingResponse(200, "text/plain", b"done")
 
 
 async def receive_nothing() -> dict[str, Any]:

@@ -20,8 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import RowMapping, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, current_time, get_key_ring
@@ -30,6 +29,7 @@ from isthmus.db.outages import is_database_unavailable
 from isthmus.db.presence import ProcessPresence
 from isthmus.db.retries import DATABASE_UNAVAILABLE, write_with_retries
 from isthmus.db.tables import idempotency_record
+from isthmus.db.upsert import insert_into
 from isthmus.errors import Conflict, OutcomeUnknown, UnprocessableRequest, failure
 from isthmus.kit.ids import new_id
 
@@ -47,6 +47,7 @@ MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
 
 _ANSWER: Final = EncryptedJSON(idempotency_record.c.answer)
 _RETRYABLE_STATUSES: Final = frozenset({408, 409, 425, 429})
+_BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 _PURGE_INTERVAL_SECONDS: Final = 60.0
 _CLAIMS_PER_PURGE: Final = 250
@@ -79,11 +80,19 @@ class StoredAnswer:
 @dataclass(slots=True)
 class Claim:
     """The right to carry out a call. `answer`: of the earlier call with the same key; None if this call is to
-    be carried out. `writes`: how many were sent so far."""
+    be carried out. `is_marked`: a write was sent. `unanswered`: how many writes have no answer so far.
+    `is_done`: the provider carried one out."""
 
     row_id: str
     answer: StoredAnswer | None = None
-    writes: int = 0
+    is_marked: bool = False
+    unanswered: int = 0
+    is_done: bool = False
+
+    def note_answer(self, status: int) -> None:
+        """Note that a write was answered. `status`: what the answer means."""
+        self.unanswered -= 1
+        self.is_done |= status < _BAD_REQUEST
 
 
 def hash_parts(parts: Sequence[str | bytes]) -> str:
@@ -143,7 +152,7 @@ class IdempotencyKeys:
         """Commit that a write of the call is about to be sent to `destination`; only the first one costs a
         transaction. Raises Conflict if a repetition has the key now, which happens only after this process
         seemed to have died."""
-        if not claim.writes:
+        if not claim.is_marked:
             async with self._database.write() as conn:
                 sent = {"sent_at": current_time(conn), "sent_to": destination}
                 marked = await conn.execute(update(idempotency_record).where(_is_row(claim)).values(sent))
@@ -151,7 +160,8 @@ class IdempotencyKeys:
                 raise Conflict(
                     "A repetition of this call has its Idempotency-Key now. Nothing was sent here."
                 )
-        claim.writes += 1
+            claim.is_marked = True
+        claim.unanswered += 1
 
     async def store_answer(self, claim: Claim, answer: StoredAnswer) -> None:
         """Store a final answer for ANSWER_LIFETIME. For any other answer, free the key, so that a repetition
@@ -222,8 +232,11 @@ class IdempotencyKeys:
                     "The call with this Idempotency-Key is under way. Repeat it in a moment for its answer.",
                     headers={"retry-after": "1"},
                 )
-            if row["sent_at"] is not None and not repeat_unknown:
-                raise _make_unknown_error(row["sent_at"], row["sent_to"])
+            is_sent = row["sent_at"] is not None or row["process"] is None  # None: of an older version
+            if is_sent and not repeat_unknown:
+                raise _make_unknown_error(
+                    row["sent_at"] or row["created_at"], row["sent_to"] or "the provider"
+                )
         await conn.execute(delete(idempotency_record).where(idempotency_record.c.id == row["id"]))
         return None
 
@@ -280,15 +293,12 @@ async def _insert_claim(conn: AsyncConnection, row_id: str, values: Mapping[str,
     """Insert the row of a claim. Return False if the key is taken; of two concurrent calls one gets it, on
     both databases."""
     now = current_time(conn)
-    statement = insert(idempotency_record).values(
+    statement = insert_into(conn, idempotency_record).values(
         id=row_id, created_at=now, updated_at=now, expires_at=now + ANSWER_LIFETIME, **values
     )
-    try:
-        async with conn.begin_nested():
-            await conn.execute(statement)
-    except IntegrityError:
-        return False
-    return True
+    statement = statement.on_conflict_do_nothing(index_elements=["key_digest"])
+    inserted = await conn.execute(statement.returning(idempotency_record.c.id))
+    return inserted.first() is not None
 
 
 def _answer_to_json(answer: StoredAnswer) -> dict[str, Any]:

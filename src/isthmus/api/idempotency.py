@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from isthmus.accounts.connections.gateway import BeforeWrite
+from isthmus.accounts.connections.gateway import AfterWrite, BeforeWrite
 from isthmus.accounts.idempotency import MAX_ANSWER_BYTES, Claim, IdempotencyKeys, StoredAnswer, hash_parts
 from isthmus.api.call_parsing import REPEAT_UNKNOWN, wants_repetition_of_unknown
 from isthmus.api.incoming_request import IncomingRequest
@@ -79,9 +79,10 @@ async def run_once(
         headers = {**stored.headers, REPLAYED: "true"}
         return OutgoingResponse(stored.status, stored.content_type, stored.body, headers=headers)
 
-    async def mark_sent(outgoing: OutgoingRequest) -> None:
+    async def mark_sent(outgoing: OutgoingRequest) -> AfterWrite:
         """Commits where the request is about to be sent."""
         await keys.mark_sent(claim, _describe_destination(outgoing))
+        return claim.note_answer
 
     failed = None
     try:
@@ -89,7 +90,7 @@ async def run_once(
     except IsthmusError as error:
         failed, response = error, make_error_response(error, request.request_id)
     except BaseException:
-        if claim.writes:
+        if claim.is_done or claim.unanswered:
             keys.leave_unknown(claim)
         else:
             await keys.release_claim(claim)
@@ -103,22 +104,23 @@ async def _end_claim(
 ) -> None:
     """Stores the response under the claimed key, frees the key, or leaves its outcome unknown. `error`: what
     the response was made of; None for a result."""
-    if response.stream is not None:  # too long to be stored
-        await keys.release_claim(claim)
-        return
     answer = StoredAnswer(response.status, response.content_type, response.headers, response.body)
-    if not answer.is_final and error is not None and _is_possibly_carried_out(claim, error):
+    is_storable = response.stream is None and answer.is_final
+    if is_storable:
+        await keys.store_answer(claim, answer)
+    elif _is_possibly_carried_out(claim, error):
         keys.leave_unknown(claim)
     else:
-        await keys.store_answer(claim, answer)
+        await keys.release_claim(claim)
 
 
-def _is_possibly_carried_out(claim: Claim, error: IsthmusError) -> bool:
-    """Returns True if a write of a failed call may have been carried out: its answer was lost or could not be
-    used, or it was not the only write."""
-    if not isinstance(error, UpstreamError) or error.is_possibly_delivered:
-        return claim.writes > 0
-    return claim.writes > 1
+def _is_possibly_carried_out(claim: Claim, error: IsthmusError | None) -> bool:
+    """Returns True if the provider carried a write out, or may have: its answer was lost or cannot be
+    used."""
+    is_lost = claim.unanswered > 0 and not (
+        isinstance(error, UpstreamError) and not error.is_possibly_delivered
+    )
+    return claim.is_done or is_lost
 
 
 def _describe_destination(outgoing: OutgoingRequest) -> str:

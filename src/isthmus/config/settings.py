@@ -49,7 +49,7 @@ class Settings:
         metadata=_describe(
             parsers.make_integer_parser(2, 200),
             "Most connections to PostgreSQL that a process's requests and background work share; it holds up "
-            "to 6 more for its queue and for notifications.",
+            "to 7 more for its queue, for notifications and to show that it runs.",
             shown="`10`",
         ),
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -82,5 +83,8 @@ class _Connection(psycopg.AsyncConnection[TupleRow]):
         it ask the silent server to cancel the statement."""
         if self.server is not None:
             self.server.is_away = True
-        with socket.socket(fileno=os.dup(self.fileno())) as connected:
+        with (
+            suppress(OSError, psycopg.Error),  # the connection has ended meanwhile
+            socket.socket(fileno=os.dup(self.fileno())) as connected,
+        ):
             connected.shutdown(socket.SHUT_RDWR)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["ProcessPresence"]
 
 _RECONNECT_SECONDS: Final = 1.0
+_SERVER_KEEPALIVES: Final = (
+    "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+)
+"""The server notices within half a minute that a host has vanished, and frees the locks of its processes."""
 _log = logging.getLogger("isthmus.db.presence")
 
 
@@ -66,7 +70,12 @@ class ProcessPresence:
 
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         connection = await psycopg.AsyncConnection.connect(url, autocommit=True, **LIVENESS_OPTIONS)
-        await connection.execute("SELECT pg_advisory_lock(%s)", (self.key,))
+        try:
+            await connection.execute(_SERVER_KEEPALIVES)
+            await connection.execute("SELECT pg_advisory_lock(%s)", (self.key,))
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
     async def _hold(self, connection: psycopg.AsyncConnection) -> None:

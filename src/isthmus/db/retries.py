@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,8 @@ __all__ = ["DATABASE_UNAVAILABLE", "write_with_retries"]
 
 T = TypeVar("T")
 
-DATABASE_UNAVAILABLE: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
+DATABASE_UNAVAILABLE: Final = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
+"""InternalError: among others, of a server that became read-only."""
 _RETRY_PAUSE_SECONDS: Final = 0.25
 _log = logging.getLogger("isthmus.db.retries")
 

@@ -66,8 +66,8 @@ def describe_missing_log(path: Path) -> str:
     return (
         f"the database {path} lacks its write-ahead log: a running server keeps its latest changes in "
         f"{_get_log_path(path).name}, and the file was copied, or moved, without it. Put the log beside it, "
-        f"or restore a backup that SQLite made ({BACKUP_PAGE}). To start over, move the file away and run "
-        f"{START_OVER}."
+        f"or restore a backup that SQLite made ({BACKUP_PAGE}) and remove {path.name}-shm. To start over, "
+        f"move the file away and run {START_OVER}."
     )
 
 

@@ -191,14 +191,14 @@ def _describe_present_database(name: str) -> SetupError:
 
 def _prepare_directory(path: Path) -> None:
     """Creates the data directory, for its owner only, with a `.gitignore`. Raises SetupError, also if others
-    may write to it: they could replace the key and the database."""
+    may write to it: they could replace the key and the database. Its group may, as in mounted volumes."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = path.stat().st_mode & 0o7777
-        if os.name == "posix" and mode & 0o022:
+        if os.name == "posix" and mode & 0o002:
             raise SetupError(
                 f"others may write to the data directory {path} (its mode is {mode:04o}), and so replace the "
-                f"key and the database. Run: chmod go-w {shlex.quote(str(path))}; or name a directory of its "
+                f"key and the database. Run: chmod o-w {shlex.quote(str(path))}; or name a directory of its "
                 "own (ISTHMUS_DATA_DIR)."
             )
         marker = path / ".gitignore"

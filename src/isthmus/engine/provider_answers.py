@@ -36,7 +36,7 @@ _STREAM_HEADERS: Final = ("content-type", "content-disposition", "content-length
 _RANGE_NOT_SATISFIABLE: Final = 416
 _MULTIPLE_CHOICES: Final = 300
 _STATUSES_WITHOUT_BODY: Final = frozenset({204, 205})
-_FORMATS_OF_NOTHING: Final = frozenset({"csv", "text"})
+_FORMATS_OF_NOTHING: Final = frozenset({"binary", "csv", "text"})
 """Formats in which no records are no bytes."""
 _NO_CURSORS: Final = Cursors()
 

@@ -18,6 +18,7 @@ from isthmus.errors import (
     BadRequest,
     IsthmusError,
     NoFreeConnection,
+    UpstreamError,
     UpstreamInvalid,
     UpstreamTimeout,
     UpstreamUnreachable,
@@ -132,20 +133,24 @@ class HttpClient:
         part of it."""
         seconds = 0.0
         for hop in range(request.max_redirects + 1):
-            url = self._parse_target(request.url)
-            slot = self._shares.take((url.raw_host or "", url.port), account_id)
-            if slot is None:
-                slot = await self._wait_for_slot(url, account_id, is_redirected=hop > 0)
-            started = time.perf_counter()
+            slot = None
             try:
+                url = self._parse_target(request.url)
+                slot = self._shares.take((url.raw_host or "", url.port), account_id)
+                if slot is None:
+                    slot = await self._wait_for_slot(url, account_id, is_redirected=hop > 0)
+                started = time.perf_counter()
                 async with asyncio.timeout(request.timeout_seconds - seconds):
                     response, headers = await self._send_once(request, url)
                     if not (request.max_redirects and is_redirect(response.status, headers)):
                         return await self._read_response(
                             request, response, headers, slot, started=started - seconds
                         )
-            except BaseException:
-                slot.release()
+            except BaseException as error:
+                if slot is not None:
+                    slot.release()
+                if hop and isinstance(error, UpstreamError):  # what was redirected has reached the provider
+                    error.is_possibly_delivered = True
                 raise
             response.close()
             slot.release()

@@ -126,8 +126,9 @@ class ConnectionShares:
         if queue is None or not self._has_room_on_host(host):
             return False
         for share, waiters in queue.items():
-            if self._has_room_in_share(host, share):
-                waiter = next(iter(waiters))
+            # A request that has just given up is done, and leaves the queue in its next turn.
+            waiter = next((each for each in waiters if not each.done()), None)
+            if waiter is not None and self._has_room_in_share(host, share):
                 self._remove_waiter(host, share, waiter)
                 self._move_behind_others(host, share)
                 waiter.set_result(self._hand_out(host, share))

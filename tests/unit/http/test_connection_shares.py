@@ -145,6 +145,20 @@ async def test_every_end_of_a_request_frees_its_connection(serve: Serve) -> None
         assert (await http.send(HttpRequest("GET", base), "one")).status == 200
 
 
+async def test_a_connection_goes_past_a_request_that_has_just_given_up() -> None:
+    shares = make_shares(per_host=1)
+    taken = shares.take(HOST, "a")
+    assert taken is not None
+    gone, patient = waiting(shares, HOST, "a"), waiting(shares, HOST, "a")
+    await asyncio.sleep(0)
+    gone.cancel()
+    taken.release()  # in the same turn of the loop
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    (await patient).release()
+    assert shares.take(HOST, "a") is not None
+
+
 async def test_free_connections_go_to_the_accounts_in_turn() -> None:
     shares = make_shares(per_host=1)
     order: list[str] = []

@@ -34,7 +34,7 @@ from isthmus.expressions import run_in_turns
 from isthmus.http.messages import HttpResponse
 from isthmus.kit.clock import Clock
 
-__all__ = ["BeforeWrite", "Gateway", "GatewayAccount", "GatewayParts", "UpdateContext"]
+__all__ = ["AfterWrite", "BeforeWrite", "Gateway", "GatewayAccount", "GatewayParts", "UpdateContext"]
 
 _BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401
@@ -46,8 +46,12 @@ _READ_VERBS: Final = frozenset({"GET", "HEAD"})
 UpdateContext = Callable[["GatewayAccount", Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Stores a patch of an account's context and returns its new effective context."""
 
-BeforeWrite = Callable[[OutgoingRequest], Awaitable[None]]
-"""Awaited right before a request that may change something is sent; what it raises ends the call, unsent."""
+AfterWrite = Callable[[int], None]
+"""Called with the effective status of the answer to a write."""
+
+BeforeWrite = Callable[[OutgoingRequest], Awaitable[AfterWrite]]
+"""Awaited right before a request that may change something is sent; what it raises ends the call, unsent. The
+function that it returns is called if an answer comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +269,12 @@ class Gateway:
         http, context = self._account.http, self._account.context
         attempt.revision, attempt.token = self._account.revision, get_access_token(context)
         authorized = await add_authorization(request, context, http.send)
-        if self._before_write is not None and not _is_read(request):
-            await self._before_write(request)
-        return await http.send(authorized)
+        if self._before_write is None or _is_read(request):
+            return await http.send(authorized)
+        note_answer = await self._before_write(request)
+        response = await http.send(authorized)
+        note_answer(await effective_status(request, response))
+        return response
 
     async def update_account_state(
         self, request: OutgoingRequest, response: HttpResponse, revision: int

@@ -14,5 +14,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("job_timer", sa.Column("set_at", moment()))
+    # In the order in which running processes lock them: an account first, then the timer of its refresh.
     op.add_column("integrated_account", sa.Column("closed_at", moment()))
+    op.add_column("job_timer", sa.Column("set_at", moment()))
