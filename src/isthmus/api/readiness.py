@@ -58,7 +58,7 @@ class Readiness:
         elif writes == _OK:
             try:
                 backlog = await self._read.wait(_READ_SECONDS)
-            except Exception as error:
+            except Exception as error:  # of any kind: whatever fails is not ready
                 reads = _describe_problem(error)
         return ReadinessReport({"database": reads, "database_writes": writes}, backlog)
 
@@ -69,7 +69,7 @@ class Readiness:
             return _OK
         try:
             await self._write.wait(_WRITE_SECONDS)
-        except Exception as error:
+        except Exception as error:  # of any kind: whatever fails is not ready
             return _describe_problem(error)
         return _OK
 

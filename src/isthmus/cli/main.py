@@ -78,7 +78,7 @@ def run() -> None:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(f"isthmus: {where}{error.strerror or error}.", err=True)
         sys.exit(1)
-    except Exception as error:
+    except Exception as error:  # of any kind: only those of the database are changed
         message = _describe_database_failure(error)
         if message is None:
             raise

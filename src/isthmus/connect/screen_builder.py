@@ -93,7 +93,7 @@ class ScreenBuilder:
 
     async def build_screen(self, conn: AsyncConnection, session: Session) -> Screen | RapidFormPending:
         """Builds the screen that the session is at. Raises InvalidToken if there is no account to show and
-        the session has no link or a link that cannot be used. An account that was removed gives a Problem."""
+        the session has no link. An account that was removed gives a Problem."""
         if session.account_id is not None and not session.is_retrying:
             return await self._build_account_screen(conn, session, session.account_id)
         link = await read_link_of_session(conn, session)

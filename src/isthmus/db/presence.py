@@ -45,7 +45,7 @@ class ProcessPresence:
         """Takes the lock, and keeps it in the background: it is taken again after the connection was lost."""
         if not self._database.is_sqlite:
             connection = await self._connect()
-            self._holder = asyncio.create_task(self._hold(connection), name="presence: hold")
+            self._holder = asyncio.create_task(self._keep_lock(connection), name="presence: keep lock")
 
     async def stop(self) -> None:
         """Frees the lock."""
@@ -78,7 +78,7 @@ class ProcessPresence:
             raise
         return connection
 
-    async def _hold(self, connection: psycopg.AsyncConnection) -> None:
+    async def _keep_lock(self, connection: psycopg.AsyncConnection) -> None:
         """Waits for the end of the connection, and opens another one, until it is cancelled."""
         while True:
             try:
@@ -96,5 +96,5 @@ class ProcessPresence:
         """Opens the connection again, as soon as the database is back."""
         while True:
             await self._database.clock.sleep(_RECONNECT_SECONDS)
-            with suppress(Exception):  # of any kind, as in `_hold`, which has logged the outage
+            with suppress(Exception):  # of any kind, as in `_keep_lock`, which has logged the outage
                 return await self._connect()

@@ -92,7 +92,7 @@ class PageResponder:
                 return Response(status_code=405, headers={"allow": http_method})
             try:
                 return await self._serve_with_error_pages(request, endpoint)
-            except Exception as error:
+            except Exception as error:  # of any kind: only those of an outage are changed
                 outage = find_outage(error)
                 if outage is None:
                     raise
@@ -108,7 +108,7 @@ class PageResponder:
             return await endpoint(request)
         except ConnectError as error:
             return await self._render_error(request, error)
-        except Exception as error:
+        except Exception as error:  # of any kind: each is answered with a page
             if find_outage(error) is not None:
                 raise
             log.exception("request %s failed", request.scope.get("isthmus.request_id", ""))

@@ -57,7 +57,7 @@ class BatchCalls:
         each request to the provider. Raises DatabaseUnavailable during an outage of the database."""
         try:
             return await self._call(resource, call, admit)
-        except Exception as error:
+        except Exception as error:  # of any kind: only those of an outage are changed
             outage = find_outage(error)
             if outage is None:
                 raise
