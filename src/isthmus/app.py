@@ -301,17 +301,23 @@ def _build_api_parts(
 
 
 def _build_dispatcher(
-    parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi, keys: IdempotencyKeys
+    parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi, idempotency_keys: IdempotencyKeys
 ) -> Dispatcher:
-    """Builds the ASGI application that serves every request: it hands each to the API or the pages."""
+    """Builds the ASGI application that serves every request: it hands each to a handler of the data plane, to
+    the pages, or to the FastAPI application of all other routes."""
     state = {
         "parts": parts,
         "readiness": Readiness(core.database, core.epochs),
         "documents": make_document_cache(),
     }
-    plane = DataPlane(parts.authentication, parts.limits, core.connections, keys)
+    plane = DataPlane(parts.authentication, parts.limits, core.connections, idempotency_keys)
     batch = BatchRequests(
-        parts.authentication, parts.limits, core.connections, keys, _build_batch_limits(settings), core.clock
+        parts.authentication,
+        parts.limits,
+        core.connections,
+        idempotency_keys,
+        _build_batch_limits(settings),
+        core.clock,
     )
     handlers = {
         "unified": plane.serve_unified,

@@ -117,7 +117,7 @@ def _serve(environ: Mapping[str, str], port: int, log: str) -> None:
         os.dup2(descriptor, stream)
     for module, name, value in (
         (refresh_lease, "LEASE_DURATION", timedelta(seconds=1.5)),
-        (refresher, "LEASE_EXTENSION_SECONDS", 0.4),
+        (refresher, "LEASE_EXTENSION_INTERVAL_SECONDS", 0.4),
         (refresher, "RefreshStore", _Dying),
         (refresh_store, "take_lease", _take_lease),
     ):

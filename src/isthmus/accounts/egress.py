@@ -84,7 +84,8 @@ class GatedSender:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send the request through the gate and return the provider's response, with the provider's URL.
-        Raises UpstreamUnreachable if the gate was deleted, and what the inner sender raises."""
+        Leaves out the caller's own `Truto-` headers, and follows no redirects. Raises UpstreamUnreachable if
+        there is no such gate, and what the inner sender raises."""
         gate = self._gate
         if gate is None:
             raise UpstreamUnreachable(
@@ -104,7 +105,7 @@ async def select_sender(
     conn: AsyncConnection, http: Sender, environment_id: str, gate_id: str | None
 ) -> Sender:
     """Return `http` for an account without a gate, else a sender through the gate `gate_id`; that sender
-    refuses every request if the gate was deleted."""
+    refuses every request if the environment has no such gate (any more)."""
     if gate_id is None:
         return http
     return GatedSender(http, await find_gate(conn, environment_id, gate_id))

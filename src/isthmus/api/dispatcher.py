@@ -2,9 +2,10 @@
 segment.
 
 The raw path is split before it is decoded, so that an id may hold `%2F`; repeated slashes count as one.
-Data-plane calls go to their handler, connect pages to the pages' application, everything else to the platform
-application. HEAD is GET without the body (RFC 9110 §9.3.2), except below `/custom`, which forwards the verb,
-and for pages.
+Data-plane calls go to their handler (questions about the unified API to the platform application, see
+`_find_meta_segments`), connect pages to the pages' application, everything else to the platform application.
+HEAD is GET without the body (RFC 9110 §9.3.2), except below `/custom`, which forwards the verb, and for
+pages.
 """
 
 from __future__ import annotations
@@ -78,9 +79,10 @@ class Dispatcher:
     """Dispatches requests to what serves their first path segment.
 
     `handlers`: of the data plane, by first path segment. `pages`: the ASGI application of pages, by first
-    path segment. `platform`: the ASGI application of everything else. `state`: what both applications find on
-    `request.state`. `evaluations`: how expressions are evaluated inside each request. `outages`: told of
-    requests that an outage of the database made fail.
+    path segment. `platform`: the ASGI application of everything else. `state`: what the pages' and the
+    platform application find on `request.state`. `max_body_bytes`: the longest body, of handlers too.
+    `evaluations`: how expressions are evaluated inside each request. `outages`: told of requests that an
+    outage of the database made fail.
     """
 
     def __init__(
@@ -193,9 +195,10 @@ class Dispatcher:
 
 def _find_meta_segments(verb: str, segments: tuple[str, ...]) -> tuple[str, ...] | None:
     """Returns the path under which the platform application answers a question about the unified API
-    (`/unified/…/meta/…`); None for every other path. `meta` is reserved: no model or resource has that name.
+    (`/unified/meta/a/b`, `/unified/a/b/meta/c`, `/unified/a/b/c/meta/d`, with any verb); None for every other
+    path. `meta` is reserved: no model or resource has that name.
 
-    `/custom/unified/…/meta/…` is the same question, because some clients can only ask it there.
+    GET `/custom/unified/…` of these shapes is the same question, because some clients can only ask it there.
     """
     if segments[:2] == ("custom", "unified") and verb == "GET":
         segments = segments[1:]

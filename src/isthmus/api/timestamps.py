@@ -1,4 +1,4 @@
-"""Formats the times in platform rows: with a space, or as ISO 8601."""
+"""Formats the times in platform rows, as `2024-09-01 10:00:00` or as ISO 8601."""
 
 from __future__ import annotations
 

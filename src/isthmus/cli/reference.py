@@ -159,7 +159,8 @@ def _describe_values(option: Parameter) -> str:
 
 
 def _describe_default(parameter: Parameter) -> str:
-    """Describes the default: "required", the text that help shows, or the value; empty for none."""
+    """Describes the default: "required", the text of `show_default`, the option's name for a flag that is on,
+    or the value; empty for none and for a flag that is off."""
     if parameter.required:
         return "required"
     if isinstance(parameter.show_default, str):

@@ -1,8 +1,8 @@
 """Authorization requests (RFC 6749 §4.1.1): a browser is redirected to a provider and comes back.
 
 A ticket starts the request, once. Starting it sets a cookie that binds the browser, and redirects to the
-provider; the callback must bring the cookie and the state. Ticket, cookie and state are random, stored as
-digests, and valid for ten minutes.
+provider; the callback must bring the cookie and the state. Ticket, cookie and state are random and valid for
+ten minutes; only digests of them are looked up, and the state is also in the encrypted payload.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _REQUEST_UNKNOWN: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """One authorization request. `state`: the OAuth parameter. `verifier`: the code verifier (RFC 7636).
-    `redirect_uri`: as it was sent to the provider. `request_token`: the temporary token and its secret of
-    OAuth 1.0a, None before they are fetched."""
+    """One authorization request. `format`: the credential format. `state`: the OAuth parameter. `verifier`:
+    the code verifier (RFC 7636). `redirect_uri`: as it was sent to the provider. `request_token`: the
+    temporary token and its secret of OAuth 1.0a, None before they are fetched."""
 
     id: str
     session_id: str
@@ -110,7 +110,7 @@ async def start_authorization_request(
 async def store_request_token(
     conn: AsyncConnection, request: AuthorizationRequest, request_token: tuple[str, str]
 ) -> None:
-    """Stores the temporary token and its secret of OAuth 1.0a."""
+    """Stores the temporary token and its secret of OAuth 1.0a; `request` itself keeps None."""
     payload = {
         "format": request.format,
         "redirect_uri": request.redirect_uri,
@@ -128,13 +128,13 @@ async def store_request_token(
 
 
 async def complete_authorization_request(
-    conn: AsyncConnection, state: str | None, binding: str | None
+    conn: AsyncConnection, state: str | None, cookie: str | None
 ) -> AuthorizationRequest:
     """Marks the request of a callback as used, so that its state cannot be used again, and returns it. The
-    caller must commit even if this raises: ConnectError for a state that is unknown, used or expired,
-    ForgedRequest for a browser without the cookie.
+    caller must commit also where this raises. Raises ConnectError for a state that is missing, unknown, used,
+    expired or not started, ForgedRequest for a browser without the cookie.
 
-    `binding`: the value of the cookie, which holds one binding for each open request, separated by dots.
+    `cookie`: the value of the cookie, which holds one binding for each open request, separated by dots.
     """
     row = None if not state else await _find_row(conn, connect_trip.c.state_digest == hash_token(state))
     now = current_time(conn)
@@ -148,7 +148,7 @@ async def complete_authorization_request(
     if not done.rowcount:
         raise ConnectError(_REQUEST_UNKNOWN)
     expected = row["binding_digest"]
-    if not any(hmac.compare_digest(hash_token(value), expected) for value in (binding or "").split(".")):
+    if not any(hmac.compare_digest(hash_token(value), expected) for value in (cookie or "").split(".")):
         raise ForgedRequest(
             "This answer came to another browser than the one that asked for it. Start again."
         )
@@ -156,7 +156,8 @@ async def complete_authorization_request(
 
 
 async def _find_row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | None:
-    """Reads the request that meets a condition; returns None if there is none."""
+    """Reads the row of the request that meets a condition, also of one that is used or expired; its `payload`
+    is still encrypted. Returns None if there is none."""
     row = (await conn.execute(select(connect_trip).where(condition))).mappings().one_or_none()
     return None if row is None else dict(row)
 

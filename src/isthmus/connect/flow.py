@@ -193,15 +193,15 @@ class Flow:
         credential = integration.credentials.get(format)
         if credential is None:
             raise _make_unavailable_error(integration)
-        entered = parse_form(credential, sent, link.context)
-        if entered.errors:
-            form = self._screens.build_form(session, link, integration, format, sent=sent, entered=entered)
+        parsed = parse_form(credential, sent, link.context)
+        if parsed.errors:
+            form = self._screens.build_form(session, link, integration, format, sent=sent, parsed=parsed)
             return SubmitResult(session, form)
-        values = {**entered.values, **link.context}
+        values = {**parsed.values, **link.context}
         try:
             if redirects_to_provider(credential):
                 self._credentials.check_authorization_url(integration, format, values)
-                return await self._request_authorization(session, integration, format, entered.values)
+                return await self._request_authorization(session, integration, format, parsed.values)
             context = await self._credentials.exchange_form(http, integration, format, values)
         except ConnectionFailed as failed:
             session = await self._record_failure(session, failed, slug=slug, format=format)
@@ -233,13 +233,13 @@ class Flow:
                 await store_request_token(conn, request, request_token)
         return address, binding
 
-    async def complete_authorization(self, query: Mapping[str, str], binding: str | None) -> Session:
+    async def complete_authorization(self, query: Mapping[str, str], cookie: str | None) -> Session:
         """Handles the callback of a provider: connects the account, or stores the error in the session for
-        its screen. `query`: the parameters of the callback. `binding`: the value of the cookie.
+        its screen. `query`: the parameters of the callback. `cookie`: the value of the cookie.
 
         Raises ConnectError where the state is unknown, or the cookie is that of another browser.
         """
-        request, session = await self._complete_authorization_request(query.get("state"), binding)
+        request, session = await self._complete_authorization_request(query.get("state"), cookie)
         try:
             http, link, integration, scopes = await self._load_authorization_inputs(session)
             values = {**session.entered, **link.context}
@@ -256,14 +256,14 @@ class Flow:
             return await update_session(conn, session, is_form_done=True)
 
     async def _complete_authorization_request(
-        self, state: str | None, binding: str | None
+        self, state: str | None, cookie: str | None
     ) -> tuple[AuthorizationRequest, Session]:
         """Returns the request of a callback and its session, and marks the request as used. An error is
         raised after the commit, so that the state cannot be used again."""
         error: ConnectError | None = None
         async with self._database.write() as conn:
             try:
-                request = await complete_authorization_request(conn, state, binding)
+                request = await complete_authorization_request(conn, state, cookie)
                 session = await _find_session_of_request(conn, request)
             except ConnectError as refused:
                 error = refused

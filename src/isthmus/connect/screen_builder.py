@@ -45,8 +45,8 @@ _ERROR_TYPES: Final[Mapping[str, ErrorType]] = {
 
 @dataclass(frozen=True, slots=True)
 class RapidFormPending:
-    """The account is active and may have a form of its own, which takes calls to the provider to know.
-    `after`: the screen to show where it has none."""
+    """The account is active. Whether it has a form of its own is only known by calling the provider. `after`:
+    the screen to show where it has none."""
 
     integration: IntegrationSummary
     account_id: str
@@ -73,8 +73,8 @@ async def load_chosen_integration(
 
 
 async def _find_required_slug(conn: AsyncConnection, session: Session, link: LinkToken) -> str | None:
-    """Returns the integration of the account that is reconnected or was saved; None if the person may choose.
-    Raises InvalidToken if that account is gone."""
+    """Returns the integration of the account that the session is about, one to reconnect or one already
+    saved; None if the person may choose. Raises InvalidToken if that account is gone."""
     account_id = session.account_id or link.account_id
     if account_id is None:
         return None
@@ -110,22 +110,22 @@ class ScreenBuilder:
         format: str,
         *,
         sent: Mapping[str, Any],
-        entered: FormValues | None = None,
+        parsed: FormValues | None = None,
         error: str | None = None,
     ) -> Form:
-        """Builds the form of a credential format. `sent`: what was typed; `entered`: that, parsed, with its
-        errors; `error`: why the last try failed."""
-        has_one_format = (
+        """Builds the form of a credential format. `sent`: what was typed; `parsed`: that, with its errors;
+        `error`: why the last try failed."""
+        is_format_fixed = (
             session.options.auth_format in integration.credentials or len(integration.credentials) < 2
         )
         return build_form(
             integration.summary,
             integration.credentials[format],
-            () if has_one_format else _label_formats(integration),
+            () if is_format_fixed else _label_formats(integration),
             link.context,
             can_go_back=_can_go_back(session, link),
             sent=sent,
-            errors=None if entered is None else entered.errors,
+            errors=None if parsed is None else parsed.errors,
             error=error,
         )
 
@@ -148,7 +148,8 @@ class ScreenBuilder:
     async def _build_account_screen(
         self, conn: AsyncConnection, session: Session, account_id: str
     ) -> Screen | RapidFormPending:
-        """Builds the screen of a session whose account is saved, from the account's status."""
+        """Builds the screen of a session whose account is saved, from the account's status. A session that
+        only shows the account's form gives a Problem unless the account is active."""
         account_status = await read_status(conn, session.environment_id, account_id)
         slug = await find_slug_of_account(conn, session.environment_id, account_id)
         if account_status is None or slug is None:
@@ -162,19 +163,29 @@ class ScreenBuilder:
             message = (
                 f"The account at {summary.label} must be reconnected before its settings can be changed."
             )
-            return Problem("rapid_form_error", message, False, summary, account_id)
+            return Problem(
+                "rapid_form_error", message, can_retry=False, integration=summary, account_id=account_id
+            )
         if status in _ERROR_TYPES:
             message = truncate_message(last_error or "")
-            return Problem(_ERROR_TYPES[status], message, True, summary, account_id, redirect_uri)
+            return Problem(
+                _ERROR_TYPES[status],
+                message,
+                can_retry=True,
+                integration=summary,
+                account_id=account_id,
+                redirect_uri=redirect_uri,
+            )
         if status != "active":
             return Progress(summary, await self._lifecycle.find_stage(conn, account_id))
         if session.is_form_done or session.options.skip_rapid_form:
             return Done(summary, account_id, redirect_uri)
         if is_form_only:
             message = f"{summary.label} has no settings to choose."
-            return RapidFormPending(
-                summary, account_id, Problem("rapid_form_error", message, False, summary, account_id)
+            problem = Problem(
+                "rapid_form_error", message, can_retry=False, integration=summary, account_id=account_id
             )
+            return RapidFormPending(summary, account_id, problem)
         return RapidFormPending(summary, account_id, Done(summary, account_id, redirect_uri))
 
 

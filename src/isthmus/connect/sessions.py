@@ -104,7 +104,9 @@ async def create_session(
     options: PageOptions | None = None,
     rapid: RapidOptions | None = None,
 ) -> tuple[Session, Secret[str]]:
-    """Stores a new session. Returns it, and the value of its cookie, of which only a digest is stored."""
+    """Stores a new session, its arguments as in `Session`. With `link_id` None it only shows the form of
+    `account_id`, with the parameters `rapid`. Returns it, and the value of its cookie, of which only a digest
+    is stored."""
     session = Session(
         id=new_id(),
         environment_id=environment_id,

@@ -236,7 +236,7 @@ async def savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
 
 
 def get_key_ring(conn: AsyncConnection) -> KeyRing:
-    """Returns the key ring of the database that `conn` belongs to."""
+    """Returns the key ring of the `Database` that opened `conn` by `read()`, `open_reader()` or `write()`."""
     return _get_database(conn).keys
 
 

@@ -166,7 +166,7 @@ class EncryptedJSON:
         self._place = f"{column.table.name}.{column.name}:"
 
     def make_aad(self, row_id: str) -> bytes:
-        """Returns the associated data of the row's value."""
+        """Returns the associated data (AEAD) of the value in this row: `table.column:row_id` as bytes."""
         return (self._place + row_id).encode()
 
     def encrypt(self, keys: KeyRing, row_id: str, value: Any) -> bytes | None:

@@ -23,8 +23,8 @@ _SELECT_REVISION = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a 
 
 
 async def read_revision(database: Database) -> str | None:
-    """Returns the revision of the database's schema; None for an empty database. The current one is
-    `migrations.HEAD`."""
+    """Returns the revision of the database's schema; None for a database without a revision table, or with an
+    empty one. The current one is `migrations.HEAD`."""
     async with database.read() as conn:
         try:
             return await _select_revision(conn)

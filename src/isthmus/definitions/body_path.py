@@ -1,5 +1,5 @@
-"""Reads paths into the body of a response, as the pagination block uses them: dotted names, or a JSONata
-expression. Defines the pydantic fields that hold them."""
+"""Paths into the body of a response, as the pagination block uses them, and how values are read by them:
+dotted names, or a JSONata expression. Defines the pydantic fields that hold them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def is_dotted(text: str) -> bool:
 class BodyPath:
     """A dotted path, or a JSONata expression where it is more than names.
 
-    A plain path is walked without evaluating anything. Names may hold hyphens and `@`; a key of an object
-    that holds the dots itself (`@odata.nextLink`) wins; a number is an index of an array.
+    A plain path is walked without evaluating anything. Names may hold hyphens and `@`; a key that is the
+    whole rest of the path (`@odata.nextLink`) wins; a number is an index of an array; no name is mapped over
+    an array.
     """
 
     __slots__ = ("_expression", "_names", "text")

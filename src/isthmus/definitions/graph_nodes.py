@@ -35,7 +35,8 @@ _VERBS: Final = {"POST": "create", "PATCH": "update", "PUT": "update", "DELETE":
 
 
 def _wrap_single(value: Any) -> Any:
-    """Returns a name that is written alone as a tuple of one; anything else as it is."""
+    """Returns one name, written as a string, as a tuple of one; anything else as it is, for pydantic to
+    validate."""
     return (value,) if isinstance(value, str) else value
 
 

@@ -127,8 +127,8 @@ def _merge_credentials(low: Any, high: Any) -> Any:
 
 
 def _is_single_credential(value: Any) -> bool:
-    """Returns True for one credential object, as opposed to a map of them: it has a `format`, or a `config`
-    and no key that is a format."""
+    """Returns True for one credential object, as opposed to a map of them: it has a `format` that is a text,
+    or a `config` and no key that is a format or an alias of one. False for anything else, a map or not."""
     return isinstance(value, Mapping) and (
         isinstance(value.get("format"), str)
         or (

@@ -1,5 +1,5 @@
-"""The pydantic model of a mapping: how one unified method becomes a provider's, and its answer unified
-records."""
+"""The pydantic model of a mapping: how a call of a unified method becomes one of the provider's, and how its
+answer becomes unified records."""
 
 from __future__ import annotations
 
@@ -65,8 +65,14 @@ class SideLoad(DefinitionModel):
 
     resource: str = Field(min_length=1, description="Proxy resource to call.")
     method: str = Field(default="list", min_length=1, description="Its method.")
-    id: OptionalTemplateField = Field(default=None, description="Path id; `record` and `item` are in scope.")
-    query: OptionalTemplateField = Field(default=None, description="Query; `record` and `item` are in scope.")
+    id: OptionalTemplateField = Field(
+        default=None,
+        description="Path id; `record` (the unified one) and `item` (its `remote_data`) are in scope.",
+    )
+    query: OptionalTemplateField = Field(
+        default=None,
+        description="Query; `record` (the unified one) and `item` (its `remote_data`) are in scope.",
+    )
     body: OptionalTemplateField = Field(default=None, description="Body.")
     response_mapping: OptionalMappingField = Field(
         default=None, description="Maps the answer. In scope: `response`, `query`, `rawQuery`, `body`."
@@ -82,7 +88,7 @@ class FileUpload(DefinitionModel):
 
 
 class MappingConfig(DefinitionModel):
-    """All layers merged; every field is optional."""
+    """The mapping of one unified method, all layers merged; every field is optional."""
 
     resource: ResourceName | None = Field(
         default=None, description="Proxy resource to call; the unified resource's name where absent."
@@ -95,7 +101,10 @@ class MappingConfig(DefinitionModel):
         description="The outbound query; the caller's where absent. In scope: `query`, `body`, `context`, "
         "`before`, `id`.",
     )
-    query: OptionalTemplateField = Field(default=None, description="Default query; meta output shows it.")
+    query: OptionalTemplateField = Field(
+        default=None,
+        description="Default query, under what `query_mapping` or the caller gives; meta output shows it.",
+    )
     query_schema: JsonObject | None = Field(
         default=None, description="JSON Schema of the unified query: types, defaults and required names."
     )
@@ -152,6 +161,6 @@ class MappingConfig(DefinitionModel):
 
 def is_envelope(value: object) -> TypeGuard[dict[str, Any]]:  # its values are whatever JSON the mapping made
     """Returns True if the value of a mapping is an envelope around records: an object whose `result` is an
-    array, or that has none but an envelope's keys, since an expression gives a single record as itself, and
-    none as nothing."""
+    array, or that has no keys but an envelope's ({} too). JSONata gives an array of one as its item and an
+    empty one as nothing, so `result` may be an object or missing."""
     return isinstance(value, dict) and (isinstance(value.get("result"), list) or value.keys() <= ENVELOPE)

@@ -26,6 +26,7 @@ __all__ = [
     "format_scalar",
     "nest_pairs",
     "parse_query",
+    "parse_whole_number",
     "serialize_query",
 ]
 
@@ -165,8 +166,8 @@ def _make_query_error(path: str, message: str) -> BadRequest:
 
 
 def serialize_query(values: Mapping[str, Any], array_format: ArrayFormat = "repeat") -> str:
-    """Returns the encoded query string, without a `?`. None is dropped at any level. The keys of `values` are
-    sent as they are, brackets included."""
+    """Returns the encoded query string, without a `?`. None is dropped at any level. A key of `values` with
+    brackets is one name, and percent-encoded like any."""
     return "&".join(
         f"{_percent_encode(name)}={_percent_encode(text)}"
         for key, value in values.items()
@@ -222,7 +223,7 @@ def _flatten_array(
 
 def format_scalar(value: Any) -> str:
     """Returns the text of a scalar in a URL, header or form: `true`, `1`, `1.5`; a whole float has no
-    fraction."""
+    fraction. Null is no scalar here: callers leave it out."""
     if isinstance(value, str):
         return value
     if value is True:

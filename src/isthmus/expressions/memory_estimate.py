@@ -45,32 +45,33 @@ class MemoryEstimate:
 
     def measure_frames(self, extra: Any, max_bytes: int) -> int:
         """Return the bytes of `extra` and of what the frames reach, from the caller up to the function that
-        started the evaluation."""
+        started the evaluation; all frames, if there is no such function."""
         roots: list[Any] = [extra]
-        excluded: list[Any] = []
+        given: list[Any] = []
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             if frame.f_globals.get("__name__") in _ENTRY_MODULES:
-                excluded = [frame.f_locals.get("input"), frame.f_locals.get("bindings")]
+                given = [frame.f_locals.get("input"), frame.f_locals.get("bindings")]
                 break
             roots.extend(frame.f_locals.values())
             frame = frame.f_back
-        return self.measure(roots, excluded, max_bytes)
+        return self.measure(roots, given, max_bytes)
 
-    def measure(self, roots: Iterable[Any], excluded: Iterable[Any], max_bytes: int) -> int:
-        """Return the bytes of all that can be reached from `roots` and not from `excluded`.
+    def measure(self, roots: Iterable[Any], given: Iterable[Any], max_bytes: int) -> int:
+        """Return the bytes of all that can be reached from `roots` and not from `given`.
 
-        The walk stops as soon as the sum exceeds `max_bytes`.
+        `given`: walked only when the marks are made anew, so it must stay the same. The walk stops as soon as
+        the sum exceeds `max_bytes`.
         """
         if self._mark == _LAST_MARK:
             self._seen = bytearray(_TABLE_SIZE)
-            for values, inside in self._walk(excluded):
-                self._mark_as_given(values, inside)
+            for values, queue in self._walk(given):
+                self._mark_as_given(values, queue)
             self._mark = _GIVEN_MARK
         self._mark += 1
         total = 0
-        for values, inside in self._walk(roots):
-            total += self._add_sizes(values, inside)
+        for values, queue in self._walk(roots):
+            total += self._add_sizes(values, queue)
             if total > max_bytes:
                 break
         return total
@@ -78,22 +79,22 @@ class MemoryEstimate:
     def _walk(self, roots: Iterable[Any]) -> Iterator[tuple[Iterable[Any], _WalkQueue]]:
         """Yield everything that can be reached, piece by piece, each with the queue for what is to be walked
         into."""
-        inside = _WalkQueue([], [roots])
-        while inside.short or inside.long:
-            if inside.short:
-                some = inside.short[-_BATCH_SIZE:]
-                del inside.short[-_BATCH_SIZE:]
-                yield gc.get_referents(*some), inside
+        queue = _WalkQueue([], [roots])
+        while queue.short or queue.long:
+            if queue.short:
+                some = queue.short[-_BATCH_SIZE:]
+                del queue.short[-_BATCH_SIZE:]
+                yield gc.get_referents(*some), queue
             else:
-                rest = iter(inside.long.pop())
+                rest = iter(queue.long.pop())
                 while part := list(islice(rest, _PIECE_SIZE)):
-                    yield part, inside
+                    yield part, queue
                     self._check_time()
             self._check_time()
 
-    def _mark_as_given(self, values: Iterable[Any], inside: _WalkQueue) -> None:
+    def _mark_as_given(self, values: Iterable[Any], queue: _WalkQueue) -> None:
         """Mark values as parts of the input or bindings, which count for nothing."""
-        seen, short = self._seen, inside.short
+        seen, short = self._seen, queue.short
         for value in values:
             place = id(value) >> 4 & (_TABLE_SIZE - 1)
             if seen[place]:
@@ -104,14 +105,14 @@ class MemoryEstimate:
                 if len(value) < _MIN_LONG_LENGTH:
                     short.append(value)
                 else:
-                    inside.long.append(value if kind is list else [*value, *value.values()])
+                    queue.long.append(value if kind is list else [*value, *value.values()])
             elif kind is not str and kind not in _NUMBER_TYPES:
-                self._queue_contents(value, inside)
+                self._queue_contents(value, queue)
 
-    def _add_sizes(self, values: Iterable[Any], inside: _WalkQueue) -> int:
+    def _add_sizes(self, values: Iterable[Any], queue: _WalkQueue) -> int:
         """Mark the values that are new; returns their bytes."""
         total, mark = 0, self._mark
-        seen, size_of, short = self._seen, sys.getsizeof, inside.short
+        seen, size_of, short = self._seen, sys.getsizeof, queue.short
         for value in values:
             kind = value.__class__
             if kind in _NUMBER_TYPES:
@@ -125,18 +126,18 @@ class MemoryEstimate:
                 if len(value) < _MIN_LONG_LENGTH:
                     short.append(value)
                 else:
-                    inside.long.append(value if kind is list else [*value, *value.values()])
-            elif kind is not str and not self._queue_contents(value, inside):
+                    queue.long.append(value if kind is list else [*value, *value.values()])
+            elif kind is not str and not self._queue_contents(value, queue):
                 continue
             total += size_of(value)
         return total
 
-    def _queue_contents(self, value: Any, inside: _WalkQueue) -> bool:
+    def _queue_contents(self, value: Any, queue: _WalkQueue) -> bool:
         """Queue the contents of a value that is no JSON; False if it belongs to the program and counts for
         nothing."""
         if isinstance(value, self._excluded):
             return False
-        inside.short.append(value.__closure__ if isinstance(value, FunctionType) else value)
+        queue.short.append(value.__closure__ if isinstance(value, FunctionType) else value)
         return True
 
 

@@ -1,4 +1,5 @@
-"""Makes the request that follows a redirect (RFC 9110 §15.4), without credentials for another origin."""
+"""Makes the request that follows a redirect (RFC 9110 §15.4), without credential headers for another
+origin."""
 
 from __future__ import annotations
 
@@ -30,9 +31,10 @@ def is_same_origin(first: URL, second: URL) -> bool:
 def make_redirected_request(request: HttpRequest, status: int, location: str) -> HttpRequest:
     """Returns the request that follows a redirect.
 
-    303 turns every method but HEAD into GET, 301 and 302 turn POST into GET, 307 and 308 keep method and
-    body. For another origin the credentials are dropped, also for the redirects after it. Raises
-    UpstreamInvalid for a target that is no address, and where a streamed body would have to be sent again.
+    303 turns every method but HEAD into GET without a body, 301 and 302 turn POST into GET; every other
+    request keeps method and body. For another origin the credential headers are dropped, also for the
+    redirects after it. Raises UpstreamInvalid for a target that is no address, and where a streamed body
+    would have to be sent again.
     """
     source = URL(request.url, encoded=True)
     try:

@@ -1,5 +1,8 @@
 """Repairs the queue: queues jobs of dead workers again, gives things that lost their job a new one, and
-deletes finished jobs."""
+deletes finished jobs.
+
+The thing of a job is what it is about, such as an account.
+"""
 
 from __future__ import annotations
 
@@ -75,8 +78,8 @@ async def requeue_stalled_jobs(database: Database, *, stalled_seconds: float) ->
 
 
 async def delete_finished_jobs(database: Database) -> None:
-    """Deletes jobs that are neither waiting nor running: those cancelled with procrastinate's own tools. Ours
-    are deleted when they end."""
+    """Deletes jobs that are neither waiting nor running: those cancelled with procrastinate's own tools. Jobs
+    that a worker of this program ran are deleted when they end."""
     async with database.write() as conn:
         await conn.execute(_DELETE_FINISHED)
 
@@ -101,8 +104,8 @@ async def defer_lost_jobs(database: Database, handlers: Handlers) -> None:
 
 
 async def _requeue_job(conn: AsyncConnection, identity: int) -> bool:
-    """Queues the job again, or deletes it if that is refused. Returns False, with nothing done, if an open
-    transaction is deferring a job of the same thing."""
+    """Queues the job again, or deletes it if that is refused. Returns True also for a deleted one; False,
+    with nothing done, if an open transaction is deferring a job of the same thing."""
     try:
         async with savepoint(conn):
             requeued = (await conn.execute(_REQUEUE, {"id": identity})).scalar_one_or_none()

@@ -1,4 +1,4 @@
-"""Reads and changes the team of the caller, and lists its users."""
+"""Reads and changes the team of the caller, lists its users, and creates teams and users."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def create_team(conn: AsyncConnection, name: str) -> str:
 
 
 class Users:
-    """The users of one team, in their JSON form: `role`, `team` and `environment` are lists."""
+    """The users of one team, with their wire names: `role`, `team` and `environment` are lists."""
 
     def __init__(self, conn: AsyncConnection, team_id: str) -> None:
         self._conn = conn
@@ -99,7 +99,7 @@ class Users:
         return replace(page, rows=[_to_wire(row) for row in page.rows])
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
-        """Return a user. Raises NotFound."""
+        """Return a user of the team. Raises NotFound for any other."""
         row = (await self._conn.execute(self._select_own.where(user.c.id == id))).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no user {id} in this team")
@@ -129,6 +129,6 @@ async def create_user(
 
 
 def _to_wire(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the JSON form of a user's row."""
+    """Return a user's row with its wire names."""
     visible = {name: row[name] for name in (*_USER_FIELDS, "role")}
     return {**visible, "team": [row["team_id"]], "environment": row["environment_ids"]}

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from isthmus.connect.errors import ForgedRequest
 from isthmus.connect.sessions import MAX_AGE, Session
 
-__all__ = ["Site", "read_session_cookie", "require_own_page"]
+__all__ = ["BINDING_COOKIE", "Site", "read_session_cookie", "require_own_page"]
 
 BINDING_COOKIE: Final = "connect_trip"
 _MAX_BINDINGS: Final = 5
@@ -112,7 +112,7 @@ class Site:
         return response
 
     def add_common_headers(self, response: Response) -> None:
-        """Adds the headers that pages and files share."""
+        """Adds the security headers that pages and static files share."""
         response.headers["referrer-policy"] = "no-referrer"
         response.headers["x-content-type-options"] = "nosniff"
         if self.is_https:
@@ -152,8 +152,8 @@ class Site:
         )
 
 
-def require_own_page(site: Site, request: Request, session: Session, csrf: str) -> None:
-    """Raises ForgedRequest for a POST that was not sent by a page of this site with the session's CSRF
-    token."""
-    if not site.is_own_page(request) or not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
+def require_own_page(site: Site, request: Request, session: Session, sent_csrf: str) -> None:
+    """To be called for a POST. Raises ForgedRequest if, as far as the browser says, no page of this site sent
+    it, or if `sent_csrf`, the token in the form, is not the session's."""
+    if not site.is_own_page(request) or not hmac.compare_digest(sent_csrf.encode(), session.csrf.encode()):
         raise ForgedRequest(_FORGED)

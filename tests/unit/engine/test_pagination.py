@@ -10,7 +10,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult
-from isthmus.engine.pagination.provider_cursors import encode_address, parse_link_header
+from isthmus.engine.pagination.provider_cursors import parse_link_header, seal_address
 from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, UpstreamInvalid
 from isthmus.http.messages import HttpRequest, HttpResponse
@@ -20,7 +20,7 @@ NONE = (None, None)
 
 def _token(path: str) -> str:
     """As it is issued to the account of `MemoryUpstream`, whose key is empty."""
-    return encode_address(f"https://api.acme.test{path}", b"")
+    return seal_address(f"https://api.acme.test{path}", b"")
 
 
 def _forged(path: str) -> str:
@@ -171,7 +171,7 @@ async def test_a_providers_own_cursor_is_never_taken_for_an_address(cursor: str)
 
 
 async def test_an_address_of_one_account_is_none_for_another() -> None:
-    token = encode_address("https://api.acme.test/v1/things?page=2", b"another account's")
+    token = seal_address("https://api.acme.test/v1/things?page=2", b"another account's")
     with pytest.raises(BadRequest, match="not a cursor of this list"):
         await _page(MemoryUpstream([]), _pages("link_header"), f"next_cursor={token}")
 

@@ -1,5 +1,5 @@
-"""Writes what the responses of a provider mean for an account: refused, forbidden, closed, result of an
-action.
+"""Writes what the responses of a provider mean for an account: refused credentials, a 403, a wait for its
+rate limit, the result of an action.
 
 Each write is a short transaction of its own. If it fails, that is logged, and the call that caused it
 continues.
@@ -63,8 +63,9 @@ class AccountStates:
         self._database = database
 
     async def mark_needs_reauth(self, account: AccountFacts, revision: int, message: str) -> None:
-        """Set the status to `needs_reauth` and emit the event. Does nothing if the account has newer
-        credentials than those of `revision`, or is `connecting`: then its lifecycle decides its status."""
+        """Set the status to `needs_reauth` and emit the event. Does nothing if the account needs it already,
+        has newer credentials than those of `revision`, or is `connecting`: then its lifecycle decides its
+        status."""
         await self._update(
             account,
             {"status": "needs_reauth", "last_error": message},
@@ -108,7 +109,7 @@ class AccountStates:
     ) -> bool:
         """Write `values` to the columns of the account's row, if all `conditions` hold for it; then increment
         the epoch of the account, and emit an event of `event_type`. Return whether it was written. Logs a
-        write that fails, and raises nothing."""
+        database error, and raises nothing for it."""
         statement: Update = (
             update(integrated_account)
             .where(

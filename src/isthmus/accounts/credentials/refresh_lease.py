@@ -2,7 +2,8 @@
 
 Its row in `credential_refresh` says who holds the lease and until when, and how the last attempt ended. No
 row is locked while the provider is asked. Every lease has a higher epoch than the one before; a holder whose
-epoch is outdated has lost the lease and writes nothing.
+epoch is outdated has lost the lease and writes nothing. A lease is lost when a later one was taken; one that
+has only expired can still be extended and ended.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from isthmus.db.tables import credential_refresh
 
 __all__ = [
     "LEASE_DURATION",
-    "LEASE_EXTENSION_SECONDS",
+    "LEASE_EXTENSION_INTERVAL_SECONDS",
     "RefreshLease",
     "end_all_leases",
     "end_lease",
@@ -30,12 +31,12 @@ __all__ = [
 
 LEASE_DURATION: Final = timedelta(seconds=15)
 """The holder extends its lease regularly, so only a process that died or was suspended loses one."""
-LEASE_EXTENSION_SECONDS: Final = 4.0
+LEASE_EXTENSION_INTERVAL_SECONDS: Final = 4.0
 """The holder extends its lease this often."""
 
 Outcome = Literal["committed", "refused", "failed", "started"]
-"""How an attempt ended. `failed`: without a token. `started`: unknown, the provider may have issued a token
-that was lost."""
+"""How an attempt ended. `failed`: it is known that no token was issued. `started`: it is not known; the
+provider may have issued a token that was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ class RefreshLease:
 async def take_lease(
     conn: AsyncConnection, account_id: str, owner: str, submitted_credential: str
 ) -> RefreshLease | None:
-    """Take the lease of an account; return None while somebody else holds it. The caller must have locked the
-    account's row, so that there is no race. `owner`: the id of the caller. `submitted_credential`: the secret
-    that will be sent; its digest is stored."""
+    """Take the lease of an account; return None while an unexpired lease exists. The caller must have locked
+    the account's row, so that there is no race. `owner`: the id of the attempt. `submitted_credential`: the
+    secret that will be sent; its digest is stored."""
     digest = hashlib.sha256(submitted_credential.encode()).hexdigest()
     now = current_time(conn)
     statement = select(credential_refresh).where(credential_refresh.c.id == account_id).with_for_update()

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from isthmus.accounts.credentials.refresh_lease import LEASE_EXTENSION_SECONDS, RefreshLease
+from isthmus.accounts.credentials.refresh_lease import LEASE_EXTENSION_INTERVAL_SECONDS, RefreshLease
 from isthmus.accounts.credentials.refresh_store import (
     EARLY_REFRESH_SECONDS,
     LeaseLost,
@@ -198,7 +198,7 @@ class Refresher:
     async def _extend_repeatedly(self, lease: RefreshLease) -> None:
         """Extend the lease every few seconds, until it is lost or the task is cancelled."""
         while True:
-            await self._clock.sleep(LEASE_EXTENSION_SECONDS)
+            await self._clock.sleep(LEASE_EXTENSION_INTERVAL_SECONDS)
             try:
                 if not await self._store.extend_lease(lease):
                     return  # lost: the next write finds out

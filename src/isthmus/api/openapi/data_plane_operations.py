@@ -57,13 +57,13 @@ _ACCOUNT_DESCRIPTION: Final = "The integrated account to call."
 def build_data_plane_paths() -> dict[str, Any]:
     """Builds the `paths` object (OpenAPI 3.1) of unified, proxy (with actions) and custom calls."""
     paths: dict[str, Any] = {}
-    for plane, (prefix, shape) in _PLANES.items():
+    for plane, (prefix, record_wording) in _PLANES.items():
         paths[prefix] = {
-            verb.lower(): _build_operation(plane, name, prefix, shape, has_id=False)
+            verb.lower(): _build_operation(plane, name, prefix, record_wording, has_id=False)
             for verb, name in COLLECTION_METHODS.items()
         }
         paths[f"{prefix}/{{id}}"] = {
-            verb.lower(): _build_operation(plane, name, prefix, shape, has_id=True)
+            verb.lower(): _build_operation(plane, name, prefix, record_wording, has_id=True)
             for verb, name in (ITEM_METHODS | {"POST": "custom"}).items()
         }
     paths["/proxy/_/{action}"] = {"post": _build_action_operation()}
@@ -177,10 +177,12 @@ def _build_explain_parameter() -> dict[str, Any]:
     }
 
 
-def _build_operation(plane: str, name: str, prefix: str, shape: str, *, has_id: bool) -> dict[str, Any]:
+def _build_operation(
+    plane: str, name: str, prefix: str, record_wording: str, *, has_id: bool
+) -> dict[str, Any]:
     """Builds the operation of a method. `plane`: `unified` or `proxy`. `name`: of the method. `prefix`: the
-    path without an id. `shape`: the end of descriptions of records. `has_id`: whether the path ends in an
-    id."""
+    path without an id. `record_wording`: the end of descriptions of records. `has_id`: whether the path ends
+    in an id."""
     operation: dict[str, Any] = {
         "tags": [f"{plane} API"],
         "operationId": f"{plane}_{name}"
@@ -189,13 +191,13 @@ def _build_operation(plane: str, name: str, prefix: str, shape: str, *, has_id: 
         "summary": _SUMMARIES[name],
         "parameters": _build_parameters(plane, name, prefix, has_id),
         "security": [{"HTTPBearer": []}],
-        "responses": _build_responses(_build_response_schema(plane, name, shape)),
+        "responses": _build_responses(_build_response_schema(plane, name, record_wording)),
     }
     if name not in ("list", "get"):
         operation["parameters"].extend(IDEMPOTENCY_PARAMETERS)
     if name in ("create", "update", "custom"):
         operation["requestBody"] = {
-            "content": {JSON: {"schema": {"description": f"A JSON value {shape}."}}},
+            "content": {JSON: {"schema": {"description": f"A JSON value {record_wording}."}}},
             "required": name == "create",
         }
     return operation
@@ -235,9 +237,10 @@ def _build_parameters(plane: str, name: str, prefix: str, has_id: bool) -> list[
     return parameters
 
 
-def _build_response_schema(plane: str, name: str, shape: str) -> dict[str, Any]:
-    """Builds the schema of a successful response; arguments as of `_build_operation`."""
-    record = {"description": f"A record {shape}."}
+def _build_response_schema(plane: str, name: str, record_wording: str) -> dict[str, Any]:
+    """Builds the schema of a successful response; arguments as of `_build_operation`. The schema of a record
+    accepts any value."""
+    record = {"description": f"A record {record_wording}."}
     if name == "list":
         cursor = {"type": ["string", "null"]}
         properties = {

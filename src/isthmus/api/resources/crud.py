@@ -20,7 +20,8 @@ from isthmus.tenancy import Principal
 __all__ = ["ReadableRepository", "WritableRepository", "add_read_routes", "add_write_routes"]
 
 RowHook = Callable[[PartsOfApp, Mapping[str, Any]], Mapping[str, Any]]
-"""Given the application's parts and a row or a body, gives fields of it."""
+"""Given the application's parts and a row, gives the fields to add to it; given a body, the values to
+store."""
 
 
 class ReadableRepository(Protocol):
@@ -55,22 +56,23 @@ class WritableRepository(Protocol):
 def add_read_routes(
     router: APIRouter,
     noun: str,
-    repository: Callable[[AsyncConnection, Principal], ReadableRepository],
+    make_repository: Callable[[AsyncConnection, Principal], ReadableRepository],
     out: type[Row],
     *,
     descriptions: Mapping[str, str] | None = None,
     extra_fields: RowHook | None = None,
 ) -> None:
     """Adds `GET` of the list and of one row. `noun`: for the operation ids `list_<noun>s`, `get_<noun>`.
-    `descriptions`: by `list` and `get`. `extra_fields`: gives fields that a row has in addition to those of
-    the repository."""
+    `make_repository`: makes the repository of one request from its connection and its caller. `out`: the
+    model of a row in the response. `descriptions`: by `list` and `get`. `extra_fields`: gives fields to add
+    to a row; they replace stored ones of the same name."""
     descriptions = descriptions or {}
     more_fields = extra_fields or _add_no_fields
 
     async def list_rows(parts: Parts, principal: ApiPrincipal, list_request: ParsedListRequest) -> Any:
         list_request.check_select(out)
         async with parts.database.read() as conn:
-            page = await repository(conn, principal).list(list_request.query)
+            page = await make_repository(conn, principal).list(list_request.query)
         return list_request.respond(
             replace(page, rows=[{**row, **more_fields(parts, row)} for row in page.rows])
         )
@@ -79,7 +81,7 @@ def add_read_routes(
         if select:
             check_select(select, out.model_fields)
         async with parts.database.read() as conn:
-            stored = await repository(conn, principal).get(id)
+            stored = await make_repository(conn, principal).get(id)
         row = parts.format_row({**stored, **more_fields(parts, stored)})
         return JSONResponse(select_fields(row, select)) if select else row
 
@@ -96,7 +98,7 @@ def add_read_routes(
 def add_write_routes(
     router: APIRouter,
     noun: str,
-    repository: Callable[[AsyncConnection, Principal], WritableRepository],
+    make_repository: Callable[[AsyncConnection, Principal], WritableRepository],
     out: type[Row],
     *,
     create: type[Body],
@@ -116,19 +118,19 @@ def add_write_routes(
 
     async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
         async with parts.database.write() as conn:
-            row = await repository(conn, principal).create(to_values(parts, body.get_sent_fields()))
+            row = await make_repository(conn, principal).create(to_values(parts, body.get_sent_fields()))
         return parts.format_row({**row, **more_fields(parts, row)})
 
     async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
         if requires_version and parts.strict_version:
             _require_version(body)
         async with parts.database.write() as conn:
-            row = await repository(conn, principal).update(id, to_values(parts, body.get_sent_fields()))
+            row = await make_repository(conn, principal).update(id, to_values(parts, body.get_sent_fields()))
         return parts.format_row({**row, **more_fields(parts, row)})
 
     async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
         async with parts.database.write() as conn:
-            return DeletedOut(id=await repository(conn, principal).delete(id))
+            return DeletedOut(id=await make_repository(conn, principal).delete(id))
 
     create_row.__annotations__["body"] = create
     update_row.__annotations__["body"] = update

@@ -101,8 +101,9 @@ def build_call(
 def _find_parent_filters(
     entry: CatalogEntry, mapped_method: MappedMethod, proxy_method: ProxyMethodName, exchange: Exchange
 ) -> dict[str, str]:
-    """Returns the unified filters, by query parameter, by which the mapping puts the exchange's query values
-    into the method's path."""
+    """Some methods have a value of the query in their path (`{{query.board}}`), often the id of a parent
+    record. Returns for each such value of the exchange the unified filter that the mapping turns into it:
+    query parameter -> value."""
     definition = entry.file.config.find_method(*proxy_method)
     if definition is None:
         return {}
@@ -133,8 +134,8 @@ def _puts_value_in_path(
 def _iter_record_filters(
     entry: CatalogEntry, mapped_method: MappedMethod, value: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields each filter that may hold a record's id, as `(query parameter, nested object that expressions
-    see)`."""
+    """Yields each filter that may hold an id, an object with an `id` or any text, as `(query parameter,
+    nested object that expressions see)`."""
     model_schema = (
         entry.models[mapped_method.model]
         .file.resources[mapped_method.resource]

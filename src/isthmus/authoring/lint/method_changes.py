@@ -12,8 +12,8 @@ __all__ = ["check_method_changes"]
 
 
 def check_method_changes(config: Mapping[str, Any], earlier: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yields a finding for each removed and each new method. `config`, `earlier`: two configs of one
-    integration."""
+    """Yields a finding for each removed and each new method. `config`: the newer of two configs of an
+    integration, `earlier`: the older."""
     now, before = _list_methods(config), _list_methods(earlier)
     for resource, method in sorted(before - now):
         yield Finding(
@@ -39,7 +39,7 @@ def check_method_changes(config: Mapping[str, Any], earlier: Mapping[str, Any]) 
 
 
 def _list_methods(config: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Returns `(resource, method)` of each method in a config."""
+    """Returns `(resource, method)` of each method in a config; one whose body is null does not exist."""
     return {
         (str(resource), str(name))
         for resource, methods in as_mapping(config.get("resources")).items()

@@ -137,7 +137,8 @@ class ScaffoldRequest:
         return [(resource, resource.unified) for resource in self.resources if resource.unified is not None]
 
     def list_methods(self, unified: str) -> Sequence[str]:
-        """Returns the standard methods (list, get, create, update, delete) that the model's resource has."""
+        """Returns those of the standard methods (list, get, create, update, delete) that the unified model
+        has for its resource `unified`, in this order."""
         methods = self.unified_model.file.resources[unified].methods
         return [name for name in ("list", "get", "create", "update", "delete") if name in methods]
 

@@ -130,7 +130,8 @@ def validate(
     integration_config_dir: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of integrations that sections are compared with.", show_default="the shipped ones"
+            help="Folder of integrations whose sections yours are compared with, to find unusual ones.",
+            show_default="the shipped ones",
         ),
     ] = None,
     api_url: ApiUrl = None,
@@ -144,7 +145,7 @@ def validate(
     Files are not sent. A name that is no file is that of an integration on a
     server, which is read by GET /integration. Exit 0: nothing blocks; 1: an
     error, or a warning; 2: a file cannot be read; 3: not allowed; 4: not
-    found; 5: server away.
+    found; 5: server away; 7: too many requests.
 
     Examples:
 
@@ -270,15 +271,16 @@ def apply(
         bool, typer.Option("--docs-only", help="Only the documentation rows of what is there.")
     ] = False,
 ) -> None:
-    """Make a server's rows what the folder says, and install it.
+    """Make a server's rows what the folder says, and install the integration.
 
     POST or PATCH /integration, POST /environment-integration, a row of
     /environment-unified-model-resource-method for each mapping, and of
     /documentation for each row in the file and docs.md. Nothing is deleted.
     A file `<name>.integration.json` is applied without a folder around it.
 
-    Exit 0: done; 1: errors in the files; 3: not allowed; 4: not found;
-    5: server away; 6: changed meanwhile.
+    Exit 0: done; 1: errors in the files; 2: wrong usage, or the files cannot
+    be read; 3: not allowed; 4: not found; 5: server away; 6: changed
+    meanwhile; 7: too many requests.
 
     Examples:
 

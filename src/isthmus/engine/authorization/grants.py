@@ -342,7 +342,8 @@ def _parse_seconds(value: Any) -> float | None:
 
 
 def _parse_scopes(value: Any) -> list[str]:
-    """Returns the scopes of a reply: a list, or a text separated by spaces or commas; [] for none."""
+    """Returns the scopes in the `scope` of a reply: a list, or a text separated by spaces or commas; [] for
+    anything else."""
     if isinstance(value, list):
         return [str(item) for item in value]
     return value.replace(",", " ").split() if isinstance(value, str) else []

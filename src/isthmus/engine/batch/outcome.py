@@ -39,7 +39,7 @@ class BatchOutcome:
         result: dict[str, list[Any]] = {}
         errors: dict[str, list[Any]] = {}
         for name, node in self.graph.nodes.items():
-            if persists(node):
+            if _is_in_answer(node):
                 node_result = result.setdefault(node.key, [])
                 node_result.extend(record.value for record in self.records.get(name, ()))
             errors.setdefault(node.key, []).extend(
@@ -53,7 +53,7 @@ class BatchOutcome:
         records, errors = dict(self.records), dict(self.errors)
         for name, node in self.graph.nodes.items():
             node_records = records.get(name, ())
-            if persists(node) and not all(is_writable(record.value) for record in node_records):
+            if _is_in_answer(node) and not all(is_writable(record.value) for record in node_records):
                 records[name] = ()
                 errors[name] = [*errors.get(name, ()), NodeError(_make_unwritable_error(name))]
         return replace(self, records=records, errors=errors)
@@ -67,8 +67,9 @@ def _make_unwritable_error(name: str) -> IsthmusError:
     )
 
 
-def persists(node: Node) -> bool:
-    """Returns True if the node's records are in the answer."""
+def _is_in_answer(node: Node) -> bool:
+    """Returns True if the node's records are in the answer: as `persist` says; without it, all but those of a
+    proxy call."""
     if node.persist is not None:
         return node.persist
     return not isinstance(node, RequestNode) or node.is_unified

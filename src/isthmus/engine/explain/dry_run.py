@@ -27,8 +27,8 @@ _MAX_TEXT: Final = 65_536
 
 
 class NotSent(Exception):
-    """Raised where a dry run would send. It is no `IsthmusError`, so that the engine neither ignores nor maps
-    it. `request`: the one not sent."""
+    """Raised where a dry run would send. It is no `IsthmusError`, so that the engine neither ignores it nor
+    makes an error response of it. `request`: the one not sent."""
 
     def __init__(self, request: OutgoingRequest) -> None:
         super().__init__(request.operation.method)
@@ -54,7 +54,7 @@ class DryRun:
         return self._account
 
     async def send(self, request: OutgoingRequest) -> NoReturn:
-        """Raises NotSent with the request."""
+        """Raises NotSent with the request, which is not authorized yet."""
         raise NotSent(request)
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:

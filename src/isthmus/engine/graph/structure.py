@@ -24,8 +24,8 @@ Path = tuple[str, ...]
 @dataclass(frozen=True, slots=True)
 class Graph:
     """The nodes of a batch and their dependencies. `nodes`: by name, in the order written. `dependencies`: by
-    name, the nodes that each waits for. `order`: the names, each behind those that it waits for.
-    `read_at`: by name, the paths below `resources` where others read its records."""
+    name, the nodes that each waits for. `order`: the names, each after those that it waits for. `read_at`: by
+    name, the paths below `resources` where others read its records."""
 
     nodes: Mapping[str, Node]
     dependencies: Mapping[str, tuple[str, ...]]
@@ -33,7 +33,7 @@ class Graph:
     read_at: Mapping[str, tuple[Path, ...]]
 
     def find_predecessors(self, name: str) -> tuple[str, ...]:
-        """Returns all nodes that a node waits for, directly or not, each behind those that it waits for
+        """Returns all nodes that a node waits for, directly or not, each after those that it waits for
         itself."""
         predecessors: set[str] = set()
         pending = list(self.dependencies[name])
@@ -174,7 +174,7 @@ def _find_read_paths(
     name: str, nodes: Mapping[str, Node], dependencies: Mapping[str, tuple[str, ...]]
 ) -> tuple[Path, ...]:
     """Returns the paths where the records of a node are read. A transform or spool of a single node takes the
-    place of that node for those behind it, so it is read at its paths too."""
+    place of that node for those after it, so it is read at its paths too."""
     paths = find_own_paths(name, nodes[name])
     if isinstance(nodes[name], RequestNode) or len(dependencies[name]) != 1:
         return paths
@@ -182,16 +182,16 @@ def _find_read_paths(
 
 
 def _sort_by_dependency(dependencies: Mapping[str, tuple[str, ...]], where: str) -> tuple[str, ...]:
-    """Returns the names, each behind those that it waits for. Raises BadRequest for a cycle."""
+    """Returns the names, each after those that it waits for. Raises BadRequest for a cycle."""
     try:
         return tuple(TopologicalSorter(dependencies).static_order())
     except CycleError as error:
-        circle = list(reversed(error.args[1]))
-        shown = " -> ".join(circle)
+        cycle = list(reversed(error.args[1]))
+        shown = " -> ".join(cycle)
         raise BadRequest(
             f"The nodes wait for each other: {shown}. Remove one of these dependencies.",
             failures=[failure(where, f"{shown} is a circle", "cycle")],
-            details={"nodes": circle[:-1]},
+            details={"nodes": cycle[:-1]},
         ) from None
 
 

@@ -29,7 +29,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class RequestDraft:
-    """What expressions see of a request: `url`, `requestOptions`, and `query` as the caller sent it."""
+    """What expressions see of a request: `url`, `options` (`requestOptions` in expressions), and `query` as
+    the caller sent it."""
 
     url: str
     options: Mapping[str, Any]
@@ -45,10 +46,10 @@ class RequestDraft:
 class PageStart:
     """Where a page begins. `cursor`: the caller's, None on the first page. `limit`: the caller's.
 
-    `present`: the outbound query, or the values of the body by dotted name, without pagination. A parameter
-    in it that a mapping or `remote_query` set (`fixed`) is never overwritten; one that the caller set is kept
-    where no cursor or limit was sent. `draft`: makes the request as it is without pagination, for a format
-    that computes from it. `key`: seals addresses that are handed out as cursors.
+    `present`: the parameters that the request has without pagination: of the query, or of the body by dotted
+    name. A parameter in it that a mapping or `remote_query` set (`fixed`) is never overwritten; one that the
+    caller set is kept where no cursor or limit was sent. `draft`: makes the request as it is without
+    pagination, for a format that computes from it. `key`: seals addresses that are handed out as cursors.
     """
 
     cursor: str | None = None
@@ -88,7 +89,7 @@ class PageRequest:
 class ComputedParts:
     """What expressions computed for a page: `query` and `body` are merged into those parts, `address`
     replaces the URL (path, or absolute on the same origin). `values`: all of it. `draft`: the request before
-    it was laid over; once the request is complete, that request."""
+    this was laid over it; `engine.requests` replaces it by the complete one."""
 
     values: Mapping[str, Any]
     query: Mapping[str, Any]
@@ -130,7 +131,7 @@ class Paginator(ABC):
 
     @property
     def forward_only_reason(self) -> str | None:
-        """Why there is no previous page, in words that follow "because"; None where there is one."""
+        """Why the list cannot go back, in words that follow "because"; None where it can."""
         return None
 
     @abstractmethod
@@ -162,7 +163,8 @@ class SizedPaginator(Paginator):
 
     def choose_size(self, start: PageStart) -> tuple[dict[str, Any], int | None]:
         """Returns the page size parameter to send (an empty object where the format has none, or the query
-        already has it), and the page size that the provider then uses; None where none is sent."""
+        already has it), and the page size that the provider then uses; None where no size is sent or it is no
+        whole number."""
         name = self.limit_param
         if name is None:
             return {}, None

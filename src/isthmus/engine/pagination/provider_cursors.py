@@ -38,9 +38,9 @@ from isthmus.expressions import UNDEFINED
 __all__ = [
     "CursorPaginator",
     "LinkHeaderPaginator",
-    "decode_address",
-    "encode_address",
     "parse_link_header",
+    "seal_address",
+    "unseal_address",
 ]
 
 _LINK: Final = re.compile(r"<([^<>]*)>((?:[^,\"]|\"(?:[^\"\\]|\\.)*\")*)")
@@ -69,7 +69,7 @@ class CursorPaginator(SizedPaginator):
         params, size = self.choose_size(start)
         if start.cursor is None or config.cursor_param in start.fixed:
             return PageRequest(start.cursor, params, size=size)
-        address = decode_address(start.cursor, start.key)
+        address = unseal_address(start.cursor, start.key)
         if address is not None:
             return PageRequest(start.cursor, url=address, size=size)
         return PageRequest(start.cursor, {config.cursor_param: start.cursor, **params}, size=size)
@@ -118,7 +118,7 @@ def _read_cursor(path: BodyPath | None, body: Any, key: bytes) -> str | None:
         )
     text = format_scalar(value)
     if text.startswith(("http://", "https://")) and urlsplit(text).netloc:
-        return encode_address(text, key)
+        return seal_address(text, key)
     return text
 
 
@@ -139,7 +139,7 @@ class LinkHeaderPaginator(SizedPaginator):
         params, size = self.choose_size(start)
         if start.cursor is None:
             return PageRequest(None, params, size=size)
-        address = decode_address(start.cursor, start.key)
+        address = unseal_address(start.cursor, start.key)
         if address is None:
             raise make_bad_cursor_error("must be a token that this list returned")
         return PageRequest(start.cursor, url=address, size=size)
@@ -150,7 +150,7 @@ class LinkHeaderPaginator(SizedPaginator):
         records."""
         targets = parse_link_header(answer.headers.get("link", ""))
         cursors = {
-            relation: encode_address(urljoin(answer.url, targets[relation]), request.key)
+            relation: seal_address(urljoin(answer.url, targets[relation]), request.key)
             for relation in ("next", "prev")
             if targets.get(relation)
         }
@@ -176,16 +176,16 @@ def _parse_relations(parameters: str) -> list[str]:
     return []
 
 
-def encode_address(url: str, key: bytes) -> str:
+def seal_address(url: str, key: bytes) -> str:
     """Returns the token of an absolute URL: its sealed path and query in base64url, without padding."""
     parts = urlsplit(url)
     text = encode_illegal_characters((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     return base64.urlsafe_b64encode(_make_cipher(key).encrypt(text.encode(), None)).rstrip(b"=").decode()
 
 
-def decode_address(cursor: str, key: bytes) -> str | None:
-    """Returns the path and query that a token holds; None where the cursor is no token that this key
-    sealed."""
+def unseal_address(cursor: str, key: bytes) -> str | None:
+    """Returns the path and query that a token holds; None where this key sealed no such token, or it holds no
+    path."""
     try:
         sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         text = _make_cipher(key).decrypt(sealed, None).decode()

@@ -80,7 +80,7 @@ class Generator(
             case t.Block():
                 return self.write_block(node, context, final=final)
             case t.Condition():
-                return self.write_conditional(node, context, final=final)
+                return self.write_ternary(node, context, final=final)
             case t.Bind():
                 return self.write_binding(node, context)
             case t.Default():

@@ -23,7 +23,8 @@ _ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%":
 
 
 class OperationGenerator(GeneratorBase):
-    """Writes operators, conditions, blocks and bindings."""
+    """Writes operators, conditions, blocks and bindings. `final`, `handed_on`: see
+    `GeneratorBase.write_value`."""
 
     def write_chain(self, node: t.Chain, context: InputContext) -> Operand:
         """Write the code of a chain of `&`, `and` or `or`."""
@@ -72,7 +73,8 @@ class OperationGenerator(GeneratorBase):
         return Operand(name, NUMBER | UNDEF, is_pure=True, is_atom=True)
 
     def make_equality_code(self, operator: str, left: Operand, right: Operand) -> str:
-        """Return a Python condition for `=` and `!=`; against a text, Python's own comparison is exact."""
+        """Write the lines that it needs, and return a Python condition for `=` and `!=`; against a text,
+        Python's own comparison is exact."""
         for side, other in ((left, right), (right, left)):
             if not side.is_constant or other.is_constant:
                 continue
@@ -90,7 +92,8 @@ class OperationGenerator(GeneratorBase):
         return f"{function}(E, {left.code}, {right.code})"
 
     def write_comparison(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:
-        """Write the code of `<`, `<=`, `>` or `>=`; against a number, integers are compared in place."""
+        """Write the code of `<`, `<=`, `>` or `>=`; against a constant number, integers are compared in
+        place."""
         slow = f"compare(E, {operator!r}, {left.code}, {right.code}, {position})"
         for side, other in ((left, right), (right, left)):
             if side.is_constant and side.kinds == NUMBER and not other.is_constant:
@@ -155,8 +158,8 @@ class OperationGenerator(GeneratorBase):
         return self.make_condition_code(self.write_value(node, context))
 
     def make_logical_code(self, node: t.Chain, context: InputContext) -> str:
-        """Return a Python condition for a run of `and` or `or`; a side that needs lines of its own runs
-        only if it is reached."""
+        """Write the lines that it needs, and return a Python condition for a run of `and` or `or`; a side
+        that needs lines of its own runs only if it is reached."""
         operator, sides = node.operator, node.sides
         condition = self.write_condition(sides[0], context)
         for side in sides[1:]:
@@ -177,7 +180,7 @@ class OperationGenerator(GeneratorBase):
             condition = name
         return condition
 
-    def write_conditional(self, node: t.Condition, context: InputContext, *, final: bool) -> Operand:
+    def write_ternary(self, node: t.Condition, context: InputContext, *, final: bool) -> Operand:
         """Write the code of `condition ? then : otherwise`."""
         target = self.make_name("t")
         test = self.write_condition(node.condition, context)
@@ -199,8 +202,8 @@ class OperationGenerator(GeneratorBase):
         return operand
 
     def write_default(self, node: t.Default, context: InputContext, *, final: bool) -> Operand:
-        """Write the code of `?:` or `??`. The left side is tested before it is finalized: a function there
-        exists all the same."""
+        """Write the code of `?:` or `??`. The left side is tested before it is finalized: a function on the
+        left counts as a value, although finalizing drops it."""
         target = self.make_name("t")
         is_ready = final and context.is_pure and _is_name_path(node.left)
         left = self.write_value(node.left, context, final=is_ready, handed_on=True)

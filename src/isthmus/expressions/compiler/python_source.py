@@ -1,5 +1,4 @@
-"""Holds Python source under construction: blocks that can still grow where code was already written behind
-them.
+"""Holds Python source under construction: lines can be added later at places that were marked.
 
 A `Block` holds lines and nested blocks. A block made by `add_bookmark()` marks a place: lines added to it
 later appear there, which is how a read of the input is moved to where its context starts.
@@ -37,7 +36,7 @@ class Block:
         return block
 
     def add_bookmark(self) -> Block:
-        """Mark this place, and return the bookmark, to which lines can be added later."""
+        """Mark the present end of the block, and return the bookmark: lines added to it later stand there."""
         block = Block()
         self.parts.append(block)
         return block

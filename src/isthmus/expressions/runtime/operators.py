@@ -36,7 +36,7 @@ __all__ = [
     "to_count",
 ]  # fmt: skip
 
-MAX_SAFE: Final = 2**53
+MAX_SAFE: Final = 2**53  # the largest integer up to which doubles are exact
 DOUBLE_LIMIT: Final = 2**1024
 MAX_RANGE_SIZE: Final = 10_000_000
 
@@ -99,7 +99,8 @@ def _check_operands(left: Any, right: Any, operator: str, position: int) -> bool
 
 
 def add(left: Any, right: Any, position: int) -> Any:
-    """Return `left + right`; undefined if an operand is. The other arithmetic operators do likewise."""
+    """Return `left + right`; undefined if an operand is. Raises T2001, T2002, D1001, as do the other
+    arithmetic operators."""
     return normalize_number(left + right) if _check_operands(left, right, "+", position) else UNDEFINED
 
 
@@ -157,7 +158,8 @@ def is_less(left: Any, right: Any) -> bool:
 def compare(evaluation: Evaluation, operator: str, left: Any, right: Any, position: int) -> Any:
     """Compare by `< <= > >=` two numbers or two strings; undefined if an operand is.
 
-    Raises T2010 for operands of other types, T2009 for a number and a string.
+    Raises T2010 for an operand of another type (null and booleans too), also where the other one is
+    undefined. Raises T2009 for a number and a string.
     """
     if type(left) is str and len(left) > MAX_FREE_LENGTH:
         evaluation.charge(len(left))
@@ -212,8 +214,8 @@ def is_deep_equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
 class _Comparison:
     """A comparison of two lists or objects; a pair that was found equal is not compared again.
 
-    An expression can put one object into itself's copies again and again: what is small in memory may be
-    endless as a tree.
+    An expression can nest copies of one object in each other: what is small in memory may be endless as a
+    tree.
     """
 
     __slots__ = ("evaluation", "known_equal")
@@ -265,7 +267,8 @@ def are_unequal(evaluation: Evaluation, left: Any, right: Any) -> bool:
 
 
 def to_boolean(evaluation: Evaluation, value: Any) -> bool:
-    """Return the effective boolean of a value; undefined is false."""
+    """Return the effective boolean of a value; undefined, null, NaN, functions and lists without a true item
+    are false. Raises D1001 for infinity."""
     kind = type(value)
     if kind is bool:
         return bool(value)

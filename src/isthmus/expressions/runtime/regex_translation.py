@@ -162,7 +162,7 @@ class _Translator:
         """Translate the escape sequence at the cursor, outside of a set, and move past it."""
         char = self.source[self.position + 1 : self.position + 2]
         self.position += 2
-        if char in _CLASSES and char:
+        if char in _CLASSES:
             return f"[{_CLASSES[char]}]"
         if char and char.lower() in _CLASSES:
             return f"[^{_CLASSES[char.lower()]}]"
@@ -188,9 +188,9 @@ class _Translator:
         return f"(?({digits})\\{digits}|)"
 
     def translate_character_escape(self, char: str) -> str:
-        """Translate an escape that stands for one character, here or in a set; `char` follows the
-        backslash."""
-        if char in _CONTROL and char:
+        """Translate an escape that stands for one character, outside of a set or in one, and move past the
+        rest of it. `char` follows the backslash; `position` is behind it already."""
+        if char in _CONTROL:
             return _CONTROL[char]
         if char == "0":
             return r"\x00"
@@ -247,7 +247,7 @@ class _Translator:
         """Translate the escape sequence at the cursor, inside a set, and move past it."""
         char = self.source[self.position + 1 : self.position + 2]
         self.position += 2
-        if char in _CLASSES and char:
+        if char in _CLASSES:
             return _CLASSES[char]
         if char == "D":
             return r"\x00-/:-\U0010ffff"

@@ -56,14 +56,20 @@ _cached_days_to_date = lru_cache(maxsize=4_096)(calendar.convert_days_to_date)
 
 
 def format_time(millis: float, picture: str, zone: Any) -> str:
-    """Return the time as the picture says; `zone` is an offset such as `+0530`, undefined for UTC."""
+    """Return the time as the picture says.
+
+    `zone` is an offset such as `+0530`; undefined, and text without digits: UTC. As in the reference,
+    `+05:30` is five minutes and `-0530` is -06:30.
+    """
     check_picture(picture, "fromMillis")
     if zone is UNDEFINED and type(millis) is int and _START_OF_YEAR_1000 < millis < _END_OF_YEAR_9999:
         plain = _compile_template(picture)
         if plain is not None:
+            template, pick_values = plain
             minutes, second = divmod(millis // 1_000, 60)
             days, minutes = divmod(minutes, 1_440)
-            return str(plain[0] % plain[1]((*_cached_days_to_date(days), *divmod(minutes, 60), second)))
+            values = (*_cached_days_to_date(days), *divmod(minutes, 60), second)
+            return str(template % pick_values(values))
     hours = minutes = 0
     if zone is not UNDEFINED:
         match = re.match(r"\s*([-+]?[0-9]{1,9})", zone)
@@ -77,7 +83,7 @@ def format_time(millis: float, picture: str, zone: Any) -> str:
 
 
 def _format_component(moment: calendar.Moment, part: PicturePart, hours: int, minutes: int) -> str:
-    """Return one component; the offset is that of the time zone."""
+    """Return one component; `hours` and `minutes` are the offset of the time zone."""
     component = part.component
     if component in "Zz":
         return _format_zone(part, hours, minutes)

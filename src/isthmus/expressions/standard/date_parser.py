@@ -122,8 +122,11 @@ def _compile_plain_picture(picture: str) -> tuple[re.Pattern[str], tuple[int, ..
 
 
 def _compute_plain_millis(groups: tuple[str, ...], places: tuple[int, ...]) -> int | None:
-    """Return the time of a text that matched; None if a part must not be zero and is, or the day does not
-    exist."""
+    """Return the milliseconds since 1970 (UTC) of the digits that matched; a part at -1 in `places` is 0.
+
+    None for a day that `datetime.date` cannot hold: a zero, a 30 February, a year above 9999. Such a text is
+    then read the general way.
+    """
     year, month, day, hour, minute, second = (int(groups[place]) if place >= 0 else 0 for place in places)
     try:
         days = date(year, month, day).toordinal() - 719_163

@@ -18,12 +18,13 @@ from isthmus.expressions.syntax.tree import Node
 
 __all__ = ["parse_text"]
 
+# `shape` makes one node of a run of these, so that it does not nest.
 _FLAT_OPERATORS: Final = {".", "&", "and", "or"}
 
 
 def parse_text(text: str) -> Node:
-    """Return the tree of `text` before shaping. Raises `ExpressionError` for a malformed text, or one that
-    is too long."""
+    """Return the tree of `text` before `shape.shape_tree` has shaped it. Raises `ExpressionError` for a
+    malformed text, or one that is too long."""
     if len(text) > MAX_SOURCE_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_SOURCE_BYTES:
         raise ExpressionError(
             LIMIT, f"The expression is longer than {MAX_SOURCE_BYTES} bytes", value=MAX_SOURCE_BYTES

@@ -19,7 +19,7 @@ __all__ = ["CapabilityFilter", "build_capabilities", "build_unified_apis"]
 class CapabilityFilter:
     """Which capabilities to list. `methods` and `described_only` apply to proxy methods only.
 
-    `described_only`: leaves out proxy methods without a description.
+    `methods`: names of proxy methods. `described_only`: leaves out proxy methods without a description.
     """
 
     type: Literal["proxy", "unified", "all"] = "all"
@@ -35,8 +35,9 @@ def build_capabilities(
     *,
     name_template: str | None = None,
 ) -> dict[str, Any]:
-    """Returns all capabilities that `capability_filter` selects. `name_template`: see `assign_tool_names`."""
-    names = name_tools(described, name_template)
+    """Returns all capabilities that `capability_filter` selects. `name_template`: see
+    `tool_names.assign_tool_names`."""
+    tool_names = name_tools(described, name_template)
     return {
         "integration": {
             "id": described.id,
@@ -44,7 +45,7 @@ def build_capabilities(
             "label": described.label,
             "category": described.category,
         },
-        "proxy": _build_proxy(described, names, capability_filter)
+        "proxy": _build_proxy(described, tool_names, capability_filter)
         if capability_filter.type != "unified"
         else [],
         "unified": _build_unified(mapped, capability_filter) if capability_filter.type != "proxy" else [],
@@ -76,11 +77,11 @@ def build_unified_apis(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]
 
 def _build_proxy(
     described: IntegrationDescription,
-    names: Mapping[tuple[str, str], str],
+    tool_names: Mapping[tuple[str, str], str],
     capability_filter: CapabilityFilter,
 ) -> list[dict[str, Any]]:
-    """Returns the proxy methods that `capability_filter` selects, by resource; resources without one are left
-    out."""
+    """Returns the proxy methods that `capability_filter` selects, whatever its `type`, by resource; resources
+    without one are left out."""
     resources: dict[str, list[dict[str, Any]]] = {}
     for method in described.methods:
         if capability_filter.resource not in (None, method.resource):
@@ -93,7 +94,7 @@ def _build_proxy(
         resources.setdefault(method.resource, []).append(
             {
                 "method": method.name,
-                "name": names[method.resource, method.name],
+                "name": tool_names[method.resource, method.name],
                 "description": method.description,
                 "has_description": method.description is not None,
                 "has_query_schema": method.query_schema is not None,

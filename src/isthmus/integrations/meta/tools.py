@@ -61,7 +61,7 @@ def build_tools(
 ) -> list[dict[str, Any]]:
     """Returns a tool for each documented method that `tool_filter` accepts, in the order of the definition.
 
-    `name_template`: see `assign_tool_names`.
+    `name_template`: as `template` of `assign_tool_names`; None for the default names.
     """
     tool_filter = tool_filter or ToolFilter()
     names = name_tools(described, name_template)
@@ -149,24 +149,24 @@ def _infer_schema_from_templates(method: MethodDescription, root: str) -> dict[s
     `root`: `query` or `body`. Names without which no path can be built are required.
     """
     schema = make_empty_schema()
-    required = dict.fromkeys(_iter_template_names(method.definition.get("path"), root, is_needed=True))
+    required = dict.fromkeys(_iter_template_names(method.definition.get("path"), root, only_required=True))
     parts = [method.definition.get(part) for part in ("path", "query", "headers", "body")]
     for name in dict.fromkeys(name for part in parts for name in _iter_template_names(part, root)):
         schema["properties"][name] = {} if root == "body" else {"type": "string"}
     return {**schema, "required": list(required)} if required else schema
 
 
-def _iter_template_names(template: Any, root: str, *, is_needed: bool = False) -> Iterator[str]:
-    """Returns the names that a template reads from `root`; with `is_needed`, only those without an
+def _iter_template_names(template: Any, root: str, *, only_required: bool = False) -> Iterator[str]:
+    """Returns the names that a template reads from `root`; with `only_required`, only those without an
     alternative."""
     for placeholder in compile_template(template).placeholders:
-        if not is_needed or _is_required(placeholder):
+        if not only_required or _is_required(placeholder):
             for alternative in placeholder.alternatives:
                 first, *rest = alternative.path
                 if first == root and rest:
                     yield rest[0]
                 elif root == "query" and alternative.path == ("id",):
-                    yield "id"  # of a method that is not called with one in its path
+                    yield "id"  # the caller of a tool without an id in its path sends it in the query
 
 
 def _is_required(placeholder: Placeholder) -> bool:

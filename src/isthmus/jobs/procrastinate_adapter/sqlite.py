@@ -50,8 +50,8 @@ _REQUEUE: Final = (
 
 
 class SqliteJobManager(OutageTolerantJobManager):
-    """The job manager on SQLite. Each query is a transaction of one statement, except for requeueing, which
-    needs two."""
+    """The job manager on SQLite. Each query is a transaction of one statement, except for requeueing and
+    `prune_stalled_workers`."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(BaseAsyncConnector(), database.outages)
@@ -98,7 +98,8 @@ class SqliteJobManager(OutageTolerantJobManager):
         return bool(await self._execute(_DELETE_JOB, job.id, job.worker_id, job.attempts))
 
     async def query_requeue_own_job(self, job: jobs.Job) -> None:
-        """Queues the job again, or deletes it, if this worker still holds it."""
+        """Queues the job again, or deletes it if it was requested to abort or has a queued duplicate; does
+        nothing if this worker no longer holds it."""
         await self._requeue(_IS_OWN_JOB, (job.id, job.worker_id, job.attempts))
         self.wake.set()
 

@@ -13,7 +13,7 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import Authority, call, connect, journal_of, with_time
 
 from isthmus.accounts import Connections
-from isthmus.accounts.credentials.refresh_lease import LEASE_DURATION, LEASE_EXTENSION_SECONDS
+from isthmus.accounts.credentials.refresh_lease import LEASE_DURATION, LEASE_EXTENSION_INTERVAL_SECONDS
 from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
 from isthmus.db.tables import credential_refresh
@@ -94,7 +94,7 @@ async def test_a_lease_lasts_as_long_as_its_process_lives(
     await authority.asked.wait()
     for _ in range(10):
         await until(lambda: clock.sleepers)
-        await clock.advance(LEASE_EXTENSION_SECONDS)
+        await clock.advance(LEASE_EXTENSION_INTERVAL_SECONDS)
         await until(lambda: _lasts(database, id, clock))
     authority.gate.set()
     await task

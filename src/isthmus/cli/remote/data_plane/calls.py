@@ -61,7 +61,7 @@ def show_capabilities(
     route = "/integrated-account" if kind == "account" else "/integration"
 
     def print_result(capabilities: Json) -> int:
-        """Prints the capabilities; for a table, also how many methods are hidden."""
+        """Prints the capabilities; for a table or CSV, also how many methods are hidden."""
         if output in ("table", "csv"):
             print_records(_list_resources(capabilities), output)
             described = require_value(capabilities, "ai_readiness.proxy_methods_with_descriptions")
@@ -106,7 +106,7 @@ def call_resource(
     output: Format | None,
 ) -> int:
     """Calls a method of a resource and prints the result. `route`: `unified`, a model and a resource, or
-    `proxy` and a resource. Returns the exit code."""
+    `proxy` and a resource. `account`: None for the profile's. Returns the exit code."""
     name = method or ("list" if id is None else "get")
     segments = [*route, *([] if id is None else [id]), *([] if name in _VERBS else [name])]
 

@@ -58,7 +58,7 @@ class _RequestWriter:
         self.styled: tuple[int, int, JsonObject] | None = None
 
     def insert_text(self, text: str) -> None:
-        """Add a request that inserts text at the end of the document; none for `""`."""
+        """Add a request that inserts text at `at`, behind what was inserted before; none for `""`."""
         if text:
             self.inserts.append({"insertText": {"text": text, "location": {"index": self.at}}})
             self.at += count_utf16_units(text)
@@ -90,9 +90,9 @@ class _RequestWriter:
             case "list":
                 self.write_list(token, level + 1)
 
-    def make_range(self, start: int, tabs: int) -> JsonObject:
-        """Return the range from `start` to the end of what is inserted, without `tabs`."""
-        return {"startIndex": start - tabs, "endIndex": self.at - tabs}
+    def make_range(self, start: int, removed_tabs: int) -> JsonObject:
+        """Return the range from `start` to the end of what is inserted, moved back by `removed_tabs`."""
+        return {"startIndex": start - removed_tabs, "endIndex": self.at - removed_tabs}
 
     def write_heading(self, token: Token) -> None:
         """Add the requests that insert a heading and format it by its level."""

@@ -23,7 +23,8 @@ def convert_markdown_to_notion(evaluation: Evaluation, markdown: object = UNDEFI
     """Markdown as `children` blocks for Notion.
 
     Blank lines become paragraphs of one line end; images become blocks behind their paragraph; texts are
-    cut at 2000 characters.
+    cut at 2000 UTF-16 units. Struck text loses its mark. Dropped are line breaks in a paragraph, images in
+    links and tables, and all of a quote but its first paragraph.
 
     Arguments:
         md: Markdown (GFM).
@@ -45,7 +46,7 @@ def _make_block(kind: str, content: JsonObject) -> JsonObject:
 
 
 def _write_blocks(token: Token) -> list[JsonObject]:
-    """Return the Notion blocks of one block of Markdown."""
+    """Return the Notion blocks of one block of Markdown; the rich texts of one of HTML."""
     match token.kind:
         case "space":
             return [_make_block("paragraph", {"rich_text": [_make_rich_text("\n", {}, "")]})]
@@ -82,7 +83,8 @@ def _write_callout(token: Token) -> list[JsonObject]:
 
 
 def _write_code(token: Token) -> JsonObject:
-    """Return the content of a Notion code block, cut into texts of the length that Notion takes."""
+    """Return the content of a Notion code block: each line cut into texts of the length that Notion takes,
+    with two line ends between lines. Empty lines are dropped."""
     texts: list[JsonObject] = []
     for line in token.text.split("\n"):
         if not line:
@@ -111,7 +113,8 @@ def _write_table(token: Token) -> JsonObject:
 
 
 def _choose_item_kind(token: Token) -> str:
-    """Return the type of Notion block for the items of a list: task, bulleted or numbered."""
+    """Return the type of Notion block for the items of a list, by the first of them: task, bulleted or
+    numbered."""
     if token.children and token.children[0].checked is not None:
         return "to_do"
     return "bulleted_list_item" if token.start is None else "numbered_list_item"
@@ -170,7 +173,8 @@ def _write_inline(
 
 
 def _write_lines(text: str, annotations: JsonObject, url: str) -> list[JsonObject]:
-    """Return the rich texts of the lines, with one of a line end between them; empty lines are dropped."""
+    """Return the rich texts of the lines, with one of a line end between them; entities are decoded, empty
+    lines dropped."""
     texts: list[JsonObject] = []
     for line in decode_entities(text).split("\n"):
         if not line:

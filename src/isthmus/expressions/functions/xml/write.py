@@ -153,7 +153,7 @@ class _Writer:
         )
 
     def start_line(self, level: int) -> None:
-        """Begin an indented line, if the options ask for indentation."""
+        """Begin an indented line, if the options ask for indentation; not before the first piece."""
         if self.options.indent and self.pieces:
             self.pieces.append("\n" + self.options.indent * level)
 

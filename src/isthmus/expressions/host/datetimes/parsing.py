@@ -67,7 +67,11 @@ _RFC2822_ZONE_HOURS: Final = {
 
 
 def parse_iso(value: object, context: ParseContext) -> DateTime:
-    """Return the date-time of an ISO 8601 text; an invalid one (`unparsable`) for anything else."""
+    """Return the date-time of an ISO 8601 text, otherwise an invalid one: `unparsable` for another form or a
+    text that is too long, `unsupported zone`, or what `build_datetime` finds.
+
+    A zone in brackets counts before an offset.
+    """
     if isinstance(value, str) and len(value) <= MAX_PICTURE_CHARS:
         for form in _ISO_FORMS:
             match = form.fullmatch(value)

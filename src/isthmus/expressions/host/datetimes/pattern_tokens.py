@@ -34,8 +34,8 @@ MACROS: Final = _CLOCKS | _CLOCKS_24 | _DATES | _BOTH
 def split_pattern(pattern: str) -> tuple[tuple[bool, str], ...]:
     """Return the parts of a pattern as pairs (is literal, text).
 
-    A run of one character is a token; text in single quotes and white space is literal. Raises
-    ExpressionError for a pattern that is too long.
+    A run of the same character is a token, also one that nobody knows (`-`), which users take as it stands;
+    text in single quotes and white space is literal. Raises ExpressionError for a pattern that is too long.
     """
     check_picture(pattern, "format")
     parts: list[tuple[bool, str]] = []

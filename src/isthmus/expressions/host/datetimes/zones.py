@@ -87,7 +87,7 @@ class Zone:
         return name if name is not None else _LONG_NAMES.get(self.name, self.get_short_name(stamp))
 
     def _to_local_time(self, stamp: int | float) -> datetime:
-        """Return the local time at `stamp`, with the zone attached."""
+        """Return the local time at `stamp` (milliseconds since 1970); only for a zone with `rules`."""
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=stamp)
         return moment.astimezone(self.rules)
 
@@ -152,7 +152,7 @@ def find_zone(name: str) -> Zone | None:
 
 @lru_cache(maxsize=1)
 def _load_iana_spellings() -> dict[str, str]:
-    """Return the IANA names by their lower-case form."""
+    """Return the IANA names that this machine has, by their lower-case form."""
     return {zone.lower(): zone for zone in available_timezones()}
 
 
