@@ -9,7 +9,7 @@ __all__ = ["ANSWER_LIMIT", "CALLER_WAITS"]
 
 CALLER_WAITS: Final = 10.0
 """Seconds of the limit where a caller waits. A server that is alive answers our statements within
-milliseconds; one that waits for a lock of another transaction answers when that ends."""
+milliseconds, and when a lock was not free in time (`engines.LOCK_SECONDS`)."""
 
 ANSWER_LIMIT: ContextVar[float | None] = ContextVar("isthmus_db_answer_limit", default=None)
 """Seconds that the server may take for one answer in this context; None for any time. Work in the background

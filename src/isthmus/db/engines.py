@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 __all__ = [
     "BUSY_SECONDS",
     "LIVENESS_OPTIONS",
+    "LOCK_SECONDS",
     "SQLITE_PRAGMAS",
     "Engines",
     "dump_json",
@@ -41,9 +42,13 @@ LIVENESS_OPTIONS: Final[dict[str, Any]] = {
 the connection (a cut cable, a failover) is an error after half a minute, both while waiting and while
 sending."""
 
+LOCK_SECONDS: Final = 4
+"""How long a statement on PostgreSQL waits for a lock. Less than the server may take for an answer
+(`answer_limit`): a server on which a transaction holds a lock answers, and is not taken for a silent one."""
+
 # A process that is suspended inside a transaction must not keep its row locks for ever.
 _POSTGRESQL_ARGUMENTS = LIVENESS_OPTIONS | {
-    "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s"
+    "options": (f"-c timezone=UTC -c idle_in_transaction_session_timeout=30s -c lock_timeout={LOCK_SECONDS}s")
 }
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
 

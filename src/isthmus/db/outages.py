@@ -40,6 +40,7 @@ _POSTGRESQL_UNAVAILABLE: Final = {
     "53300": "the server has too many connections",
     "58030": "the disk fails",
     "25006": "the server is read-only",
+    "55P03": "another transaction holds a lock",
 }
 _NO_CONNECTION: Final = "no connection"
 _NO_FREE_CONNECTION: Final = "no connection or turn to write was free in time"

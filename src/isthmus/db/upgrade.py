@@ -49,6 +49,7 @@ async def upgrade_schema(database: Database) -> None:
         )
     async with database.write_schema() as conn:
         if not database.is_sqlite:
+            await conn.execute(text("SET LOCAL lock_timeout = 0"))  # a process that starts waits its turn
             await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
         await conn.run_sync(_run_migrations)
 

@@ -238,11 +238,11 @@ class Relay:
                     with convert_unexpected_cancellation():
                         await handler(conn, _make_occurrence(row))
             except DBAPIError as error:
-                if is_database_unavailable(error) or conn.closed:
-                    raise
                 if is_lock_conflict(error):
                     await self._store_delivered_to(conn, row, delivered_to)
                     raise LockNotAvailable from error
+                if is_database_unavailable(error) or conn.closed:
+                    raise
                 has_failed = True
                 self._log_failure(subscriber, row)
             except Exception:

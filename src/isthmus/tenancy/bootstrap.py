@@ -44,6 +44,7 @@ async def bootstrap(
             return None
     async with database.write() as conn:
         if not database.is_sqlite:
+            await conn.execute(text("SET LOCAL lock_timeout = 0"))  # a process that starts waits its turn
             await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
         if (await conn.execute(query)).scalar_one():
             return None

@@ -10,12 +10,15 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from tests.background import until
 from tests.fakes.postgresql_link import PostgresqlLink, linked_postgresql
 
 from isthmus.config import Settings
 from isthmus.db import Database, open_database
-from isthmus.db.answer_limit import ANSWER_LIMIT
+from isthmus.db.answer_limit import ANSWER_LIMIT, CALLER_WAITS
+from isthmus.db.engines import LOCK_SECONDS
+from isthmus.db.epochs import _POLL_LIMIT_SECONDS
 from isthmus.db.outages import find_outage
 from isthmus.kit.secret import Secret
 
@@ -81,6 +84,29 @@ async def test_one_caller_at_a_time_tries_a_silent_server_and_the_others_are_tol
     link.restore()
     assert await trying is None
     assert await asyncio.create_task(read_in_time(linked)) is None
+
+
+async def test_a_server_on_which_a_lock_is_held_is_not_away(database: Database) -> None:
+    lock = text("SELECT 1 FROM locked_row FOR UPDATE")
+    async with database.write() as conn:
+        await conn.execute(text("CREATE TABLE locked_row AS SELECT 1"))
+        assert (await conn.execute(text("SHOW lock_timeout"))).scalar_one() == f"{LOCK_SECONDS}s"
+    assert min(_POLL_LIMIT_SECONDS, CALLER_WAITS) > LOCK_SECONDS
+
+    async def wait_for_lock() -> None:
+        ANSWER_LIMIT.set(2.0)
+        async with database.write() as conn:
+            await conn.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            await conn.execute(lock)
+
+    async with database.write() as conn:
+        await conn.execute(lock)
+        with pytest.raises(OperationalError) as caught:
+            await asyncio.create_task(wait_for_lock())
+    outage = find_outage(caught.value)
+    assert outage is not None
+    assert outage.reason == "another transaction holds a lock"
+    assert not caught.value.connection_invalidated
 
 
 async def test_work_in_the_background_waits_until_the_server_answers_again(

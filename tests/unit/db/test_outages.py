@@ -16,7 +16,19 @@ from isthmus.errors import DatabaseUnavailable
 
 SetClock = Callable[[float], None]
 
-LOST_STATES = ("57P01", "57P02", "57P03", "57P05", "53100", "53300", "58030", "25006", "08000", "08006")
+LOST_STATES = (
+    "57P01",
+    "57P02",
+    "57P03",
+    "57P05",
+    "53100",
+    "53300",
+    "58030",
+    "25006",
+    "55P03",
+    "08000",
+    "08006",
+)
 
 
 @pytest.fixture

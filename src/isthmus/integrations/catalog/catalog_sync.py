@@ -43,6 +43,7 @@ async def sync_catalog(database: Database, catalog: Catalog) -> bool:
     documentation_rows, categories = await asyncio.to_thread(catalog.read_documentation)
     async with database.write() as conn:
         if not database.is_sqlite:
+            await conn.execute(text("SET LOCAL lock_timeout = 0"))  # a process that starts waits its turn
             await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
         if await _read_stored_digest(conn) == digest:
             return False
