@@ -71,9 +71,13 @@ async def test_an_integration_or_a_model_may_be_named(server: Server) -> None:
 async def test_a_row_may_move_to_another_entity(server: Server) -> None:
     ids = await entities(server)
     row = await server.ok("POST", "/documentation", json={"entity_id": ids["integration"], "content": "A."})
-    for kind in ENTITIES:
-        moved = await server.ok("PATCH", f"/documentation/{row['id']}", json={f"{kind}_id": ids[kind]})
-        assert (moved["entity_type"], moved["entity_id"]) == (kind, ids[kind])
+    for name in ("entity_id", "{kind}_id"):
+        for kind, identity in reversed(ids.items()):
+            body = {name.format(kind=kind): identity}
+            moved = await server.ok("PATCH", f"/documentation/{row['id']}", json=body)
+            assert (moved["entity_type"], moved["entity_id"]) == (kind, identity)
+    alone = {"entity_type": "unified_model"}
+    assert (await server.call("PATCH", f"/documentation/{row['id']}", json=alone))[0] == 404
 
 
 async def test_lists_are_narrowed_sorted_and_paged(server: Server) -> None:

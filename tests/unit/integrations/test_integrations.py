@@ -117,7 +117,7 @@ async def test_a_stale_version_is_refused_with_the_current_one(database: Databas
 
 
 async def test_a_shipped_one_is_not_edited(database: Database, world: World) -> None:
-    with pytest.raises(Forbidden, match="ships with Isthmus"):
+    with pytest.raises(Forbidden, match=r"ships with Isthmus .* create an integration of your own"):
         await patch(database, world.mine, "brightfold", category="crm")
     async with database.write() as conn:
         with pytest.raises(Forbidden):

@@ -46,7 +46,7 @@ async def test_a_model_is_its_teams_alone_until_it_is_shared(database: Database,
         with pytest.raises(NotFound):
             await theirs.get(row["id"])
         await UnifiedModels(conn, world.mine).update(row["id"], {"sharing": "allow"})
-        with pytest.raises(Forbidden):
+        with pytest.raises(Forbidden, match=r"or create a unified model of your own\.$"):
             await theirs.update(row["id"], {"category": "hris"})
         with pytest.raises(Forbidden):
             await theirs.delete(row["id"])

@@ -65,6 +65,7 @@ class Integrations(OwnedDefinitions):
         )
     }
     _NOUN = "integration"
+    _NOUN_WITH_ARTICLE = "an integration"
     _ROUTE = "/integration"
     _HIDDEN = frozenset({"secrets"})
     _INSTALLS = environment_integration

@@ -120,6 +120,7 @@ class OwnedDefinitions(ABC):
     _TABLE: ClassVar[Table]
     _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]]
     _NOUN: ClassVar[str]
+    _NOUN_WITH_ARTICLE: ClassVar[str]
     _ROUTE: ClassVar[str]
     _HIDDEN: ClassVar[frozenset[str]] = frozenset()
     """Columns that only `lock_owned` reads."""
@@ -150,7 +151,7 @@ class OwnedDefinitions(ABC):
             owner = "ships with Isthmus" if row["team_id"] is None else "belongs to another team"
             raise Forbidden(
                 f"{row['name']} {owner} and is not edited in place. Change it for this environment with "
-                f"PATCH {self._INSTALL_ROUTE}/{{id}} {{override}}, or create {self._noun_with_article()} of "
+                f"PATCH {self._INSTALL_ROUTE}/{{id}} {{override}}, or create {self._NOUN_WITH_ARTICLE} of "
                 "your own."
             )
         return row
@@ -235,7 +236,7 @@ class OwnedDefinitions(ABC):
         try:
             await self._conn.execute(statement)
         except IntegrityError:
-            raise name_taken_error(self._noun_with_article(), name) from None
+            raise name_taken_error(self._NOUN_WITH_ARTICLE, name) from None
 
     async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
         """Returns the rows in the shape of the API, each with the team's environments that have it
@@ -275,7 +276,3 @@ class OwnedDefinitions(ABC):
                 "installed_by_other_teams": len(all_installs) - len(own_installs),
             },
         )
-
-    def _noun_with_article(self) -> str:
-        """Returns the noun for messages, such as `an integration`."""
-        return f"{'an' if self._NOUN[0] in 'aeio' else 'a'} {self._NOUN}"

@@ -45,6 +45,7 @@ class UnifiedModels(OwnedDefinitions):
         for name in ("id", "name", "category", "sharing", "team_id", "version", "created_at", "updated_at")
     }
     _NOUN = "unified model"
+    _NOUN_WITH_ARTICLE = "a unified model"
     _ROUTE = "/unified-model"
     _INSTALLS = environment_unified_model
     _INSTALLS_COLUMN = "unified_model_id"
