@@ -48,6 +48,7 @@ _HOUR = 3600.0
 _BACKLOG_SECONDS = 60.0
 _START_DELAY_SECONDS = 0.1  # importing procrastinate would slow down everything else that starts
 _LOCKED_SECONDS = 0.1
+_HEARD_INTERVALS = 2.5
 _MAX_MOVED_AT_ONCE = 200
 
 
@@ -68,7 +69,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._timers_changed = asyncio.Event()
         self._stop_listening: Callable[[], None] = lambda: None
-        self._started_at = time.monotonic()
+        self._heard_at = self._steady_since = time.monotonic()
         self._clock_watch = ClockWatch(database.clock)
         self._peers = PeerProcesses(database, "schedules", map(make_built_in_name, handlers.schedules))
         self.started = asyncio.Event()
@@ -175,11 +176,21 @@ class Worker:
         return moved
 
     async def requeue_stalled_jobs(self) -> None:
-        """Queues the jobs of dead workers again, unless the database was unavailable a moment ago. A start
-        counts as an outage: nothing is known of the time before."""
-        unstable_at = max(self._started_at, self._database.outages.last or 0.0)
-        if time.monotonic() - unstable_at >= self._options.stable_seconds:
+        """Queues the jobs of dead workers again, unless this worker's own heartbeats failed a moment ago:
+        then nothing is known of the others either. A start counts as a failure."""
+        if self._is_heard() and time.monotonic() - self._steady_since >= self._options.stable_seconds:
             await requeue_stalled_jobs(self._database, stalled_seconds=self._options.stalled_seconds)
+
+    def _note_heartbeat(self) -> None:
+        """Notes that a heartbeat of this worker was recorded now."""
+        is_steady = self._is_heard()
+        self._heard_at = time.monotonic()
+        if not is_steady:
+            self._steady_since = self._heard_at
+
+    def _is_heard(self) -> bool:
+        """Returns True if not more than one heartbeat was missed since the last one that was recorded."""
+        return time.monotonic() - self._heard_at <= _HEARD_INTERVALS * self._options.heartbeat_seconds
 
     async def defer_lost_jobs(self) -> None:
         """Defers a job for each thing that a finder returns and that has none."""
@@ -213,6 +224,7 @@ class Worker:
         async with adapter.open_procrastinate_worker(self._database, self._handlers, self._options) as worker:
             if not self._stop.is_set():
                 self._procrastinate_worker = worker
+                worker.manager.on_heartbeat = self._note_heartbeat
                 self.started.set()
                 await worker.run()
 

@@ -15,9 +15,9 @@ class WorkerOptions:
     `reconcile_seconds`, `report_seconds`: between heartbeats, takeovers from dead workers, searches for lost
     jobs, and log lines. `restart_seconds`: before a worker that ended by an error is started again.
     `stalled_seconds`: a worker without a heartbeat for so long is dead, and others get its jobs; below 30 in
-    production, workers that only wait for their database would count as dead. `stable_seconds`: how long the
-    database must have been available before any worker counts as dead. `graceful_seconds`: how long running
-    jobs may go on after a stop, before they are cancelled and go back to the queue.
+    production, workers that only wait for their database would count as dead. `stable_seconds`: how long a
+    worker's own heartbeats must have arrived before it takes any other for dead. `graceful_seconds`: how long
+    running jobs may go on after a stop, before they are cancelled and go back to the queue.
     """
 
     concurrency: int = 20

@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 
 from isthmus.db import Database
 from isthmus.db.tables import job, job_worker
+from isthmus.errors import DatabaseUnavailable
 from isthmus.jobs import (
     Handlers,
     Run,
@@ -140,6 +141,36 @@ async def test_a_worker_that_was_taken_for_dead_begins_anew(database: Database) 
             await conn.execute(text("DELETE FROM procrastinate_workers"))
         await put(database, "a")
         await until(lambda: handlers.ran == ["a"])
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_only_failed_heartbeats_of_its_own_keep_a_worker_from_taking_over(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handlers = Recorder()
+    async with worker_running(database, handlers, replace(QUICK, requeue_seconds=3600)) as worker:
+        monkeypatch.setattr(worker, "_options", replace(QUICK, stable_seconds=0.0, stalled_seconds=0.0))
+        asked: list[float] = []
+
+        async def note(_: Database, *, stalled_seconds: float) -> None:
+            asked.append(stalled_seconds)
+
+        monkeypatch.setattr("isthmus.jobs.worker.requeue_stalled_jobs", note)
+        worker._note_heartbeat()
+        database.outages.report("requests are answered 503", DatabaseUnavailable("no connection"))
+        await worker.requeue_stalled_jobs()
+        assert asked == [0.0]
+        assert worker._procrastinate_worker is not None
+
+        async def fail(worker_id: int) -> bool:
+            raise DatabaseUnavailable("no connection")
+
+        monkeypatch.setattr(worker._procrastinate_worker.manager, "query_heartbeat", fail)
+        await until(lambda: not worker._is_heard())
+        await worker.requeue_stalled_jobs()
+        assert asked == [0.0]
+        worker._note_heartbeat()
+        assert worker._steady_since == worker._heard_at
 
 
 def test_the_pace_of_production_judges_no_worker_before_half_a_minute() -> None:

@@ -62,8 +62,9 @@ class OutageTolerantJobManager(JobManager):
     and raise DatabaseUnavailable and WorkerPruned; procrastinate's worker calls the others.
 
     The worker sets these callables: `running()`: the ids of the jobs that the worker runs. `on_pruned()`:
-    called when the worker was taken for dead. `is_interrupted(id)`: True if the job was cancelled, but not
-    because anybody requested to abort it. `is_stopping()`: True once the worker was told to stop.
+    called when the worker was taken for dead. `on_heartbeat()`: called when a heartbeat was recorded.
+    `is_interrupted(id)`: True if the job was cancelled, but not because anybody requested to abort it.
+    `is_stopping()`: True once the worker was told to stop.
     """
 
     def __init__(self, connector: BaseAsyncConnector, outages: OutageReporter) -> None:
@@ -72,6 +73,7 @@ class OutageTolerantJobManager(JobManager):
         self.wake = WakeEvent()
         self.running: Callable[[], Collection[int]] = tuple
         self.on_pruned: Callable[[], None] = lambda: None
+        self.on_heartbeat: Callable[[], None] = lambda: None
         self.is_interrupted: Callable[[int], bool] = lambda _: False
         self.is_stopping: Callable[[], bool] = lambda: False
         self.gives_up = False
@@ -153,7 +155,9 @@ class OutageTolerantJobManager(JobManager):
         except Exception:
             _log.exception("worker %s could not tell that it lives", worker_id)
         else:
-            if not alive and not self._is_unregistering:
+            if alive:
+                self.on_heartbeat()
+            elif not self._is_unregistering:
                 self.on_pruned()
 
     async def unregister_worker(self, worker_id: int) -> None:
