@@ -19,6 +19,7 @@ from isthmus.db.outages import is_database_unavailable
 from isthmus.jobs.clock_changes import (
     MAX_RESTARTED_AT_ONCE,
     ClockWatch,
+    TimerKey,
     restart_schedules,
     restart_timers,
 )
@@ -117,9 +118,8 @@ class Worker:
         """Fires the schedules and turns the timers into jobs that are due now. Raises LockNotAvailable if
         other transactions have locked some of them."""
         self._clock_watch.look()
-        if self._clock_watch.was_set_back:
-            await self._restart_waits()
-            self._clock_watch.was_set_back = False
+        if self._clock_watch.unchecked_after is not None:
+            self._clock_watch.unchecked_after = await self._restart_waits(self._clock_watch.unchecked_after)
         if not await self._is_something_due():
             return
         try:
@@ -129,14 +129,17 @@ class Worker:
         if not moved and await self._is_something_due():
             raise LockNotAvailable  # its row is locked: to look again at once would be a busy loop
 
-    async def _restart_waits(self) -> None:
-        """Puts the timers and schedules right that a clock which was set back would delay. Raises
+    async def _restart_waits(self, after: TimerKey) -> TimerKey | None:
+        """Puts the timers after `after`, a batch of them, and at the end the schedules right that a clock
+        which was set back would delay. Returns the last of the batch; None at the end. Raises
         LockNotAvailable."""
-        for restart in (restart_timers, restart_schedules):
-            count = MAX_RESTARTED_AT_ONCE
-            while count == MAX_RESTARTED_AT_ONCE:
-                async with write_with_lock_timeout(self._database) as conn:
-                    count = await restart(conn)
+        async with write_with_lock_timeout(self._database) as conn:
+            last = await restart_timers(conn, after)
+        count = MAX_RESTARTED_AT_ONCE if last is None else 0
+        while count == MAX_RESTARTED_AT_ONCE:
+            async with write_with_lock_timeout(self._database) as conn:
+                count = await restart_schedules(conn)
+        return last
 
     async def _is_something_due(self) -> bool:
         """Returns True if a timer or a schedule is due now."""
@@ -244,7 +247,9 @@ class Worker:
                     await self.move_due()
                     async with self._database.read() as conn:
                         due = await read_next_due(conn)
-                if due is not None:
+                if self._clock_watch.unchecked_after is not None:
+                    pause = 0.0
+                elif due is not None:
                     pause = min(pause, max(0.0, (due - self._database.clock.now()).total_seconds()))
             except LockNotAvailable:
                 pause = min(pause, _LOCKED_SECONDS)

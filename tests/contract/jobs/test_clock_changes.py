@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from isthmus.config import Settings
 from isthmus.db import Database, open_database
+from isthmus.db.tables import job_timer
 from isthmus.jobs import Worker, get_schedule, put_schedule, read_job_status
+from isthmus.jobs.clock_changes import restart_timers
 from tests.background import QUICK, drain
 from tests.contract.jobs.recorder import Recorder, put
 from tests.fakes.clock import VirtualClock
@@ -40,10 +43,26 @@ async def test_a_process_that_starts_after_the_clock_was_set_back_begins_waits_a
     await put(database, *map(str, range(450)), run_at=clock.now() + timedelta(seconds=30))
     clock.set_forward(-3600)
     worker = Worker(database, Recorder(), QUICK)
-    await worker.move_due()
+    left = []
+    for _ in range(3):
+        await worker.move_due()
+        async with database.read() as conn:
+            is_wrong = job_timer.c.set_at > clock.now()
+            left.append((await conn.execute(select(func.count()).where(is_wrong))).scalar_one())
+    assert left == [250, 50, 0], "each look puts one batch right"
+    assert worker._clock_watch.unchecked_after is None
     await clock.advance(30)
     handlers = Recorder()
     assert len(await move(worker, database, handlers)) == 450
+
+
+async def test_each_timer_is_looked_at_once(database: Database, clock: VirtualClock) -> None:
+    await put(database, *(f"{number:03}" for number in range(450)), run_at=clock.now() + timedelta(hours=9))
+    clock.set_forward(-3600)
+    async with database.write() as conn:
+        last = await restart_timers(conn, ("work", "099"))
+        assert last == ("work", "299"), "those before the given one are left alone"
+        assert await restart_timers(conn, last) is None
 
 
 async def test_a_wait_that_began_before_the_time_to_which_the_clock_is_set_keeps_its_end(
