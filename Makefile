@@ -32,6 +32,7 @@ NEEDS := sh scripts/need.sh chromium chromium && sh scripts/need.sh curl curl
 TOOLS := $(VENV)/.tools
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+PACKAGES := $(VENV)/.npm
 
 # One place is asked for packages: what pip is configured with counts for uv as well.
 PIP_INDEX = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell $(BIN)/python -m pip config get global.index-url 2>/dev/null))
@@ -63,7 +64,12 @@ $(DEV): $(RUNTIME) requirements-dev.txt requirements/sdk.txt
 	@$(SYNC) --no-deps --python-version 3.13 -r requirements/sdk.txt
 	@touch $@
 
-install: $(DEV)
+$(PACKAGES): $(DEV) tests/npm.py
+	@$(BIN)/python -m tests.npm
+	@touch $@
+
+install: $(DEV) $(PACKAGES)
+	@$(NEEDS)
 
 run: $(RUNTIME)
 	@exec $(BIN)/isthmus serve --host $(HOST) --port $(PORT)
@@ -72,19 +78,16 @@ lint: $(DEV)
 	$(LINT)
 
 # The static gates run beside the tests; what they say comes at the end. ISTHMUS_SEED repeats what was drawn.
-test: $(DEV)
-	@$(NEEDS)
+test: install
 	@($(LINT)) > $(VENV)/lint.log 2>&1 & lint=$$!; \
 	$(SUITE); tests=$$?; \
 	wait $$lint; lint=$$?; cat $(VENV)/lint.log; exit $$((tests || lint))
 
-matrix: $(DEV)
-	@$(NEEDS)
+matrix: install
 	$(SUITE) --matrix
 
 # Which lines each test reaches, for scripts.plant_faults.
-coverage: $(DEV)
-	@$(NEEDS)
+coverage: install
 	$(SUITE) --matrix -p tests.coverage_by_test --coverage-by-test
 
 faults: $(DEV)

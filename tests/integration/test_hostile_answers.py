@@ -16,7 +16,7 @@ from tests.fakes.hostile import ANSWERS, CUT_ANSWERS, RECORDS, HostileAnswer, Ho
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import Server
 
-pytestmark = pytest.mark.walk(of="file", share=0.4)
+pytestmark = pytest.mark.walk(of="file", share=0.25)
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "hostile-answers.md"
 COLUMNS: Final = {

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.npm import NODE, install_packages
+from tests.npm import NODE, OIDC_PROVIDER, install_packages
 
 __all__ = ["CLIENTS", "DEFINITION", "Oidc", "oidc_process"]
 
 HERE = Path(__file__).parent
-PACKAGE = "oidc-provider@9.13.3"
 CLIENTS = {"app": "app-secret", "app-post": "app-secret", "app-public": "", "machine": "machine-secret"}
 """Ids and secrets: by header, by body, without a secret, for client credentials."""
 
@@ -89,7 +88,7 @@ def oidc_process(
     *, seconds: int = 3600, redirect_uris: Sequence[str] = ("http://127.0.0.1/callback",)
 ) -> Iterator[Oidc]:
     """`seconds`: how long its access tokens live."""
-    modules = install_packages(PACKAGE)
+    modules = install_packages(OIDC_PROVIDER)
     options = {"port": 0, "seconds": seconds, "redirect_uris": list(redirect_uris)}
     process = subprocess.Popen(
         [NODE, str(HERE / "server.mjs"), str(modules), json.dumps(options)],

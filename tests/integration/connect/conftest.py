@@ -15,7 +15,7 @@ from tests.fakes.oidc import Oidc, oidc_process
 from tests.integration.connect.desk import Desk, Host, hosting
 from tests.integration.connect.product import Product, running_product
 from tests.integration.serving import serving
-from tests.npm import install_packages
+from tests.npm import CONNECT_SDK, install_packages
 from tests.ports import free_port
 
 expect.set_options(timeout=60_000)  # many tests share the machine
@@ -81,4 +81,4 @@ async def desk(settings: Settings, product: Product, host: Host, port: int) -> A
 @pytest.fixture(scope="session")
 def npm() -> Path:
     """The published SDK, and the checker of accessibility."""
-    return install_packages("@truto/truto-link-sdk@1.1.30", "axe-core@4.14.1") / "node_modules"
+    return install_packages(*CONNECT_SDK) / "node_modules"

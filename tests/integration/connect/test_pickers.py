@@ -9,7 +9,7 @@ from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.integration.connect.desk import Desk, answers
 
-pytestmark = pytest.mark.walk(of="file", share=0.35)
+pytestmark = pytest.mark.walk(of="file", share=0.2)
 
 PICKER = """<!doctype html><title>Picker</title><button id="pick">Pick</button><script>
 const { messaging } = JSON.parse(new URLSearchParams(location.search).get("filePicker"));
