@@ -43,7 +43,7 @@ async def test_no_value_of_an_answer_is_lost(integration: CatalogEntry, pytestco
         known.set(key, digest)
 
 
-@pytest.mark.walk(share=0.2)
+@pytest.mark.walk(share=0.1)
 async def test_a_gap_in_an_answer_is_borne(integration: CatalogEntry) -> None:
     assert await complaints_of(BY_NAME["gaps"], integration) == [], BY_NAME["gaps"].holds_when
 

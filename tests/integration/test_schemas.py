@@ -94,6 +94,7 @@ async def test_a_schema_that_is_not_there_is_not_found(server: Server, path: str
 
 
 class TestDocument:
+    @pytest.mark.matrix
     async def test_it_is_valid_with_a_token_and_without(self, server: Server) -> None:
         await override(server)
         await server.install_of_model("crm")

@@ -185,7 +185,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.walk(share=0.4)
+@pytest.mark.walk(share=0.25)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_html_ends_soon(name: str) -> None:
     html, expected = HOSTILE[name]

@@ -224,7 +224,7 @@ SOON = Limits(seconds=20)
 that is quadratic in these texts takes minutes."""
 
 
-@pytest.mark.walk(share=0.4)
+@pytest.mark.walk(share=0.25)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_markdown_ends_soon(name: str) -> None:
     source, expected = HOSTILE[name]
