@@ -81,7 +81,9 @@ class SetupLock:
 
     def finish(self) -> None:
         """Says that the database is complete; does nothing if it was not begun."""
-        os.ftruncate(self._descriptor, 0)
+        if self.is_unfinished:
+            os.ftruncate(self._descriptor, 0)
+            os.fsync(self._descriptor)
 
 
 @asynccontextmanager

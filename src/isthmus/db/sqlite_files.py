@@ -10,9 +10,11 @@ from __future__ import annotations
 import shlex
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from isthmus.db.migrations import VERSION_TABLE
 from isthmus.errors import SetupError
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "check_pages",
     "describe_damage",
     "describe_missing_log",
+    "has_schema",
 ]
 
 BACKUP_PAGE: Final = "docs/howto/operate.md#back-up"
@@ -59,6 +62,20 @@ def check_database_file(path: Path, *, allows_empty: bool = False) -> bool:
         )
     _check_header(file, log)
     return True
+
+
+def has_schema(path: Path) -> bool:
+    """Returns True if the file holds a database with a schema of this program. Raises SetupError for a file
+    that is no database, or lacks its log."""
+    if not check_database_file(path, allows_empty=True):
+        return False
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        try:
+            # Of a constant of ours.
+            found = connection.execute(f"SELECT 1 FROM {VERSION_TABLE}").fetchone()  # noqa: S608
+        except sqlite3.OperationalError:  # no such table: the first start did not come so far
+            return False
+    return found is not None
 
 
 def describe_missing_log(path: Path) -> str:

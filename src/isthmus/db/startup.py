@@ -23,6 +23,7 @@ from isthmus.db.sqlite_files import (
     check_pages,
     describe_damage,
     describe_missing_log,
+    has_schema,
 )
 from isthmus.db.upgrade import read_revision, upgrade_schema
 from isthmus.db.urls import get_sqlite_path, parse_url
@@ -94,11 +95,13 @@ def is_embedded(settings: Settings) -> bool:
 def _begin_new_file(path: Path, setup: SetupLock, key_file: Path, *, existing: bool, new: bool) -> bool:
     """Creates the SQLite file if a database is to be created in it; returns whether it is. `existing`, `new`:
     as for `open_database`. Raises SetupError for files that are not those of a whole database, or of none."""
-    if not setup.is_unfinished and check_database_file(path, allows_empty=new):
+    # A database that was put over one that was begun is whole: what was said of the other does not count.
+    is_unfinished = setup.is_unfinished and not has_schema(path)
+    if not is_unfinished and check_database_file(path, allows_empty=new):
         if new:
             raise _describe_present_database(f"the database {path}")
         return False
-    if existing or (not setup.is_unfinished and key_file.exists() and not new):
+    if existing or (not is_unfinished and key_file.exists() and not new):
         raise _describe_missing_file(path, key_file)
     setup.begin()
     _create_file(path)

@@ -216,3 +216,15 @@ def tear_page(path: Path, number: int) -> None:
     with path.open("r+b") as file:
         file.seek((number - 1) * _PAGE + _PAGE // 2)
         file.write(random.Random(number).randbytes(_PAGE // 2))
+
+
+async def test_a_database_put_over_a_first_start_that_was_killed_is_no_new_one(installed: Settings) -> None:
+    setup = installed.data_dir / "isthmus.sqlite3.setup"
+    setup.write_text("unfinished\n")
+    key = installed.key_file.read_bytes()
+    installed.key_file.unlink()
+    assert "key file" in await refusal(installed)
+    installed.key_file.write_bytes(key)
+    installed.key_file.chmod(0o600)
+    await open_and_close(installed)
+    assert setup.read_bytes() == b""
