@@ -89,3 +89,15 @@ async def _count_epochs(database: Database) -> int:
     async with database.read() as conn:
         number: int = (await conn.execute(text("SELECT count(*) FROM epoch"))).scalar_one()
     return number
+
+
+async def test_numbers_that_take_long_are_left_out_of_a_ready_answer(
+    readiness: Readiness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.api.readiness._READ_SECONDS", 0.1)
+    assert set((await readiness.check()).backlog) == {"queue", "events"}
+    counted = asyncio.Event()
+    monkeypatch.setattr("isthmus.api.readiness.read_queue_state", lambda _: counted.wait())
+    report = await readiness.check()
+    assert (report.is_ready, report.backlog) == (True, {})
+    counted.set()

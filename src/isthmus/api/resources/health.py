@@ -43,11 +43,11 @@ async def healthz() -> StatusOut:
 async def readyz(request: Request) -> JSONResponse:
     """Whether the process can serve requests: its database answers (`database`), and takes writes
     (`database_writes`). It answers within 2 s. `queue`, `events`: the state of background jobs and of the
-    outbox; they do not affect readiness."""
+    outbox; they do not affect readiness, and are left out if they take too long."""
     report: ReadinessReport = await request.state.readiness.check()
     answer: dict[str, Any] = {"status": "ok" if report.is_ready else "unavailable", "checks": report.checks}
     if report.is_ready:
         answer |= report.backlog
-        answer["queue"] = {name: value for name, value in answer["queue"].items() if name != "last_error"}
+        answer.get("queue", {}).pop("last_error", None)
         return JSONResponse(answer)
     return JSONResponse(answer, 503, {"retry-after": _RETRY_SECONDS})
