@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
 from isthmus.db.engines import LIVENESS_OPTIONS
-from isthmus.db.outages import is_database_unavailable
+from isthmus.db.outages import describe_outage, is_database_unavailable
+from isthmus.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     import psycopg
@@ -40,12 +41,21 @@ class ProcessPresence:
         self.key: Final = secrets.randbits(62)
         self._database = database
         self._holder: asyncio.Task[None] | None = None
+        self._connection: psycopg.AsyncConnection | None = None
 
     async def start(self) -> None:
-        """Takes the lock, and keeps it in the background: it is taken again after the connection was lost."""
-        if not self._database.is_sqlite:
-            connection = await self._connect()
-            self._holder = asyncio.create_task(self._keep_lock(connection), name="presence: keep lock")
+        """Takes the lock, and keeps it in the background: it is taken again after the connection was lost.
+        Raises DatabaseUnavailable."""
+        if self._database.is_sqlite:
+            return
+        try:
+            self._connection = await self._connect()
+        except Exception as error:  # of any kind: only those of an outage are changed
+            reason = describe_outage(error)
+            if reason is None:
+                raise
+            raise DatabaseUnavailable(reason) from error
+        self._holder = asyncio.create_task(self._keep_lock(self._connection), name="presence: keep lock")
 
     async def stop(self) -> None:
         """Frees the lock."""
@@ -53,6 +63,8 @@ class ProcessPresence:
             self._holder.cancel()
             with suppress(asyncio.CancelledError):
                 await self._holder
+        if self._connection is not None:  # the task may have been cancelled before it began
+            await self._connection.close()
 
     async def is_running(self, conn: AsyncConnection, key: int) -> bool:
         """Returns True if the process with this key is running. A process that has just lost its connection
@@ -90,7 +102,7 @@ class ProcessPresence:
                     self._database.outages.report("this process is not shown as running", error)
                 else:
                     _log.exception("the connection that shows this process as running is lost")
-            connection = await self._reconnect()
+            connection = self._connection = await self._reconnect()
 
     async def _reconnect(self) -> psycopg.AsyncConnection:
         """Opens the connection again, as soon as the database is back."""
