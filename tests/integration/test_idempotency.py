@@ -205,9 +205,9 @@ async def test_a_cancelled_call_frees_its_key_unless_it_has_sent_its_write(
         ([None], False, False),
         ([None], True, True),
         ([503], False, False),
-        ([401, None], False, False),
+        ([400, None], False, False),
         ([201], False, True),  # what failed is another request, after the write
-        ([201, 503], False, True),
+        ([399, 503], False, True),
     ],
 )
 async def test_a_call_that_failed_frees_its_key_unless_a_write_may_have_been_carried_out(

@@ -55,7 +55,7 @@ def build_field(
     disabled = rapid.disabled if rapid else {}
     stored = list_stored_values(context.get(spec.name))
     shown = list(sent) if sent is not None else [str(value) for value in stored]
-    if sent is None and not shown and spec.default is not None:
+    if sent is None and not shown:
         shown = [str(value) for value in list_stored_values(spec.default)]
     stored_texts = {str(value) for value in stored}
     choices = tuple(

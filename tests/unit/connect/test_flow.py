@@ -378,6 +378,8 @@ async def test_only_what_the_page_asks_for_is_offered(desk: Desk) -> None:
     assert (screen.type, screen.can_retry) == ("invalid_integration", False)
     with pytest.raises(InvalidIntegration):
         await desk.flow.choose_integration(await desk.open(), "nothing")
+    with pytest.raises(InvalidIntegration):
+        await desk.flow.choose_integration(await desk.open(), "brightfold", "nothing")
 
 
 async def test_a_model_narrows_what_is_offered_and_the_scopes_that_are_asked_for(desk: Desk) -> None:

@@ -331,6 +331,8 @@ class TestFailures:
             load_integration({"headers": 1, "query": 1, "label": 1, "logo": 1, "icon": 1})
         assert len(caught.value.failures) == 5
         assert "(and 2 more)" in caught.value.message
+        with pytest.raises(DefinitionInvalid, match=r"query: must be an object$"):
+            load_integration({"headers": 1, "query": 1, "label": 1})
         assert caught.value.details["failures"] == caught.value.failures
         assert caught.value.status == 400
 

@@ -120,6 +120,12 @@ def test_bad_json_names_its_line() -> None:
     assert caught.value.line == 3
 
 
+def test_an_integer_has_at_most_4000_digits() -> None:
+    assert parse_document(f"a: {'9' * 4_000}").data == {"a": int("9" * 4_000)}
+    with pytest.raises(Unreadable, match="JSON does not know"):
+        parse_document(f"a: {'9' * 4_001}")
+
+
 def test_json_with_an_integer_of_too_many_digits_is_told() -> None:
     with pytest.raises(Unreadable, match="Exceeds the limit"):
         parse_document(f'{{"a": {"9" * 5_000}}}', is_json=True)

@@ -82,8 +82,9 @@ def config(**more: Any) -> OAuth2Config:
 
 
 def test_the_authorize_address_says_who_asks_for_what_and_where_the_answer_goes() -> None:
+    reserved = ("state", "redirect_uri", "code_challenge", "code_challenge_method", "client_id")
     url = build_authorize_url(
-        config(params={"prompt": "consent", "state": "evil", "redirect_uri": "https://evil.test"}),
+        config(params={"prompt": "consent", **dict.fromkeys(reserved, "evil")}),
         scope(),
         redirect_uri="https://app.test/cb",
         state="st",

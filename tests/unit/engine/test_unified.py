@@ -182,10 +182,11 @@ async def test_a_closed_account_answers_as_its_provider_would() -> None:
         async def send(self, request: Any) -> Any:
             raise make_account_closed_error(2.2)
 
-    with pytest.raises(RemoteError) as caught:
-        await value_of(Closed([]), {}, parse_call("get", id="1"))
-    assert (caught.value.status, caught.value.headers) == (429, {"retry-after": "3"})
-    assert "rate_limit_error" in caught.value.insight
+    for answered in (value_of(Closed([]), {}, parse_call("get", id="1")), listed(Closed([]), {})):
+        with pytest.raises(RemoteError) as caught:
+            await answered
+        assert (caught.value.status, caught.value.headers) == (429, {"retry-after": "3"})
+        assert "rate_limit_error" in caught.value.insight
 
 
 async def test_an_expression_that_fails_is_told_without_its_data() -> None:

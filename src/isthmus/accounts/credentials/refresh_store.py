@@ -121,7 +121,7 @@ class RefreshStore:
                     f"the credentials of account {account.facts.id} are refused by the provider"
                     f"{': ' + row['last_error'] if row['last_error'] else '.'}"
                 )
-            if not (force and rejected_token is None) and self._is_usable(context, rejected_token):
+            if not force and self._is_usable(context, rejected_token):
                 return RefreshedCredentials(context, row["revision"], is_new=False)
             plan = plan_refresh(account.definition, account.facts.authentication_method, context)
             if plan is None:

@@ -84,10 +84,9 @@ class Refresher:
         """Return credentials with another access token than `rejected_token`, the one that the provider
         rejected; with None, credentials that are not about to expire.
 
-        `force`: also refresh an account whose credentials were refused before and, if `rejected_token` is
-        None, ask the provider in any case. Raises AccountNeedsReauth if the provider refuses, UpstreamError
-        while it is unavailable (then it is not asked again for some seconds), BadRequest if the credentials
-        cannot be refreshed.
+        `force`: ask the provider in any case, also for an account whose credentials were refused before.
+        Raises AccountNeedsReauth if the provider refuses, UpstreamError while it is unavailable (then it is
+        not asked again for some seconds), BadRequest if the credentials cannot be refreshed.
         """
         identity = account.facts.id
         running = self._tasks.get(identity)
