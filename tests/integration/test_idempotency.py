@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.connections.gateway import BeforeWrite
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.api.idempotency import run_once
@@ -21,7 +23,7 @@ from isthmus.config import Settings
 from isthmus.db.presence import ProcessPresence
 from isthmus.db.tables import idempotency_record
 from isthmus.engine.upstream import Operation, OutgoingRequest
-from isthmus.errors import OutcomeUnknown, UpstreamUnreachable
+from isthmus.errors import DatabaseUnavailable, OutcomeUnknown, UpstreamUnreachable
 from isthmus.http.messages import HttpRequest
 from tests.fakes.clock import VirtualClock
 from tests.fakes.larkdesk import Fault, Larkdesk, RequestLimit, running
@@ -169,6 +171,34 @@ async def test_a_batch_that_lost_one_of_its_answers_stores_what_it_knows(desk: D
     first = await desk.server.call("POST", "/batch-request", json=body, headers=KEY)
     assert await desk.server.call("POST", "/batch-request", json=body, headers=KEY) == first
     assert desk.writes == 1
+
+
+@pytest.mark.parametrize("writes_first", [False, True])
+async def test_a_batch_with_a_node_that_met_an_outage_of_the_database_is_not_its_final_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, writes_first: bool
+) -> None:
+    create = {"resource": "tickets", "method": "create", "body": {"subject": "s"}}
+    nodes = [{**create, "name": "first"}, {**create, "name": "second", "depends_on": ["first"]}]
+    body = {"integrated_account_id": desk.account, "resources": nodes}
+    open_account, calls = Connections.open, itertools.count()
+    is_away = True
+
+    async def meet_outage(*arguments: Any, **options: Any) -> Connection:
+        if is_away and next(calls) == (2 if writes_first else 1):  # the first one is of the batch itself
+            raise DatabaseUnavailable("no connection")
+        return await open_account(*arguments, **options)
+
+    monkeypatch.setattr(Connections, "open", meet_outage)
+    status, first, _ = await desk.post("/batch-request", body)
+    assert (status, first["errors"]["tickets"][0]["statusCode"]) == (200, 503)
+    assert desk.writes == (1 if writes_first else 0)
+    is_away = False
+    status, second, replayed = await desk.post("/batch-request", body)
+    assert not replayed
+    if writes_first:
+        assert (status, second["details"]["code"], desk.writes) == (409, "outcome_unknown", 1)
+    else:
+        assert (status, second["errors"]["tickets"], desk.writes) == (200, [], 2)
 
 
 @pytest.mark.parametrize(("verb", "headers"), [("POST", {}), ("GET", KEY)])

@@ -6,6 +6,7 @@ against the account's rate limit, and waits where the limit is reached; the batc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import Field
@@ -26,7 +27,7 @@ from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.engine.batch import BatchLimits, run_batch
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.graph.structure import Graph
-from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
+from isthmus.errors import BadRequest, DatabaseUnavailable, IsthmusError, MethodNotAllowed, NotFound, failure
 from isthmus.kit.clock import Clock
 from isthmus.tenancy import Principal
 
@@ -118,9 +119,10 @@ class BatchRequests:
             clock=self._clock,
         )
         try:
-            return make_json_response(outcome.body)
+            response = make_json_response(outcome.body)
         except TypeError:  # rare, so that only then each record is tried by itself
-            return make_json_response(outcome.without_unwritable(_has_json_form).body)
+            response = make_json_response(outcome.without_unwritable(_has_json_form).body)
+        return replace(response, is_provisional=outcome.has_error(DatabaseUnavailable))
 
 
 def _has_json_form(value: Any) -> bool:

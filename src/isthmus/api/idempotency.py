@@ -105,7 +105,7 @@ async def _end_claim(
     """Stores the response under the claimed key, frees the key, or leaves its outcome unknown. `error`: what
     the response was made of; None for a result."""
     answer = StoredAnswer(response.status, response.content_type, response.headers, response.body)
-    is_storable = response.stream is None and answer.is_final
+    is_storable = response.stream is None and answer.is_final and not response.is_provisional
     if is_storable:
         await keys.store_answer(claim, answer)
     elif _is_possibly_carried_out(claim, error):

@@ -42,13 +42,14 @@ _CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 @dataclass(frozen=True, slots=True)
 class OutgoingResponse:
     """A response to send. `stream`: a body to send on as it arrives; None if `body` is the whole body. Header
-    names are lower-case."""
+    names are lower-case. `is_provisional`: a repetition may get another one, whatever the status."""
 
     status: int
     content_type: str
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     stream: HttpStream | None = None
+    is_provisional: bool = False
 
 
 def make_json_response(

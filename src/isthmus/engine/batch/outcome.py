@@ -47,6 +47,10 @@ class BatchOutcome:
             )
         return {"result": result, "errors": errors}
 
+    def has_error(self, kind: type[IsthmusError]) -> bool:
+        """Returns True if a node has an error of this kind."""
+        return any(isinstance(each.error, kind) for errors in self.errors.values() for each in errors)
+
     def without_unwritable(self, is_writable: Callable[[Any], bool]) -> BatchOutcome:
         """Returns a copy in which each node with a record that no answer can hold has an error instead of its
         records."""
