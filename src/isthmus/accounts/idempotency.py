@@ -164,11 +164,7 @@ class IdempotencyKeys:
         claim.unanswered += 1
 
     async def store_answer(self, claim: Claim, answer: StoredAnswer) -> None:
-        """Store a final answer for ANSWER_LIFETIME. For any other answer, free the key, so that a repetition
-        is carried out."""
-        if not answer.is_final:
-            await self.release_claim(claim)
-            return
+        """Store an answer that is final for ANSWER_LIFETIME."""
 
         async def store(conn: AsyncConnection) -> None:
             """Write the answer into the row of the claim."""
