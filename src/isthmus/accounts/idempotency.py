@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, current_time, get_key_ring
@@ -134,10 +134,10 @@ class IdempotencyKeys:
             "process": self._presence.key,
         }
         answered = None
+        await self._purge()
         self._running.add(row_id)  # before the commit: from then on, other calls see the row
         try:
             async with self._database.write() as conn:
-                await self._purge(conn)
                 while answered is None and not await _insert_claim(conn, row_id, values):
                     answered = await self._find_answer(conn, key_digest, request_digest, repeat_unknown)
         except BaseException:
@@ -242,9 +242,9 @@ class IdempotencyKeys:
             return row["id"] in self._running
         return row["process"] is not None and await self._presence.is_running(conn, row["process"])
 
-    async def _purge(self, conn: AsyncConnection) -> None:
-        """Delete some expired rows: once a minute, and twice as many as claims came since the last time, so
-        that they do not pile up however many there are."""
+    async def _purge(self) -> None:
+        """Delete some expired rows, in a transaction of its own: once a minute, and twice as many as claims
+        came since the last time, so that they do not pile up however many there are."""
         moment = self._database.clock.monotonic()
         self._claims_since_purge += 1
         is_early = self._purged_at is not None and moment - self._purged_at < _PURGE_INTERVAL_SECONDS
@@ -252,11 +252,23 @@ class IdempotencyKeys:
             return
         self._purged_at = moment
         self._claims_since_purge = 0
-        expired = idempotency_record.c.expires_at <= current_time(conn)
-        some = select(idempotency_record.c.id).where(expired, idempotency_record.c.id.not_in(self._running))
-        await conn.execute(
-            delete(idempotency_record).where(idempotency_record.c.id.in_(some.limit(2 * _CLAIMS_PER_PURGE)))
-        )
+        row = idempotency_record.c
+        async with self._database.write() as conn:
+            expired = row.expires_at <= current_time(conn)
+            living = await self._list_living_processes(conn, expired)
+            is_ended = row.status.is_not(None) | row.process.is_(None) | row.process.not_in(living)
+            some = select(row.id).where(expired, is_ended, row.id.not_in(self._running))
+            # Rows that another process has locked now are left to it, so that nobody waits in a circle.
+            some = some.order_by(row.id).limit(2 * _CLAIMS_PER_PURGE).with_for_update(skip_locked=True)
+            await conn.execute(delete(idempotency_record).where(row.id.in_(some)))
+
+    async def _list_living_processes(self, conn: AsyncConnection, expired: ColumnElement[bool]) -> list[int]:
+        """Return the other processes with expired rows without an answer that are running: their calls are
+        under way, and it is the clock that was set forward."""
+        row = idempotency_record.c
+        query = select(row.process).distinct().where(expired, row.status.is_(None))
+        others = (await conn.execute(query.where(row.process != self._presence.key))).scalars().all()
+        return [each for each in others if each is not None and await self._presence.is_running(conn, each)]
 
 
 def _is_row(claim: Claim) -> Any:  # SQLAlchemy's type of a comparison

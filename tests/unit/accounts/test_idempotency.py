@@ -3,6 +3,7 @@ has ended, and that one key leaves the others."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -225,6 +226,31 @@ async def test_expired_keys_are_purged_faster_than_new_ones_come(
     for number in range(6):
         await keys.claim(environment, f"new {number}", "request")
     assert await kept(database) == {f"new {number}" for number in range(6)}
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)  # SQLite has one process
+async def test_a_purge_leaves_what_another_process_runs_or_has_locked(
+    keys: IdempotencyKeys, database: Database, clock: WatchedClock, world: World
+) -> None:
+    environment = world.mine.environment_id
+    async with process(database) as other, process(database) as ended:
+        await other.claim(environment, "running", "request")
+        await ended.claim(environment, "ended", "request")
+        for name in ("locked", "free"):
+            await keys.store_answer(await keys.claim(environment, name, "request"), ANSWER)
+        await ended._presence.stop()
+        await clock.advance(ANSWER_LIFETIME.total_seconds())
+        locked = select(idempotency_record).where(idempotency_record.c.key_digest == "locked")
+        async with database.write() as conn:
+            await conn.execute(locked.with_for_update())
+            async with asyncio.timeout(3):
+                await asyncio.create_task(_claim(keys, environment, "later"))
+        assert await kept(database) == {"running", "locked", "later"}
+
+
+async def _claim(keys: IdempotencyKeys, environment: str, name: str) -> None:
+    """Claims a key in a task of its own."""
+    await keys.claim(environment, name, "request")
 
 
 def test_parts_are_told_apart() -> None:
