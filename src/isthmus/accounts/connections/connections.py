@@ -302,6 +302,7 @@ class Connections:
 
     async def _read_account_from_database(self, environment_id: str, account_id: str) -> _LoadedAccount:
         """Read an account from the database, and do not cache it. Raises NotFound."""
+        read_at = self._clock.monotonic()
         async with self._database.read() as conn:
             statement = select_account(environment_id, account_id)
             first_row = (await conn.execute(statement)).mappings().one_or_none()
@@ -331,7 +332,9 @@ class Connections:
             gate_id = row["truto_static_gate_id"]
             sender = AccountSender(self._parts.http, account_id)
             http = await select_sender(conn, sender, environment_id, gate_id)
-        return self._build_account(environment_id, row, definition, context, http)
+        account = self._build_account(environment_id, row, definition, context, http)
+        account.gateway.throttle.follow_row(row["closed_until"], row["closed_at"], read_at=read_at)
+        return account
 
     def _build_account(
         self,
@@ -367,7 +370,6 @@ class Connections:
             gate_id=row["truto_static_gate_id"],
             last_forbidden=None if forbidden is None else (forbidden["resource"], forbidden["method"]),
         )
-        gateway.throttle.follow_row(row["closed_until"], row["closed_at"])
         sandbox = SandboxUpstream(facts, gateway.context, gateway.integration, definition, self._exchanges)
         return _LoadedAccount(
             gateway=gateway,

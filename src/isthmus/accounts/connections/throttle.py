@@ -42,6 +42,7 @@ class AccountThrottle:
         "_clock",
         "_closed_until",
         "_interval",
+        "_known_at",
         "_next_turn_at",
         "_probe",
         "_queue",
@@ -53,6 +54,7 @@ class AccountThrottle:
         self._clock = clock
         self._closed_until = 0.0
         self._interval = 0.0
+        self._known_at = 0.0
         self._next_turn_at = 0.0
         self._queue = asyncio.Lock()
         self._probe: asyncio.Future[None] | None = None
@@ -113,14 +115,21 @@ class AccountThrottle:
     def record_stored_wait(self, closed_until: datetime) -> None:
         """Note that this process has stored its wait in the account's row."""
         self._stored_until = closed_until
+        self._known_at = self._clock.monotonic()
 
-    def follow_row(self, closed_until: datetime | None, closed_at: datetime | None) -> None:
+    def follow_row(
+        self, closed_until: datetime | None, closed_at: datetime | None, *, read_at: float
+    ) -> None:
         """Close or open the throttle as the account's row says: until when it is closed, None if it is open,
-        and when that was decided.
+        and when that was decided. `read_at`: the monotonic time at which its reading began.
 
         Each value counts once: how long it closes the throttle is measured when it is first seen, and then by
-        the monotonic clock. A row that is open again lifts what was closed.
+        the monotonic clock. A row that is open again lifts what was closed, unless more is known since its
+        reading began.
         """
+        if closed_until is None and read_at < self._known_at:
+            return
+        self._known_at = max(self._known_at, read_at)
         before, self._stored_until = self._stored_until, closed_until
         if closed_until == before:
             return

@@ -87,7 +87,7 @@ async def test_another_process_extends_a_wait_only_by_more_than_a_refusal_lasts(
     clock = VirtualClock()
     throttle = AccountThrottle(clock)
     throttle.close(1.0)
-    throttle.follow_row(clock.now() + timedelta(seconds=seconds), clock.now())
+    throttle.follow_row(clock.now() + timedelta(seconds=seconds), clock.now(), read_at=clock.monotonic())
     assert throttle.seconds_until_open == pytest.approx(closed)
 
 
@@ -184,9 +184,9 @@ async def test_the_pace_follows_what_was_taken_and_is_given_up_after_successes()
 async def test_what_another_process_learned_counts_and_is_no_news_twice() -> None:
     clock = VirtualClock()
     throttle = AccountThrottle(clock)
-    throttle.follow_row(clock.now() + timedelta(seconds=4), clock.now())
+    throttle.follow_row(clock.now() + timedelta(seconds=4), clock.now(), read_at=clock.monotonic())
     assert throttle.seconds_until_open == 4.0
-    throttle.follow_row(clock.now() + timedelta(seconds=2), clock.now())
+    throttle.follow_row(clock.now() + timedelta(seconds=2), clock.now(), read_at=clock.monotonic())
     assert throttle.seconds_until_open == 4.0
 
 
@@ -195,13 +195,13 @@ async def test_a_clock_that_is_set_does_not_change_a_wait_that_was_seen(seconds:
     clock = VirtualClock()
     throttle = AccountThrottle(clock)
     until, at = clock.now() + timedelta(seconds=3), clock.now()
-    throttle.follow_row(until, at)
+    throttle.follow_row(until, at, read_at=clock.monotonic())
     clock.set_forward(seconds)
     await clock.advance(1)
-    throttle.follow_row(until, at)
+    throttle.follow_row(until, at, read_at=clock.monotonic())
     assert throttle.seconds_until_open == 2.0
     await clock.advance(2)
-    throttle.follow_row(until, at)
+    throttle.follow_row(until, at, read_at=clock.monotonic())
     assert throttle.seconds_until_open == 0.0
 
 
@@ -212,7 +212,7 @@ async def test_a_wait_of_this_process_is_not_read_anew_after_the_clock_was_set_b
     until = clock.now() + timedelta(seconds=1)
     throttle.record_stored_wait(until)
     clock.set_forward(-3600)
-    throttle.follow_row(until, None)
+    throttle.follow_row(until, None, read_at=clock.monotonic())
     assert throttle.seconds_until_open == 1.0
 
 
@@ -223,7 +223,7 @@ async def test_a_process_that_starts_after_the_clock_was_set_back_waits_as_long_
     until, at = clock.now() + timedelta(seconds=1), clock.now()
     clock.set_forward(-3600)
     throttle = AccountThrottle(clock)
-    throttle.follow_row(until, at)
+    throttle.follow_row(until, at, read_at=clock.monotonic())
     assert throttle.seconds_until_open == 1.0
 
 
@@ -232,15 +232,29 @@ async def test_a_row_that_is_open_again_lifts_the_wait_and_the_pace() -> None:
     throttle = AccountThrottle(clock)
     throttle.close(3600.0)
     throttle.record_stored_wait(clock.now() + timedelta(hours=1))
-    throttle.follow_row(None, None)
+    throttle.follow_row(None, None, read_at=clock.monotonic())
     assert throttle.seconds_until_open == 0.0
     assert throttle.is_unthrottled
 
 
+async def test_a_row_that_was_read_before_a_wait_was_stored_does_not_lift_it() -> None:
+    clock = VirtualClock()
+    throttle = AccountThrottle(clock)
+    read_at = clock.monotonic()
+    await clock.advance(1)
+    throttle.close(3600.0)
+    throttle.record_stored_wait(clock.now() + timedelta(hours=1))
+    throttle.follow_row(None, None, read_at=read_at)
+    assert throttle.seconds_until_open == 3600.0
+    throttle.follow_row(None, None, read_at=clock.monotonic())
+    assert throttle.is_unthrottled
+
+
 async def test_a_row_that_was_never_closed_lifts_nothing() -> None:
-    throttle = AccountThrottle(VirtualClock())
+    clock = VirtualClock()
+    throttle = AccountThrottle(clock)
     throttle.close(0.2)  # so short that it is not stored
-    throttle.follow_row(None, None)
+    throttle.follow_row(None, None, read_at=clock.monotonic())
     assert throttle.seconds_until_open == 0.2
 
 
