@@ -39,6 +39,7 @@ from isthmus.accounts.credentials.token_refresh import (
     get_access_token,
     plan_refresh,
 )
+from isthmus.db.answer_limit import ANSWER_LIMIT
 from isthmus.db.database import Database
 from isthmus.db.outages import is_database_unavailable
 from isthmus.engine.authorization.flows import drive_flow
@@ -129,6 +130,7 @@ class Refresher:
         self, account: RefreshTarget, rejected_token: str | None, *, force: bool
     ) -> RefreshedCredentials:
         """Refresh and return the credentials, and remember an outage of the provider for a few seconds."""
+        ANSWER_LIMIT.set(None)  # in this task, which is not only of the request that began it
         identity = account.facts.id
         try:
             return await self._refresh_or_wait(account, rejected_token, force=force)

@@ -12,7 +12,9 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import Authority, call, connect, journal_of, with_time
 
 from isthmus.accounts import Connections
+from isthmus.accounts.credentials.refresh_store import RefreshStore
 from isthmus.db import Database
+from isthmus.db.answer_limit import ANSWER_LIMIT, CALLER_WAITS
 from isthmus.errors import AccountNeedsReauth, TokenEndpointFailed, UpstreamUnreachable
 
 
@@ -174,3 +176,25 @@ async def test_a_renewal_ends_although_who_asked_for_it_went_away(
     await closing
     connection = await connections.open(desk.scope.environment_id, id, request_id="r")
     assert connection.upstream.context["oauth"]["token"]["access_token"] == "at-1"
+
+
+async def test_a_refresh_has_not_the_limit_of_the_request_that_began_it(
+    connections: Connections,
+    desk: Desk,
+    authority: Authority,
+    clock: WatchedClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    limits: list[float | None] = []
+    take_lease = RefreshStore.take_lease
+
+    async def note_limit(*arguments: Any, **options: Any) -> Any:
+        limits.append(ANSWER_LIMIT.get())
+        return await take_lease(*arguments, **options)
+
+    monkeypatch.setattr(RefreshStore, "take_lease", note_limit)
+    limit = ANSWER_LIMIT.set(CALLER_WAITS)
+    await call(connections, desk, id)
+    assert (limits, ANSWER_LIMIT.get()) == ([None], CALLER_WAITS)
+    ANSWER_LIMIT.reset(limit)
