@@ -14,7 +14,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from isthmus.errors import DatabaseUnavailable
 
-__all__ = ["ANSWERED_503", "OutageReporter", "describe_outage", "find_outage", "is_database_unavailable"]
+__all__ = [
+    "ANSWERED_503",
+    "OutageReporter",
+    "describe_outage",
+    "find_outage",
+    "is_database_unavailable",
+    "is_lock_conflict",
+]
 
 _log = logging.getLogger("isthmus.db")
 
@@ -31,6 +38,9 @@ _SQLITE_UNAVAILABLE: Final = {
 _CONNECTION_EXCEPTION: Final = "08"
 """The class of SQLSTATE codes for lost connections."""
 
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+_DEADLOCK: Final = "40P01"
+
 _POSTGRESQL_UNAVAILABLE: Final = {
     "57P01": "the server was shut down",
     "57P02": "the server crashed",
@@ -40,7 +50,7 @@ _POSTGRESQL_UNAVAILABLE: Final = {
     "53300": "the server has too many connections",
     "58030": "the disk fails",
     "25006": "the server is read-only",
-    "55P03": "another transaction holds a lock",
+    _LOCK_NOT_AVAILABLE: "another transaction holds a lock",
 }
 _NO_CONNECTION: Final = "no connection"
 _NO_FREE_CONNECTION: Final = "no connection or turn to write was free in time"
@@ -92,6 +102,11 @@ def find_outage(error: BaseException) -> DatabaseUnavailable | None:
         return next(filter(None, map(find_outage, error.exceptions)), None)
     reason = describe_outage(error) if isinstance(error, SQLAlchemyError | sqlite3.Error) else None
     return None if reason is None else DatabaseUnavailable(reason)
+
+
+def is_lock_conflict(error: DBAPIError) -> bool:
+    """Returns True if PostgreSQL reports a lock timeout or a deadlock."""
+    return getattr(error.orig, "sqlstate", None) in (_LOCK_NOT_AVAILABLE, _DEADLOCK)
 
 
 def _is_psycopg_error(error: BaseException) -> bool:

@@ -9,16 +9,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
 from isthmus.db.migrations import FIRST, REPLACED_REVISIONS, VERSION_TABLE
+from isthmus.db.outages import is_lock_conflict
 from isthmus.errors import SetupError
 
 __all__ = ["read_revision", "upgrade_schema"]
 
 _ADVISORY_LOCK = 0x1574_4D05
+_LOCK_MILLISECONDS = 2_000
+"""How long a migration waits for a lock. Statements of running processes wait behind it, so it is shorter
+than their own wait (`engines.LOCK_SECONDS`)."""
+_TRIES = 5
+_PAUSE_SECONDS = 1.0
 _SELECT_REVISION = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant of ours
 
 
@@ -35,9 +41,11 @@ async def read_revision(database: Database) -> str | None:
 
 
 async def upgrade_schema(database: Database) -> None:
-    """Runs the missing migrations in one transaction, under a lock that other processes wait for.
+    """Runs the missing migrations in one transaction, under a lock that other processes wait for. On
+    PostgreSQL it gives way to transactions that hold locks, and tries again, a few times.
 
-    Raises SetupError for a schema that this version has no migrations for.
+    Raises SetupError for a schema that this version has no migrations for, and if locks were held at each
+    try.
     """
     revision = await read_revision(database)
     if revision in REPLACED_REVISIONS:
@@ -47,10 +55,29 @@ async def upgrade_schema(database: Database) -> None:
             f"the revision {FIRST} on this database once, and then this one; or set up a new database "
             "(ISTHMUS_DATA_DIR, ISTHMUS_DATABASE_URL)."
         )
+    for _ in range(_TRIES):
+        try:
+            return await _upgrade_once(database)
+        except DBAPIError as error:
+            if not is_lock_conflict(error):
+                raise
+            conflict = error
+        await database.clock.sleep(_PAUSE_SECONDS)
+    raise SetupError(
+        f"the schema could not be brought up to date: other transactions held locks on its tables at each of "
+        f"{_TRIES} tries. Nothing was changed. Start again, after the transactions that run for long have "
+        "ended (`pg_stat_activity` lists them) or the other processes of Isthmus were stopped."
+    ) from conflict
+
+
+async def _upgrade_once(database: Database) -> None:
+    """Runs the missing migrations, or none of them. Raises DBAPIError, also for a lock that was not free in
+    time, and SetupError."""
     async with database.write_schema() as conn:
         if not database.is_sqlite:
             await conn.execute(text("SET LOCAL lock_timeout = 0"))  # a process that starts waits its turn
             await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+            await conn.execute(text(f"SET LOCAL lock_timeout = {_LOCK_MILLISECONDS}"))
         await conn.run_sync(_run_migrations)
 
 

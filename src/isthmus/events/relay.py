@@ -17,12 +17,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, current_time, make_background_context, savepoint
-from isthmus.db.outages import is_database_unavailable
+from isthmus.db.outages import is_database_unavailable, is_lock_conflict
 from isthmus.db.tables import event
 from isthmus.events.catalogue import EVENTS
 from isthmus.events.outbox import EMITTED
 from isthmus.jobs import PeerProcesses
-from isthmus.jobs.lock_timeout import LockNotAvailable, is_lock_conflict, write_with_lock_timeout
+from isthmus.jobs.lock_timeout import LockNotAvailable, write_with_lock_timeout
 from isthmus.jobs.peer_processes import HEARTBEAT_SECONDS
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 

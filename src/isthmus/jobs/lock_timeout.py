@@ -12,12 +12,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
+from isthmus.db.outages import is_lock_conflict
 
-__all__ = ["LockNotAvailable", "is_lock_conflict", "write_with_lock_timeout"]
+__all__ = ["LockNotAvailable", "write_with_lock_timeout"]
 
 _SET_LOCK_TIMEOUT: Final = text("SET LOCAL lock_timeout = '50ms'")
-_LOCK_NOT_AVAILABLE: Final = "55P03"
-_DEADLOCK: Final = "40P01"
 
 
 class LockNotAvailable(Exception):
@@ -41,8 +40,3 @@ async def write_with_lock_timeout(database: Database) -> AsyncIterator[AsyncConn
         if is_lock_conflict(error):
             raise LockNotAvailable from error
         raise
-
-
-def is_lock_conflict(error: DBAPIError) -> bool:
-    """Returns True if PostgreSQL reports a lock timeout or a deadlock."""
-    return getattr(error.orig, "sqlstate", None) in (_LOCK_NOT_AVAILABLE, _DEADLOCK)

@@ -14,8 +14,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, savepoint
+from isthmus.db.outages import is_lock_conflict
 from isthmus.jobs.handlers import Handlers
-from isthmus.jobs.lock_timeout import is_lock_conflict, write_with_lock_timeout
+from isthmus.jobs.lock_timeout import write_with_lock_timeout
 from isthmus.jobs.queue import defer_missing, wake_workers
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from isthmus.jobs.lock_timeout import is_lock_conflict
+from isthmus.db.outages import is_lock_conflict
 
 
 @pytest.mark.parametrize(("state", "is_conflict"), [("55P03", True), ("40P01", True), ("40001", False)])

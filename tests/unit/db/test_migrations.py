@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.conftest import SECRET_KEY
+from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
-from isthmus.db import Database, migrations, open_database
+from isthmus.db import Database, migrations, open_database, upgrade
 from isthmus.db.encryption import KeyRing
 from isthmus.db.migrations import FIRST, HEAD, REPLACED_REVISIONS, VERSION_TABLE
 from isthmus.db.tables import metadata
@@ -142,6 +145,48 @@ async def test_a_database_of_an_older_development_version_is_told_what_to_do(
 
 def test_the_replaced_revisions_are_those_before_the_first_migration() -> None:
     assert sorted(REPLACED_REVISIONS) == [f"{number:04}" for number in range(1, 13)]
+
+
+class ReleasingClock(VirtualClock):
+    """Ends the transaction that holds the lock when the upgrade has paused so often; None for never."""
+
+    def __init__(self, holder: AsyncConnection, *, after: int | None) -> None:
+        super().__init__(auto_advance=True)
+        self.pauses = 0
+        self._holder = holder
+        self._after = after
+
+    async def sleep(self, seconds: float) -> None:
+        """Counts a pause."""
+        self.pauses += 1
+        if self.pauses == self._after:
+            await self._holder.rollback()
+        await super().sleep(seconds)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("after", [2, None])
+async def test_an_upgrade_gives_way_to_transactions_that_hold_locks_a_few_times(
+    database: Database, monkeypatch: pytest.MonkeyPatch, after: int | None
+) -> None:
+    monkeypatch.setattr(upgrade, "_LOCK_MILLISECONDS", 30)
+    async with database.write() as conn:
+        for table, column in ADDED_SINCE_FIRST:
+            await conn.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{FIRST}'"))
+    async with database.open_reader() as reader:
+        holder = await reader.execution_options(isolation_level="READ COMMITTED")
+        await holder.execute(text("SELECT 1 FROM job_timer"))
+        database.clock = clock = ReleasingClock(holder, after=after)
+        async with asyncio.timeout(20):
+            if after is None:
+                with pytest.raises(SetupError, match="held locks on its tables at each of 5 tries"):
+                    await upgrade_schema(database)
+            else:
+                await upgrade_schema(database)
+        await holder.rollback()
+    assert clock.pauses == (after or 5)
+    assert await read_revision(database) == (FIRST if after is None else HEAD)
 
 
 async def test_a_migration_that_fails_leaves_nothing(
