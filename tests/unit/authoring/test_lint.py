@@ -305,6 +305,34 @@ def test_what_an_action_writes_is_known() -> None:
     assert of(lint_config(config), "placeholder") == []
 
 
+ROOTS = "id query body credentials context environment_variables"
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("error_expression", "response headers status data"),
+        ("rate_limit.is_rate_limited", "headers status"),
+        (f"{LIST}.error_expression", "response headers status data"),
+        (f"{CREATE}.body", f"{ROOTS} region api_key"),
+        ("webhook.payload_transform", "body headers query method path rawBody"),
+        ("webhook.handle_verification", "body headers query method path rawBody"),
+        ("pagination.config.get_initial_dynamic_values_expression", "query url requestOptions"),
+        (
+            "pagination.config.get_request_options_expression",
+            "query url requestOptions response body paginationValues",
+        ),
+        ("authorization.config.expression", "url requestOptions context"),
+        ("actions.validation.steps", f"{ROOTS} previous steps account region api_key"),
+    ],
+)
+def test_an_expression_reads_the_names_of_its_field_and_no_other(path: str, names: str) -> None:
+    text = f"[{', '.join([*names.split(), 'else'])}]"
+    value = [{"type": "transform", "config": text}] if path.endswith("steps") else text
+    told = [item.message for item in lint_config(changed(path, value)) if item.source == "jsonata"]
+    assert told == ["else is not in scope here and is always undefined"]
+
+
 def test_an_invalid_part_hides_nothing_elsewhere() -> None:
     config = changed("authorization.format", "cookie")
     config["resources"]["tickets"]["get"]["body"] = {"a": 1}

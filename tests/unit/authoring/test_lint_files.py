@@ -256,6 +256,42 @@ class TestMappings:
             ("warn", "jsonata", "cells.0.config.before.2.config"),
         ]
 
+    @pytest.mark.parametrize(
+        ("field", "names"),
+        [
+            ("resource", "query rawQuery body context"),
+            ("method", "query rawQuery body context"),
+            ("query_mapping", "query body context before id"),
+            ("request_body_mapping", "body context query rawQuery before id"),
+            ("path_mapping", "headers body query rawQuery context before id"),
+            (
+                "response_mapping",
+                "response query rawQuery context headers body documentParserApiUrl documentParserApiKey",
+            ),
+            ("error_mapping", "headers error body query rawQuery context before id"),
+            ("is_partial_expression", "data query rawQuery before id requestBody rawBody"),
+            ("side_load", "response query rawQuery body"),
+            ("before", "id query body context step"),
+            ("after", "id query body context step data"),
+        ],
+    )
+    def test_an_expression_reads_the_names_of_its_field_and_no_other(
+        self, tmp_path: Path, field: str, names: str
+    ) -> None:
+        text = f"[{', '.join([*names.split(), 'else'])}]"
+        value: Any = {
+            "resource": {"expression": text, "resources": ["tickets"]},
+            "method": {"expression": text, "methods": ["list"]},
+            "side_load": {"more": {"resource": "tickets", "response_mapping": text}},
+            "before": [{"type": "transform", "config": text}],
+            "after": [{"type": "transform", "config": text}],
+        }.get(field, text)
+        path = self.home(tmp_path)
+        cells = [self.cell("list", {field: value})]
+        path.write_text(json.dumps({"unified_model": "ticketing", "integration": "desk", "cells": cells}))
+        told = [item.message for item in validate_file(path).findings if item.source == "jsonata"]
+        assert told == ["else is not in scope here and is always undefined"]
+
     def test_what_is_called_beside_the_call_is_there(self, tmp_path: Path) -> None:
         def step(resource: str, method: str) -> dict[str, Any]:
             return {"type": "request", "config": {"resource": resource, "method": method}}

@@ -35,12 +35,16 @@ async def test_query_mapping_replaces_the_query_and_defaults_lie_under_it() -> N
 
 
 async def test_without_query_mapping_the_query_goes_out_less_limit_and_cursor() -> None:
-    upstream = MemoryUpstream([answer({"items": [], "next": None})] * 2)
+    upstream = MemoryUpstream([answer({"items": [], "next": None})] * 3)
     await listed(upstream, {}, "a=1&limit=7")
     assert upstream.query == [("a", "1")]
-    pages = {"format": "cursor", "config": {"cursor_path": "next", "limit_param": "size"}}
-    await listed(upstream, {}, "a=1&limit=7&cursor=c", pagination=pages)
-    assert upstream.query == [("a", "1"), ("cursor", "c"), ("size", "7")]
+    pages = {
+        "format": "cursor",
+        "config": {"cursor_path": "next", "cursor_param": "after", "limit_param": "size"},
+    }
+    for name in ("cursor", "next_cursor"):
+        await listed(upstream, {}, f"a=1&limit=7&{name}=c", pagination=pages)
+        assert upstream.query == [("a", "1"), ("after", "c"), ("size", "7")]
 
 
 async def test_the_paginator_leaves_a_parameter_alone_that_the_mapping_sets() -> None:

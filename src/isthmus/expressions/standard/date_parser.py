@@ -99,19 +99,18 @@ def _compile_plain_picture(picture: str) -> tuple[re.Pattern[str], tuple[int, ..
     """
     pattern = ""
     groups: list[str] = []
-    may_follow = True
+    is_after_digit = False
     for part in parse_picture(picture):
         if not part.component:
             pattern += re.escape(part.text)
-            may_follow = not part.text[-1].isdigit()
+            is_after_digit = part.text[-1].isdigit()
             continue
         form = part.form
-        if part.component not in PLAIN_COMPONENTS or form is None or part.names or not may_follow:
+        if part.component not in PLAIN_COMPONENTS or form is None or part.names or is_after_digit:
             return None
         if form.kind != "decimal" or form.is_ordinal or form.zero != 0x30 or form.separators:
             return None
         pattern += f"([0-9]{{{form.parse_width}}})" if form.parse_width else "([0-9]{1,9})"
-        may_follow = False
         groups.append(part.component)
     if not {"Y", "M", "D"} <= set(groups) or len(set(groups)) != len(groups):
         return None
