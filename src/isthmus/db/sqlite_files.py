@@ -65,16 +65,16 @@ def check_database_file(path: Path, *, allows_empty: bool = False) -> bool:
 
 
 def has_schema(path: Path) -> bool:
-    """Returns True if the file holds a database with a schema of this program. Raises SetupError for a file
-    that is no database, or lacks its log."""
+    """Returns True if the file holds a database with a schema of this program, or one that cannot be read
+    now. Raises SetupError for a file that is no database, or lacks its log."""
     if not check_database_file(path, allows_empty=True):
         return False
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         try:
             # Of a constant of ours.
             found = connection.execute(f"SELECT 1 FROM {VERSION_TABLE}").fetchone()  # noqa: S608
-        except sqlite3.OperationalError:  # no such table: the first start did not come so far
-            return False
+        except sqlite3.DatabaseError as error:  # no such table: the first start did not come so far
+            return error.sqlite_errorcode != sqlite3.SQLITE_ERROR
     return found is not None
 
 

@@ -219,8 +219,7 @@ def tear_page(path: Path, number: int) -> None:
 
 
 async def test_a_database_put_over_a_first_start_that_was_killed_is_no_new_one(installed: Settings) -> None:
-    setup = installed.data_dir / "isthmus.sqlite3.setup"
-    setup.write_text("unfinished\n")
+    setup = mark_unfinished(installed)
     key = installed.key_file.read_bytes()
     installed.key_file.unlink()
     assert "key file" in await refusal(installed)
@@ -228,3 +227,18 @@ async def test_a_database_put_over_a_first_start_that_was_killed_is_no_new_one(i
     installed.key_file.chmod(0o600)
     await open_and_close(installed)
     assert setup.read_bytes() == b""
+
+
+async def test_a_database_that_was_put_there_and_cannot_be_read_gets_no_new_key(installed: Settings) -> None:
+    mark_unfinished(installed)
+    tear_page(file_of(installed), 1)
+    assert "is damaged" in await refusal(installed)
+    installed.key_file.unlink()
+    assert "key file" in await refusal(installed)
+
+
+def mark_unfinished(settings: Settings) -> Path:
+    """Leaves the mark of a first start that was killed. Returns the file that has it."""
+    setup = settings.data_dir / "isthmus.sqlite3.setup"
+    setup.write_text("unfinished\n")
+    return setup
