@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from typing import Any, ClassVar, Final
 
@@ -10,7 +11,7 @@ from httptools import HttpParserInvalidURLError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from isthmus.api.outgoing_response import make_error_response
-from isthmus.errors import BadRequest
+from isthmus.errors import BadRequest, UpstreamError
 from isthmus.kit.ids import new_id
 
 __all__ = ["BoundedHttpProtocol"]
@@ -37,6 +38,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.logger.addFilter(_shorten_stream_error)  # the same logger has it once, however often
         # uvicorn turns it on where its logger has a handler; addresses may hold secrets.
         self.access_log = False
         self._in_head = True
@@ -163,3 +165,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._head_timer = None
         self.transport.abort()
+
+
+def _shorten_stream_error(record: logging.LogRecord) -> bool:
+    """Makes a warning of one line of the error by which a streamed answer ended early, which is a fault of
+    the provider. Returns True: every record is logged."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, UpstreamError):
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+        record.msg, record.args, record.exc_info = "a streamed answer is cut: %s", (error.message,), None
+    return True

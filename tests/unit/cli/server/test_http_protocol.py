@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 from isthmus.cli.server.http_protocol import BoundedHttpProtocol
 from isthmus.cli.server.serve import _make_uvicorn_config
+from isthmus.errors import UpstreamInvalid
 
 Connect = Callable[[type[BoundedHttpProtocol]], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -44,11 +45,15 @@ def periods() -> Periods:
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """Answers with how many headers it was given, once it has read the body: `/later` after two periods,
-    `/refused` not at all."""
+    `/refused` not at all, `/cut` a part of it."""
     for _ in range(2 if scope["path"] == "/later" else 0):
         await Watched.periods.get()
     while scope["path"] != "/refused" and (await receive()).get("more_body"):
         pass
+    if scope["path"] == "/cut":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"part", "more_body": True})
+        raise UpstreamInvalid("The answer of a.test broke off before its end.")
     body = str(len(scope["headers"])).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
     await send({"type": "http.response.body", "body": body})
@@ -217,3 +222,14 @@ async def test_a_refused_body_does_not_hold_the_connection(connect: Connect) -> 
     writer.write(b"x")
     with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
         await asyncio.wait_for(reader.readexactly(1), 5)
+
+
+async def test_a_stream_that_the_provider_broke_off_is_a_warning_of_one_line(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await connect(BoundedHttpProtocol)
+    writer.write(REQUEST.replace(b"/ ", b"/cut ", 1) + b"\r\n")
+    assert b"part" in await reader.read()
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+    assert record.getMessage() == "a streamed answer is cut: The answer of a.test broke off before its end."
