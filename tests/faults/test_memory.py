@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from tests.fakes.listening import listening
+from tests.faults.desks import make_desk_definition
 from tests.product import Product
 
 pytestmark = pytest.mark.both_databases
@@ -28,28 +29,16 @@ MOST_GROWTH = 2 * 1024 * 1024
 many."""
 OVERRIDES = 50
 MODEL = "flat"
-DEFINITION: dict[str, object] = {
-    "label": "Flatdesk",
-    "base_url": "{{url}}",
-    "authorization": {"format": "bearer"},
-    "credentials": {
-        "api_key": {"config": {"fields": [{"name": "url"}, {"name": "api_key", "type": "password"}]}},
-        "oauth2": {
-            "config": {
-                "client": {"id": "app", "secret": "app-secret"},
-                "auth": {"tokenHost": "{{url}}", "tokenPath": "/token"},
-                "fields": [{"name": "url"}],
-            }
-        },
-    },
-    "resources": {
+DEFINITION = make_desk_definition(
+    "Flatdesk",
+    {
         "tickets": {
             "list": {"path": "/tickets", "response_path": "items"},
             "get": {"path": "/tickets/{{id}}"},
             "create": {"method": "post", "path": "/tickets"},
         }
     },
-}
+)
 KINDS = {"custom": 30, "proxy": 20, "unified": 20, "create": 10, "error": 10, "override": 5, "renewal": 5}
 
 

@@ -25,28 +25,17 @@ from aiohttp import web
 
 from tests.background import until
 from tests.fakes.listening import listening
+from tests.faults.desks import make_desk_definition
 from tests.product import Product
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.1)]
 
 SECONDS_TO_STOP = 40.0
 WORKERS = ("--workers", "2")
-DEFINITION: dict[str, object] = {
-    "label": "Slowdesk",
-    "base_url": "{{url}}",
-    "authorization": {"format": "bearer"},
-    "credentials": {
-        "api_key": {"config": {"fields": [{"name": "url"}, {"name": "api_key", "type": "password"}]}},
-        "oauth2": {
-            "config": {
-                "client": {"id": "app", "secret": "app-secret"},
-                "auth": {"tokenHost": "{{url}}", "tokenPath": "/token"},
-                "fields": [{"name": "url"}],
-            }
-        },
-    },
-    "resources": {"tickets": {"list": {"path": "/tickets"}}},
-    "actions": {
+DEFINITION = make_desk_definition(
+    "Slowdesk",
+    {"tickets": {"list": {"path": "/tickets"}}},
+    actions={
         "post_install": {
             "steps": [
                 {
@@ -61,7 +50,7 @@ DEFINITION: dict[str, object] = {
             ]
         }
     },
-}
+)
 
 
 @dataclass
