@@ -1,12 +1,22 @@
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from isthmus.api.call_parsing import parse_account_id, parse_call, parse_node_call, wants_explanation
+import pytest
+from tests.unit.api.test_incoming_request import request
+
+from isthmus.api.call_parsing import (
+    parse_account_id,
+    parse_call,
+    parse_node_call,
+    read_data_call,
+    wants_explanation,
+)
 from isthmus.api.incoming_request import IncomingRequest
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, NotExecutable
+from isthmus.expressions.host import Blob
 
 
 def test_platform_parameters_are_taken_out() -> None:
@@ -131,3 +141,27 @@ def test_a_call_names_its_account(query: str) -> None:
     assert parse_account_id(parse_query("integrated_account_id=a")) == "a"
     with pytest.raises(BadRequest, match="more than once"):
         parse_account_id(parse_query("integrated_account_id=a&integrated_account_id=b"))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "raw", "body"),
+    [
+        ("application/json", b"[1]", [1]),
+        ("application/vnd.x+json", b"[1]", [1]),
+        ("text/plain", b"[1]", [1]),
+        ("text/csv", b"[1]", Blob(b"[1]", "text/csv")),
+        ("text/csv", b" \n", NO_BODY),
+        ("multipart/form-data; boundary=b", b"", NO_BODY),
+    ],
+)
+async def test_a_body_is_json_or_a_file_by_its_type_and_blanks_are_none(
+    content_type: str, raw: bytes, body: Any
+) -> None:
+    call = await read_data_call(request([raw], headers={"content-type": content_type}), "create", None)
+    assert (type(call.body), call.body) == (type(body), body)
+
+
+async def test_a_form_is_no_body_that_can_be_mapped() -> None:
+    sent = request([b"a=1"], headers={"content-type": "application/x-www-form-urlencoded"})
+    with pytest.raises(BadRequest, match="truto_body_passthrough"):
+        await read_data_call(sent, "create", None)

@@ -281,6 +281,14 @@ def test_what_is_right_is_not_reported(path: str, value: object) -> None:
     assert lint_config(changed(path, value)) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "sample"), [("rows", "{"), ("rows", "[" * 100_000), ("$error('x')", "{}"), ("a.(", "{}")]
+)
+def test_a_sample_that_cannot_be_read_is_not_judged(path: str, sample: str) -> None:
+    method = {"path": "/tickets", "response_path": path, "examples": {"response": sample}}
+    assert not [item for item in lint_config(changed(LIST, method)) if "sample" in item.message]
+
+
 def test_a_definition_that_can_authenticate_no_call_is_told() -> None:
     config = changed("credentials", ...)
     assert ("warn", "authorization") not in of(lint_config(config), "presence_check")

@@ -125,7 +125,6 @@ def find_object_keys(text: str) -> tuple[str, ...]:
             if match:
                 keys.append(match[1] if match[1] is not None else match[2])
                 index = match.end()
-                expects_key = False
                 continue
         if char in "{[(":
             depth += 1

@@ -207,6 +207,15 @@ async def test_any_limit_walks_each_record_once_in_order(sandbox: Sandbox, size:
     assert all(len(page) == size for page in pages[:-1])
 
 
+async def test_only_the_first_page_has_none_before_it(sandbox: Sandbox) -> None:
+    first = await sandbox.call(query_string="limit=2")
+    second = await sandbox.call(query_string=f"limit=2&next_cursor={first.next_cursor}")
+    assert first.prev_cursor is None
+    if second.prev_cursor is not None:
+        back = await sandbox.call(query_string=f"limit=2&prev_cursor={second.prev_cursor}")
+        assert (back.records, back.prev_cursor) == (first.records, None)
+
+
 async def test_without_a_limit_the_recorded_pages_are_walked(sandbox: Sandbox) -> None:
     """A product that tells neither total nor size is asked for one page more, which is empty."""
     pages = [page for page in await sandbox.walk() if page]

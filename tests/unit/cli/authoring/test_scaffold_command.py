@@ -109,6 +109,17 @@ def begin(into: Path, *more: str) -> Result:
     return init("quillboard", "--into", str(into), *address, "--resources", "people", *more)
 
 
+def test_what_is_missing_is_told_where_there_is_no_terminal_to_ask_on(tmp_path: Path) -> None:
+    given = [["quillboard"], ["--base-url", "https://quillboard.example"], ["--resources", "people"]]
+    for missing, name in enumerate(("NAME", "--base-url", "--resources")):
+        rest = [word for words in given[:missing] + given[missing + 1 :] for word in words]
+        ran = init("--into", str(tmp_path), *rest)
+        assert (ran.exit_code, ran.stderr) == (
+            2,
+            f"isthmus: {name} is missing, and there is no terminal to ask on.\n",
+        )
+
+
 def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert begin(tmp_path).exit_code == 0
     main = tmp_path / "quillboard" / "integration.yaml"
