@@ -14,6 +14,7 @@ from isthmus.db import Database, EpochWatcher
 from isthmus.db.database import current_time
 from isthmus.db.epochs import EpochCache, increment_epoch
 from isthmus.db.tables import environment_unified_model_resource_method
+from isthmus.definitions.mapping import MappingConfig
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.shipped_files import Catalog, derive_integration_id
@@ -99,6 +100,24 @@ async def test_a_mapping_is_parsed_once_until_its_row_changes(
     await sync_catalog(database, catalog)
     _, changed = await resolve(effective, world, "desk", "tickets", "list")
     assert changed is not first
+
+
+async def test_accounts_with_the_same_override_share_a_mapping(
+    database: Database, world: World, epochs: EpochWatcher, installed: str
+) -> None:
+    effective = EffectiveDefinitions(database, epochs)
+
+    async def resolve_override(account: str, revision: int, language: str) -> MappingConfig:
+        """Returns the mapping of an account whose override asks for a language."""
+        content = {"desk": {"tickets": {"list": {"query": {"lang": language}}}}}
+        layer = Layer(account, revision, content)
+        return (await resolve(effective, world, "desk", "tickets", "list", account=layer))[1]
+
+    first = await resolve_override("a", 1, "en")
+    assert await resolve_override("b", 1, "en") is first
+    changed = await resolve_override("a", 2, "de")
+    assert changed is not first
+    assert await resolve_override("a", 3, "en") is first
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """Effective definitions and mappings of accounts: all layers merged, parsed, and cached by the revisions of
-their rows.
+their rows; mappings by the content of an account's override.
 
     integration.config <- environment_integration.override <- integrated_account.integration_override
     base mapping row   <- environment mapping row          <- integrated_account.unified_model_override
@@ -9,6 +9,8 @@ their rows.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -144,21 +146,29 @@ class EffectiveDefinitions:
         methods = {name: unified_resource.methods for name, unified_resource in definition.resources.items()}
         name = match_resource(model, methods, resource, method)
         partial = find_account_mapping(account.content, model, name, method)
-        account_layer = None if partial is None else Layer(account.id, account.revision, partial)
         async with self._database.read() as conn:
             rows = await read_mapping_rows(
                 conn, environment_id, integration_name, model=model, resource=name, method=method
             )
-            if not rows and account_layer is None:
+            if not rows and partial is None:
                 mapped = await _read_mapped_names(conn, environment_id, integration_name, account, model)
                 raise unmapped_error(integration_name, model, name, method, mapped)
         stored = {row.layer: Layer(row.id, row.revision, row.config) for row in rows}
-        layers = (stored.get("model"), stored.get("environment"), account_layer)
+        layers = (stored.get("model"), stored.get("environment"))
         revisions = tuple(None if layer is None else (layer.id, layer.revision) for layer in layers)
-        key = (*revisions, integration_name, model, name, method)
+        # Accounts whose overrides are the same share a mapping, and a changed override leaves none behind.
+        key = (
+            *revisions,
+            None if partial is None else _digest(partial),
+            integration_name,
+            model,
+            name,
+            method,
+        )
         mapping = self._mappings.get(key)
         if mapping is None:
             contents = [layer.content for layer in layers if layer is not None]
+            contents += [] if partial is None else [partial]
             # Named here, because a caller may have written the resource with the other separator.
             merged = {"resource": name, "method": method, **merge_mapping(*contents)}
             source = f"mapping of {model}/{name}.{method} to {integration_name}"
@@ -193,6 +203,11 @@ class EffectiveDefinitions:
             source = f"unified model {name}"
             definition = self._models.store(key, load_unified_model({"name": name, **values}, source=source))
         return definition
+
+
+def _digest(content: Mapping[str, Any]) -> bytes:
+    """Returns a digest of JSON content."""
+    return hashlib.sha256(json.dumps(content).encode()).digest()
 
 
 async def _read_mapped_names(
