@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright
+
+from tests.npm import NODE
 
 __all__ = ["attached", "running_chromium"]
 
@@ -26,6 +29,10 @@ _SWITCHES = (
     "--remote-debugging-port=0",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
+
+
+# Playwright's own Node.js needs libatomic, which a small Debian lacks.
+os.environ["PLAYWRIGHT_NODEJS_PATH"] = NODE
 
 
 @contextmanager

@@ -6,6 +6,7 @@ What only a process shows (its start, signals, a port) is tested with `tests.int
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -58,6 +59,8 @@ def _run(environ: Mapping[str, str], arguments: tuple[str, ...], input: bytes) -
     with (
         patch.dict(os.environ, environ, clear=True),
         patch.object(sys, "argv", ["isthmus", *arguments]),
+        # What logs after the command must not write to its streams, which are closed then.
+        patch.object(logging.root, "handlers", list(logging.root.handlers)),
         patch.object(sys, "stdin", TextIOWrapper(BytesIO(input), encoding="utf-8")),
         redirect_stdout(output),
         redirect_stderr(errors),
