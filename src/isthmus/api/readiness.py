@@ -8,11 +8,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import text
-
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.outages import describe_outage
-from isthmus.db.write_probe import probe_write
+from isthmus.db.probes import probe_read, probe_write
 from isthmus.events import read_outbox_state
 from isthmus.jobs import read_queue_state
 
@@ -49,7 +47,7 @@ class Readiness:
         self._database = database
         self._epochs = epochs
         self._write = _SharedCall(self._try_write)
-        self._read = _SharedCall(self._try_read)
+        self._read = _SharedCall(lambda: probe_read(database))
         self._backlog = _SharedCall(self._read_backlog)
         self._written_at: float | None = None
 
@@ -85,11 +83,6 @@ class Readiness:
         """Makes a write, and notes when. Raises what the database raises."""
         await probe_write(self._database)
         self._written_at = self._database.clock.monotonic()
-
-    async def _try_read(self) -> None:
-        """Makes a read. Raises what the database raises."""
-        async with self._database.read() as conn:
-            await conn.execute(text("SELECT 1"))
 
     async def _read_backlog(self) -> dict[str, dict[str, Any]]:
         """Reads the state of the job queue and of the outbox, as numbers by name."""

@@ -1,14 +1,20 @@
-"""Finds out whether the database takes a write, by a small one that leaves nothing."""
+"""Finds out whether the database answers, and whether it takes a write, by small ones that leave nothing."""
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 
 from isthmus.db.database import Database
 from isthmus.db.tables import epoch
 from isthmus.kit.ids import new_id
 
-__all__ = ["probe_write"]
+__all__ = ["probe_read", "probe_write"]
+
+
+async def probe_read(database: Database) -> None:
+    """Makes a read. Raises what the database raises."""
+    async with database.read() as conn:
+        await conn.execute(select(1))
 
 
 async def probe_write(database: Database) -> None:
