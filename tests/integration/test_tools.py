@@ -39,7 +39,7 @@ resources:
       description: Fold a sheet.
   reels:
     delete: {path: "/reels/{{id}}", method: delete, description: Remove a reel.}
-    list: {path: /reels}
+    list: {path: /reels, api_documentation_url: "https://mill.example/reels"}
 """)
 
 
@@ -232,9 +232,16 @@ class TestCapabilities:
         assert await named("resource=reels") == [("reels", ["delete"])]
         assert await named("resource=reels&has_description=false") == [("reels", ["delete", "list"])]
         assert await named("type=unified") == []
+        (reels,) = (await server.ok("GET", f"{path}?resource=reels&has_description=false"))["proxy"]
+        assert [each["api_documentation_url"] for each in reels["methods"]] == [
+            None,
+            "https://mill.example/reels",
+        ]
         empty = "type=&has_description=&methods=&resource="
         assert await server.ok("GET", f"{path}?{empty}") == await server.ok("GET", path)
         whole = await server.ok("GET", f"{path}?type=unified")
+        key = {"name": "api_key", "label": "api_key", "type": "password", "required": False}
+        assert whole["auth"] == {"formats": ["api_key"], "fields": [key]}
         assert whole["ai_readiness"] == {
             "proxy_methods": 7, "proxy_methods_with_descriptions": 6, "ai_ready_score": 0.8571,
         }  # fmt: skip

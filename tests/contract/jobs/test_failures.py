@@ -26,10 +26,13 @@ pytestmark = pytest.mark.both_databases
 
 
 async def test_a_failure_is_tried_again_later_and_later(database: Database, clock: VirtualClock) -> None:
-    handlers, seen = Handlers(), list[int]()
+    handlers, seen, counts = Handlers(), list[int](), list[tuple[int, int]]()
 
     async def work(run: Run) -> None:
         seen.append(run.failures)
+        async with database.read() as conn:
+            state = await read_queue_state(conn)
+        counts.append((state.waiting, state.running))
         if len(seen) < 4:
             raise ValueError("not yet")
 
@@ -44,7 +47,7 @@ async def test_a_failure_is_tried_again_later_and_later(database: Database, cloc
         assert (stands.error, state.failing) == ("ValueError: not yet", 1)
         await clock.advance(seconds)
         await tick(database, handlers)
-    assert seen == [0, 1, 2, 3]
+    assert (seen, counts) == ([0, 1, 2, 3], [(0, 1)] * 4)
     async with database.read() as conn:
         assert (await read_queue_state(conn)).failing == 0
         assert await read_job_status(conn, "work", "a") == await read_job_status(

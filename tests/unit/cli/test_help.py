@@ -48,6 +48,10 @@ def test_help_is_asked_for_in_several_ways(words: tuple[str, ...]) -> None:
     assert shown(*words) == shown("tokens", "create", "--help")
 
 
+def test_help_alone_is_that_of_all_commands() -> None:
+    assert shown("help") == shown("--help")
+
+
 @pytest.mark.parametrize("name", ["init", "validate", "test", "record", "apply"])
 def test_commands_for_authors_show_examples_and_exit_codes(name: str) -> None:
     text = " ".join(shown("integrations", name, "--help").split())

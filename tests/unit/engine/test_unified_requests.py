@@ -74,6 +74,15 @@ async def test_the_query_is_coerced_by_its_schema_and_raw_query_is_not() -> None
     assert upstream.query == [("t", "numberbooleanarraynumberx"), ("in", "3"), ("u", "z")]
 
 
+@pytest.mark.parametrize(("digits", "kind"), [(40, "number"), (41, "string")])
+async def test_a_number_has_at_most_40_digits(digits: int, kind: str) -> None:
+    upstream = MemoryUpstream([answer({"items": []})])
+    schema = {"properties": {"n": {"type": "integer"}}}
+    mapping = {"query_schema": schema, "query_mapping": "{'t': $type(query.n)}"}
+    await listed(upstream, mapping, f"n={'1' * digits}")
+    assert upstream.query == [("t", kind)]
+
+
 async def test_what_is_no_json_schema_asks_for_nothing_and_its_values_pass_as_they_are() -> None:
     upstream = MemoryUpstream([answer({"items": []})])
     properties: dict[str, Any] = {

@@ -294,6 +294,10 @@ async def test_mapped_resources_leave_out_mappings_of_another_environment(
 async def test_a_guide_has_the_instructions_of_one_environment(
     database: Database, world: World, filled: tuple[Rows, Rows]
 ) -> None:
+    page = {"environment_unified_model_id": filled[0].model, "integration_name": "brightfold"}
+    async with database.write() as conn:
+        for other in ({"integration_name": "another"}, {"resource": "tickets"}, {"type": "note"}):
+            await Documentation(conn, world.mine).create({**page, "content": "Not this one.", **other})
     async with database.read() as conn:
         for scope, label in ((world.mine, "Mine"), (world.sibling, "Theirs")):
             described = await describe_integration(conn, scope, "brightfold")

@@ -53,6 +53,18 @@ async def test_an_integration_that_mappings_name_keeps_its_name_until_they_have_
         over = await EnvironmentMappings(conn, world.sibling).create(
             {"environment_unified_model_id": install, **cell}
         )
+    # These keep no name: they are of another integration, or of a team that has not installed this one.
+    await mapping(database, world.mine, desk["id"])
+    foreign = await model(database, world.foreign, name="theirs")
+    await mapping(database, world.foreign, foreign["id"], integration_name="mine")
+    foreign_install = await installed_model(database, world.foreign, foreign["id"])
+    async with database.write() as conn:
+        await EnvironmentMappings(conn, world.sibling).create(
+            {"environment_unified_model_id": install, **cell, "integration_name": "brightfold"}
+        )
+        await EnvironmentMappings(conn, world.foreign).create(
+            {"environment_unified_model_id": foreign_install, **cell}
+        )
     with pytest.raises(Conflict, match="mine stays: 2 row") as refused:
         await renamed(database, world.mine, row["id"], "yours")
     assert refused.value.details == {
