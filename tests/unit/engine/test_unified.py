@@ -198,6 +198,16 @@ async def test_an_expression_that_fails_is_told_without_its_data() -> None:
     assert "s3cr3t" not in caught.value.message
 
 
+async def test_a_mapping_that_fails_on_an_empty_answer_of_a_write_is_logged_by_its_code(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    upstream = MemoryUpstream([answer(b"")])
+    await value_of(upstream, {"response_mapping": "$number('s3cr3t')"}, parse_call("create", body={}))
+    assert [record.getMessage() for record in caplog.records] == [
+        "response_mapping failed on an empty answer: D3030"
+    ]
+
+
 async def test_a_partial_page_is_flagged() -> None:
     upstream = MemoryUpstream([answer({"items": RAW, "more": True})])
     assert (

@@ -88,7 +88,7 @@ class FilterGenerator(GeneratorBase):
     def is_boolean(self, node: t.Node) -> bool:
         """Return whether the node's value is surely neither a number nor a list, so that the filter is a
         condition."""
-        if node.predicates is not None or node.group is not None:
+        if node.predicates is not None:
             return False
         if isinstance(node, t.Operation):
             return node.operator in ("=", "!=", "<", "<=", ">", ">=", "in")
