@@ -193,3 +193,14 @@ def test_an_error_of_a_limit_names_the_function_or_the_limit(text: str, limits: 
     with pytest.raises(ExpressionError, match=named) as caught:
         evaluate(text, {"a": deep}, limits=limits)
     assert caught.value.code == "ISTHMUS_LIMIT"
+
+
+def test_a_copy_is_at_most_twice_as_deep_as_data_may_be() -> None:
+    value: Any = 1
+    for _ in range(6):
+        value = [value]
+    limits = Limits(data_depth=3)
+    assert evaluate("$clone(a)", {"a": value}, limits=limits) == value
+    for deeper in ([value], {"b": value}):
+        with pytest.raises(ExpressionError, match="clone went over the limit data_depth"):
+            evaluate("$clone(a)", {"a": deeper}, limits=limits)
