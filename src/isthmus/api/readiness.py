@@ -22,6 +22,7 @@ _OK: Final = "ok"
 _MAX_SECONDS_BEHIND: Final = 5.0
 _WRITE_SECONDS: Final = 0.8
 _READ_SECONDS: Final = 0.4
+_BACKLOG_SECONDS: Final = 0.4
 _WRITE_AGAIN_SECONDS: Final = 5.0
 
 
@@ -63,7 +64,7 @@ class Readiness:
             try:
                 await self._read.wait(_READ_SECONDS)
                 with suppress(TimeoutError):  # of many rows, and not needed to serve
-                    backlog = await self._backlog.wait(_READ_SECONDS)
+                    backlog = await self._backlog.wait(_BACKLOG_SECONDS)
             except Exception as error:  # of any kind: whatever fails is not ready
                 reads = _describe_problem(error)
         return ReadinessReport({"database": reads, "database_writes": writes}, backlog)

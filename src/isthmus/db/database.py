@@ -190,10 +190,10 @@ class Database:
         return nullcontext() if _slot_owner.get() is task else _hold_slot(self._background, task)
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections. The file of SQLite is complete then, without its WAL."""
+        await self._engines.close()
         if self._sqlite_writer is not None:
             await self._sqlite_writer.close()
-        await self._engines.close()
         if self._on_close is not None:
             self._on_close()
 

@@ -4,6 +4,8 @@ came."""
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from isthmus.db.engines import BUSY_SECONDS, SQLITE_PRAGMAS
 
 __all__ = ["SqliteWriter"]
+
+_log = logging.getLogger("isthmus.db")
 
 
 class SqliteWriter:
@@ -52,9 +56,20 @@ class SqliteWriter:
                 raise
 
     async def close(self) -> None:
-        """Closes the connection, if one is open."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
+        """Writes the WAL back into the file, and closes the connection, if one is open. It is called after
+        all other connections were closed.
+
+        SQLite writes the WAL back when the last connection is closed. One that a cancelled task left open
+        keeps it from that.
+        """
+        if self._connection is None:
+            return
+        connection, self._connection = self._connection, None
+        try:
+            await connection.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as error:
+            _log.warning("the WAL was not written back: %s", error)
+        finally:
             await connection.close()
 
     async def _acquire(self) -> None:

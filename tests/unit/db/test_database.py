@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import aiosqlite
 import pytest
@@ -228,3 +232,21 @@ async def test_a_first_statement_that_is_cancelled_leaves_no_half_made_connectio
         with pytest.raises(asyncio.CancelledError):
             await database.execute_write("SELECT 1")
     assert await database.execute_write("PRAGMA foreign_keys") == [(1,)]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_the_file_is_complete_without_its_log_though_a_connection_was_left_open(
+    settings: Settings, tmp_path: Path
+) -> None:
+    database = await open_database(settings)
+    path = database.url.database
+    assert path is not None
+    left_open = sqlite3.connect(path)
+    assert left_open.execute("SELECT count(*) FROM epoch").fetchone() is not None
+    await database.execute_write("CREATE TABLE kept (value INTEGER)")
+    await database.close()
+    alone = tmp_path / "alone.sqlite3"
+    shutil.copyfile(path, alone)
+    left_open.close()
+    with closing(sqlite3.connect(alone)) as conn:
+        assert conn.execute("SELECT count(*) FROM kept").fetchone() == (0,)
