@@ -72,7 +72,7 @@ def has_schema(path: Path) -> bool:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         try:
             # Of a constant of ours.
-            found = connection.execute(f"SELECT 1 FROM {VERSION_TABLE}").fetchone()  # noqa: S608
+            found = connection.execute(f"SELECT 1 FROM {VERSION_TABLE}").fetchone()  # noqa: S608 - a constant of ours
         except sqlite3.DatabaseError as error:  # no such table: the first start did not come so far
             return error.sqlite_errorcode != sqlite3.SQLITE_ERROR
     return found is not None
