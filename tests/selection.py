@@ -2,9 +2,9 @@
 
 Without options (`make test`): tests that ask for a database get SQLite; each case of those marked
 `both_databases` gets SQLite or PostgreSQL, drawn by a seed; walks are drawn by the seed, from the cases of a
-test or, with `walk(of="file")`, from those of its file; tests marked `matrix` are left out. With `--matrix`
-(`make matrix`): everything, on both databases, walks in full. `ISTHMUS_SEED` repeats what an earlier run
-drew.
+test or, with `walk(of="file")` or `walk(of="folder")`, from those of its file or folder; tests marked
+`matrix` are left out. With `--matrix` (`make matrix`): everything, on both databases, walks in full.
+`ISTHMUS_SEED` repeats what an earlier run drew.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Gives the long proofs, and every test of a run with `--matrix`, a longer time limit. Puts the longest
     tests first, so that no worker is left alone with them at the end.
     """
-    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+    items.sort(key=lambda item: not _is_long(item))
     for item in items:
         if item.get_closest_marker("faults") or item.get_closest_marker("acceptance"):
             item.add_marker(pytest.mark.timeout(_PROOF_SECONDS))
@@ -202,10 +202,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
+def _is_long(item: pytest.Item) -> bool:
+    """Returns True if the test is of those that take seconds."""
+    return item.nodeid.startswith(_FIRST) or item.get_closest_marker("walk") is not None
+
+
 def _name_walk(item: pytest.Item) -> str:
-    """Returns the file or the test whose cases are drawn together."""
-    is_of_file = _get_walk_mark(item).kwargs.get("of") == "file"
-    return item.nodeid.partition("::" if is_of_file else "[")[0]
+    """Returns the folder, file or test whose cases are drawn together."""
+    match _get_walk_mark(item).kwargs.get("of", "test"):
+        case "folder":
+            return item.path.parent.relative_to(item.config.rootpath).as_posix()
+        case "file":
+            return item.nodeid.partition("::")[0]
+        case _:
+            return item.nodeid.partition("[")[0]
 
 
 def _get_walk_mark(item: pytest.Item) -> pytest.Mark:

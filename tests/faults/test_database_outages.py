@@ -125,7 +125,7 @@ def full(product: Product) -> Iterator[None]:
         resource.prlimit(product.pid, resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.walk(of="file", share=0.2)
+@pytest.mark.walk(of="folder", share=0.2)
 async def test_a_file_that_another_process_locks_answers_writes_503_and_serves_reads(tmp_path: Path) -> None:
     product = Product(tmp_path)
     try:
@@ -147,7 +147,7 @@ async def test_a_file_that_another_process_locks_answers_writes_503_and_serves_r
         product.stop()
 
 
-@pytest.mark.walk(of="file", share=0.2)
+@pytest.mark.walk(of="folder", share=0.2)
 async def test_a_full_disk_answers_writes_503_and_serves_reads(tmp_path: Path) -> None:
     product = Product(tmp_path)
     try:

@@ -23,7 +23,7 @@ from tests.background import until
 from tests.faults.processes import CREATE, Place, start, tell, work
 from tests.postgres import RestartablePostgreSQL
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.2)]
+pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="folder", share=0.2)]
 
 RUNS = ("a", "b", "c", "d")
 

@@ -21,7 +21,7 @@ from tests.background import until
 from tests.fakes.listening import listening
 from tests.product import Product
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.2)]
+pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="folder", share=0.2)]
 
 CLIENTS = 8
 SECONDS_FOR_UNSENT = 2.0

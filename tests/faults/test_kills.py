@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.larkdesk import DEFINITION, KEY
 from tests.product import Product, connect
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.2)]
+pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="folder", share=0.2)]
 
 WRITERS = 3
 

@@ -36,7 +36,7 @@ from tests.unit.accounts.lifecycle.steps_provider import CHECKED, CREDENTIALS, P
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import make_world
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.2)]
+pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="folder", share=0.2)]
 
 MOMENTS = (BEFORE_ASKED, ANSWERING, BEFORE_KEPT, AFTER_KEPT, BEFORE_END, AFTER_END)
 STEPS = (*(f"post_install.{number}" for number in range(4)), "validation.0", "validation.1")

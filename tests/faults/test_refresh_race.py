@@ -23,7 +23,7 @@ from tests.faults.dying_serve import DyingProduct
 from tests.postgres import PostgreSQL
 from tests.product import Product
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.2)]
+pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="folder", share=0.2)]
 
 CALLS = 1_000
 ANSWERING = "while the provider answers"

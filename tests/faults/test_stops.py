@@ -28,7 +28,7 @@ from tests.fakes.listening import listening
 from tests.faults.desks import make_desk_definition
 from tests.product import Product
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="file", share=0.1)]
+pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="folder", share=0.2)]
 
 SECONDS_TO_STOP = 40.0
 WORKERS = ("--workers", "2")

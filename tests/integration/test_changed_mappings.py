@@ -14,7 +14,7 @@ from isthmus.config import Settings
 from tests.integration.processes import serving_process
 from tests.integration.serving import Server, serving
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.walk(of="folder", share=0.2)]
 
 CHANGES = 5
 

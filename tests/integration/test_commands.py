@@ -14,7 +14,7 @@ from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.processes import Process, isthmus, refused, serving_process
 from tests.integration.serving import serving
 
-pytestmark = pytest.mark.walk(of="file", share=0.2)
+pytestmark = pytest.mark.walk(of="folder", share=0.2)
 
 
 async def test_the_greeting_is_a_call_that_works_when_pasted(first_environ: dict[str, str]) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.crowd import desk_process, visits, walk_through_a_crowd
 from tests.fakes.larkdesk import DEFINITION, KEY
 from tests.product import Product, connect
 
 ON_THE_WAY_SECONDS = 0.1
+
+pytestmark = pytest.mark.walk(of="folder", share=0.2)
 
 
 async def test_a_crowd_leaves_the_provider_alone_while_it_waits(tmp_path: Path) -> None:

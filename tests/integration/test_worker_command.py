@@ -15,6 +15,8 @@ from isthmus.jobs import get_schedule
 from tests.background import until
 from tests.integration.processes import COMMAND, refused
 
+pytestmark = pytest.mark.walk(of="folder", share=0.2)
+
 
 async def test_a_worker_alone_runs_on_postgresql_and_stops_gracefully(
     backend: str, settings: Settings, environ: Mapping[str, str]

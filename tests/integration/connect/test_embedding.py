@@ -24,7 +24,7 @@ from tests.integration.connect.embedded import (
     link_for,
 )
 
-pytestmark = pytest.mark.walk(of="file", share=0.12)
+pytestmark = pytest.mark.walk(of="folder", share=0.15)
 EACH = pytest.mark.parametrize("mode", MODES)
 
 USED = "This link was used already. Ask for a new one where you got it."

@@ -10,7 +10,7 @@ from tests.fakes.oidc import Oidc
 from tests.integration.connect.desk import Desk, ended, enter_key
 from tests.integration.connect.embedded import allow
 
-pytestmark = pytest.mark.walk(of="file", share=0.25)
+pytestmark = pytest.mark.walk(of="folder", share=0.15)
 
 
 async def test_client_credentials_are_refused_and_then_taken(

@@ -25,6 +25,8 @@ from tests.integration.connect.desk import Desk, ended, enter_key
 from tests.integration.connect.embedded import WAYS, allow, connect, embed, install_all
 from tests.integration.connect.product import KEKA_SECRET, KEKA_TOKEN, KEY
 
+pytestmark = pytest.mark.walk(of="folder", share=0.15)
+
 WRONG = "wrong-key-0123456789"
 NAMES = frozenset(
     {

@@ -20,7 +20,7 @@ from tests.integration.connect.desk import Desk, ended, enter_key
 from tests.integration.connect.embedded import allow
 from tests.selection import Walk
 
-pytestmark = pytest.mark.walk(of="file", share=0.2)
+pytestmark = pytest.mark.walk(of="folder", share=0.15)
 
 SIZES = {360: 740, 1280: 800}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")

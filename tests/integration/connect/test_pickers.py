@@ -9,7 +9,7 @@ from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.integration.connect.desk import Desk, answers
 
-pytestmark = pytest.mark.walk(of="file", share=0.2)
+pytestmark = pytest.mark.walk(of="folder", share=0.15)
 
 PICKER = """<!doctype html><title>Picker</title><button id="pick">Pick</button><script>
 const { messaging } = JSON.parse(new URLSearchParams(location.search).get("filePicker"));

@@ -11,7 +11,7 @@ from tests.fakes.oidc import Oidc
 from tests.integration.connect.desk import Desk, answers, click_away, enter_key, told
 from tests.integration.connect.embedded import allow, popup_of
 
-pytestmark = pytest.mark.walk(of="file", share=0.2)
+pytestmark = pytest.mark.walk(of="folder", share=0.15)
 
 
 def serve_published(desk: Desk, npm: Path) -> str:

@@ -24,6 +24,7 @@ def test_an_argument_that_is_not_utf_8_is_told() -> None:
     assert (done.returncode, done.stderr) == (2, b"isthmus: an argument is not UTF-8.\n")
 
 
+@pytest.mark.walk(of="file", share=0.3)
 def test_text_that_utf_8_has_no_form_for_is_named_and_all_else_is_utf_8_everywhere() -> None:
     with answering() as server:
         server.will({"id": "\ud800", "name": "Zoë"})
@@ -33,6 +34,7 @@ def test_text_that_utf_8_has_no_form_for_is_named_and_all_else_is_utf_8_everywhe
     assert run("expr", "'\\ud800'").stdout == b'"\\ud800"\n'
 
 
+@pytest.mark.walk(of="file", share=0.3)
 def test_a_byte_order_mark_is_taken_and_what_is_not_utf_8_is_told() -> None:
     with answering() as server:
         for command in (("gates", "create"), ("proxy", "things", "-m", "create", "-a", "A")):
@@ -45,6 +47,7 @@ def test_a_byte_order_mark_is_taken_and_what_is_not_utf_8_is_told() -> None:
     assert run("expr", "a", "-", input=b'\xef\xbb\xbf{"a": 1}').stdout == b"1\n"
 
 
+@pytest.mark.walk(of="file", share=0.3)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
 def test_output_that_cannot_be_written_is_told_without_a_trace() -> None:
     with answering() as server, Path("/dev/full").open("wb") as full:
@@ -55,6 +58,7 @@ def test_output_that_cannot_be_written_is_told_without_a_trace() -> None:
     assert (done.returncode, done.stderr) == (1, b"isthmus: No space left on device.\n")
 
 
+@pytest.mark.walk(of="file", share=0.3)
 def test_an_interrupt_ends_a_command_that_waits_for_its_input() -> None:
     environ = {"ISTHMUS_API_URL": "http://127.0.0.1:1", "ISTHMUS_API_TOKEN": "x"}
     command = [sys.executable, "-c", WAITING, "gates", "create", "--stdin"]
@@ -85,6 +89,7 @@ run()
 """The program, with a standard input that tells when it is read."""
 
 
+@pytest.mark.walk(of="file", share=0.3)
 @pytest.mark.parametrize(
     ("command", "unused"),
     [

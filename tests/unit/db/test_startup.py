@@ -90,6 +90,7 @@ async def test_a_second_server_on_the_file_is_refused_and_told_what_to_do(
     assert "ISTHMUS_DATABASE_URL" in answer
 
 
+@pytest.mark.walk(of="file", share=0.25)
 async def test_local_administration_opens_the_file_beside_the_server(
     embedded: Settings, embedded_environ: dict[str, str]
 ) -> None:
@@ -102,6 +103,7 @@ async def test_local_administration_opens_the_file_beside_the_server(
     await database.close()
 
 
+@pytest.mark.walk(of="file", share=0.25)
 def test_the_lock_of_a_killed_server_is_free(embedded_environ: dict[str, str]) -> None:
     with process(embedded_environ, serving=True) as first:
         assert first.open() == "open first"
@@ -117,6 +119,7 @@ async def test_a_closed_database_frees_the_lock(embedded: Settings) -> None:
         await database.close()
 
 
+@pytest.mark.walk(of="file", share=0.25)
 def test_processes_that_start_at_once_make_one_schema_and_one_team(
     empty_database_url: str, tmp_path: Path, embedded_environ: dict[str, str]
 ) -> None:
@@ -135,6 +138,7 @@ def test_processes_that_start_at_once_make_one_schema_and_one_team(
     assert answers == ["open first", "open later", "open later"]
 
 
+@pytest.mark.walk(of="file", share=0.25)
 def test_embedded_processes_that_start_at_once_share_one_key(embedded_environ: dict[str, str]) -> None:
     with ExitStack() as stack:
         started = [stack.enter_context(process(embedded_environ)) for _ in range(3)]
