@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -79,8 +78,16 @@ def copied_database(
 ) -> Iterator[str]:
     """Copies what the fixture `<backend>_<template>` gives; yields the URL of the copy, for SQLite of a file
     in `directory`."""
-    original: Any = request.getfixturevalue(f"{backend}_{template}")
-    if backend == "sqlite":
+    original: Path | str = request.getfixturevalue(f"{backend}_{template}")
+    with copy_of_database(original, directory, request) as url:
+        yield url
+
+
+@contextmanager
+def copy_of_database(original: Path | str, directory: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Copies a file of SQLite into `directory`, or a database of the server by its name; yields the URL of
+    the copy."""
+    if isinstance(original, Path):
         path = directory / "isthmus.sqlite3"
         shutil.copyfile(original, path)
         yield f"sqlite:///{path}"

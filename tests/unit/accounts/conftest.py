@@ -12,9 +12,9 @@ from sqlalchemy import select
 from tests.fakes.clock import VirtualClock
 from tests.fakes.listening import listening
 from tests.unit.accounts.provider import Provider
-from tests.unit.integrations.world import World
+from tests.unit.integrations.world import World, install_desk
 
-from isthmus.accounts import Accounts, Connection, Connections, Installs, JsonCallLog
+from isthmus.accounts import Accounts, Connection, Connections, JsonCallLog
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database
 from isthmus.db.tables import event
@@ -22,7 +22,6 @@ from isthmus.http import Guard, HttpClient
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
-from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope
 
 
@@ -111,10 +110,7 @@ class Desk:
 
 async def install(database: Database, scope: EnvironmentScope, url: str) -> Desk:
     """Installs Brightfold and the desk model. `url`: of the product."""
-    async with database.write() as conn:
-        row = await Installs(conn, scope).create({"integration_id": "brightfold"})
-        await EnvironmentUnifiedModels(conn, scope).create({"unified_model_id": "desk"})
-    return Desk(database, scope, row["id"], url)
+    return Desk(database, scope, await install_desk(database, scope), url)
 
 
 @pytest.fixture
@@ -126,8 +122,8 @@ async def provider() -> AsyncIterator[Provider]:
 
 
 @pytest.fixture
-async def desk(database: Database, world: World, provider: Provider) -> Desk:
-    return await install(database, world.mine, provider.url)
+def desk(database: Database, world: World, install_id: str, provider: Provider) -> Desk:
+    return Desk(database, world.mine, install_id, provider.url)
 
 
 @pytest.fixture

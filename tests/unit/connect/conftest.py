@@ -18,7 +18,7 @@ from tests.fakes.listening import listening
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World, query
 
-from isthmus.accounts import Accounts, Connections, Installs, JsonCallLog
+from isthmus.accounts import Accounts, Connections, JsonCallLog
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.connect.credential_exchange import CredentialExchange
 from isthmus.connect.flow import Flow
@@ -32,7 +32,6 @@ from isthmus.db.tables import event
 from isthmus.http import Guard, HttpClient
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
-from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope
 from isthmus.tenancy import AccountTokens
 from isthmus.ui import PageParts, build_pages
@@ -176,14 +175,16 @@ def clock(database: Database) -> VirtualClock:
 
 @pytest.fixture
 async def desk(
-    database: Database, world: World, authority: Authority, clock: VirtualClock, tmp_path: Path
+    database: Database,
+    world: World,
+    install_id: str,
+    authority: Authority,
+    clock: VirtualClock,
+    tmp_path: Path,
 ) -> AsyncIterator[Desk]:
     epochs = EpochWatcher(database, VirtualClock())
     await epochs.start()
     effective = EffectiveDefinitions(database, epochs)
-    async with database.write() as conn:
-        row = await Installs(conn, world.mine).create({"integration_id": "brightfold"})
-        await EnvironmentUnifiedModels(conn, world.mine).create({"unified_model_id": "desk"})
     guard = Guard(["127.0.0.0/8"])
     async with HttpClient(guard) as http:
         log = JsonCallLog(logging.getLogger("test.calls"))
@@ -206,6 +207,6 @@ async def desk(
             )
         )
         yield Desk(
-            flow, database, world.mine, row["id"], authority, clock, connections, account_tokens, pages
+            flow, database, world.mine, install_id, authority, clock, connections, account_tokens, pages
         )
     await epochs.stop()

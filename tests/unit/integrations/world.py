@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert
 
+from isthmus.accounts import Installs
 from isthmus.db.database import Database, current_time
 from isthmus.db.listing import Filter, ListQuery
 from isthmus.db.tables import environment, team
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope
 from isthmus.kit.ids import new_id
 
-__all__ = ["World", "make_world", "query"]
+__all__ = ["World", "install_desk", "make_world", "query"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,15 @@ async def make_world(database: Database) -> World:
         EnvironmentScope(row, owner) for row, owner in zip(environments, owners, strict=True)
     )
     return World(mine, sibling, foreign)
+
+
+async def install_desk(database: Database, scope: EnvironmentScope) -> str:
+    """Installs the integration and the model of the small catalogue; returns the id of the former's
+    install."""
+    async with database.write() as conn:
+        row = await Installs(conn, scope).create({"integration_id": "brightfold"})
+        await EnvironmentUnifiedModels(conn, scope).create({"unified_model_id": "desk"})
+    return str(row["id"])
 
 
 def query(*filters: tuple[str, str], limit: int = 100) -> ListQuery:

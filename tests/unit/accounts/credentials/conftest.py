@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.unit.accounts.conftest import Desk, install
+from tests.unit.accounts.conftest import Desk
 from tests.unit.accounts.credentials.authority import DEFINITION, Authority, authority_running
 from tests.unit.integrations.world import World
 
@@ -22,5 +22,5 @@ def definition() -> str:
 
 
 @pytest.fixture
-async def desk(database: Database, world: World, authority: Authority) -> Desk:
-    return await install(database, world.mine, authority.url)
+def desk(database: Database, world: World, install_id: str, authority: Authority) -> Desk:
+    return Desk(database, world.mine, install_id, authority.url)

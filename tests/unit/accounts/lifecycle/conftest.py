@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.unit.accounts.conftest import Desk, WatchedClock, install
+from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.lifecycle.steps_provider import CHECKED, CREDENTIALS, PREPARED, Product, running
 from tests.unit.integrations.world import World
 
@@ -25,8 +25,8 @@ def definition() -> str:
 
 
 @pytest.fixture
-async def desk(database: Database, world: World, product: Product) -> Desk:
-    return await install(database, world.mine, product.url)
+def desk(database: Database, world: World, install_id: str, product: Product) -> Desk:
+    return Desk(database, world.mine, install_id, product.url)
 
 
 @pytest.fixture
