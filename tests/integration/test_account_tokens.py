@@ -9,7 +9,7 @@ import pytest
 
 from isthmus.config import Settings
 from tests.fakes.clock import VirtualClock
-from tests.fakes.larkdesk import Larkdesk, Records, running
+from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
 from tests.integration.environments import foreign_token
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server, serving
@@ -19,7 +19,7 @@ PAGE = {"origin": "https://shop.example"}
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Larkdesk]:
-    async with running(Larkdesk(records=Records(tickets=3))) as fake:
+    async with running(Larkdesk(records=Records(tickets=3), limit=RequestLimit(None))) as fake:
         yield fake
 
 

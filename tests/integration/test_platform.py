@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from isthmus.config import Settings
-from tests.fakes.larkdesk import Larkdesk, Records, running
+from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import Server, serving
 
@@ -43,7 +43,7 @@ async def test_settings_are_removed_by_name_and_not_by_null(server: Server) -> N
 
 
 async def test_an_account_is_made_read_only_and_writable_again(server: Server) -> None:
-    async with running(Larkdesk(records=Records(tickets=1))) as desk:
+    async with running(Larkdesk(records=Records(tickets=1), limit=RequestLimit(None))) as desk:
         account = await connect(server, await install(server), desk.url)
         flag = await server.ok("POST", "/sandbox-integrated-account", json={"id": account})
         assert (flag["id"], flag["integrated_account"]["is_sandbox"]) == (account, True)

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from truto_python_sdk import TrutoApi
 
-from tests.fakes.larkdesk import Larkdesk, Records, running
+from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server
 
@@ -96,7 +96,7 @@ async def test_a_model_is_created_updated_installed_uninstalled_and_deleted(sdk:
 
 
 async def test_a_token_of_one_account_is_made_and_used(desk_server: Server, desk_sdk: Any) -> None:
-    async with running(Larkdesk(records=Records(tickets=2))) as desk:
+    async with running(Larkdesk(records=Records(tickets=2), limit=RequestLimit(None))) as desk:
         account = await connect(desk_server, await install(desk_server), desk.url)
         made = await desk_sdk.integrated_accounts.create_integrated_account_token(account)
         browser = TrutoApi(made["integrated_account_token"], base_url=desk_server.url)
@@ -128,7 +128,7 @@ async def test_documentation_is_written_read_changed_and_deleted(sdk: Any) -> No
 
 
 async def test_raw_paths_are_called_with_every_verb(desk_server: Server, desk_sdk: Any) -> None:
-    async with running(Larkdesk(records=Records(tickets=2))) as desk:
+    async with running(Larkdesk(records=Records(tickets=2), limit=RequestLimit(None))) as desk:
         account = {"integrated_account_id": await connect(desk_server, await install(desk_server), desk.url)}
         assert (await desk_sdk.custom_api.get("v1/tickets/1", **account))["result"]["number"] == 1
         made = await desk_sdk.custom_api.post("v1/tickets", {"subject": "Lamp"}, **account)
@@ -142,7 +142,7 @@ async def test_raw_paths_are_called_with_every_verb(desk_server: Server, desk_sd
 
 
 async def test_a_batch_gathers_what_its_nodes_give(desk_server: Server, desk_sdk: Any) -> None:
-    async with running(Larkdesk(records=Records(tickets=3))) as desk:
+    async with running(Larkdesk(records=Records(tickets=3), limit=RequestLimit(None))) as desk:
         account = await connect(desk_server, await install(desk_server), desk.url)
         nodes = [{"resource": f"{MODEL}/tickets", "method": "list", "query": {"limit": 2}}]
         answer = await desk_sdk.batch_requests.create({"integrated_account_id": account, "resources": nodes})
@@ -184,7 +184,7 @@ async def test_accounts_are_listed_over_no_one_and_two_pages(
 async def test_unified_and_proxy_lists_follow_the_pages(
     desk_server: Server, desk_sdk: Any, count: int
 ) -> None:
-    async with running(Larkdesk(records=Records(tickets=count))) as desk:
+    async with running(Larkdesk(records=Records(tickets=count), limit=RequestLimit(None))) as desk:
         query = {
             "integrated_account_id": await connect(desk_server, await install(desk_server), desk.url),
             "limit": 5,
@@ -198,7 +198,7 @@ async def test_unified_and_proxy_lists_follow_the_pages(
 async def test_a_unified_record_is_created_read_updated_and_deleted(
     desk_server: Server, desk_sdk: Any
 ) -> None:
-    async with running(Larkdesk(records=Records(tickets=1))) as desk:
+    async with running(Larkdesk(records=Records(tickets=1), limit=RequestLimit(None))) as desk:
         query = {"integrated_account_id": await connect(desk_server, await install(desk_server), desk.url)}
         call = functools.partial(_keep, query)
         created = await desk_sdk.unified_api.create(MODEL, "tickets", {"name": "Lamp"}, call())
@@ -215,7 +215,7 @@ async def test_a_unified_record_is_created_read_updated_and_deleted(
 async def test_a_native_record_is_created_read_updated_and_deleted(
     desk_server: Server, desk_sdk: Any
 ) -> None:
-    async with running(Larkdesk(records=Records(tickets=1))) as desk:
+    async with running(Larkdesk(records=Records(tickets=1), limit=RequestLimit(None))) as desk:
         query = {"integrated_account_id": await connect(desk_server, await install(desk_server), desk.url)}
         created = await desk_sdk.proxy_api.create("tickets", {"subject": "Lamp"}, dict(query))
         assert created["subject"] == "Lamp"

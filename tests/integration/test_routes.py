@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contract.routes import FILTERS, PARAMETERS
-from tests.fakes.larkdesk import Larkdesk, Records, running
+from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server
 
@@ -60,7 +60,7 @@ class Walk:
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Larkdesk]:
-    async with running(Larkdesk(records=Records(tickets=3))) as fake:
+    async with running(Larkdesk(records=Records(tickets=3), limit=RequestLimit(None))) as fake:
         yield fake
 
 

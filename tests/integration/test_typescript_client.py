@@ -107,7 +107,7 @@ async def test_documentation_is_written_read_and_deleted(client: TypeScriptClien
 async def test_unified_and_proxy_lists_of_no_one_and_two_pages(
     server: Server, client: TypeScriptClient, count: int, pages: int
 ) -> None:
-    async with running(Larkdesk(records=Records(tickets=count))) as fake:
+    async with running(Larkdesk(records=Records(tickets=count), limit=RequestLimit(None))) as fake:
         account = {"integrated_account_id": await connect(server, await install(server), fake.url)}
         for endpoint, key in ((f"/unified/{MODEL}/tickets", "id"), ("/proxy/tickets", "number")):
             client.tries = 0
