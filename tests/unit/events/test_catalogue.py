@@ -18,7 +18,7 @@ def test_every_event_is_in_the_catalogue_under_its_name() -> None:
 
 @pytest.mark.parametrize(("resource", "id"), [("crm/contacts", "a1/crm/contacts/7"), (None, "a1//7")])
 def test_a_record_is_one_of_an_account_and_a_resource(resource: str | None, id: str) -> None:
-    payload = {
+    payload: dict[str, object] = {
         "integrated_account": {"id": "a1", "tenant_id": "acme"},
         "resource": resource,
         "id": "7",
