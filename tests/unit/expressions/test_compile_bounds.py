@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+
 import pytest
 
 from isthmus.expressions import LIMIT, STANDARD, UNDEFINED, Expression, ExpressionError, compile
+from isthmus.expressions.compiler.program import Program, compile_tree
 from isthmus.expressions.limits import MAX_SOURCE_BYTES
 from isthmus.expressions.runtime.regex import Pattern
 from isthmus.expressions.sized_cache import SizedCache
+from isthmus.expressions.syntax import parse
 
 
 def nested(levels: int) -> str:
@@ -70,6 +75,23 @@ def test_the_text_of_an_expression_is_taken_up_to_a_size(fitting: str, too_large
 @pytest.mark.parametrize("operator", ["&", " and ", " or "])
 def test_operators_that_do_not_nest_may_follow_each_other(operator: str) -> None:
     Expression(operator.join("1" * 200), STANDARD)
+
+
+def test_loops_nested_deeper_than_python_takes_are_refused() -> None:
+    with pytest.raises(ExpressionError, match="nested too deeply") as caught:
+        Expression("$map(a, function($x) { " * 33 + "1" + " })" * 33, STANDARD)
+    assert caught.value.code == LIMIT
+
+
+def test_an_expression_for_which_no_stack_is_left_is_nested_too_deeply() -> None:
+    tree = parse("[" * 60 + "1" + "]" * 60)
+
+    def descend(levels: int) -> Program:
+        return descend(levels - 1) if levels else compile_tree(tree, STANDARD)
+
+    with pytest.raises(ExpressionError, match="nested too deeply") as caught:
+        descend(sys.getrecursionlimit() - len(inspect.stack()) - 100)
+    assert caught.value.code == LIMIT
 
 
 def test_the_first_of_several_equal_keys_is_named() -> None:
