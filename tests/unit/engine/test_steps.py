@@ -115,6 +115,21 @@ class TestBefore:
         assert upstream.requests[1].url.endswith("/b?n=%7B%7Bcontext.api_key%7D%7D")
         assert upstream.requests[1].body == b'{"n":"{{context.api_key}}"}'
 
+    @pytest.mark.parametrize(
+        "made",
+        [
+            "'/x'",
+            "{'method': 'get'}",
+            "{'resource': 'things'}",
+            "{'resource': 5, 'method': 'get'}",
+            "{'path': '/x', 'authorization': {'format': 'bearer'}}",
+        ],
+    )
+    async def test_an_expression_that_makes_no_request_is_told(self, made: str) -> None:
+        mapping = {"before": [{"type": "request", "config": made}]}
+        with pytest.raises(MappingFailed, match="a method object with a path and without authorization"):
+            await _run(MemoryUpstream([]), mapping, _get())
+
     async def test_an_inline_request_sends_nothing_of_the_caller_by_itself(self) -> None:
         upstream = MemoryUpstream([answer({}), answer({})])
         step = {"type": "request", "config": {"path": "/log", "method": "post"}}
