@@ -370,10 +370,13 @@ async def test_a_turn_that_fails_leaves_the_others_of_as_many_as_allowed(clock: 
     assert [each["statusCode"] for each in body["errors"]["m/a"]] == [404]
 
 
+TRUTHY: list[Any] = [[], {}, [0], "x", "0", 1, True]
+
+
 @pytest.mark.parametrize(
     ("record", "recurs"),
     [
-        *(({"flag": flag}, True) for flag in ([], {}, [0], "x", "0", 1, True)),
+        *(({"flag": flag}, True) for flag in TRUTHY),
         *(({"flag": flag}, False) for flag in ("", 0, None, False)),
         ({}, False),
     ],

@@ -153,6 +153,13 @@ async def test_an_error_is_worded_by_error_mapping() -> None:
     assert set(error.insight) == {"remote_error"}
 
 
+async def test_an_error_of_a_list_is_worded_too() -> None:
+    upstream = MemoryUpstream([answer({"fault": "bad"}, 418)])
+    with pytest.raises(RemoteError, match="bad") as caught:
+        await listed(upstream, {"error_mapping": "{'message': error.fault, 'status': 422}"})
+    assert caught.value.status == 422
+
+
 async def test_throttling_is_worded_by_error_mapping_and_stays_what_it_is() -> None:
     upstream = MemoryUpstream([answer({"fault": "slow down"}, 429, retry_after="7")])
     mapping = {"error_mapping": "{'message': error.fault, 'status': 400}"}

@@ -155,13 +155,16 @@ def test_a_path_follows_objects_and_lists_alike(data: object, expected: object) 
     assert compile('{"x": a.b}').evaluate(data) == ({} if expected is UNDEFINED else {"x": expected})
 
 
+LEAVES: list[object] = [None, "text", 7, 1.5, True, [], [[]]]
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
         ({"a": {"b": {"c": 1, "d": 2}}}, {"c": 1, "d": 2}),
         ({"a": {"b": [{"c": 1, "d": 2}, {"c": 3}]}}, {"c": [1, 3], "d": 2}),
         ({"a": [{"b": {"c": 1, "d": 2}}, {"b": [{"c": 3, "d": 4}]}]}, {"c": [1, 3], "d": [2, 4]}),
-        *(({"a": {"b": leaf}}, {}) for leaf in (None, "text", 7, 1.5, True, [], [[]])),
+        *(({"a": {"b": leaf}}, {}) for leaf in LEAVES),
         ({"a": None}, {}),
         ({}, {}),
     ],
