@@ -52,6 +52,16 @@ async def test_a_worker_that_cannot_listen_for_jobs_tries_again(
         await listening
 
 
+@pytest.fixture
+async def hurried(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """A database on a file whose writers wait for a hundredth of a second."""
+    monkeypatch.setattr("isthmus.db.sqlite_writer.BUSY_SECONDS", 0.01)
+    monkeypatch.setitem(_SQLITE_ARGUMENTS, "timeout", 0.01)
+    database = await open_database(settings)
+    yield database
+    await database.close()
+
+
 @asynccontextmanager
 async def held(database: Database, *, by: str) -> AsyncIterator[None]:
     """Holds the write lock of the file until the block ends."""
@@ -70,18 +80,14 @@ async def held(database: Database, *, by: str) -> AsyncIterator[None]:
 @pytest.mark.parametrize("holder", ["a write of this process", "another process"])
 @pytest.mark.parametrize("query", ["query_delete_own_job", "query_requeue_own_job"])
 async def test_a_file_that_somebody_holds_for_long_is_an_outage_at_the_end_of_a_job(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, holder: str, query: str
+    hurried: Database, holder: str, query: str
 ) -> None:
-    monkeypatch.setattr("isthmus.db.sqlite_writer.BUSY_SECONDS", 0.01)
-    monkeypatch.setitem(_SQLITE_ARGUMENTS, "timeout", 0.01)
-    database = await open_database(settings)
-    await put(database, "a")
-    async with open_procrastinate_worker(database, Recorder(), QUICK) as worker:
+    await put(hurried, "a")
+    async with open_procrastinate_worker(hurried, Recorder(), QUICK) as worker:
         taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
         assert taken is not None
         end = getattr(worker.manager, query)
-        async with held(database, by=holder):
+        async with held(hurried, by=holder):
             with pytest.raises(DatabaseUnavailable):
                 await asyncio.create_task(end(taken))
         await end(taken)
-    await database.close()
