@@ -23,6 +23,7 @@ QUICK = WorkerOptions(
     restart_seconds=0.05,
 )
 _MOST_SECONDS = 20.0
+_MOST_SECONDS_OF_A_ROUND = 60.0
 _MOST_ROUNDS = 20
 
 
@@ -32,7 +33,8 @@ async def drain(database: Database, handlers: Handlers, *, concurrency: int = 4)
         async with open_procrastinate_worker(
             database, handlers, replace(QUICK, concurrency=concurrency, graceful_seconds=10), wait=False
         ) as worker:
-            await worker.run()
+            async with asyncio.timeout(_MOST_SECONDS_OF_A_ROUND):
+                await worker.run()
         async with database.read() as conn:
             if (await read_queue_state(conn)).waiting == 0:
                 return

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from isthmus.accounts.credentials.refresh_lease import take_lease
 from isthmus.app import Application
 from isthmus.config import Settings
 from isthmus.events import Relay
@@ -55,3 +56,15 @@ async def test_events_are_handed_on_from_before_the_first_job_to_after_the_last(
         assert running() == {"jobs", "events"}
     assert seen == [{"events"}, {"events"}]
     assert running() == set()
+
+
+async def test_a_start_ends_the_leases_of_a_process_that_is_gone_for_sure(settings: Settings) -> None:
+    """On SQLite: one process serves it. On PostgreSQL another process may still hold its lease."""
+    is_taken = []
+    for owner in ("one that was killed", "its successor"):
+        async with Application.open(settings) as application:
+            account = application.sample_account
+            assert account is not None
+            async with application.database.write() as conn:
+                is_taken.append(await take_lease(conn, account, owner, "rt-0") is not None)
+    assert is_taken == [True, application.database.is_sqlite]

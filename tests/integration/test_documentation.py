@@ -143,6 +143,12 @@ async def test_what_is_wrong_is_named(server: Server, change: dict[str, Any], pa
     assert await listed(server, f"integration_id={identity}") == []
 
 
+async def test_a_type_may_have_64_characters(server: Server) -> None:
+    identity = (await entities(server))["integration"]
+    body = {"entity_id": identity, "content": "A.", "type": "t" * 64}
+    assert (await server.ok("POST", "/documentation", json=body))["type"] == "t" * 64
+
+
 async def test_nothing_is_written_about_what_is_not_there(server: Server) -> None:
     for name in ("entity_id", *(f"{kind}_id" for kind in ENTITIES)):
         status, body = await server.call("POST", "/documentation", json={name: "nothing", "content": "A."})

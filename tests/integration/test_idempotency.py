@@ -288,6 +288,41 @@ async def receive_nothing() -> dict[str, Any]:
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
+class Chunks:
+    """A stream of a provider."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self.chunks = chunks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self.chunks:
+            yield chunk
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+@pytest.mark.parametrize(("last", "is_kept"), [(b"5678", True), (b"56789", False)])
+async def test_a_stream_is_kept_up_to_the_limit_of_an_answer_and_always_given_whole(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, last: bytes, is_kept: bool
+) -> None:
+    monkeypatch.setattr("isthmus.api.idempotency.MAX_ANSWER_BYTES", 8)
+    database = desk.server.database
+    keys = IdempotencyKeys(database, ProcessPresence(database))
+    calls = 0
+
+    async def give_stream(_: BeforeWrite) -> OutgoingResponse:
+        nonlocal calls
+        calls += 1
+        return OutgoingResponse(200, "text/plain", stream=Chunks(b"1234", last))
+
+    for _ in range(2):
+        response = await run_keyed(desk, keys, give_stream)
+        whole = response.body if response.stream is None else b"".join([c async for c in response.stream])
+        assert whole == b"1234" + last
+    assert calls == (1 if is_kept else 2)
+
+
 async def test_a_repetition_during_the_call_is_told_to_wait(desk: Desk) -> None:
     desk.fake.cue(Fault("hang", seconds=3600))
     first = asyncio.ensure_future(desk.post())

@@ -111,6 +111,23 @@ async def test_a_mapping_of_a_model_that_goes_is_not_found(server: Server, model
     assert (await rival.answered())[0] == 404
 
 
+async def test_an_integration_that_goes_is_not_installed(server: Server) -> None:
+    made = await server.ok("POST", "/integration", json=definition() | {"name": "skydesk"})
+    async with rivalled(server) as rival:
+        await Integrations(rival.conn, rival.scope).delete(made["id"])
+        await rival.meets("POST", "/environment-integration", {"integration_id": made["id"]})
+    assert (await rival.answered())[0] == 404
+
+
+async def test_of_two_changes_of_one_version_of_a_definition_the_later_is_stale(server: Server) -> None:
+    made = await server.ok("POST", "/integration", json=definition() | {"name": "skydesk"})
+    async with rivalled(server) as rival:
+        await Integrations(rival.conn, rival.scope).update(made["id"], {"category": "crm", "version": 1})
+        await rival.meets("PATCH", f"/integration/{made['id']}", {"category": "hris", "version": 1})
+    status, body = await rival.answered()
+    assert (status, body.get("details")) == (409, {"version": 2})
+
+
 async def test_documentation_of_what_goes_is_not_found(server: Server) -> None:
     made = await server.ok("POST", "/integration", json=definition() | {"name": "skydesk"})
     found = await server.ok("GET", "/environment-integration?integration.name=zendesk")

@@ -24,27 +24,28 @@ class ServeLock:
     def __init__(self, database: Path) -> None:
         """Takes the lock. Raises SetupError if another process has it, or its file cannot be opened."""
         path = _get_serve_lock_path(database)
-        self._descriptor = _open_lock_file(path)
+        descriptor = _open_lock_file(path)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(self._descriptor, 32).decode(errors="replace").strip()
-            os.close(self._descriptor)
+            holder = os.read(descriptor, 32).decode(errors="replace").strip()
+            os.close(descriptor)
             raise SetupError(
                 f"{database} is being served by another process{f' ({holder})' if holder else ''}. "
                 "A SQLite database has one serving process: stop that one, or give this one a database of "
                 "its own (ISTHMUS_DATA_DIR). For several processes on one database use PostgreSQL "
                 "(ISTHMUS_DATABASE_URL)."
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"pid {os.getpid()}\n".encode(), 0)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"pid {os.getpid()}\n".encode(), 0)
+        self._descriptor: int | None = descriptor
 
     def release(self) -> None:
         """Releases the lock; does nothing the second time."""
-        if self._descriptor >= 0:
+        if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
-            self._descriptor = -1
+            self._descriptor = None
 
 
 def is_served(database: Path) -> bool:

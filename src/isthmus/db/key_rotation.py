@@ -141,7 +141,7 @@ async def _select_encrypted_with_other_keys(
     encryption_key_id = func.substr(column, 2, len(new_id))
     query = (
         select(identity, column)
-        .where(column.is_not(None), identity > last, encryption_key_id != literal(new_id, LargeBinary))
+        .where(identity > last, encryption_key_id != literal(new_id, LargeBinary))
         .order_by(identity)
         .limit(_BATCH_ROWS)
     )

@@ -26,7 +26,6 @@ OPERATORS: dict[str, Callable[[ColumnElement[Any], list[Any]], ColumnElement[boo
     "lt": lambda column, values: column < values[0],
     "lte": lambda column, values: column <= values[0],
 }
-_ORDER_OPERATORS = frozenset({"gt", "gte", "lt", "lte"})
 _EQUALITY_OPERATORS = frozenset({"eq", "ne", "in", "nin"})
 _INTEGER_LIMIT = 2**63
 _FRACTION = re.compile(r":\d\d[.,](\d+)")
@@ -141,9 +140,9 @@ def _is_nullable(column: ColumnElement[Any]) -> bool:
 def _normalize_filter(query_filter: Filter, fields: Mapping[str, Any]) -> Filter:
     """Turns `relation[field]=value`, as clients with nested parameters send it, into the filter of
     `relation.field`."""
-    dotted = f"{query_filter.field}.{query_filter.operator}"
-    if query_filter.field in fields or dotted not in fields:
+    if query_filter.field in fields:
         return query_filter
+    dotted = f"{query_filter.field}.{query_filter.operator}"
     return Filter(dotted, "eq" if len(query_filter.values) == 1 else "in", query_filter.values)
 
 
@@ -156,7 +155,7 @@ def _build_condition(column: ColumnElement[Any], query_filter: Filter) -> Column
             f"unknown operator [{operator_name}] on {field}. Use one of: {', '.join(OPERATORS)}.",
             failures=[failure(field, f"operator must be one of {', '.join(OPERATORS)}", "unknown_operator")],
         )
-    if operator_name in _ORDER_OPERATORS and _get_python_type(column) is bool:
+    if operator_name not in _EQUALITY_OPERATORS and _get_python_type(column) is bool:
         raise BadRequest(
             f"{field} is true or false and has no order. Use eq or ne.",
             failures=[failure(field, "operator must be one of eq, ne, in, nin", "unknown_operator")],

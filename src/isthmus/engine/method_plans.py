@@ -218,11 +218,7 @@ def _make_plan(
 def _is_pageable(name: str, definition: MethodDefinition) -> bool:
     """Returns True if calls of the method can be paged: a list, a method that declares pagination, and a
     custom method, which a unified list can call."""
-    return (
-        name == "list"
-        or name not in {"get", "create", "update", "delete"}
-        or definition.declares("pagination")
-    )
+    return name not in {"get", "create", "update", "delete"} or definition.declares("pagination")
 
 
 def _merge_headers(

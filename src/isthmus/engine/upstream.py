@@ -60,11 +60,6 @@ class OutgoingRequest:
     drop_credentials_on_redirect: bool = False
     status_of: Callable[[HttpResponse], int] | None = None
 
-    @property
-    def is_idempotent(self) -> bool:
-        """Whether the same request may be sent twice (RFC 9110 §9.2.2)."""
-        return self.http.method in {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}
-
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:

@@ -69,7 +69,9 @@ def _make_rows(*, is_sent: bool) -> list[str]:
 
 def _describe_trigger(event_type: type[Event]) -> str:
     """Returns when the event is sent: its class's docstring on one line."""
-    return " ".join((event_type.__doc__ or "").split())
+    text = event_type.__doc__
+    assert text is not None  # a test holds that each event has one
+    return " ".join(text.split())
 
 
 def _get_payload_name(name: str) -> str:

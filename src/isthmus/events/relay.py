@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import exists, or_, select, text, tuple_, update
+from sqlalchemy import exists, select, text, tuple_, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -241,7 +241,7 @@ class Relay:
                 if is_lock_conflict(error):
                     await self._store_delivered_to(conn, row, delivered_to)
                     raise LockNotAvailable from error
-                if is_database_unavailable(error) or conn.closed:
+                if is_database_unavailable(error):
                     raise
                 has_failed = True
                 self._log_failure(subscriber, row)
@@ -312,19 +312,15 @@ async def _is_only_relay(conn: AsyncConnection) -> bool:
 def _select_waiting(now: datetime, skipped: Sequence[tuple[str, str]]) -> Any:
     """Returns the SELECT of the oldest events that are not relayed, without those to be retried later and
     those behind one of these. `skipped`: the resources to leave out."""
-    earlier = event.alias("earlier")
-    is_behind_retry = exists().where(
+    earlier = event.alias("earlier")  # or the event itself
+    waits_for_retry = exists().where(
         earlier.c.relayed_at.is_(None),
         earlier.c.resource_id == event.c.resource_id,
         earlier.c.resource_type == event.c.resource_type,
         earlier.c.seq <= event.c.seq,
         earlier.c.retry_at > now,
     )
-    waiting = select(event).where(
-        event.c.relayed_at.is_(None),
-        or_(event.c.retry_at.is_(None), event.c.retry_at <= now),
-        ~is_behind_retry,
-    )
+    waiting = select(event).where(event.c.relayed_at.is_(None), ~waits_for_retry)
     if skipped:
         waiting = waiting.where(tuple_(event.c.resource_type, event.c.resource_id).not_in(skipped))
     return waiting.order_by(event.c.seq).limit(_MAX_AT_ONCE)

@@ -80,7 +80,7 @@ def format_excerpt(text: str, position: int) -> str:
         column -= left
         if left:
             cut = "…" + cut[1:]
-        line = cut if left + _WIDTH >= start + len(line) else cut[:-1] + "…"
+        line = cut if left + _WIDTH >= len(line) else cut[:-1] + "…"
     number = text.count("\n", 0, start) + 1
     gutter = f"{number} | "
     return f"{gutter}{line}\n{' ' * (len(gutter) + max(0, column))}^"

@@ -18,7 +18,6 @@ Host: TypeAlias = tuple[str, int | None]
 """The name and the port of a host."""
 
 _K = TypeVar("_K")
-_Waiters: TypeAlias = dict[asyncio.Future["ConnectionSlot"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,9 @@ class ConnectionSlot:
             shares.take_back(self._host, self._share)
 
     __del__ = release
+
+
+_Waiters: TypeAlias = dict[asyncio.Future[ConnectionSlot], None]
 
 
 class ConnectionShares:

@@ -35,7 +35,8 @@ def _choose_text_colour(colour: str) -> str:
     as `#rrggbb`."""
     red, green, blue = (_linearize(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
     luminance = _RED * red + _GREEN * green + _BLUE * blue
-    return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
+    contrasts = {"#ffffff": 1.05 / (luminance + 0.05), "#000000": (luminance + 0.05) / 0.05}
+    return max(contrasts, key=contrasts.__getitem__)
 
 
 def _linearize(channel: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from isthmus.db import Database
 from isthmus.db.tables import job
@@ -45,3 +45,10 @@ async def counted(database: Database, table: object = job) -> int:
     async with database.read() as conn:
         count: int = (await conn.execute(select(func.count()).select_from(table))).scalar_one()  # type: ignore[arg-type]
         return count
+
+
+async def somebody_waits(database: Database) -> bool:
+    """Returns True if a transaction waits for a lock (PostgreSQL)."""
+    async with database.read() as conn:
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+        return bool((await conn.execute(waits)).scalar_one())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from isthmus.db import Database, open_database
 from isthmus.db.tables import job_timer
 from isthmus.jobs import Worker, get_schedule, put_schedule, read_job_status
 from isthmus.jobs.clock_changes import restart_timers
-from tests.background import QUICK, drain
+from tests.background import QUICK, drain, until, worker_running
 from tests.contract.jobs.recorder import Recorder, put
 from tests.fakes.clock import VirtualClock
 
@@ -54,6 +55,22 @@ async def test_a_process_that_starts_after_the_clock_was_set_back_begins_waits_a
     await clock.advance(30)
     handlers = Recorder()
     assert len(await move(worker, database, handlers)) == 450
+
+
+async def test_a_worker_puts_all_waits_right_without_a_pause(
+    database: Database, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.jobs.clock_changes.MAX_RESTARTED_AT_ONCE", 2)
+    await put(database, *"abcde", run_at=clock.now() + timedelta(hours=9))
+    clock.set_forward(-3600)
+
+    async def are_right() -> bool:
+        async with database.read() as conn:
+            is_wrong = job_timer.c.set_at > clock.now()
+            return (await conn.execute(select(func.count()).where(is_wrong))).scalar_one() == 0
+
+    async with worker_running(database, Recorder(), replace(QUICK, poll_seconds=60.0)):
+        await until(are_right)
 
 
 async def test_each_timer_is_looked_at_once(database: Database, clock: VirtualClock) -> None:

@@ -13,7 +13,7 @@ from isthmus.jobs import Worker, defer, put_schedule
 from isthmus.jobs.lock_timeout import LockNotAvailable
 from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, tick, until
-from tests.contract.jobs.recorder import Recorder, put
+from tests.contract.jobs.recorder import Recorder, put, somebody_waits
 from tests.fakes.clock import VirtualClock
 
 pytestmark = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
@@ -25,12 +25,6 @@ DEAD = text(
     "INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE "
     "VALUES (1, now() - interval '1 day')"
 )
-
-
-async def somebody_waits(database: Database) -> bool:
-    async with database.read() as conn:
-        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
-        return bool((await conn.execute(waits)).scalar_one())
 
 
 async def swept_one(database: Database) -> bool:

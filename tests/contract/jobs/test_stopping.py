@@ -40,6 +40,14 @@ async def test_a_stop_lets_running_jobs_end(database: Database) -> None:
     assert await counted(database) == 0
 
 
+async def test_between_two_lives_a_worker_has_nothing_to_stop(database: Database) -> None:
+    async with worker_running(database, Recorder(), replace(QUICK, restart_seconds=60.0)) as worker:
+        assert worker._procrastinate_worker is not None
+        worker._procrastinate_worker.stop()
+        await until(lambda: worker._procrastinate_worker is None)
+        assert not worker.started.is_set()
+
+
 async def test_a_job_that_does_not_end_in_time_goes_back_to_the_queue(database: Database) -> None:
     handlers, began = Handlers(), asyncio.Event()
 

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from tests.locks import wait_until_blocking
 from tests.unit.accounts.conftest import WatchedClock
 from tests.unit.integrations.world import World
 
@@ -130,6 +131,24 @@ async def test_a_key_is_taken_while_the_process_of_its_call_runs(
             with pytest.raises(Conflict, match="under way"):
                 await keys.claim(world.mine.environment_id, "key", "request", repeat_unknown=True)
             await other.mark_sent(claim, "POST a (b.create)")
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+async def test_a_key_that_somebody_works_on_is_waited_for(
+    keys: IdempotencyKeys, database: Database, clock: WatchedClock, world: World
+) -> None:
+    """A call that was paused, say, and seemed to have died before it sent anything."""
+    async with process(database) as paused:
+        await paused.claim(world.mine.environment_id, "key", "request")
+    row = select(idempotency_record.c.id).where(idempotency_record.c.key_digest == "key")
+    async with database.write() as conn:
+        await conn.execute(row.with_for_update())
+        repeating = asyncio.ensure_future(keys.claim(world.mine.environment_id, "key", "request"))
+        await wait_until_blocking(conn, repeating)
+        sent = {"sent_at": clock.now(), "sent_to": "POST a (b.create)"}
+        await conn.execute(update(idempotency_record).values(sent))
+    with pytest.raises(OutcomeUnknown):
+        await repeating
 
 
 async def test_a_call_that_lost_its_key_to_a_repetition_sends_nothing_and_stores_nothing(

@@ -32,6 +32,17 @@ def test_a_damaged_file_of_examples_is_named(folder: Path, text: str) -> None:
         read_entry(folder, Models(CATALOG / "unified"))
 
 
+def test_a_file_of_examples_that_the_system_does_not_give_is_named(folder: Path) -> None:
+    """This one gives whoever reads it an input/output error."""
+    path = folder / "examples" / "notes.list.json"
+    path.symlink_to("/proc/self/mem")
+    recorded = Recording("notes", "list", [{"request": {}, "response": {"status": 200}}])
+    with pytest.raises(SetupError, match=f"{path} cannot be read"):
+        read_entry(folder, Models(CATALOG / "unified"))
+    with pytest.raises(SetupError, match=f"{path} cannot be read"):
+        plan_changes(folder, [recorded], lambda _text: False)
+
+
 @pytest.mark.parametrize(
     "text",
     ["{", DEEP, "{}", "[1]", '[{"response": 5}]', '[{"response": {"status": "200"}}]'],

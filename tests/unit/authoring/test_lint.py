@@ -387,6 +387,13 @@ def test_descriptions_are_read_where_documentation_is_in_the_file() -> None:
     ]
 
 
+@pytest.mark.parametrize(("content", "is_short"), [("Closes it", True), ("Closes it.", False), ("", True)])
+def test_a_description_has_ten_characters(content: str, is_short: bool) -> None:
+    row = {"type": "description", "resource": "tickets", "method": "get", "content": f" {content} "}
+    found = of(lint_config(CLEAN, documentation=(row,)), "description_quality")
+    assert found == ([("warn", "documentation.0.content")] if is_short else [])
+
+
 def test_a_function_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = [Function(name, lambda value: value) for name in ("string", "number", "firstNonEmpty")]
     monkeypatch.setattr(jsonata_rules, "DIALECT", Library(functions, name="small"))
@@ -410,6 +417,19 @@ class TestPatterns:
         config = changed("pagination.config", {"cursor_path": "next", "cursor_param": "after"})
         config["resources"]["notes"] = {"get": {"path": "/notes/{{id}}", "headers": {"X-Any": "a"}}}
         assert self.found(config, self.KNOWN) == []
+
+    @pytest.mark.parametrize(
+        ("config", "is_like"),
+        [
+            ({"limit_param": "a"}, True),  # two names of four: format, config
+            ({"limit_param": "a", "cursor_param": "b"}, False),  # two of five
+        ],
+    )
+    def test_a_section_that_has_half_of_its_names_in_common_is_alike(
+        self, config: dict[str, str], is_like: bool
+    ) -> None:
+        value = {"format": "cursor", "config": config}
+        assert bool(self.found(changed("pagination", value), {"one": CLEAN})) is not is_like
 
     @pytest.mark.parametrize(
         ("path", "value"),

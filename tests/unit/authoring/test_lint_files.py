@@ -78,6 +78,13 @@ class TestFiles:
         config = changed("resources.tickets.list.method", "leap")
         report = self.validate(tmp_path / "a.json", json.dumps(config))
         assert [(item.resource, item.method) for item in report.findings] == [("tickets", "list")]
+        for path, resource, method in (
+            ("resources.tickets.list", "tickets", "list"),
+            ("resources.tickets", None, None),
+        ):
+            report = self.validate(tmp_path / "a.json", json.dumps(changed(path, "none")))
+            found = [item for item in report.findings if item.path == path]
+            assert [(item.resource, item.method) for item in found] == [(resource, method)]
         cell = {"resource_name": "tickets", "method_name": "get", "config": {"resource": 5}}
         cells = {"unified_model": "m", "integration": "i", "cells": [cell]}
         report = self.validate(tmp_path / "b.json", json.dumps(cells))
@@ -338,6 +345,16 @@ class TestMappings:
         assert [(item.severity, item.path) for item in report.findings] == [
             ("error", "cells.0.config.method")
         ]
+
+    def test_an_integration_beside_an_export_whose_config_is_no_object_is_as_none(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "desk.integration.json").write_text(json.dumps({"name": "desk", "config": "CLEAN"}))
+        path = tmp_path / "desk.ticketing.mappings.json"
+        names = {"integration_name": "desk", "unified_model_name": "ticketing"}
+        cells = [{**self.cell("list", {"method": "search"}), "apply_db_action": "skip"}]
+        path.write_text(json.dumps({"schema_version": 1, **names, "cells": cells}))
+        assert validate_file(path).findings == ()
 
 
 class TestSamples:

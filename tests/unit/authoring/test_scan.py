@@ -18,12 +18,30 @@ class TestScan:
         assert len(mask_literals(text)) == len(text)
         assert [name for name, _ in find_called_functions(text)] == ["match", "j"]
 
+    @pytest.mark.parametrize(
+        ("text", "masked"),
+        [
+            ("a & 'b", "a & ' "),
+            ("a & 'b\\", "a & '  "),
+            ("a & `b", "a & ` "),
+            ("$match(a, /b", "$match(a, / "),
+            ("a /* b", "a /   "),
+            ("a & '", "a & '"),
+            ("/**/ a", "/    a"),
+            ("", ""),
+        ],
+    )
+    def test_what_is_not_closed_ends_with_the_text(self, text: str, masked: str) -> None:
+        assert mask_literals(text) == masked
+
     def test_own_functions_are_not_called_from_outside(self) -> None:
         text = "($f := function($g, $h) { $g($h) + $sum(x) }; $f($k, 1) ~> λ($z) { $z(1) })"
         assert [name for name, _ in find_called_functions(text)] == ["sum"]
 
     def test_literals_are_listed(self) -> None:
         assert find_string_literals('\'a\' & "b\\"c" & `d`') == ["a", 'b\\"c']
+        assert find_string_literals("'a' & ''") == ["a", ""]
+        assert find_string_literals("'a' & '") == ["a"]
 
     @pytest.mark.parametrize(
         ("text", "keys"),
@@ -32,6 +50,8 @@ class TestScan:
             ("response.{ 'a': [1, { 'b': 2 }], 'c': (d; {'e': 1}) }", ("a", "c")),
             ("($x := 1; { 'a': $x })", ("a",)),
             ("response", ()),
+            ("{ 'a': b", ("a",)),
+            ("{}", ()),
         ],
     )
     def test_keys_of_the_object_that_is_built(self, text: str, keys: tuple[str, ...]) -> None:

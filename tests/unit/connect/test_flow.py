@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import yaml
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
-from tests.unit.connect.conftest import Desk
+from tests.unit.connect.conftest import DEFINITION, Desk
 
 from isthmus.accounts import Installs
 from isthmus.connect.authorization_requests import _PAYLOAD
@@ -29,6 +30,15 @@ from isthmus.errors import BadRequest, NotFound
 from isthmus.kit.ids import new_id
 
 
+def of_formats(*names: str) -> str:
+    """Returns the definition with these credential formats alone."""
+    data = yaml.safe_load(DEFINITION)
+    credentials = data["config"]["credentials"]
+    data["config"]["credentials"] = {name: credentials[name] for name in names}
+    text: str = yaml.safe_dump(data)
+    return text
+
+
 def typed(desk: Desk, **values: str) -> dict[str, str]:
     return {"url": desk.authority.url, "api_key": " k-1 ", **values}
 
@@ -46,6 +56,21 @@ async def test_several_ways_to_connect_are_offered_and_one_that_is_asked_for_is_
     screen = await desk.flow.build_screen(await desk.open(integration="brightfold", auth_format="oauth2"))
     assert isinstance(screen, Form)
     assert (screen.format, screen.formats, screen.goes_to_provider) == ("oauth2", (), True)
+
+
+@pytest.mark.parametrize(
+    ("definition", "formats"),
+    [
+        (of_formats("api_key"), []),
+        (of_formats("api_key", "oauth2"), ["api_key", "oauth2"]),
+    ],
+    ids=["one", "two"],
+)
+async def test_a_form_offers_the_other_ways_where_there_are_any(desk: Desk, formats: list[str]) -> None:
+    session = await desk.flow.choose_integration(await desk.open(), "brightfold", "api_key")
+    screen = await desk.flow.build_screen(session)
+    assert isinstance(screen, Form)
+    assert [name for name, _ in screen.formats] == formats
 
 
 async def test_a_form_asks_for_what_the_link_does_not_give(desk: Desk) -> None:

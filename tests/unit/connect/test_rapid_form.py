@@ -15,6 +15,7 @@ from tests.unit.connect.conftest import Desk
 from isthmus.accounts import Accounts
 from isthmus.connect.errors import RapidFormFailed
 from isthmus.connect.rapid_form import RapidForms
+from isthmus.connect.rapid_form_fields import FieldChoices
 from isthmus.connect.screens import Field, IntegrationSummary, RapidForm
 from isthmus.connect.sessions import RapidOptions, Session, create_session
 from isthmus.db.tables import event
@@ -145,7 +146,7 @@ async def opened(desk: Desk, product: Product, rapid: RapidOptions | None = None
     return Form(RapidForms(desk.database, desk.connections), session, row["id"], desk)
 
 
-def labels(drawn: Field) -> list[str]:
+def labels(drawn: Field | FieldChoices) -> list[str]:
     return [choice.label for choice in drawn.choices]
 
 
@@ -168,6 +169,24 @@ async def test_options_that_depend_on_a_choice_come_with_it(desk: Desk, product:
     assert (await form.fields())["board"].choices == ()
     options = await form.forms.fetch_choices(form.session, form.account_id, "board", {"team": ["t2"]}, None)
     assert [option.label for option in options.choices] == ["Board of t2"]
+
+
+@pytest.mark.parametrize(
+    "definition", [DEFINITION.replace('"{{form.team}}"', '"{{form.team.0?:the only one}}"')]
+)
+async def test_one_choice_is_read_as_itself_and_several_as_a_list(desk: Desk, product: Product) -> None:
+    form = await opened(desk, product)
+    for chosen_teams, read in ((["t2"], "the only one"), (["t2", "t1"], "t2")):
+        sent = {"team": chosen_teams}
+        options = await form.forms.fetch_choices(form.session, form.account_id, "board", sent, None)
+        assert labels(options) == [f"Board of {read}"]
+
+
+async def test_no_page_of_options_is_fetched_behind_the_last_choice(desk: Desk, product: Product) -> None:
+    form = await opened(desk, product)
+    assert await form.send(team=["t1", "t2"], since=["1"]) is None
+    assert (await form.context())["team"] == ["t1", "t2"]
+    assert [path for path in product.seen if "after=" in path] == []
 
 
 async def test_what_was_chosen_is_kept_and_told_and_the_steps_behind_the_form_run(

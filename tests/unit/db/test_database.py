@@ -14,6 +14,7 @@ import aiosqlite
 import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tests.background import until
 
 from isthmus.config import Settings
@@ -177,6 +178,16 @@ async def test_times_come_back_in_utc_with_their_microseconds(database: Database
     assert row.updated_at.utcoffset() == timedelta(0)
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_times_are_stored_as_text_of_one_width(database: Database) -> None:
+    identity = await add_team(database)
+    async with database.write() as conn:
+        whole = NOW.replace(microsecond=0)
+        await conn.execute(update(team).where(team.c.id == identity).values(updated_at=whole))
+        stored = (await conn.execute(text("SELECT created_at, updated_at FROM team"))).one()
+    assert tuple(stored) == ("2030-05-06 07:08:09.123456", "2030-05-06 07:08:09.000000")
+
+
 async def test_times_compare_in_statements(database: Database) -> None:
     await add_team(database)
     async with database.read() as conn:
@@ -218,6 +229,17 @@ async def test_an_error_of_the_database_does_not_tell_what_was_written(database:
             await conn.execute(text("INSERT INTO no_such_table VALUES (:value)"), {"value": "of-a-customer"})
     assert "no_such_table" in str(failed.value)
     assert "of-a-customer" not in str(failed.value)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_write_of_one_statement_waits_its_turn_outside_of_the_file(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.db.sqlite_writer.BUSY_SECONDS", 0.01)
+    async with database.write():
+        with pytest.raises(PoolTimeout, match="another write held the database"):
+            await database.execute_write("SELECT 1")
+    assert await database.execute_write("SELECT 1") == [(1,)]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

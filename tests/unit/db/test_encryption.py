@@ -80,6 +80,16 @@ def test_what_was_never_sealed_does_not_open(sealed: bytes) -> None:
         CONTEXT.decrypt(KeyRing([OLD]), "row", sealed)
 
 
+@pytest.mark.parametrize(
+    ("length", "complaint"), [(16, "not in a form this version"), (17, "was altered or moved")]
+)
+def test_a_value_that_is_cut_within_its_nonce_has_no_form_of_ours(length: int, complaint: str) -> None:
+    keys = KeyRing([OLD])
+    sealed = CONTEXT.encrypt(keys, "row", "x") or b""
+    with pytest.raises(DecryptionFailed, match=complaint):
+        CONTEXT.decrypt(keys, "row", sealed[:length])
+
+
 def test_the_first_key_seals_and_every_key_opens() -> None:
     before = CONTEXT.encrypt(KeyRing([OLD]), "row", 1)
     ring = KeyRing([NEW, OLD])

@@ -235,6 +235,19 @@ async def test_a_grant_that_was_altered_holds_no_epoch_back(
     assert watcher.get_epoch("e") == 1
 
 
+async def test_granted_keys_are_read_only_once_one_was_granted(
+    database: Database, elsewhere: Database, watcher: EpochWatcher
+) -> None:
+    asked: list[str] = []
+    engine = database._engines.reader.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
+    for name, is_granted in (("e", False), (KEYS, True)):
+        asked.clear()
+        await raised(elsewhere, name)
+        await watcher.poll()
+        assert any("key_grant" in statement for statement in asked) is is_granted
+
+
 async def test_connections_that_the_server_ends_are_made_again(
     database: Database, elsewhere: Database, watcher: EpochWatcher, clock: VirtualClock
 ) -> None:

@@ -48,6 +48,7 @@ async def walk(database: Database, **query: Any) -> list[Mapping[str, Any]]:
     while True:
         found = await page(database, ListQuery(after=after, **query))
         rows.extend(found.rows)
+        assert len(rows) <= len(TEAMS), "a page repeats rows"
         after = found.after
         if after is None:
             return rows
@@ -90,8 +91,8 @@ async def test_times_are_compared_as_times_in_any_zone(
         ("eq", "2030-01-01T00:00:00.250000", []),
         ("eq", "2030-01-01T00:00:00.250700", ["b"]),
         ("ne", "2030-01-01 00:00:00", ["c"]),
-        ("in", "2030-01-01 00:00:01", ["c"]),
-        ("nin", "2030-01-01 00:00:01", ["a", "b"]),
+        ("in", "2030-01-01 00:00:00", ["a", "b"]),
+        ("nin", "2030-01-01 00:00:00", ["c"]),
         ("eq", "9999-12-31 23:59:59", []),
         ("gt", "2030-01-01 00:00:00", ["b", "c"]),
         ("lte", "2030-01-01 00:00:00", ["a"]),
@@ -111,9 +112,41 @@ async def test_a_time_as_it_is_shown_finds_the_rows_that_show_it(
     assert [row["name"] for row in found.rows] == names
 
 
+async def test_the_last_second_that_a_time_can_have_is_found(database: Database) -> None:
+    row = {"id": derive_id("a"), "name": "a", "created_at": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)}
+    async with database.write() as conn:
+        await conn.execute(insert(team), [{**row, "updated_at": NOW}])
+    found = await page(database, ListQuery((Filter("created_at", "eq", ("9999-12-31 23:59:59",)),)))
+    assert len(found.rows) == 1
+
+
 async def test_a_time_that_is_none_is_refused(teams: Database) -> None:
     with pytest.raises(BadRequest, match="ISO 8601"):
         await page(teams, ListQuery(filters=(Filter("created_at", "gt", ("yesterday",)),)))
+
+
+@pytest.mark.parametrize(("limit", "is_last"), [(9, False), (10, True), (11, True)])
+async def test_a_page_that_holds_the_last_row_is_the_last(teams: Database, limit: int, is_last: bool) -> None:
+    assert ((await page(teams, ListQuery(limit=limit))).after is None) is is_last
+
+
+async def test_filters_on_what_is_no_field_are_ignored(teams: Database) -> None:
+    unknown = (Filter("colour", "eq", ("red",)), Filter("creator", "colour", ("red",)))
+    assert len((await page(teams, ListQuery(unknown))).rows) == len(TEAMS)
+
+
+async def test_a_list_is_walked_in_the_order_of_a_relation(teams: Database) -> None:
+    statement = select(team, team.c.name.label("creator_name"))
+    fields = {**FIELDS, "creator.name": team.c.name}
+    names: list[str] = []
+    after = None
+    async with teams.read() as conn:
+        for limit in (4, 10):
+            query = ListQuery(sort_by="creator.name", descending=False, limit=limit, after=after)
+            found = await fetch_page(conn, statement, fields, query)
+            names += [row["creator_name"] for row in found.rows]
+            after = found.after
+    assert names == sorted(row["name"] for row in TEAMS)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +162,7 @@ async def test_a_filter_on_a_relation_may_be_nested_or_dotted(teams: Database, g
 @pytest.mark.parametrize(
     ("field", "operator", "value"),
     [
-        ("is_beta", "gt", "true"),
+        *(("is_beta", operator, "true") for operator in ("gt", "gte", "lt", "lte")),
         ("is_beta", "eq", "yes"),
         ("version", "eq", "one"),
         ("version", "eq", "9" * 20),

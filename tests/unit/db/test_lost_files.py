@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,11 +15,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from tests.conftest import SECRET_KEY
 
 from isthmus.config import Settings
 from isthmus.db import open_database, sqlite_files
+from isthmus.db.failures import describe_failure
 from isthmus.db.migrations import VERSION_TABLE
+from isthmus.db.urls import parse_url
 from isthmus.errors import SetupError
 from isthmus.kit.secret import Secret
 
@@ -139,18 +143,44 @@ async def test_a_server_finds_a_torn_page_at_its_start(
         await conn.execute(text("CREATE TABLE more (value TEXT)"))
         await conn.execute(text("INSERT INTO more VALUES (:value)"), [{"value": "x" * 500}] * 400)
     await database.close()
+    monkeypatch.setattr(sqlite_files, "_CHECK_STEPS", 1)
     tear_page(file_of(installed), file_of(installed).stat().st_size // _PAGE)
     message = await refusal(installed)
     assert f"the database {file_of(installed)} is damaged" in message
     assert "a page is torn" in message
     monkeypatch.setattr(sqlite_files, "_CHECK_SECONDS", -1.0)
-    monkeypatch.setattr(sqlite_files, "_CHECK_STEPS", 1)
     await open_and_close(installed)
 
 
 async def test_a_file_that_was_cut_off_is_told(installed: Settings) -> None:
     os.truncate(file_of(installed), 3 * _PAGE)
     assert "is damaged" in await refusal(installed)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_damage"),
+    [
+        (sqlite3.SQLITE_CORRUPT, True),
+        (sqlite3.SQLITE_CORRUPT_INDEX, True),
+        (sqlite3.SQLITE_NOTADB, True),
+        (sqlite3.SQLITE_BUSY, False),
+        (sqlite3.SQLITE_CANTOPEN, False),
+        (sqlite3.SQLITE_FULL, False),
+    ],
+)
+def test_damage_is_told_from_a_file_that_cannot_be_used_now(code: int, is_damage: bool) -> None:
+    error = sqlite3.DatabaseError("what SQLite says")
+    error.sqlite_errorcode = code
+    url = parse_url("sqlite:////tmp/isthmus.sqlite3")
+    for raised in (error, DatabaseError("SELECT 1", None, error)):
+        message = describe_failure(url, raised) or ""
+        assert ("is damaged (what SQLite says)" in message) is is_damage
+        assert ("cannot be used: what SQLite says" in message) is not is_damage
+
+
+def test_a_fault_of_the_program_is_no_failure_of_the_database() -> None:
+    for raised in (ValueError(), sqlite3.IntegrityError(), IntegrityError("SELECT 1", None, ValueError())):
+        assert describe_failure(parse_url("sqlite:////tmp/isthmus.sqlite3"), raised) is None
 
 
 async def test_a_lost_schema_number_is_damage_and_no_new_database(installed: Settings) -> None:

@@ -10,6 +10,7 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.conftest import SECRET_KEY
 from tests.fakes.clock import VirtualClock
@@ -86,6 +87,13 @@ async def test_a_second_upgrade_changes_nothing(database: Database) -> None:
     async with database.read() as conn:
         assert await conn.run_sync(shape) == before
     assert await read_revision(database) == HEAD
+
+
+async def test_a_revision_that_cannot_be_read_is_not_taken_for_none(database: Database) -> None:
+    async with database.write() as conn:
+        await conn.execute(text(f"ALTER TABLE {VERSION_TABLE} RENAME COLUMN version_num TO other"))
+    with pytest.raises(DBAPIError, match="version_num"):
+        await read_revision(database)
 
 
 async def test_a_schema_of_a_newer_version_is_refused(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -129,6 +130,19 @@ async def test_a_row_changed_during_the_rotation_keeps_its_change(server: Server
     await local.close()
 
 
+async def test_values_that_another_key_sealed_are_looked_at_one_after_the_other(server: Server) -> None:
+    first, second, third = sorted([await server.add(number) for number in range(3)])
+    sealed = SECRETS.encrypt(KeyRing([NEW]), third, "sealed with the new key")
+    async with server.database.write() as conn:
+        await conn.execute(update(integration).where(integration.c.id == third).values(secrets=sealed))
+        bare = {"id": new_id(), "created_at": NOW, "updated_at": NOW, "name": "bare", "config": {}}
+        await conn.execute(insert(integration).values(**bare))
+    column, wanted = integration.c.secrets, bytes.fromhex(compute_key_id(NEW))
+    for last, found in (("", [first, second]), (first, [second]), (second, [])):
+        rows = await _select_encrypted_with_other_keys(server.database, column, wanted, last)
+        assert [row[0] for row in rows] == found
+
+
 async def test_a_server_started_with_the_old_key_alone_learns_the_new_one(
     server: Server, settings: Settings
 ) -> None:
@@ -180,15 +194,34 @@ async def test_a_rotation_broken_off_can_be_repeated(server: Server, settings: S
     assert await server.read(identity) == "kept"
 
 
+async def count_unreadable(settings: Settings) -> int:
+    """Rotates to the new key; returns how many values no key opened."""
+    local = await open_database(settings, clock=VirtualClock(auto_advance=True))
+    async with asyncio.timeout(20):
+        rotated = await rotate_key(local, choose_key(local, NEW))
+    await local.close()
+    return rotated.unreadable
+
+
+async def test_a_value_copied_from_another_row_is_counted_and_left(
+    server: Server, settings: Settings
+) -> None:
+    identity, copy = await server.add("kept"), await server.add("lost")
+    sealed = await server.sealed(identity)
+    async with server.database.write() as conn:
+        await conn.execute(update(integration).where(integration.c.id == copy).values(secrets=sealed))
+    assert await count_unreadable(settings) == 1
+    assert await server.sealed(copy) == sealed
+    assert read_encryption_key_id(await server.sealed(identity)) == compute_key_id(NEW)
+
+
 async def test_a_value_no_key_opens_is_counted_and_left(server: Server, settings: Settings) -> None:
     identity = await server.add("lost")
     sealed = await server.sealed(identity)
     async with server.database.write() as conn:
         broken = sealed[:-1] + bytes([sealed[-1] ^ 1])
         await conn.execute(update(integration).where(integration.c.id == identity).values(secrets=broken))
-    local = await open_database(settings, clock=VirtualClock(auto_advance=True))
-    assert (await rotate_key(local, choose_key(local, NEW))).unreadable == 1
-    await local.close()
+    assert await count_unreadable(settings) == 1
     assert await server.sealed(identity) == broken
 
 
@@ -199,9 +232,7 @@ async def test_a_value_of_a_key_that_is_gone_is_counted_and_left(server: Server,
     sealed = SECRETS.encrypt(gone, lost, "lost")
     async with server.database.write() as conn:
         await conn.execute(update(integration).where(integration.c.id == lost).values(secrets=sealed))
-    local = await open_database(settings, clock=VirtualClock(auto_advance=True))
-    assert (await rotate_key(local, choose_key(local, NEW))).unreadable == 1
-    await local.close()
+    assert await count_unreadable(settings) == 1
     assert await server.sealed(lost) == sealed
     assert read_encryption_key_id(await server.sealed(identity)) == compute_key_id(NEW)
 
@@ -223,6 +254,12 @@ async def test_a_key_file_gets_the_new_key_first_and_keeps_the_old(tmp_path: Pat
     again = Server(await open_database(settings, serving=True))
     assert await again.read(identity) == "changed"
     await again.database.close()
+
+
+async def test_beside_the_one_key_of_the_setting_a_new_one_is_made(database: Database) -> None:
+    chosen = choose_key(database, None)
+    assert chosen.key.reveal() != OLD
+    assert (chosen.is_generated, chosen.is_granted, chosen.key_file) == (True, True, None)
 
 
 async def test_a_weak_key_is_refused_before_anything_changes(database: Database) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import subprocess
+import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +78,34 @@ async def test_sqlite_runs_as_it_is_meant_to(embedded: Settings) -> None:
         }
     await database.close()
     assert pragmas == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 10_000}
+
+
+ON_SQLITE = """
+import asyncio, sys
+from sqlalchemy import select
+from isthmus.config import Settings
+from isthmus.db import increment_epochs, open_database
+from isthmus.db.tables import job
+from isthmus.jobs import defer
+
+async def main():
+    database = await open_database(Settings.from_environment(), serving=True)
+    async with database.write() as conn:
+        await increment_epochs(conn, ["e"])
+        await defer(conn, "work", "a")
+        print((await conn.execute(select(job.c.args))).scalar_one()["key"])
+    await database.close()
+
+asyncio.run(main())
+print(*{"alembic", "procrastinate", "psycopg", "sqlalchemy.dialects.postgresql"} & set(sys.modules))
+"""
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_start_on_a_current_file_imports_nothing_of_postgresql(environ: dict[str, str]) -> None:
+    command = [sys.executable, "-c", ON_SQLITE]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == ["a", ""]
 
 
 async def test_a_second_server_on_the_file_is_refused_and_told_what_to_do(
@@ -174,10 +204,14 @@ async def test_postgresql_without_a_key_is_refused_before_it_is_tried(embedded: 
     assert not embedded.data_dir.exists()
 
 
-async def test_an_unreachable_server_is_named_without_its_password(embedded: Settings) -> None:
+@pytest.mark.parametrize("existing", [False, True])
+async def test_an_unreachable_server_is_named_without_its_password(
+    embedded: Settings, existing: bool
+) -> None:
     url = Secret("postgresql://isthmus:hunter2@127.0.0.1:1/isthmus")
-    with pytest.raises(SetupError, match=r"127\.0\.0\.1:1/isthmus.*ISTHMUS_DATABASE_URL") as caught:
-        await open_database(replace(embedded, database_url=url, secret_key=Secret((SECRET_KEY,))))
+    settings = replace(embedded, database_url=url, secret_key=Secret((SECRET_KEY,)))
+    with pytest.raises(SetupError, match=r":1/isthmus cannot be used.*ISTHMUS_DATABASE_URL") as caught:
+        await open_database(settings, existing=existing)
     assert "hunter2" not in caught.value.message
 
 

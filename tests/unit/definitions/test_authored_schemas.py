@@ -7,8 +7,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from isthmus.definitions.authored_schemas import as_json_schema, parse_schema
+from isthmus.definitions.authored_schemas import as_json_schema, check_schema_part, parse_schema
 from isthmus.definitions.schema_examples import make_example
+
+_NO_SCHEMAS = "must be an object of schemas"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,22 @@ def test_what_is_wrong_has_its_path() -> None:
 
 
 @pytest.mark.parametrize(
+    ("part", "problems"),
+    [
+        ({"type": "date", "properties": {"a": {"type": "odd"}}, "required": ["a"]}, {}),
+        ({"properties": None}, {}),
+        ({"a": {"required": True}}, {}),
+        ({"required": [1]}, {"p.required": "1 is no name; name properties"}),
+        ({"properties": []}, {"p.properties": _NO_SCHEMAS}),
+        ({"a": {"required": [1]}, "b": 5}, {"p.a.required": "1 is no name; name properties"}),
+        ({"properties": {"a": {"properties": 5}}}, {"p.properties.a.properties": _NO_SCHEMAS}),
+    ],
+)  # fmt: skip
+def test_a_part_that_no_call_could_work_with_is_told_by_its_path(part: Any, problems: dict[str, str]) -> None:
+    assert dict(check_schema_part(part, "p")) == problems
+
+
+@pytest.mark.parametrize(
     ("schema", "example"),
     [
         ({"type": "string", "x-example": "mine", "x-enum": ["other"]}, "mine"),
@@ -68,3 +86,14 @@ def test_what_is_wrong_has_its_path() -> None:
 def test_an_example_is_made_and_valid(schema: Any, example: Any) -> None:
     assert make_example(schema) == example
     jsonschema.Draft202012Validator(schema).validate(example)
+
+
+@pytest.mark.parametrize(("depth", "innermost"), [(8, "text"), (9, {})])
+def test_an_example_is_8_objects_deep_at_the_most(depth: int, innermost: Any) -> None:
+    schema: dict[str, Any] = {"type": "string", "default": "text"}
+    for _ in range(depth):
+        schema = {"properties": {"a": schema}}
+    example = innermost
+    for _ in range(8):
+        example = {"a": example}
+    assert make_example(schema) == example

@@ -12,7 +12,7 @@ from tests.unit.definitions.brightfold import DESK, failures
 from isthmus.definitions import load_mapping, load_unified_model
 from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.file_models import EXCHANGES, IntegrationFile, MappingFile, MappingsExport, ModelFile
-from isthmus.definitions.mapping import ResourceChoice
+from isthmus.definitions.mapping import ResourceChoice, is_envelope
 from isthmus.definitions.object_mapping import ObjectMapping
 from isthmus.definitions.yaml_source import read_document
 from isthmus.expressions import UNDEFINED
@@ -94,6 +94,7 @@ class TestBodyPath:
             ("meta.page.next", {"meta": {"page.next": 2}}, 2),
             ("rows.0.id", {"rows": [{"id": 3}]}, 3),
             ("rows.5.id", {"rows": []}, UNDEFINED),
+            ("rows.1", {"rows": [{"id": 3}]}, UNDEFINED),
             ("a.b", {"a": None}, UNDEFINED),
             ("a.b", None, UNDEFINED),
             ("a", {"a": None}, None),
@@ -104,6 +105,21 @@ class TestBodyPath:
     def test_reads_names_or_evaluates(self, path: str, body: object, expected: object) -> None:
         found = BodyPath(path).read(body)
         assert found is expected or found == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        ({}, True),
+        ({"next_cursor": "n"}, True),
+        ({"result": {"id": 1}, "next_cursor": "n", "prev_cursor": "p"}, True),
+        ({"result": [], "total": 0}, True),
+        ({"result": {"id": 1}, "total": 1}, False),
+        ([], False),
+    ],
+)
+def test_an_envelope_is_told_by_its_keys_or_by_its_records(value: object, is_one: bool) -> None:
+    assert is_envelope(value) is is_one
 
 
 class TestFiles:

@@ -13,10 +13,12 @@ from isthmus.definitions import (
     load_integration,
     load_mapping,
 )
+from isthmus.definitions.actions import FormField
 from isthmus.definitions.authorization import BearerAuthorization, HeaderAuthorization
 from isthmus.definitions.credentials import ApiKeyCredential, OAuth2Credential, resolve_credential_format
 from isthmus.definitions.layers import apply_patch, merge_integration, merge_mapping
 from isthmus.definitions.load import MAX_DEPTH
+from isthmus.definitions.record_validation import find_violations, make_record_validator
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template
 
@@ -367,3 +369,31 @@ def test_what_is_nested_as_deep_as_it_may_be_is_read() -> None:
     load_integration(data)
     load_mapping(data)
     assert merge_mapping(data, data) == data
+
+
+@pytest.mark.parametrize(
+    ("field", "is_multiple"),
+    [
+        ({"type": "multi_select", "options": [{"value": "a", "label": "A"}]}, True),
+        ({"type": "single_select", "options": [{"value": "a", "label": "A"}], "multiple": True}, False),
+        ({"type": "resource_select", "resource": "r", "multiple": True}, True),
+        ({"type": "resource_select", "resource": "r"}, False),
+        ({"type": "text", "multiple": True}, False),
+    ],
+)
+def test_a_field_of_a_form_has_one_choice_or_several(field: dict[str, Any], is_multiple: bool) -> None:
+    assert FormField.model_validate({"name": "f", "label": "F", **field}).is_multiple is is_multiple
+
+
+@pytest.mark.parametrize(
+    ("time", "is_valid"),
+    [
+        ("2024-01-02T03:04:05.678Z", True),
+        ("2024-01-02T03:04:05Z", False),
+        ("2024-01-02T03:04:05.678+00:00", False),
+        (5, True),
+    ],
+)
+def test_a_time_in_a_record_is_in_utc_with_milliseconds(time: object, is_valid: bool) -> None:
+    validator = make_record_validator({"properties": {"at": {"format": "date-time"}}})
+    assert (not list(find_violations({"at": time}, validator))) is is_valid

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from isthmus.definitions import yaml_source
 from isthmus.definitions.yaml_source import Unreadable, parse_document, read_document
 
 TEXT = """\
@@ -129,6 +130,23 @@ def test_an_integer_has_at_most_4000_digits() -> None:
 def test_json_with_an_integer_of_too_many_digits_is_told() -> None:
     with pytest.raises(Unreadable, match="Exceeds the limit"):
         parse_document(f'{{"a": {"9" * 5_000}}}', is_json=True)
+
+
+@pytest.mark.parametrize(
+    ("depth", "line"), [(202, 1), (5_000, 1), (5_001, None)], ids=["read", "composed", "parsed"]
+)
+def test_a_document_is_refused_before_its_depth_can_do_harm(depth: int, line: int | None) -> None:
+    parse_document("[" * 201 + "]" * 201)
+    with pytest.raises(Unreadable, match="nested too deeply") as caught:
+        parse_document("[" * depth + "]" * depth)
+    assert caught.value.line == line
+
+
+def test_a_document_has_so_many_values_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_source, "_MAX_VALUES", 4)
+    assert parse_document("[a, b, c]").data == ["a", "b", "c"]
+    with pytest.raises(Unreadable, match="too large"):
+        parse_document("[a, b, c, d]")
 
 
 def test_aliases_cannot_multiply_without_end() -> None:

@@ -192,6 +192,20 @@ async def test_what_every_turn_would_meet_is_told_once(clock: VirtualClock) -> N
     assert len(calls.asked) <= 5
 
 
+@pytest.mark.parametrize(
+    ("method", "most"), [("list", 2), ("get", 2), ("create", 1), ("update", 1), ("delete", 1), ("close", 1)]
+)
+async def test_only_reads_of_a_loop_are_made_at_the_same_time(
+    clock: VirtualClock, method: str, most: int
+) -> None:
+    record = {"id": "1"}
+    rows = {"list": [record], "close": {"result": record}}
+    calls = DeskCalls(clock, {"m/a": rows.get(method, record)})
+    node = {"resource": "m/a", "method": method, "id": "{{args.n}}", "loop_on": "args.n"}
+    body = await ran(calls, clock, node, args={"n": [1, 2, 3]}, limits=limits(at_once=2))
+    assert (calls.most, body["result"]["m/a"]) == (most, [record] * 3)
+
+
 async def test_writes_of_a_loop_go_one_after_the_other(clock: VirtualClock) -> None:
     calls = DeskCalls(clock, {"m/a": lambda call: call.body})
     node = {"resource": "m/a", "method": "create", "loop_on": "args.n", "body": {"n": "{{args.n:int}}"}}
@@ -241,8 +255,11 @@ async def test_a_provider_that_asks_to_wait_is_waited_for(clock: VirtualClock) -
     assert (body["result"]["m/a"], clock.monotonic()) == ([1], 9.0)
 
 
-async def test_a_wait_that_is_longer_than_the_batch_is_told_at_once(clock: VirtualClock) -> None:
-    calls = DeskCalls(clock, {"m/a": remote(429, retry_after="700")})
+@pytest.mark.parametrize("seconds", ["59", "700"])
+async def test_a_wait_that_does_not_end_within_the_batch_is_told_at_once(
+    clock: VirtualClock, seconds: str
+) -> None:
+    calls = DeskCalls(clock, {"m/a": remote(429, retry_after=seconds)})
     body = await ran(calls, clock, {"resource": "m/a"}, limits=limits(seconds=60))
     assert [each["statusCode"] for each in body["errors"]["m/a"]] == [429]
     assert clock.monotonic() < 60
@@ -343,6 +360,45 @@ async def test_a_loop_over_as_many_as_allowed_calls_each(clock: VirtualClock) ->
     node = {"resource": "m/a", "method": "get", "id": "{{args.n}}", "loop_on": "args.n"}
     body = await ran(calls, clock, node, args={"n": [1, 2]}, limits=limits(calls=2))
     assert (len(calls.asked), body["errors"]["m/a"]) == (2, [])
+
+
+async def test_a_turn_that_fails_leaves_the_others_of_as_many_as_allowed(clock: VirtualClock) -> None:
+    calls = DeskCalls(clock, {"m/a": lambda call: remote(404) if call.id == "1" else {"id": call.id}})
+    node = {"resource": "m/a", "method": "get", "id": "{{args.n}}", "loop_on": "args.n"}
+    body = await ran(calls, clock, node, args={"n": [1, 2]}, limits=limits(calls=2, at_once=1))
+    assert body["result"]["m/a"] == [{"id": "2"}]
+    assert [each["statusCode"] for each in body["errors"]["m/a"]] == [404]
+
+
+TRUTHY: list[Any] = [[], {}, [0], "x", "0", 1, True]
+
+
+@pytest.mark.parametrize(
+    ("record", "recurs"),
+    [
+        *(({"flag": flag}, True) for flag in TRUTHY),
+        *(({"flag": flag}, False) for flag in ("", 0, None, False)),
+        ({}, False),
+    ],
+)
+async def test_recursion_goes_on_where_its_condition_is_true_in_javascript(
+    clock: VirtualClock, record: dict[str, Any], recurs: bool
+) -> None:
+    calls = DeskCalls(clock, {"m/a": lambda call: [] if call.query.nested else [record]})
+    recurse = {"if": "{{resources.m.a.flag:any}}", "config": {"query": {"under": "1"}}}
+    await ran(calls, clock, {"resource": "m/a", "recurse": recurse})
+    assert len(calls.asked) == (2 if recurs else 1)
+
+
+async def test_recursion_goes_50_levels_down_at_the_most(clock: VirtualClock) -> None:
+    calls = DeskCalls(clock, {"m/a": lambda call: [{"id": int(call.query.nested.get("under", "0")) + 1}]})
+    node = {
+        "resource": "m/a",
+        "recurse": {"if": "true", "config": {"query": {"under": "{{resources.m.a.id}}"}}},
+    }
+    body = await ran(calls, clock, node)
+    assert [each["id"] for each in body["result"]["m/a"]] == list(range(1, 52))
+    assert body["errors"]["m/a"] == []
 
 
 async def test_a_node_that_fails_in_a_way_nobody_foresaw_does_not_hide_the_others(

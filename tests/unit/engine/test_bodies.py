@@ -100,9 +100,14 @@ async def test_what_multipart_cannot_hold_is_refused(body: Any, options: Any, me
 
 async def test_raw_sends_text_and_bytes_as_they_are() -> None:
     assert await _bytes("héllo", "raw") == "héllo".encode()
+    assert await _bytes(b"\x00\xff", "raw") == b"\x00\xff"
+    assert (await _sent(b"x", "raw")).headers["Content-Type"] == "application/octet-stream"
+    typed = await _sent(b"x", "raw", options={"content_type": "image/png"})
+    assert typed.headers["Content-Type"] == "image/png"
     assert (await _sent("x", "raw")).headers["Content-Type"] == "application/octet-stream"
     assert (await _sent(PDF, "raw")).headers["Content-Type"] == "application/pdf"
     assert await _bytes(PDF, "raw") == PDF.data
+    assert (await _sent(Blob(b"x"), "raw")).headers["Content-Type"] == "application/octet-stream"
     chosen = await _sent("x", "raw", options={"content_type": "text/csv"})
     assert chosen.headers["Content-Type"] == "text/csv"
     own = await _sent("x", "raw", headers={"content-type": "text/turtle"}, options={"content_type": "a/b"})
@@ -128,6 +133,8 @@ async def test_the_options_of_xml() -> None:
     assert await _bytes({"a": {"_b": 1, "$": "c"}}, "xml", options=options) == b'<a b="1">c</a>'
     wrapped = {"root": "a", "declaration": False}
     assert await _bytes({"a": {"b": 1}}, "xml", options=wrapped) == b"<a><b>1</b></a>"
+    rows = await _bytes({"row": [1, 2]}, "xml", options={"root": "row", "declaration": False})
+    assert rows == b"<row><row>1</row><row>2</row></row>"
     soap = await _sent({"a": None}, "xml", headers={"Content-Type": "text/xml"})
     assert soap.headers["Content-Type"] == "text/xml"
 
@@ -188,5 +195,7 @@ async def test_what_json_has_no_form_for_is_refused(value: Any) -> None:
 async def test_a_file_is_no_json() -> None:
     with pytest.raises(BadRequest, match="a body of type application/pdf cannot be mapped"):
         await _sent(PDF, "json")
+    with pytest.raises(BadRequest, match="a body of type application/octet-stream cannot be mapped"):
+        await _sent(Blob(b"x"), "json")
     with pytest.raises(BadRequest, match="cannot be written as JSON"):
         await _sent({"a": PDF}, "json")

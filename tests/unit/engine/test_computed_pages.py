@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -56,6 +57,7 @@ class TestRange:
             ("items 0-1/2", None),
             ("items 0-1/*", "2"),
             ("items 0-0/*", None),
+            ("items 0-0/5", "1"),
             (None, None),
             ("nonsense", None),
         ],
@@ -141,6 +143,13 @@ class TestDynamic:
         assert upstream.request.headers["X-Page"] == "3"
         assert "Host" not in upstream.request.headers
         assert upstream.request.headers["Authorization"] == "Bearer k"
+
+    async def test_no_header_of_the_connection_or_of_the_credentials_is_computed(self) -> None:
+        names = "authorization connection content-length cookie host te transfer-encoding upgrade x-page"
+        headers = json.dumps(dict.fromkeys(names.split(), "v"))
+        upstream = MemoryUpstream([answer([])])
+        await _page(upstream, _dynamic(get_initial_pagination_values_expression=f"{{'headers': {headers}}}"))
+        assert upstream.request.headers == {"x-page": "v", "Authorization": "Bearer k"}
 
     async def test_parameters_go_where_the_query_goes(self) -> None:
         spec = _dynamic(get_initial_pagination_values_expression="{'p': 1}")

@@ -8,9 +8,10 @@ import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
 from isthmus.api.call_parsing import parse_call
+from isthmus.definitions import load_integration
 from isthmus.engine import custom
 from isthmus.engine.calls import NO_BODY, ValueResult
-from isthmus.engine.custom import CustomCall, is_read
+from isthmus.engine.custom import CustomCall, is_read, select_forwarded_headers
 from isthmus.errors import BadRequest
 
 
@@ -58,6 +59,8 @@ async def test_it_may_use_what_it_sends_and_the_definition_its_credentials() -> 
     upstream = await _call({"body": {"y": "{{body.x:any}}"}}, {"x": 1}, is_trusted=False)
     assert upstream.body == {"y": 1}
     assert upstream.query == [("key", "k")]
+    upstream = await _call({"body": {"y": "{{id|query.x|body.x:any}}"}}, {"x": 1}, is_trusted=False)
+    assert upstream.body == {"y": 1}
 
 
 async def test_a_field_that_no_method_has_is_refused_by_name() -> None:
@@ -79,11 +82,23 @@ async def test_another_base_url_keeps_the_host() -> None:
         await _call({"base_url": "https://api.acme.test:444/v2"}, is_trusted=True)
 
 
+async def test_a_base_url_is_not_brought_by_the_caller_where_the_integration_has_none() -> None:
+    call = CustomCall(
+        verb="GET",
+        path="things",
+        parameters=parse_call("custom"),
+        method_config={"base_url": "https://api.acme.test"},
+    )
+    with pytest.raises(BadRequest, match="must keep the scheme, host and port"):
+        await custom.call_custom(MemoryUpstream([]), load_integration({"resources": {}}), call)
+
+
 @pytest.mark.parametrize(
     ("verb", "method_config", "yes"),
     [
         ("GET", None, True),
         ("HEAD", None, True),
+        ("OPTIONS", None, True),
         ("POST", None, False),
         ("GET", {"method": "DELETE"}, False),
         ("POST", {"method": "get"}, False),
@@ -92,3 +107,15 @@ async def test_another_base_url_keeps_the_host() -> None:
 )
 def test_what_a_sandbox_takes_for_a_read(verb: str, method_config: dict[str, Any] | None, yes: bool) -> None:
     assert is_read(verb, method_config) is yes
+
+
+def test_headers_of_one_connection_and_those_for_this_server_are_not_forwarded() -> None:
+    hop_by_hop = (
+        "keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer upgrade x-named"
+    )
+    of_proxies = "forwarded via x-real-ip x-forwarded-for x-forwarded-proto"
+    for_this_server = "authorization cookie host idempotency-key"
+    set_by_the_client = "accept-encoding content-length content-type expect transfer-encoding"
+    names = f"{hop_by_hop} {of_proxies} {for_this_server} {set_by_the_client}".split()
+    headers = {**dict.fromkeys(names, "x"), "connection": "close, X-Named", "accept": "text/csv"}
+    assert select_forwarded_headers(headers) == {"accept": "text/csv"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -16,6 +17,7 @@ from isthmus.definitions.actions import Action
 from isthmus.engine import proxy
 from isthmus.engine.authorization.flows import authorize
 from isthmus.engine.calls import ListResult, StreamResult, ValueResult
+from isthmus.engine.custom import CustomCall, call_custom
 from isthmus.engine.queries import parse_query
 from isthmus.engine.steps import run_action
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest
@@ -61,6 +63,8 @@ async def _provider(request: web.Request) -> web.StreamResponse:
         )
     if path == "/archive":
         return web.Response(body=b"x" * int(request.query["bytes"]), content_type="application/zip")
+    if path == "/refused":
+        return web.Response(text="no", status=400)
     if path == "/moved":
         return web.Response(status=307, headers={"Location": "/v1/echo"})
     if path == "/huge":
@@ -134,6 +138,16 @@ async def test_a_file_is_streamed_with_its_type(base: str, upstream: DirectUpstr
     assert result.headers["content-type"] == "application/pdf"
     assert result.headers["content-disposition"] == "inline"
     assert b"".join([chunk async for chunk in result.stream]) == b"%PDF"
+
+
+async def test_a_custom_call_streams_what_is_no_json_unless_it_is_an_error(
+    base: str, upstream: DirectUpstream
+) -> None:
+    file = CustomCall(verb="GET", path="file", parameters=parse_call("custom"))
+    assert isinstance(await call_custom(upstream, _config(base), file), StreamResult)
+    with pytest.raises(RemoteError) as caught:
+        await call_custom(upstream, _config(base), replace(file, path="refused"))
+    assert (caught.value.status, caught.value.raw_response) == (400, "no")
 
 
 def _step(bytes: int) -> Action:

@@ -40,6 +40,7 @@ class Pages:
 async def gather(pages: Pages, seen: list[int], *, max_pages: int) -> None:
     async for page in walk_pages(pages.fetch, None, max_pages=max_pages):
         seen.append(page.number)
+        await turns()
 
 
 async def turns(count: int = 10) -> None:

@@ -10,6 +10,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult
+from isthmus.engine.method_plans import plan_method
 from isthmus.engine.pagination.provider_cursors import parse_link_header, seal_address
 from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, UpstreamInvalid
@@ -262,6 +263,24 @@ async def test_a_list_of_one_page_refuses_a_cursor_and_forwards_what_it_does_not
         await _page(upstream, None, "next_cursor=x")
     assert await _page(upstream, None, "cursor=x&limit=5") == ([{"n": 0}], None, None)
     assert upstream.query == [("cursor", "x"), ("limit", "5")]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_paged"),
+    [
+        ("list", True),
+        ("search", True),
+        ("get", False),
+        ("create", False),
+        ("update", False),
+        ("delete", False),
+    ],
+)
+def test_pagination_of_the_integration_is_for_lists_and_custom_methods(name: str, is_paged: bool) -> None:
+    config = integration({name: {"path": "/things"}}, pagination=_pages("page"))
+    assert (plan_method(config, "things", name).paginator is not None) is is_paged
+    own = integration({name: {"path": "/things", "pagination": _pages("page")}})
+    assert plan_method(own, "things", name).paginator is not None
 
 
 async def test_a_method_may_switch_pagination_off() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -201,6 +202,25 @@ async def test_a_query_that_no_body_has_room_for_stays_in_the_url(
     assert (upstream.request.body, upstream.query) == (sent, [("q", "2")])
 
 
+async def test_headers_of_an_expression_lie_over_those_of_the_integration_whatever_their_case() -> None:
+    upstream = MemoryUpstream([answer({"ok": True})])
+    methods = {"get": {"path": "/x", "headers": "{'x-a': 9, 'X-B': null, 'X-Gone': 'x', 'X-D': 'd'}"}}
+    shared = {"X-A": "1", "X-B": "2", "X-C": "3", "x-gone": None}
+    await _value(upstream, methods, parse_call("get"), headers=shared)
+    assert upstream.request.headers == {"X-C": "3", "x-a": "9", "X-D": "d", "Authorization": "Bearer k"}
+
+
+@pytest.mark.parametrize("verb", ["post", "put", "patch", "get", "delete"])
+async def test_only_a_verb_that_has_a_body_takes_one(verb: str) -> None:
+    upstream = MemoryUpstream([answer({"ok": True})])
+    methods = {"create": {"path": "/x", "method": verb, "add_query_to_body": True}}
+    await _value(upstream, methods, parse_call("create", body={"a": 1}, query=parse_query("q=2")))
+    if verb in ("get", "delete"):
+        assert (upstream.request.body, upstream.query) == (None, [("q", "2")])
+    else:
+        assert (upstream.body, upstream.query) == ({"a": 1, "q": "2"}, [])
+
+
 @pytest.mark.parametrize("level", ["config", "method"])
 async def test_a_null_content_type_is_none_at_all(level: str) -> None:
     upstream = MemoryUpstream([answer({"ok": True})])
@@ -283,6 +303,8 @@ async def test_a_custom_method_takes_its_id_from_query_or_body() -> None:
     await _value(upstream, methods, parse_call("close", query=parse_query("id=6"), body={"id": 5}))
     assert "/things/6/close" in upstream.request.url
     assert upstream.sent[0].operation.kind == "custom"
+    for given in ({"x": 1}, [1]):
+        assert parse_call("close", body={"id": given}).record_id is None
 
 
 async def test_required_headers_are_asked_for_and_forwarded() -> None:
@@ -334,6 +356,13 @@ async def test_an_unknown_resource_or_method_names_what_is_close() -> None:
     with pytest.raises(NotFound, match=r"no method 'serch'. Did you mean search\?"):
         await proxy.call_method(MemoryUpstream([]), config, "things", parse_call("serch"))
     with pytest.raises(NotFound, match=r"Its methods are list, search"):
+        await proxy.call_method(MemoryUpstream([]), config, "things", parse_call("zap"))
+
+
+@pytest.mark.parametrize(("count", "end"), [(10, "k9."), (11, "k9, ….")])
+async def test_up_to_ten_names_are_listed(count: int, end: str) -> None:
+    config = integration({f"k{number:x}": {"path": "/x"} for number in range(count)})
+    with pytest.raises(NotFound, match=rf"Its methods are k0, .*{re.escape(end)} Methods are defined"):
         await proxy.call_method(MemoryUpstream([]), config, "things", parse_call("zap"))
 
 

@@ -36,6 +36,8 @@ from isthmus.errors import BadRequest
         ("by[117]=x", {"by": {"117": "x"}}),
         ("a=1&a[b]=2", {"a": ["1", {"b": "2"}]}),
         ("a[b]=2&a=1", {"a": [{"b": "2"}, "1"]}),
+        ("a=1&a[b]=2&a[c]=3", {"a": ["1", {"b": "2", "c": "3"}]}),
+        ("a=1&a=2&a[b]=3", {"a": ["1", "2", {"b": "3"}]}),
         ("x+y=a+b%2Bc", {"x y": "a b+c"}),
         ("a=%C3%BC&b=%FF", {"a": "ü", "b": "\ufffd"}),
         ("[a]=1&a]=2&a[=3&a[b=4", {"[a]": "1", "a]": "2", "a[": "3", "a[b": "4"}),
@@ -53,6 +55,12 @@ def test_reading_is_bounded() -> None:
         parse_query("&".join(["a=1"] * 2001))
     with pytest.raises(BadRequest, match="9 levels"):
         parse_query("a" + "[b]" * 9 + "=1")
+
+
+def test_a_query_of_up_to_512_characters_is_read_once() -> None:
+    longest = "a=" + "x" * 510
+    assert parse_query(longest) is parse_query(longest)
+    assert parse_query(longest + "x") is not parse_query(longest + "x")
 
 
 @pytest.mark.parametrize("form", ["comma", "brackets", "indices", "repeat"])

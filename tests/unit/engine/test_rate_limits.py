@@ -53,6 +53,8 @@ def test_expressions_tell_throttling_whatever_the_status() -> None:
 def test_an_expression_that_fails_is_no_throttling() -> None:
     assert _wait({"is_rate_limited": "$error('x')"}, 429) is None
     assert _wait({"retry_after_header_expression": "'6'"}, 429) == 6.0
+    for value in ("true", "{}", "'Infinity'", "$toNumber('Infinity')", "'nan'", "null"):
+        assert _wait({"retry_after_header_expression": value}, 429) == 10.0
 
 
 @pytest.mark.parametrize("status", [200, 429])
@@ -71,7 +73,8 @@ async def test_an_error_expression_words_the_throttling_too_but_for_its_status(s
     config = integration(
         {"get": {"path": "/x"}},
         rate_limit={"is_rate_limited": "true"},
-        error_expression="{'message': data.why, 'error': 'Slow Down', 'status': 503, 'hint': 'later'}",
+        error_expression="{'message': data.why, 'error': 'Slow Down', 'status': 503, "
+        "'statusCode': 503, 'hint': 'later'}",
     )
     with pytest.raises(RemoteError, match="ratelimited") as caught:
         await proxy.call_method(upstream, config, "things", parse_call("get"))

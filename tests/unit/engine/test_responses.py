@@ -67,7 +67,26 @@ async def test_a_definition_can_force_the_parser() -> None:
         {"a": "2", "b": ""},
         {"a": "3", "b": "4", "column_3": "5"},
     ]
-    assert await _get(answer(b""), api_response_format="csv") is None
+
+
+@pytest.mark.parametrize("format", ["binary", "csv", "text"])
+async def test_no_bytes_are_nothing_in_a_format_that_has_no_sign_for_it(format: str) -> None:
+    assert await _get(answer(b""), api_response_format=format) is None
+
+
+@pytest.mark.parametrize("status", [204, 205])
+async def test_a_status_without_content_brings_nothing_whatever_is_sent_with_it(status: int) -> None:
+    for body in (b"", b"{}"):
+        given = HttpResponse(status, {"content-type": "application/json"}, body, "https://a.test/")
+        assert await _get(given) is None
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "us-ascii"])
+async def test_json_is_utf_8_by_whichever_name(charset: str) -> None:
+    kind = f"application/json; charset={charset}"
+    assert await _get(answer('{"a":"ü"}'.encode(), content_type=kind)) == {"a": "ü"}
+    with pytest.raises(UpstreamInvalid, match="not valid JSON"):
+        await _get(answer(b'{"a":"\xff"}', content_type=kind))
 
 
 async def test_an_empty_answer_brings_a_write_nothing_and_is_no_record() -> None:
@@ -127,6 +146,8 @@ async def test_an_errors_body_is_json_where_it_parses_whatever_its_type(body: by
         (200, "application/hal+json", None, False),
         (200, "image/svg+xml", None, False),
         (200, "text/csv", None, False),
+        (200, "application/javascript", None, False),
+        (200, "application/x-www-form-urlencoded", None, False),
         (200, "", None, False),
         (200, "application/pdf", "0", False),
         (204, "application/pdf", None, False),
@@ -238,6 +259,13 @@ async def test_a_status_from_400_on_is_an_error_with_its_body(status: int) -> No
     )
     with pytest.raises(RemoteError, match="wrong"):
         await _get(file)
+
+
+@pytest.mark.parametrize("status", [300, 304])
+async def test_a_status_from_300_on_brings_no_record(status: int) -> None:
+    assert await _get(answer({"id": 1}, 299)) == {"id": 1}
+    with pytest.raises(UpstreamInvalid, match=f"status {status}, which brings no records"):
+        await _get(answer({"id": 1}, status))
 
 
 @pytest.mark.parametrize(("rows", "is_read"), [(999, True), (1_000, True), (1_001, False)])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import orjson
@@ -16,10 +18,12 @@ from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call, ListResult, ValueResult
 from isthmus.engine.queries import parse_query
 from isthmus.engine.steps import ActionScope, Progress, run_action
+from isthmus.engine.unified.request_mapping import add_remote_data
 from isthmus.errors import BadRequest, MappingFailed, NotExecutable, RemoteError
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpRequest, HttpResponse
 
+ROOT = Path(__file__).parents[3]
 METHODS = {
     "list": {"path": "/things"},
     "get": {"path": "/things/{{id}}"},
@@ -110,6 +114,21 @@ class TestBefore:
         await _run(upstream, mapping, _get())
         assert upstream.requests[1].url.endswith("/b?n=%7B%7Bcontext.api_key%7D%7D")
         assert upstream.requests[1].body == b'{"n":"{{context.api_key}}"}'
+
+    @pytest.mark.parametrize(
+        "made",
+        [
+            "'/x'",
+            "{'method': 'get'}",
+            "{'resource': 'things'}",
+            "{'resource': 5, 'method': 'get'}",
+            "{'path': '/x', 'authorization': {'format': 'bearer'}}",
+        ],
+    )
+    async def test_an_expression_that_makes_no_request_is_told(self, made: str) -> None:
+        mapping = {"before": [{"type": "request", "config": made}]}
+        with pytest.raises(MappingFailed, match="a method object with a path and without authorization"):
+            await _run(MemoryUpstream([]), mapping, _get())
 
     async def test_an_inline_request_sends_nothing_of_the_caller_by_itself(self) -> None:
         upstream = MemoryUpstream([answer({}), answer({})])
@@ -209,6 +228,20 @@ class TestSideLoads:
         upstream = MemoryUpstream([answer({"owner_id": 1}), answer({}, 500)])
         assert await _run(upstream, self.MAPPING, _get()) == {"owner_id": 1, "owner": None}
 
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"id": "{{record.none}}"},
+            {"query": {"id": "{{record.owner_id:number}}"}},
+            {"run_if": "$error('none')"},
+        ],
+    )
+    async def test_what_cannot_be_asked_for_is_null(self, changed: dict[str, Any]) -> None:
+        upstream = MemoryUpstream([answer({"owner_id": 1})])
+        owner = {**self.MAPPING["side_load"]["owner"], **changed}
+        assert await _run(upstream, {"side_load": {"owner": owner}}, _get()) == {"owner_id": 1, "owner": None}
+        assert len(upstream.sent) == 1
+
     async def test_no_more_than_five_run_at_a_time(self) -> None:
         running = highest = 0
 
@@ -255,6 +288,23 @@ class TestWrites:
         call = parse_call(method, id="5" if method == "update" else None, body=body)
         await _run(upstream, {"request_body_mapping": "{'label': body.name}"}, call)
         assert upstream.body == sent
+
+    def test_each_name_of_an_identity_that_is_documented_marks_the_providers_own_record(self) -> None:
+        page = (ROOT / "docs" / "explanation" / "engine.md").read_text()
+        sentence = re.search(r"if it has a\s+top-level (.*?)\(in any case\)", page, re.DOTALL)
+        assert sentence is not None
+        names = re.findall("`(.+?)`", sentence[1])
+        assert len(names) == 11
+        for name in (*names, *map(str.upper, names)):
+            call = parse_call("create", body={"remote_data": {name: "x", "color": "red"}})
+            assert add_remote_data({"label": "a"}, call, None) == {"label": "a"}, name
+
+    @pytest.mark.parametrize("method", ["list", "get", "delete", "create", "update", "close"])
+    def test_further_fields_are_for_writes(self, method: str) -> None:
+        call = parse_call(method, body={"remote_data": {"color": "red"}})
+        is_write = method in ("create", "update", "close")
+        expected = {"label": "a", "color": "red"} if is_write else {"label": "a"}
+        assert add_remote_data({"label": "a"}, call, None) == expected
 
     async def test_fields_are_laid_under_at_every_depth(self) -> None:
         upstream = MemoryUpstream([answer({})])
@@ -305,6 +355,25 @@ class TestWrites:
         ):
             assert isinstance(body, bytes)
             assert all(part in body for part in parts), body
+
+
+@pytest.mark.parametrize(
+    ("upload", "asked", "part"),
+    [
+        (True, {"body": Blob(b"PDF", "a/b", "a.pdf")}, b'name="file"; filename="a.pdf"\r\nContent-Type: a/b'),
+        (True, {"raw_body": b"PDF", "content_type": "a/b"}, b'name="file"; filename="file"'),
+        ({"field": "f"}, {"raw_body": b"PDF"}, b"Content-Type: application/octet-stream"),
+    ],
+)
+async def test_what_an_upload_does_not_say_has_a_default(
+    upload: Any, asked: dict[str, Any], part: bytes
+) -> None:
+    upstream = MemoryUpstream([answer({})])
+    passed = "truto_body_passthrough=true" if "raw_body" in asked else ""
+    call = parse_call("create", query=parse_query(passed), **asked)
+    await _run(upstream, {"file_upload": upload}, call)
+    assert isinstance(upstream.request.body, bytes)
+    assert part in upstream.request.body
 
 
 def _update() -> Call:

@@ -89,3 +89,13 @@ async def test_the_mapping_of_many_records_lets_others_run_between_two_of_them(
     async with count_turns() as turns:
         await records_of(upstream, {"response_mapping": RECORD, "response_mapping_method": "item"})
         assert turns() >= 40
+
+
+async def test_records_that_take_no_time_are_mapped_in_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(response_mapping, "_MAX_TURN_SECONDS", 0.0)
+    monkeypatch.setattr(response_mapping, "monotonic", lambda: 1_000.0)
+    records = [{"no": number, "label": "a"} for number in range(40)]
+    upstream = MemoryUpstream([answer({"items": records})])
+    async with count_turns() as turns:
+        await records_of(upstream, {"response_mapping": RECORD, "response_mapping_method": "item"})
+        assert turns() < 40

@@ -18,7 +18,9 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine.provider_errors import make_account_closed_error
 from isthmus.engine.queries import parse_query
-from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
+from isthmus.engine.unified.response_mapping import key_records
+from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError, UpstreamInvalid
+from isthmus.http.messages import HttpResponse
 
 
 async def test_a_list_maps_each_record_and_keeps_its_raw_one() -> None:
@@ -137,7 +139,8 @@ async def test_an_error_is_worded_by_error_mapping() -> None:
     upstream = MemoryUpstream([answer(body, 418, x_kind="k", x_ratelimit_limit="5")])
     mapping = {
         "error_mapping": "{'message': error.fault.text, 'code': error.fault.id, 'status': 422, "
-        "'error': 'Refused', 'kind': headers.`x-kind`, 'raw_response': 'mine', 'who': id}"
+        "'error': 'Refused', 'kind': headers.`x-kind`, 'raw_response': 'mine', 'who': id, 'statusCode': 500, "
+        "'truto_is_remote_error': false, 'truto_error_insight': {'own': 1}}"
     }
     with pytest.raises(RemoteError) as caught:
         await value_of(upstream, mapping, parse_call("get", id="5"))
@@ -148,6 +151,13 @@ async def test_an_error_is_worded_by_error_mapping() -> None:
     assert error.remote_details is None
     assert error.headers == {"x-ratelimit-limit": "5"}
     assert set(error.insight) == {"remote_error"}
+
+
+async def test_an_error_of_a_list_is_worded_too() -> None:
+    upstream = MemoryUpstream([answer({"fault": "bad"}, 418)])
+    with pytest.raises(RemoteError, match="bad") as caught:
+        await listed(upstream, {"error_mapping": "{'message': error.fault, 'status': 422}"})
+    assert caught.value.status == 422
 
 
 async def test_throttling_is_worded_by_error_mapping_and_stays_what_it_is() -> None:
@@ -217,12 +227,23 @@ async def test_a_partial_page_is_flagged() -> None:
 
 async def test_response_headers_are_mapped_and_those_of_the_connection_refused() -> None:
     upstream = MemoryUpstream([answer({"a": 1}, x_total="5")])
+    refused = (
+        "Connection Keep-Alive Proxy-Authenticate Proxy-Authorization TE Trailer Transfer-Encoding Upgrade "
+        "Set-Cookie Content-Type Content-Length"
+    )
+    entries = ", ".join(f"'{name}': 'x'" for name in refused.split())
     mapping = {
-        "response_header_mapping": "{'X-Total': headers.`x-total`, 'X-A': response.a, 'Content-Type': 'x', "
-        "'Connection': 'close', 'Set-Cookie': 'a=b'}"
+        "response_header_mapping": f"{{'X-Total': headers.`x-total`, 'X-A': response.a, {entries}}}",
     }
     result = await run(upstream, mapping, parse_call("get", id="1"))
     assert result.headers == {"x-total": "5", "x-a": "1"}
+
+
+@pytest.mark.parametrize("value", ["null", "nothing", "{'X-A': null, 'X-B': nothing}"])
+async def test_a_response_header_without_a_value_is_none(value: str) -> None:
+    upstream = MemoryUpstream([answer({"a": 1})])
+    result = await run(upstream, {"response_header_mapping": value}, parse_call("get", id="1"))
+    assert result.headers == {}
 
 
 async def test_answers_are_shaped_as_the_caller_asks() -> None:
@@ -241,3 +262,34 @@ async def test_answers_are_shaped_as_the_caller_asks() -> None:
     assert await shaped("truto_key_by=id&truto_ignore_remote_data=true") == {"1": record}
     assert await shaped("truto_response_format=normalized") == [{**record, "size": None}]
     assert await shaped("truto_response_format=raw") == [raw]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (answer(None), "with nothing instead"),
+        (answer(5), r"a single value \(application/json\)"),
+        (answer("text", content_type="text/plain; charset=utf-8"), r"a single value \(text/plain\)"),
+        (answer("text", content_type=""), r"a single value \(of no type\)"),
+    ],
+)
+async def test_a_record_is_not_invented_of_an_answer_that_is_none(found: HttpResponse, said: str) -> None:
+    with pytest.raises(UpstreamInvalid, match=f"things.get {said}" if "nothing" in said else said):
+        await value_of(MemoryUpstream([found]), {"response_mapping": "{'id': 1}"}, parse_call("get", id="1"))
+
+
+async def test_a_record_may_be_text_where_the_definition_says_so() -> None:
+    text = answer("a", content_type="text/plain")
+    methods = {"get": {"path": "/x", "api_response_format": "text"}}
+    mapping = {"response_mapping": "{'id': response}"}
+    found = await value_of(MemoryUpstream([text]), mapping, parse_call("get", id="1"), methods=methods)
+    assert found == {"id": "a", "remote_data": "a"}
+
+
+def test_records_that_lack_the_key_they_are_wanted_by_are_told_with_their_fields() -> None:
+    record = {"n": 1, "deep": {}}
+    assert key_records([record, "x"], ["shaped", "y"], "n") == {"1": "shaped"}
+    with pytest.raises(BadRequest, match="The records have deep, n"):
+        key_records([record], ["shaped"], "deep")
+    with pytest.raises(BadRequest, match="The records have no fields"):
+        key_records(["x"], ["y"], "n")

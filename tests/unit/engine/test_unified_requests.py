@@ -74,6 +74,14 @@ async def test_the_query_is_coerced_by_its_schema_and_raw_query_is_not() -> None
     assert upstream.query == [("t", "numberbooleanarraynumberx"), ("in", "3"), ("u", "z")]
 
 
+async def test_operators_that_take_a_list_read_commas_and_no_others_do() -> None:
+    upstream = MemoryUpstream([answer({"items": []})])
+    schema = {"properties": {"n": {"type": "number"}}}
+    mapping = {"query_schema": schema, "query_mapping": "{'n': $string(query.n)}"}
+    await listed(upstream, mapping, "n[in]=1,2&n[nin]=3&n[gt]=5,6&n[lt]=1e999")
+    assert json.loads(dict(upstream.query)["n"]) == {"in": [1, 2], "nin": [3], "gt": "5,6", "lt": "1e999"}
+
+
 @pytest.mark.parametrize(("digits", "kind"), [(40, "number"), (41, "string")])
 async def test_a_number_has_at_most_40_digits(digits: int, kind: str) -> None:
     upstream = MemoryUpstream([answer({"items": []})])

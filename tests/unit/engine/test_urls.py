@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from isthmus.engine import urls
 from isthmus.engine.evaluation import make_template_scope
 from isthmus.engine.urls import BaseUrl, PathTemplate, join_path, resolve_on_origin
 from isthmus.errors import BadRequest
@@ -78,6 +79,15 @@ def test_a_value_cannot_bend_the_host(value: str) -> None:
 def test_a_whole_base_url_of_the_context_has_to_be_plain(value: str) -> None:
     with pytest.raises(BadRequest, match="plain http"):
         _base("{{url}}", url=value)
+
+
+def test_the_checked_addresses_of_a_base_url_are_kept_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urls, "_MAX_CHECKED", 2)
+    base = BaseUrl(compile_template("https://{{sub}}.api.test"), "base_url")
+    for sub in "abcb":
+        scope = make_template_scope({"sub": sub}, id=None, query={}, body={})
+        assert base.render(scope) == f"https://{sub}.api.test"
+    assert list(base._checked) == ["https://a.api.test", "https://b.api.test"]
 
 
 def test_a_base_url_without_its_value_is_named() -> None:

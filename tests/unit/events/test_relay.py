@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.background import until
 from tests.fakes.clock import VirtualClock
@@ -28,6 +32,7 @@ from isthmus.events import (
 from isthmus.events.catalogue import IntegratedAccountDeleted
 from isthmus.jobs import defer, read_job_status
 from isthmus.jobs.lock_timeout import LockNotAvailable
+from isthmus.jobs.peer_processes import HEARTBEAT_SECONDS
 
 pytestmark = pytest.mark.both_databases
 
@@ -351,3 +356,77 @@ async def test_that_events_are_left_to_another_process_is_told_once(
     await happen(database, "a")
     assert await older.relay() == 0
     assert caplog.text.count("events wait for a process of another version") == 2
+
+
+@pytest.fixture
+def set_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the time by which a relay counts its own waits."""
+
+    def set_to(moment: float) -> None:
+        time = SimpleNamespace(monotonic=lambda: moment)
+        monkeypatch.setattr("isthmus.events.relay.time", time)
+
+    return set_to
+
+
+@pytest.mark.parametrize(("seconds", "is_skipped"), [(0.19, True), (0.2, False), (0.21, False)])
+async def test_events_that_need_what_somebody_holds_are_skipped_for_a_moment(
+    database: Database, set_time: Callable[[float], None], seconds: float, is_skipped: bool
+) -> None:
+    recorder = Recorder()
+    conflicts = [DBAPIError("SELECT 1", None, psycopg.errors.LockNotAvailable())]
+
+    async def wait_in_vain_once(conn: AsyncConnection, occurrence: Occurrence) -> None:
+        if conflicts:
+            raise conflicts.pop()
+        await recorder(conn, occurrence)
+
+    subscribers = Subscribers()
+    subscribers.subscribe("*", wait_in_vain_once)
+    relay = Relay(database, subscribers)
+    ids = await happen(database, "a")
+    set_time(0.0)
+    with pytest.raises(LockNotAvailable):
+        await relay.relay()
+    set_time(seconds)
+    await relay.relay()
+    assert recorder.saw == ([] if is_skipped else ids)
+
+
+@pytest.mark.parametrize(("seconds", "beats"), [(HEARTBEAT_SECONDS - 0.1, 1), (HEARTBEAT_SECONDS, 2)])
+async def test_a_relay_tells_that_it_lives_when_it_is_time(
+    database: Database,
+    set_time: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    beats: int,
+) -> None:
+    told: list[float] = []
+
+    async def tell() -> None:
+        told.append(seconds)
+
+    recorder = Recorder()
+    relay = relay_to(database, recorder)
+    monkeypatch.setattr(relay._peers, "send_heartbeat", tell)
+    set_time(0.0)
+    await relay.start()
+    set_time(seconds)
+    ids = await happen(database, "a")
+    await until(lambda: recorder.saw == ids)
+    await relay.stop()
+    assert len(told) == beats
+
+
+async def test_after_a_full_batch_the_next_one_does_not_wait(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.events.relay._MAX_AT_ONCE", 2)
+    recorder = Recorder()
+    subscribers = Subscribers()
+    subscribers.subscribe("*", recorder, stable_name="recorder")
+    ids = await happen(database, *"abc")
+    relay = Relay(database, subscribers, poll_seconds=60.0)
+    await relay.start()
+    await until(lambda: recorder.saw == ids)
+    await relay.stop()

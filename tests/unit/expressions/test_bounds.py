@@ -17,6 +17,7 @@ from isthmus.expressions.library import Evaluation, Function
 from isthmus.expressions.memory_estimate import MemoryEstimate
 from isthmus.expressions.meter import Meter
 from isthmus.expressions.suspension import let_others_run, raise_too_long
+from isthmus.expressions.values import LazyRange
 
 KEPT: list[Any] = []
 HUGE = {"n": 10**400}
@@ -409,3 +410,11 @@ def test_a_great_range_is_looked_at_without_its_numbers(use: str, expected: obje
 def test_going_over_a_great_range_is_refused(use: str) -> None:
     with pytest.raises(ExpressionError, match="items = 200000"):
         compile(f"($r := [1..10000000]; {use})").evaluate({})
+
+
+def test_a_range_is_searched_up_to_the_limit_of_items() -> None:
+    numbers = LazyRange(range(1, 4), 3)
+    assert 3 in numbers
+    assert 4 not in numbers
+    with pytest.raises(ExpressionError, match="items = 2"):
+        1 in LazyRange(range(1, 4), 2)  # noqa: B015  it is the search that fails

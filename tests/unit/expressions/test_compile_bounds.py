@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+
 import pytest
 
 from isthmus.expressions import LIMIT, STANDARD, UNDEFINED, Expression, ExpressionError, compile
+from isthmus.expressions.compiler.program import Program, compile_tree
+from isthmus.expressions.limits import MAX_SOURCE_BYTES
 from isthmus.expressions.runtime.regex import Pattern
 from isthmus.expressions.sized_cache import SizedCache
+from isthmus.expressions.syntax import parse
 
 
 def nested(levels: int) -> str:
@@ -44,6 +50,47 @@ def test_nested_predicates_see_what_they_should(text: str, expected: object) -> 
 def test_an_expression_that_becomes_too_much_code_is_refused_by_name_of_the_limit() -> None:
     with pytest.raises(ExpressionError, match="more than 750000 characters of code") as caught:
         Expression("[" + ",".join(["a[b]"] * 3_300) + "]", STANDARD)
+    assert caught.value.code == LIMIT
+
+
+@pytest.mark.parametrize(
+    ("fitting", "too_large", "message"),
+    [
+        ("(" * 99 + "1" + ")" * 99, "(" * 100 + "1" + ")" * 100, "nested deeper than 100 levels"),
+        ("1" + "+1" * 100, "1" + "+1" * 101, "More than 100 operators follow each other"),
+        (".".join("a" * 401), ".".join("a" * 402), "more than 400 steps"),
+        (f"[{','.join('1' * 9_999)}]", f"[{','.join('1' * 10_000)}]", "more than 10000 operands"),
+        ("1".ljust(MAX_SOURCE_BYTES), "1".ljust(MAX_SOURCE_BYTES + 1), "longer than"),
+        ("'ü'".ljust(MAX_SOURCE_BYTES - 1), "'ü'".ljust(MAX_SOURCE_BYTES), "longer than"),
+    ],
+    ids=["levels", "operators", "steps", "operands", "characters", "bytes"],
+)
+def test_the_text_of_an_expression_is_taken_up_to_a_size(fitting: str, too_large: str, message: str) -> None:
+    Expression(fitting, STANDARD)
+    with pytest.raises(ExpressionError, match=message) as caught:
+        Expression(too_large, STANDARD)
+    assert caught.value.code == LIMIT
+
+
+@pytest.mark.parametrize("operator", ["&", " and ", " or "])
+def test_operators_that_do_not_nest_may_follow_each_other(operator: str) -> None:
+    Expression(operator.join("1" * 200), STANDARD)
+
+
+def test_loops_nested_deeper_than_python_takes_are_refused() -> None:
+    with pytest.raises(ExpressionError, match="nested too deeply") as caught:
+        Expression("$map(a, function($x) { " * 33 + "1" + " })" * 33, STANDARD)
+    assert caught.value.code == LIMIT
+
+
+def test_an_expression_for_which_no_stack_is_left_is_nested_too_deeply() -> None:
+    tree = parse("[" * 60 + "1" + "]" * 60)
+
+    def descend(levels: int) -> Program:
+        return descend(levels - 1) if levels else compile_tree(tree, STANDARD)
+
+    with pytest.raises(ExpressionError, match="nested too deeply") as caught:
+        descend(sys.getrecursionlimit() - len(inspect.stack()) - 100)
     assert caught.value.code == LIMIT
 
 

@@ -63,10 +63,58 @@ def test_plain_fields_become_straight_code() -> None:
     assert source.count("c0.get('p', U)") == 1
 
 
-def test_a_literal_function_of_map_becomes_a_loop() -> None:
-    source = python_of("$map(items, function($i) { $i.id })")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "$map(items, function($i) { $i.id })",
+        "items ~> $map(function($i) { $i.id })",
+        "$filter(items, function($i) { $i.id })",
+        "$reduce(items, function($sum, $i) { $sum + $i.id })",
+        "$reduce(items, function($sum, $i) { $sum + $i.id }, 0)",
+    ],
+)
+def test_a_literal_function_that_is_called_for_each_item_becomes_a_loop(call: str) -> None:
+    source = python_of(call)
     assert "def " not in source.replace("def main", "")
     assert "Lambda" not in source
+
+
+@pytest.mark.parametrize(
+    ("condition", "counts"),
+    [
+        ("b", True),
+        ("$not(b)[0]", True),
+        ("$lowercase(b)", True),
+        ("1 + b", True),
+        ("$exists(b)", False),
+        ("$not(b)", False),
+        ("$boolean(b)", False),
+        ("$contains(b, 'x')", False),
+        ("'text'", False),
+        ("b and c", False),
+        *((f"b {operator} c", False) for operator in ("=", "!=", "<", "<=", ">", ">=", "in")),
+    ],
+)
+def test_a_filter_that_is_surely_a_condition_is_not_asked_for_an_index(condition: str, counts: bool) -> None:
+    assert ("count_selections" in python_of(f"a[{condition}]")) is counts
+
+
+@pytest.mark.parametrize(
+    ("call", "handles"),
+    [
+        ("$substring(a, 1)", False),
+        ("$substringBefore(a, '-')", False),
+        ("$substringAfter(a, '-')", False),
+        ("$base64encode(a)", False),
+        ("$floor(a)", False),
+        ("$ceil(a)", False),
+        ("$abs(a)", False),
+        ("$sqrt(a)", True),
+        ("$base64decode(a)", True),
+    ],
+)
+def test_only_a_call_that_can_fail_handles_an_error(call: str, handles: bool) -> None:
+    assert ("except ExpressionError" in python_of(call)) is handles
 
 
 def test_functions_made_in_a_loop_keep_their_own_variables() -> None:
@@ -105,6 +153,26 @@ def test_a_variable_that_is_read_before_it_is_bound_has_the_outer_value() -> Non
 def test_a_path_follows_objects_and_lists_alike(data: object, expected: object) -> None:
     assert compile("a.b").evaluate(data) == expected
     assert compile('{"x": a.b}').evaluate(data) == ({} if expected is UNDEFINED else {"x": expected})
+
+
+LEAVES: list[object] = [None, "text", 7, 1.5, True, [], [[]]]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"a": {"b": {"c": 1, "d": 2}}}, {"c": 1, "d": 2}),
+        ({"a": {"b": [{"c": 1, "d": 2}, {"c": 3}]}}, {"c": [1, 3], "d": 2}),
+        ({"a": [{"b": {"c": 1, "d": 2}}, {"b": [{"c": 3, "d": 4}]}]}, {"c": [1, 3], "d": [2, 4]}),
+        *(({"a": {"b": leaf}}, {}) for leaf in LEAVES),
+        ({"a": None}, {}),
+        ({}, {}),
+    ],
+)
+def test_fields_that_share_a_path_are_read_as_each_by_itself(data: object, expected: object) -> None:
+    assert compile('{"c": a.b.c, "d": a.b.d}').evaluate(data) == expected
+    inner = compile('($fields := {"c": a.b.c, "d": a.b.d}; $merge([$fields, {}]))')
+    assert inner.evaluate(data) == expected
 
 
 def test_tail_calls_do_not_grow_the_stack() -> None:

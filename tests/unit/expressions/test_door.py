@@ -174,6 +174,13 @@ async def test_evaluate_async_gives_the_same_value() -> None:
         ("$map(rows, function($row) { $row.id })", {"rows"}),
         ("rows[kind = 'x'].id", {"rows"}),
         ("$exists($x) ? c : 1", {"c"}),
+        ("$.a.b & $$.c.d", {"a", "c"}),
+        ("rows.($.a) & rows.($$.b)", {"rows", "b"}),
+        ("rows[$.a and $$.b].c", {"rows", "b"}),
+        ("($x := rows; $x.a)", {"rows"}),
+        ("$[0].a & $.(b)", set()),
+        ("$#$i", set()),
+        ("rows{kind: $$.b}", {"rows", "b"}),
     ],
 )
 def test_names_are_the_names_read_from_the_root(text: str, names: set[str]) -> None:

@@ -170,6 +170,12 @@ def test_bindings_may_replace_functions_of_the_library() -> None:
     assert expression.evaluate({}) == "1A"
 
 
+def test_a_function_that_replaces_a_standard_one_is_called_for_what_it_gives() -> None:
+    library = STANDARD.extend([Function("not", lambda _: 1)], name="other")
+    assert Expression("a[$not($)]", library).evaluate({"a": [5, 6]}) == 6
+    assert Expression("a[$not($)]", STANDARD).evaluate({"a": [5, 0]}) == 0
+
+
 def test_a_library_alone_knows_nothing_else() -> None:
     empty = Library(name="empty")
     with pytest.raises(ExpressionError) as caught:

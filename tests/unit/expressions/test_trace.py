@@ -23,6 +23,8 @@ def reasons(text: str, data: object) -> dict[str, str]:
         ('{"a": flag ? x : y}', {"flag": True}, "the input has no field x"),
         ('{"a": $uppercase(name)}', {}, "the input has no field name"),
         ('{"a": $x + 1}', {}, "$x has no value"),
+        ('{"a": ($x := nothing)}', {}, "the input has no field nothing"),
+        ('{"a": rows.(x)}', {"rows": []}, "rows.(x) gave nothing"),
         ('{"a": (n := 1; nothing)}'.replace("n :=", "$n :="), {}, "the input has no field nothing"),
     ],
 )

@@ -9,6 +9,7 @@ import pypdf
 import pytest
 from tests.unit.functions.running import error, services, value
 
+from isthmus.expressions.functions.documents import worker
 from isthmus.expressions.functions.documents.pdf import build_page_styles
 from isthmus.expressions.functions.documents.worker import DocumentError, extract_text
 from isthmus.expressions.host import Blob
@@ -62,6 +63,21 @@ def test_page_options_become_css() -> None:
     assert build_page_styles({"styles": "b { color: red }"}).endswith("b { color: red }")
 
 
+@pytest.mark.parametrize("name", ["A0", "A1", "A2", "A3", "A4", "A5", "A6", "Letter", "Legal", "Ledger"])
+def test_a_page_has_the_size_of_its_name(name: str) -> None:
+    assert f"size: {name.lower()};" in build_page_styles({"pageSize": name})
+
+
+@pytest.mark.parametrize("name", ["A7", "a4 } * { color: red", 4, None])
+def test_a_page_of_an_unknown_size_is_a4(name: object) -> None:
+    assert "{ size: a4; margin" in build_page_styles({"pageSize": name})
+
+
+def test_a_tabloid_page_is_11_by_17_inches() -> None:
+    page = pypdf.PdfReader(io.BytesIO(_pdf("x", pageSize="Tabloid").data)).pages[0]
+    assert (round(page.mediabox.width), round(page.mediabox.height)) == (792, 1224)
+
+
 def test_parse_document_is_off_until_it_is_configured() -> None:
     assert error("$parseDocument('x', 'text/plain')").message == "parseDocument is not configured"
     remote = services(documents_mode="remote")
@@ -111,3 +127,13 @@ def test_parse_document_says_what_it_cannot_read() -> None:
     assert "image/png" in error("$parseDocument('x', 'image/png')", given=LOCAL).message
     assert "cannot be used" in error("$parseDocument('x', 'application/pdf')", given=LOCAL).message
     error("$parseDocument(5, 'text/plain')", given=LOCAL)
+
+
+def test_a_pdf_that_is_made_has_so_many_pages_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "limit_memory", lambda: None)  # it is that of a process for one document
+    monkeypatch.setattr(worker, "_MAX_PAGES", 1)
+    styles = {"styles": "@page { size: 100pt 200pt; margin: 0 } p + p { break-before: page }"}
+    page = pypdf.PdfReader(io.BytesIO(worker.render_pdf(styles, b"<p>a</p>"))).pages[0]
+    assert (round(page.mediabox.width), round(page.mediabox.height)) == (100, 200)
+    with pytest.raises(DocumentError, match="more than 1 pages"):
+        worker.render_pdf(styles, b"<p>a</p><p>b</p>")

@@ -73,10 +73,41 @@ def test_options_replace_the_defaults() -> None:
             {"a": {"$": {"x": 1}, "b": [{"$t": " t "}, {"$t": "2"}]}},
         ),
         ("{'compact': true, 'ignoreText': true, 'ignoreAttributes': true}", {"a": {"b": [{}, {}]}}),
+        (
+            "{'alwaysChildren': true, 'ignoreText': true, 'elementsKey': 'of', 'typeKey': 't',"
+            " 'nameKey': 'n'}",
+            {
+                "of": [
+                    {
+                        "t": "element",
+                        "n": "a",
+                        "attributes": {"x": "1"},
+                        "of": [{"t": "element", "n": "b", "of": []}, {"t": "element", "n": "b", "of": []}],
+                    }
+                ]
+            },
+        ),
     ],
 )
 def test_reading_options(options: str, expected: object) -> None:
     check(f"$xmlToJs(x, {options})", expected, {"x": '<a x="1"><b> t </b><b>2</b></a>'})
+
+
+@pytest.mark.parametrize(
+    ("declared", "attributes"),
+    [
+        ('version="1.0"', {"version": "1.0"}),
+        ('version="1.0" standalone="no"', {"version": "1.0", "standalone": "no"}),
+        (
+            'version="1.1" encoding="utf-8" standalone="yes"',
+            {"version": "1.1", "encoding": "utf-8", "standalone": "yes"},
+        ),
+    ],
+)
+def test_a_declaration_has_what_was_declared(declared: str, attributes: dict[str, str]) -> None:
+    data = {"x": f"<?xml {declared}?><a/>"}
+    check("$xmlToJs(x)", {"_declaration": {"_attributes": attributes}, "a": {}}, data)
+    check("$xmlToJs(x, {'compact': true, 'ignoreDeclaration': true})", {"a": {}}, data)
 
 
 def test_blank_documents() -> None:
@@ -136,6 +167,10 @@ def test_writing_compact_objects() -> None:
             "{'elements': [{'type': 'element', 'name': 'a', 'elements': [{'type': 'text', 'text': 't'},"
             " {'type': 'element', 'name': 'b'}]}]}, {'spaces': 1}",
             "<a>t\n <b/>\n</a>",
+        ),
+        (
+            "{'elements': [{'type': 'instruction', 'name': 'go', 'instruction': 'there'}]}, {}",
+            "<?go there?>",
         ),
         ("{'a': 'x', 'b': ['1', '2']}", "<a>x</a>\n<b>1</b>\n<b>2</b>"),
         ("{'a': {'_attributes': {'x': '\"<&'}}}", '<a x="&quot;&lt;&amp;"/>'),

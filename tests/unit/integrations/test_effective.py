@@ -242,6 +242,16 @@ async def test_a_caller_that_gives_up_does_not_take_the_load_away() -> None:
     assert await second == 1
 
 
+async def test_a_cache_keeps_as_many_values_as_its_size_the_last_used_ones() -> None:
+    counter = Counter()
+    cache: EpochCache[str, int] = EpochCache(counter, 2)
+    for key in "ab":
+        await cache.load("e", key, counter.read)
+    assert cache.get("e", "a") == 1
+    await cache.load("e", "c", counter.read)
+    assert [cache.get("e", key) for key in "abc"] == [1, None, 3]
+
+
 def test_caches_are_bounded() -> None:
     cache: RevisionCache[int, str] = RevisionCache(2)
     for key in (1, 2):

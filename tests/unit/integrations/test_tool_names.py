@@ -50,6 +50,13 @@ def test_each_method_has_a_name_of_its_own() -> None:
     assert names == assign_tool_names("big-crm", reversed(methods))
 
 
+@pytest.mark.parametrize(("characters", "is_whole"), [(64, True), (65, False)])
+def test_a_name_may_have_64_characters(characters: int, is_whole: bool) -> None:
+    resource = "x" * (characters - len("get_single_p__by_id"))
+    (name,) = assign_tool_names("p", [(resource, "get")]).values()
+    assert (len(name), name == f"get_single_p_{resource}_by_id") == (64, is_whole)
+
+
 def test_a_long_name_is_cut_and_stays_apart() -> None:
     methods = [(f"{'very_long_' * 9}{end}", "create") for end in ("one", "two", "three")]
     names = list(assign_tool_names("product", methods).values())

@@ -317,7 +317,7 @@ async def _find_error_mismatch(
         )
     except RemoteError as error:
         answered = exchange.response.status
-        if error.status != answered if answered >= 400 else error.status < 400:
+        if answered >= 400 and error.status != answered:
             return f"is raised as {error.status}"
         if exchange.response.body and not str(error).strip():
             return "is raised without a message"

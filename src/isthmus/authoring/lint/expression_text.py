@@ -32,7 +32,7 @@ def mask_literals(text: str) -> str:
     before = ""
     while index < len(text):
         end = _find_literal_end(text, index, before)
-        if end > index + 1:
+        if end != index:
             opener = text[index]
             out.append(opener + " " * (end - index - 1))
             before = opener if opener != "/" or text[index : index + 2] != "/*" else before
@@ -56,7 +56,7 @@ def _find_literal_end(text: str, index: int, before: str) -> int:
         return _find_quote_end(text, index + 1, char)
     if text.startswith("/*", index):
         end = text.find("*/", index + 2)
-        return len(text) if end < 0 else end + 2
+        return len(text) if end == -1 else end + 2
     if char == "/" and (not before or before in _BEFORE_OPERAND):
         return _find_quote_end(text, index + 1, "/")
     return index

@@ -154,10 +154,9 @@ def _add_line(finding: Finding, document: Document) -> Finding:
 def _get_text_at(data: Any, path: str) -> str | None:
     """Returns the text at a dotted path; None if there is no text."""
     for name in path.split("."):
-        if isinstance(data, list) and name.isdigit() and int(name) < len(data):
-            data = data[int(name)]
-        else:
-            data = as_mapping(data).get(name)
+        if isinstance(data, list):
+            data = {str(index): item for index, item in enumerate(data)}
+        data = as_mapping(data).get(name)
     return data if isinstance(data, str) else None
 
 
@@ -261,16 +260,10 @@ def _check_mapping_file(
 
 def _add_cell_names(finding: Finding, data: Mapping[str, Any]) -> Finding:
     """Returns the finding with the resource and method of the cell that its path is in."""
-    names = finding.path.split(".")
-    cells = as_list(data.get("cells"))
-    if (
-        finding.resource is not None
-        or len(names) == 1
-        or not names[1].isdigit()
-        or int(names[1]) >= len(cells)
-    ):
+    if finding.resource is not None:
         return finding
-    cell = as_mapping(cells[int(names[1])])
+    cells = {f"cells.{index}": cell for index, cell in enumerate(as_list(data.get("cells")))}
+    cell = as_mapping(cells.get(".".join(finding.path.split(".")[:2])))
     resource, method = cell.get("resource_name"), cell.get("method_name")
     return replace(
         finding,

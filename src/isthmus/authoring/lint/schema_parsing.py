@@ -54,23 +54,17 @@ def salvage_model(model: type[M], data: Any, findings: list[Finding]) -> M | Non
 def _remove_at(data: Any, path: str) -> bool:
     """Removes the value at the path, or the object that lacks it. Returns False if there was nothing to
     remove."""
-    names = path.split(".")
+    name, *inner_names = path.split(".")
+    if not _has_item(data, name):
+        return False
     place = data
-    for depth, name in enumerate(names):
-        last = depth == len(names) - 1
-        if isinstance(place, dict) and name in place:
-            if last or not _has_item(place[name], names[depth + 1]):
-                del place[name]
-                return True
-            place = place[name]
-        elif isinstance(place, list) and name.isdigit() and int(name) < len(place):
-            if last or not _has_item(place[int(name)], names[depth + 1]):
-                del place[int(name)]
-                return True
-            place = place[int(name)]
-        else:
-            return False
-    return False
+    for inner_name in inner_names:
+        inner = place[int(name)] if isinstance(place, list) else place[name]
+        if not _has_item(inner, inner_name):
+            break
+        place, name = inner, inner_name
+    del place[int(name) if isinstance(place, list) else name]
+    return True
 
 
 def _has_item(value: Any, name: str) -> bool:

@@ -97,7 +97,7 @@ def list_secret_forms(secrets: Sequence[str]) -> frozenset[str]:
             base64.b64encode(raw).decode().rstrip("="),
             base64.urlsafe_b64encode(raw).decode().rstrip("="),
         }
-    return frozenset(form for form in forms if len(form) >= _MIN_SECRET_LENGTH)
+    return frozenset(forms)
 
 
 class Redaction:

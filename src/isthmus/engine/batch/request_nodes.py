@@ -34,7 +34,7 @@ from isthmus.errors import (
 __all__ = ["Admit", "NodeCaller", "RequestNodeRun"]
 
 _READ_METHODS: Final = frozenset({"list", "get"})
-_STANDARD_METHODS: Final = frozenset({"list", "get", "create", "update", "delete"})
+_RECORD_METHODS: Final = frozenset({"get", "create", "update", "delete"})
 _THROTTLED: Final = 429
 _ERRORS_OF_ONE_CALL: Final = (BadRequest, MappingFailed, UpstreamError)
 """Errors that another element of the loop need not meet."""
@@ -172,7 +172,7 @@ class RequestNodeRun:
             records = result.records
             return _Page(records if isinstance(records, list) else list(records.values()), result.next_cursor)
         value = result.body
-        if self._node.is_unified and self._node.method_name not in _STANDARD_METHODS:
+        if self._node.is_unified and self._node.method_name not in _RECORD_METHODS:
             value = value["result"]
         return _Page(as_records(value), None)
 

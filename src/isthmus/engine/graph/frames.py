@@ -105,7 +105,7 @@ async def make_call(
     id = values.render_id("id", node.id)
     query = await values.render_query("query", node.query)
     body = await values.render_body("body", node.body)
-    if frame.depth and node.recurse is not None:
+    if node.recurse is not None and frame.depth:
         recursive_id = values.render_id("recurse.config.id", node.recurse.config.id)
         id = id if recursive_id is None else recursive_id
         query = merge_deep(

@@ -117,21 +117,17 @@ def _find_matching_nodes(dependency: str, index: int, named_nodes: Sequence[tupl
     this resource, empty for none. For a node of the resource itself only those written before it, so that
     calls of one resource can follow each other. `index`: of the node that depends."""
     own_node = named_nodes[index][1]
-    others = [
-        (position, name, node) for position, (name, node) in enumerate(named_nodes) if position != index
-    ]
-    by_name = [name for _, name, node in others if node.name == dependency]
+    others = [named_node for position, named_node in enumerate(named_nodes) if position != index]
+    by_name = [name for name, node in others if node.name == dependency]
     if by_name:
         return by_name
     is_own_resource = isinstance(own_node, RequestNode) and own_node.resource == dependency
     by_resource = [
         name
-        for position, name, node in others
-        if isinstance(node, RequestNode)
-        and node.resource == dependency
-        and (not is_own_resource or position < index)
+        for name, node in (named_nodes[:index] if is_own_resource else others)
+        if isinstance(node, RequestNode) and node.resource == dependency
     ]
-    return by_resource or [name for _, name, _ in others if name == dependency]
+    return by_resource or [name for name, _ in others if name == dependency]
 
 
 def _find_implied_dependencies(

@@ -8,7 +8,6 @@ next page, so that no state is kept between calls.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -196,7 +195,7 @@ def _decode_token(cursor: str) -> _Token | None:
     try:
         raw = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         value = orjson.loads(raw)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
     if not isinstance(value, dict) or value.keys() != {"v", "c"} or not isinstance(value["v"], dict):
         return None

@@ -37,7 +37,7 @@ class InputContext:
     """The input at one place of the expression: what `$` and plain names there are read from.
 
     code: the Python variable that holds it. is_root: it is the root of the input (a list there is one
-    value). is_pure: it is a part of the input. is_never_list: it is known to be no list. source: where its
+    value). is_pure: it is a part of the input. is_never_list: it is the root, and no list. source: where its
     reads are collected; only for pure contexts.
     """
 
@@ -147,12 +147,10 @@ class CodeWriter:
         block."""
         return _BlockScope(self, header)
 
-    def make_context(self, code: str, *, is_pure: bool, is_never_list: bool = False) -> InputContext:
-        """Return the context of the Python variable `code`, which has just been assigned.
-
-        `is_pure`: it is a part of the input. `is_never_list`: it is known to be no list.
-        """
-        context = InputContext(code, is_pure=is_pure, is_never_list=is_never_list)
+    def make_context(self, code: str, *, is_pure: bool) -> InputContext:
+        """Return the context of the Python variable `code`, which has just been assigned. `is_pure`: it is a
+        part of the input."""
+        context = InputContext(code, is_pure=is_pure)
         if is_pure:
             context.source = self.reads.add_source(code, self.block.add_bookmark(), self.nesting_level)
         return context

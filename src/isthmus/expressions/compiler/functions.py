@@ -332,11 +332,8 @@ class FunctionGenerator(GeneratorBase):
         self.frames.pop()
         return condition
 
-    def write_reduce(self, arguments: list[Operand], node: t.Lambda, context: InputContext) -> Operand | None:
-        """Write the code of `$reduce(array, function…, init?)` as a loop; None if the function has too few
-        parameters."""
-        if len(node.parameters) < 2:
-            return None
+    def write_reduce(self, arguments: list[Operand], node: t.Lambda, context: InputContext) -> Operand:
+        """Write the code of `$reduce(array, function…, init?)` as a loop."""
         source = self.write_array_source(arguments[0])
         result, rest, item, index = (
             self.make_name("r"),

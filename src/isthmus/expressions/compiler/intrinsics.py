@@ -58,7 +58,7 @@ class IntrinsicGenerator(FunctionGenerator):
             return None
         total = len(node.arguments) + (piped is not None)
         inlined = _find_inlined_lambda(node, piped, self.survey.inlined)
-        if inlined is not None and name in ("map", "filter", "reduce"):
+        if inlined is not None:
             return self.write_with_lambda(name, inlined, node, piped, context, final=final)
         writer = _WRITERS.get((name, total))
         arguments = self.write_arguments(node, piped, context)
@@ -116,24 +116,21 @@ class IntrinsicGenerator(FunctionGenerator):
         context: InputContext,
         *,
         final: bool,
-    ) -> Operand | None:
-        """Write the code of `$map`, `$filter` or `$reduce` over a literal function as a loop; None if it
-        has to be called."""
+    ) -> Operand:
+        """Write the code of `$map`, `$filter` or `$reduce` over a literal function as a loop."""
         rest = [one for one in node.arguments if one is not inlined]
         arguments = [piped] if piped is not None else []
         for argument in rest:
             operand = self.write_value(argument, context)
             arguments.append(operand if operand.is_constant else self.make_reusable(operand))
-        if name == "map" and len(arguments) == 1:
+        if name == "map":
             return self.write_map(arguments, inlined, context, final=final)
-        if name == "filter" and len(arguments) == 1:
+        if name == "filter":
             return self.write_filter_call(arguments, inlined, context, final=final)
-        if name == "reduce" and len(arguments) <= 2 and len(inlined.parameters) >= 2:
-            for start in arguments[1:]:
-                if start.can_be(FUNCTION):
-                    self.emit(f"check_not_function({start.code}, {node.position})")
-            return self.write_reduce([arguments[0], self.make_undefined(), *arguments[1:]], inlined, context)
-        return None
+        for start in arguments[1:]:
+            if start.can_be(FUNCTION):
+                self.emit(f"check_not_function({start.code}, {node.position})")
+        return self.write_reduce([arguments[0], self.make_undefined(), *arguments[1:]], inlined, context)
 
     def make_slow_call_code(self, call: _LibraryCall, *, collapsed: bool = True) -> str:
         """Return the code of a call through the function's signature.

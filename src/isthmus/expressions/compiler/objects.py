@@ -35,7 +35,7 @@ class ObjectGenerator(GeneratorBase):
             return Operand("{}", DICT, is_pure=True)
         if all(_is_literal_key(key) for key, _ in node.pairs):
             return self.write_literal_object(node, context, final=final)
-        if context.is_root or context.is_never_list:
+        if context.is_root:
             return self.write_computed_object(node, self.write_object_context(context), final=final)
         over = f"list_group_inputs({context.code})"
         return self.write_group_call(over, node.pairs, node.position, context, final=final)
@@ -89,8 +89,6 @@ class ObjectGenerator(GeneratorBase):
         """
         if context.is_never_list:
             return context
-        if context.is_root and context.code != "c0":
-            return InputContext(context.code, is_pure=context.is_pure)
         if context.is_root:
             if self.root_items_context is None:
                 self.root_items_context = InputContext(context.code, is_pure=True)

@@ -85,8 +85,6 @@ class PathGenerator(FilterGenerator):
         """Write the code of the steps from index `step_index` on."""
         steps = node.steps
         keep = node.keep
-        if step_index == len(steps):
-            return self.write_covered_path(flow, keep=keep, final=final)
         while step_index < len(steps):
             is_last = step_index == len(steps) - 1
             step = steps[step_index]
@@ -135,7 +133,7 @@ class PathGenerator(FilterGenerator):
             local = (
                 self.find_variable(first.name) if first.predicates is None and first.group is None else None
             )
-            if local is not None and local.source is not None and len(steps) > 1:
+            if local is not None and local.source is not None:
                 return _Flow("", True, local.source, ()), 1
             operand = self.make_reusable(self.write_value(first, context))
             return _Flow(operand.code, operand.is_pure), 1
@@ -144,18 +142,10 @@ class PathGenerator(FilterGenerator):
             return _Flow(operand.code, operand.is_pure), 1
         if isinstance(first, t.Name) and context.source is not None:
             return _Flow("", True, context.source, ()), 0
-        if context.is_root or context.is_never_list:
-            if isinstance(first, t.Sort):
-                return _Flow(context.code, context.is_pure), 0
+        if context.is_root:
             # A list at the root is one value to the path, but to what is in a step a list like any other.
-            operand = self.write_step_once(
-                first, context if isinstance(first, t.Name) else self.write_object_context(context)
-            )
-            if len(steps) > 1:
-                return self.write_flattened(operand), 1
-            operand.code = self.get_sequence_code(operand)
-            operand.is_atom = operand.is_atom and not operand.is_collected
-            return self.make_flow(operand), 1
+            operand = self.write_step_once(first, self.write_object_context(context))
+            return self.write_flattened(operand), 1
         code = self.make_name("s")
         self.emit(f"{code} = list_context_inputs({context.code})")
         return _Flow(code, context.is_pure), 0
@@ -174,21 +164,6 @@ class PathGenerator(FilterGenerator):
             assert isinstance(stage, t.Filter)
             operand = self.write_filter(operand, stage, context)
         return operand
-
-    def make_flow(self, operand: Operand) -> _Flow:
-        """Return the operand as a flow, in a variable."""
-        held = self.make_reusable(operand)
-        return _Flow(held.code, held.is_pure)
-
-    def write_covered_path(self, flow: _Flow, *, keep: bool, final: bool) -> Operand:
-        """Write the code of the value of a path whose steps are all covered."""
-        if flow.source is not None and flow.names:
-            code = self.reads.add_value_read(flow.source, list(flow.names), self.nesting_level, final=final)
-            return Operand(code, ANY & ~FUNCTION & ~(SEQUENCE if final else 0), is_pure=True, is_atom=True)
-        code = flow.source.code if flow.source is not None else flow.code
-        name = self.make_name("t")
-        self.emit(f"{name} = flatten_last(E, [{code}], {keep}) if {code} is not U else U")
-        return Operand(name, ANY, is_pure=flow.is_pure, is_atom=True)
 
     # Names.
 

@@ -60,7 +60,7 @@ class TupleGenerator(GeneratorBase):
         code = self.make_name("s")
         steps = node.steps
         first = steps[0]
-        if context.is_root or context.is_never_list or isinstance(first, t.Variable):
+        if context.is_root or isinstance(first, t.Variable):
             self.emit(f"{code} = [{context.code or 'U'}]")
         else:
             self.emit(f"{code} = list_context_inputs({context.code or 'U'})")

@@ -3,8 +3,8 @@ sandbox accounts."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -37,7 +37,7 @@ class Exchanges:
     def __init__(self, catalog: Catalog) -> None:
         self._root = catalog.path / "integrations"
         self._indexes: dict[str, dict[str, Path]] = {}
-        self._files: OrderedDict[Path, tuple[Exchange, ...]] = OrderedDict()
+        self._read = lru_cache(maxsize=_FILES_KEPT)(_read_exchanges)
 
     def find_exchanges(self, integration: str, resource: str, method: str) -> Sequence[Exchange]:
         """Returns the exchanges of one method in the order of their file; empty if the catalogue has none."""
@@ -66,18 +66,10 @@ class Exchanges:
             self._indexes[integration] = index
         return index
 
-    def _read(self, path: Path) -> tuple[Exchange, ...]:
-        """Returns the exchanges in a file, from memory if it was read lately. Raises SetupError for an
-        invalid file."""
-        cached = self._files.get(path)
-        if cached is not None:
-            self._files.move_to_end(path)
-            return cached
-        try:
-            read = EXCHANGES.validate_json(path.read_bytes())
-        except ValidationError as error:
-            raise SetupError(f"{path} holds no exchanges: {error.error_count()} problem(s)") from error
-        self._files[path] = read
-        if len(self._files) > _FILES_KEPT:
-            self._files.popitem(last=False)
-        return read
+
+def _read_exchanges(path: Path) -> tuple[Exchange, ...]:
+    """Returns the exchanges in a file. Raises SetupError for an invalid file."""
+    try:
+        return EXCHANGES.validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise SetupError(f"{path} holds no exchanges: {error.error_count()} problem(s)") from error

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from aiohttp import web
 from sqlalchemy import select
+from sqlalchemy.exc import ProgrammingError
 from tests.fakes.listening import listening
 from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.connections.test_gateway import call
@@ -15,6 +18,7 @@ from tests.unit.accounts.provider import Provider
 
 from isthmus.accounts import Connections, JsonCallLog
 from isthmus.accounts.block_list import BlockList
+from isthmus.accounts.connections.account_states import AccountStates
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.tables import integrated_account
 from isthmus.errors import NoFreeConnection, RemoteError, SetupError
@@ -132,6 +136,57 @@ async def test_a_wait_after_the_clock_was_set_back_replaces_the_stored_one(
             until = (await conn.execute(query)).scalar_one()
         assert until is not None
         assert (until - clock.now()).total_seconds() == 30.0
+
+
+@pytest.mark.parametrize(("seconds", "is_stored"), [(29.999, False), (30.0, False), (30.001, True)])
+async def test_the_latest_end_that_any_process_was_told_is_the_stored_one(
+    connections: Connections,
+    database: Database,
+    desk: Desk,
+    clock: WatchedClock,
+    seconds: float,
+    is_stored: bool,
+) -> None:
+    row = await desk.connect()
+    account = (await connections.open(desk.scope.environment_id, row["id"], request_id="r")).account
+    states = AccountStates(database)
+    first = await states.record_rate_limit_wait(account, 30.0)
+    second = await states.record_rate_limit_wait(account, seconds)
+    assert second == (clock.now() + timedelta(seconds=seconds) if is_stored else None)
+    async with database.read() as conn:
+        query = select(integrated_account.c.closed_until).where(integrated_account.c.id == row["id"])
+        assert (await conn.execute(query)).scalar_one() == (second or first)
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [
+        (OSError("away"), "the database is away (no connection): states of accounts are not written"),
+        (ProgrammingError("UPDATE", None, ValueError()), "was not written: ['last_forbidden_error']"),
+    ],
+    ids=["outage", "refused statement"],
+)
+async def test_a_call_gets_its_answer_though_what_it_means_cannot_be_stored(
+    connections: Connections,
+    database: Database,
+    desk: Desk,
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    logged: str,
+) -> None:
+    row = await desk.connect()
+    provider.script = [(403, {}, {"message": "no"})]
+
+    def fail() -> Any:
+        raise error
+
+    monkeypatch.setattr(database, "write", fail)
+    with pytest.raises(RemoteError, match="no") as refused:
+        await call(connections, desk, row["id"])
+    assert refused.value.status == 403
+    assert logged in caplog.text
 
 
 async def test_accounts_do_not_use_each_others_connections(

@@ -20,7 +20,8 @@ async def settle() -> None:
 async def passing(
     throttle: AccountThrottle, clock: VirtualClock, passed: list[float], *, may_wait: bool = True
 ) -> None:
-    await throttle.wait_for_turn(waits_while_closed=may_wait)
+    async with asyncio.timeout(5):  # of real time: nobody waits for ever
+        await throttle.wait_for_turn(waits_while_closed=may_wait)
     passed.append(clock.monotonic())
 
 
@@ -92,10 +93,11 @@ async def test_another_process_extends_a_wait_only_by_more_than_a_refusal_lasts(
 
 
 async def test_a_wait_longer_than_patience_refuses_reads_too() -> None:
-    throttle = AccountThrottle(VirtualClock())
+    clock = VirtualClock()
+    throttle = AccountThrottle(clock)
     throttle.close(MAX_WAIT_SECONDS + 1)
     with pytest.raises(RemoteError):
-        await throttle.wait_for_turn(waits_while_closed=True)
+        await passing(throttle, clock, [])
 
 
 async def test_refusals_that_come_together_are_news_once() -> None:
@@ -160,7 +162,7 @@ async def test_who_waits_longer_than_patience_is_refused_unsent() -> None:
     clock = VirtualClock()
     throttle = AccountThrottle(clock)
     throttle.close(3.0)
-    first = asyncio.ensure_future(throttle.wait_for_turn(waits_while_closed=True))
+    first = asyncio.ensure_future(passing(throttle, clock, []))
     await advance(clock, 2.0)
     throttle.close(5.0)
     await advance(clock, 1.1)
@@ -179,6 +181,26 @@ async def test_the_pace_follows_what_was_taken_and_is_given_up_after_successes()
     for _ in range(400):
         throttle.record_success()
     assert throttle.is_unthrottled
+
+
+@pytest.mark.parametrize(("seconds", "interval"), [(1.0, 0.13), (1.001, 0.5)])
+async def test_the_pace_starts_from_the_successes_of_the_last_second(seconds: float, interval: float) -> None:
+    clock = VirtualClock()
+    throttle = AccountThrottle(clock)
+    for _ in range(10):
+        throttle.record_success()
+    await clock.advance(seconds)
+    throttle.close(1.0)
+    await clock.advance(1.0)
+    passed: list[float] = []
+    await passing(throttle, clock, passed)
+    throttle.record_success()
+    second = asyncio.ensure_future(passing(throttle, clock, passed))
+    await advance(clock, interval - 0.01)
+    assert len(passed) == 1
+    await advance(clock, 0.02)
+    assert len(passed) == 2
+    await second
 
 
 async def test_what_another_process_learned_counts_and_is_no_news_twice() -> None:

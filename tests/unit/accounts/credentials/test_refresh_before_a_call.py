@@ -6,11 +6,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import ACTION, DEFINITION, Authority, call, connect
 
 from isthmus.accounts import Connections, OwnAccount
 from isthmus.db import Database
+from isthmus.db.tables import integrated_account
 from isthmus.errors import BadRequest
 
 pytestmark = pytest.mark.both_databases
@@ -49,6 +51,19 @@ async def test_a_token_that_somebody_takes_elsewhere_is_renewed_first(
     assert (await desk.get(refused))["status"] == "needs_reauth"
     await connections.refresh_expiring_token(desk.scope.environment_id, refused, request_id="r")
     assert len(authority.refreshes) == 2
+
+
+async def test_a_good_token_is_handed_out_though_somebody_writes_the_account(
+    connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
+) -> None:
+    id = await connect(desk, clock, ends_in=61)
+    async with database.write() as conn:
+        account = select(integrated_account.c.id).where(integrated_account.c.id == id)
+        await conn.execute(account.with_for_update())
+        looking = connections.refresh_expiring_token(desk.scope.environment_id, id, request_id="r")
+        async with asyncio.timeout(3):
+            await asyncio.create_task(looking)
+    assert authority.refreshes == []
 
 
 @pytest.mark.parametrize("ends_in", [None, 3600])

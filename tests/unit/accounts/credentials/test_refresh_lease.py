@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+from tests.locks import wait_until_blocking
 from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import connect
 
@@ -62,6 +64,20 @@ async def test_an_extended_lease_lasts_from_then_on(
     assert await extend(database, lease)
     await clock.advance(LEASE_DURATION.total_seconds() - 1)
     assert await take(database, account, "two") is None
+
+
+@pytest.mark.both_databases
+async def test_a_lease_that_is_just_being_extended_is_waited_for_and_not_taken(
+    database: Database, account: str, clock: WatchedClock
+) -> None:
+    lease = await take(database, account, "one")
+    assert lease is not None
+    await clock.advance(LEASE_DURATION.total_seconds())
+    async with database.write() as conn:
+        assert await extend_lease(conn, lease)
+        taking = asyncio.ensure_future(take(database, account, "two"))
+        await wait_until_blocking(conn, taking)
+    assert await taking is None
 
 
 async def test_who_lost_a_lease_can_neither_extend_nor_end_it(

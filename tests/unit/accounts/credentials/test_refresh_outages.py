@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import ProgrammingError
+from tests.background import until
 from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import Authority, call, connect, journal_of, with_time
 
 from isthmus.accounts import Connections
+from isthmus.accounts.credentials.refresh_lease import LEASE_DURATION, LEASE_EXTENSION_INTERVAL_SECONDS
 from isthmus.accounts.credentials.refresh_store import RefreshStore
 from isthmus.db import Database
 from isthmus.db.answer_limit import ANSWER_LIMIT, CALLER_WAITS
@@ -158,6 +162,51 @@ async def test_a_database_that_is_away_when_the_answer_comes_does_not_cost_the_t
     authority.gate.set()
     await with_time(task, clock, 0.1)
     assert (len(authority.refreshes), authority.served) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [
+        (OSError("away"), "the database is away (no connection): leases of token refreshes are not extended"),
+        (ProgrammingError("UPDATE", None, ValueError()), "refresh was not extended: ProgrammingError"),
+    ],
+    ids=["outage", "refused statement"],
+)
+async def test_a_lease_that_could_not_be_extended_is_extended_the_next_time(
+    connections: Connections,
+    desk: Desk,
+    database: Database,
+    authority: Authority,
+    clock: WatchedClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    logged: str,
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    authority.gate.clear()
+    task = asyncio.ensure_future(call(connections, desk, id))
+    await authority.asked.wait()
+    write, errors = database.write, [error]
+
+    def fail_once() -> Any:
+        if errors:
+            raise errors.pop()
+        return write()
+
+    async def is_extended() -> bool:
+        until_when: datetime = (await journal_of(database, id))["lease_until"]
+        return until_when == clock.now() + LEASE_DURATION
+
+    monkeypatch.setattr(database, "write", fail_once)
+    await until(lambda: clock.sleepers)
+    await clock.advance(LEASE_EXTENSION_INTERVAL_SECONDS)
+    assert logged in caplog.text
+    assert not await is_extended()
+    await clock.advance(LEASE_EXTENSION_INTERVAL_SECONDS)
+    await until(is_extended, seconds=5)
+    authority.gate.set()
+    await task
 
 
 async def test_a_renewal_ends_although_who_asked_for_it_went_away(

@@ -9,10 +9,19 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 from tests.background import until
+from tests.locks import wait_until_blocking
 from tests.unit.accounts.conftest import Desk, WatchedClock
-from tests.unit.accounts.credentials.authority import Authority, call, connect, journal_of, with_time
+from tests.unit.accounts.credentials.authority import (
+    ACTION,
+    DEFINITION,
+    Authority,
+    call,
+    connect,
+    journal_of,
+    with_time,
+)
 
-from isthmus.accounts import Connections
+from isthmus.accounts import Accounts, Connections
 from isthmus.accounts.credentials.refresh_lease import LEASE_DURATION, LEASE_EXTENSION_INTERVAL_SECONDS
 from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
@@ -85,6 +94,7 @@ async def test_a_process_that_lost_its_lease_writes_nothing_and_uses_what_the_ot
     assert (await journal_of(database, id))["epoch"] == 2
 
 
+@pytest.mark.parametrize("definition", [DEFINITION, DEFINITION + ACTION], ids=["grant", "action"])
 async def test_a_lease_lasts_as_long_as_its_process_lives(
     connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
 ) -> None:
@@ -126,6 +136,21 @@ async def test_credentials_that_came_while_the_provider_was_asked_stay(
     connection = await connections.open(desk.scope.environment_id, id, request_id="r")
     held = connection.upstream.context["oauth"]["token"]
     assert (held["access_token"], held["refresh_token"]) == ("at-new", "rt-new")
+
+
+async def test_credentials_that_are_just_being_replaced_are_waited_for_and_used(
+    connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    end = (clock.now() + timedelta(hours=1)).isoformat()
+    token = {"access_token": "at-new", "refresh_token": "rt-new", "expires_at": end}
+    authority.access = "at-new"
+    async with database.write() as conn:
+        await Accounts(conn, desk.scope).update(id, {"context": {"oauth": {"token": token}}})
+        task = asyncio.ensure_future(call(connections, desk, id))
+        await wait_until_blocking(conn, task)
+    await task
+    assert (authority.refreshes, authority.served) == ([], 1)
 
 
 async def test_a_refusal_of_credentials_that_were_replaced_meanwhile_says_nothing(

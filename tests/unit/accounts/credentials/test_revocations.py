@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, func, select
 from tests.background import QUICK, drain, tick
+from tests.locks import wait_until_blocking
 from tests.unit.accounts.conftest import Desk, WatchedClock, install
 from tests.unit.accounts.credentials.authority import (
     ACTION,
@@ -148,6 +149,24 @@ async def test_a_renewal_that_ends_after_its_environment_is_gone_is_no_fault(
         await conn.execute(delete(integrated_account))
         await conn.execute(delete(environment).where(environment.c.id == desk.scope.environment_id))
     authority.gate.set()
+    with pytest.raises(NotFound):
+        await with_time(renewing, clock, 0.1)
+    assert await waiting(database) == 0
+
+
+async def test_a_renewal_that_ends_while_its_environment_goes_is_no_fault(
+    connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    authority.gate.clear()
+    renewing = asyncio.ensure_future(call(connections, desk, id))
+    await authority.asked.wait()
+    async with database.write() as conn:
+        await conn.execute(delete(integrated_account))
+    async with database.write() as conn:
+        await conn.execute(delete(environment).where(environment.c.id == desk.scope.environment_id))
+        authority.gate.set()
+        await wait_until_blocking(conn, renewing)
     with pytest.raises(NotFound):
         await with_time(renewing, clock, 0.1)
     assert await waiting(database) == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.catalog import CATALOG
+from tests.unit.cli.remote.answering import answering
 from typer.testing import CliRunner, Result
 
 from isthmus.cli.main import app
@@ -60,3 +61,14 @@ def test_what_is_no_mapping_file_is_told(tmp_path: Path, content: str | None, sa
     for command in ("validate", "apply"):
         ran = CliRunner().invoke(app, ["unified-mappings", command, str(path)])
         assert (ran.exit_code, said in ran.stderr) == (2, True), ran.stderr
+
+
+def test_a_server_that_refuses_to_tell_its_models_is_told_by_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with answering() as server:
+        monkeypatch.setenv("ISTHMUS_API_URL", server.url)
+        monkeypatch.setenv("ISTHMUS_API_TOKEN", "isth_x")
+        server.will({"message": "no such token"}, 401)
+        ran = validate(str(SHIPPED), "--environment-id", "e")
+    assert (ran.exit_code, "no such token" in ran.stderr, ran.stdout) == (3, True, "")

@@ -102,3 +102,11 @@ def test_a_stored_integration_that_cannot_be_read_is_told_by_the_exit_code(
         server.will(answer, status)
         ran = run("quilboard")
     assert (ran.exit_code, said in ran.stderr, len(server.asked)) == (code, True, 1)
+
+
+def test_of_a_folder_each_yaml_and_json_file_is_checked_and_no_other(tmp_path: Path) -> None:
+    names = ("a.yaml", "b.yml", "deep/c.json", "docs.md", "deep/logo.svg", "d.json.bak", "json")
+    for name in names:
+        written(tmp_path / name, CLEAN)
+    reports = [json.loads(line) for line in run(str(tmp_path), "-o", "ndjson").stdout.splitlines()]
+    assert [report["source"] for report in reports] == [str(tmp_path / name) for name in names[:3]]

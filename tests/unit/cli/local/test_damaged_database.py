@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from isthmus.cli import main
 from isthmus.cli.main import run
 from isthmus.config import Settings
 from isthmus.db import open_database
@@ -84,3 +86,18 @@ def test_a_database_is_created_by_its_own_command(
     assert isthmus(monkeypatch, "db", "init", "--new") == 1
     assert "is there already" in capsys.readouterr().err
     assert isthmus(monkeypatch, "environments", "list") == 0
+
+
+def test_a_fault_of_a_command_that_uses_no_database_loads_nothing_of_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(main, "app", fail)
+    monkeypatch.setattr("sys.argv", ["isthmus"])
+    monkeypatch.delitem(sys.modules, "isthmus.db.failures", raising=False)
+    monkeypatch.setenv("ISTHMUS_DATABASE_URL", "mysql://x.example/y")  # which no command could use
+    with pytest.raises(RuntimeError, match="a fault of the program"):
+        run()
+    assert "isthmus.db.failures" not in sys.modules

@@ -69,6 +69,43 @@ def test_a_call_of_the_data_plane_goes_where_it_is_said_to(
 
 
 @pytest.mark.parametrize(
+    ("path", "more", "asked"),
+    [
+        ("/x?integrated_account_id=B", (), "GET /custom/x?integrated_account_id=B"),
+        ("/x", ("-q", "integrated_account_id=B"), "GET /custom/x?integrated_account_id=B"),
+        ("/x?integrated_account_id=B", ("-a", "A"), "GET /custom/x?integrated_account_id=B"),
+        ("/x", ("-q", "integrated_account_id=B", "-a", "A"), "GET /custom/x?integrated_account_id=B"),
+        (
+            "/x?integrated_account_id=B",
+            ("-q", "integrated_account_id=C"),
+            "GET /custom/x?integrated_account_id=C",
+        ),
+    ],
+)
+def test_an_account_that_a_path_or_its_query_names_is_the_one_that_is_called(
+    server: Answering, path: str, more: tuple[str, ...], asked: str
+) -> None:
+    ran = run(server, "custom", path, *more)
+    assert (ran.exit_code, server.lines) == (0, [asked]), ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("output", "is_whole"),
+    [(None, False), ("table", False), ("csv", False), ("json", True), ("ndjson", True), ("yaml", True)],
+)
+def test_the_owner_of_a_token_is_shown_in_brief_to_people_and_whole_to_programs(
+    server: Answering, output: str | None, is_whole: bool
+) -> None:
+    server.will({"team": {"name": "t", "domain": "t.example"}, "environment": {"name": "e", "id": "1"}})
+    ran = run(server, "whoami", *(() if output is None else ("-o", output)))
+    assert (ran.exit_code, "t.example" in ran.stdout, "environment_id" in ran.stdout) == (
+        0,
+        is_whole,
+        not is_whole,
+    )
+
+
+@pytest.mark.parametrize(
     ("command", "asked"),
     [
         ("whoami", "GET /me"),

@@ -34,9 +34,10 @@ __all__ = ["build_page_styles", "convert_md_to_pdf"]
 _NAME: Final = "convertMdToPdf"
 _EXTENDED_FILENAME: Final = re.compile(r"filename\*\s*=\s*(?:UTF-8'')?\"?([^\";]+)\"?", re.I)
 _SIMPLE_FILENAME: Final = re.compile(r"filename\s*=\s*\"?([^\";]+)\"?", re.I)
-_PAGE_SIZES: Final = frozenset(
-    {"a0", "a1", "a2", "a3", "a4", "a5", "a6", "letter", "legal", "tabloid", "ledger"}
-)
+_PAGE_SIZES: Final = {
+    **{name: name for name in ("a0", "a1", "a2", "a3", "a4", "a5", "a6", "letter", "legal", "ledger")},
+    "tabloid": "11in 17in",  # CSS has no name for it
+}
 _CSS_LENGTH: Final = re.compile(r"\d+(?:\.\d+)?(?:mm|cm|in|px|pt)?")
 _TAGS: Final = re.compile(r"<[^>]*>")
 _SIDES: Final = ("top", "right", "bottom", "left")
@@ -59,9 +60,10 @@ async def convert_md_to_pdf(
 
     Arguments:
         markdown: Markdown (GFM).
-        options: `title`, `pageSize` (`A4`, `Letter`, …), `margin` (`top`, `bottom`, `left`, `right`),
-            `displayHeaderFooter`, `headerTemplate`, `footerTemplate`, `styles` (CSS), `filename`;
-            `pageMargins` (points: left, top, right, bottom) and `defaultStyle` are read too.
+        options: `title`, `pageSize` (`A0` to `A6`, `Letter`, `Legal`, `Tabloid`, `Ledger`), `margin` (`top`,
+            `bottom`, `left`, `right`), `displayHeaderFooter`, `headerTemplate`, `footerTemplate`, `styles`
+            (CSS), `filename`; `pageMargins` (points: left, top, right, bottom) and `defaultStyle` are read
+            too.
         assetHeaders: headers for images; used by the service only.
     Null and missing: an error.
     Errors: `Markdown content is required and must be a string`; `Document parser API key/URL not found in
@@ -144,7 +146,7 @@ def build_page_styles(options: Mapping[str, object]) -> str:
     """Return the CSS of a PDF: page size, margins, header and footer, default text, then the caller's own
     CSS."""
     size = options.get("pageSize")
-    rules = [f"size: {size.lower()}" if isinstance(size, str) and size.lower() in _PAGE_SIZES else "size: a4"]
+    rules = [f"size: {_PAGE_SIZES.get(size.lower(), 'a4') if isinstance(size, str) else 'a4'}"]
     rules.append(f"margin: {' '.join(_choose_margins(options))}")
     if options.get("displayHeaderFooter") is True:
         rules.append(_write_margin_box("top-center", options.get("headerTemplate"), ""))

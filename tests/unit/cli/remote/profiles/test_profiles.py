@@ -87,6 +87,11 @@ def test_a_token_is_not_taken_along_to_another_address(server: Answering, folder
         assert other.asked == []
 
 
+def test_an_address_is_set_where_no_token_is_stored() -> None:
+    ran = run("profiles", "set", "api-url", "https://a.example")
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "apiUrl of default is https://a.example.\n", "")
+
+
 def test_a_login_to_another_program_keeps_nothing(server: Answering, folder: Path) -> None:
     server.will({"team": []})
     ran = run("login", "--api-url", server.url, "--token-stdin", input="isth_x\n")
