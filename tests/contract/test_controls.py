@@ -57,6 +57,10 @@ def a_tool_without_an_answer(copy: CatalogEntry) -> None:
     del copy.exchanges_data["users.activate"]
 
 
+def a_write_without_a_body_schema(copy: CatalogEntry) -> None:
+    del copy.definition["config"]["resources"]["tickets"]["create"]["body_schema"]
+
+
 def one_page_only(copy: CatalogEntry) -> None:
     del copy.exchanges_data["tags.list"][1:]
 
@@ -164,6 +168,7 @@ def a_write_that_sends_nothing(copy: CatalogEntry) -> None:
 CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (checks.check_lint, HELPDESK, a_header_name_that_subtracts, "headers.retry-after subtracts"),
     (checks.check_lint, HELPDESK, a_path_with_an_undeclared_variable, "sub_domain"),
+    (checks.check_lint, HELPDESK, a_write_without_a_body_schema, "names no field of it"),
     (checks.check_support, HELPDESK, a_form_in_the_middle_of_a_call, "before"),
     (checks.check_references, HELPDESK, a_mapping_to_a_method_that_is_not_there, "calls labels.list"),
     (checks.check_references, HELPDESK, an_example_of_no_method, "views.list"),
