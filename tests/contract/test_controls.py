@@ -16,7 +16,7 @@ from tests.contract.catalog import CatalogEntry, entry
 Check = Callable[[CatalogEntry], list[str] | Awaitable[list[str]]]
 Plant = Callable[[CatalogEntry], None]
 
-HELPDESK, CRM, TRACKER, DIRECTORY = "zendesk", "hubspot", "github", "slack"
+HELPDESK, CRM, TRACKER, DIRECTORY, USERS = "zendesk", "hubspot", "github", "slack", "okta"
 
 
 def _cell(copy: CatalogEntry, model: str, resource: str, method: str) -> dict[str, Any]:
@@ -51,6 +51,14 @@ def a_mapping_to_a_method_that_is_not_there(copy: CatalogEntry) -> None:
 
 def an_example_of_no_method(copy: CatalogEntry) -> None:
     copy.exchanges_data["views.list"] = copy.exchanges_data["tags.list"]
+
+
+def a_tool_without_an_answer(copy: CatalogEntry) -> None:
+    del copy.exchanges_data["users.activate"]
+
+
+def a_write_without_a_body_schema(copy: CatalogEntry) -> None:
+    del copy.definition["config"]["resources"]["tickets"]["create"]["body_schema"]
 
 
 def one_page_only(copy: CatalogEntry) -> None:
@@ -160,9 +168,11 @@ def a_write_that_sends_nothing(copy: CatalogEntry) -> None:
 CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (checks.check_lint, HELPDESK, a_header_name_that_subtracts, "headers.retry-after subtracts"),
     (checks.check_lint, HELPDESK, a_path_with_an_undeclared_variable, "sub_domain"),
+    (checks.check_lint, HELPDESK, a_write_without_a_body_schema, "names no field of it"),
     (checks.check_support, HELPDESK, a_form_in_the_middle_of_a_call, "before"),
     (checks.check_references, HELPDESK, a_mapping_to_a_method_that_is_not_there, "calls labels.list"),
     (checks.check_references, HELPDESK, an_example_of_no_method, "views.list"),
+    (checks.check_example_coverage, USERS, a_tool_without_an_answer, "users.activate is a tool"),
     (checks.check_example_coverage, HELPDESK, one_page_only, "has 1 answers, not 2"),
     (checks.check_example_coverage, HELPDESK, no_error, "no example of an error"),
     (checks.check_example_coverage, DIRECTORY, a_failure_that_nothing_tells, "usergroups has no example"),

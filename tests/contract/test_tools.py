@@ -69,6 +69,27 @@ def test_the_path_can_be_made_of_what_a_tool_requires(integration: CatalogEntry)
             assert not needed or set(needed) & set(tool["required"]), (tool["name"], placeholder.text)
 
 
+def test_what_examples_write_is_valid_by_the_schema_of_the_body(integration: CatalogEntry) -> None:
+    """And has no name that the schema does not know, except those that the method itself adds."""
+    for tool in tools(integration):
+        place = (tool["resource"], tool["method"])
+        method = integration.file.config.find_method(*place)
+        assert method is not None
+        in_path = {
+            alternative.path[-1]
+            for placeholder in method.path.placeholders
+            for alternative in placeholder.alternatives
+        }
+        written = integration.definition["config"]["resources"][place[0]][place[1]].get("body")
+        added = set(written) if isinstance(written, dict) else set()
+        schema = {**tool["body_schema"]}
+        schema["required"] = [name for name in schema.get("required", ()) if name not in in_path]
+        for exchange in integration.find_exchanges(*place, error=False):
+            if isinstance(exchange.request.body, dict) and schema["properties"]:
+                Draft202012Validator(schema).validate(exchange.request.body)
+                assert exchange.request.body.keys() <= schema["properties"].keys() | added, place
+
+
 def test_categories_of_the_catalogue_are_listed() -> None:
     listed = {each["name"] for each in yaml.safe_load((CATALOG / "categories.yaml").read_text())}
     used = {entry(name).file.category for name in integration_names()}

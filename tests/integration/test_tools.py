@@ -13,6 +13,7 @@ from isthmus.config import Settings
 from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import connect, install
 from tests.integration.serving import Server, serving
+from tests.integration.toolset import Toolset
 
 CONFIG: dict[str, Any] = yaml.safe_load("""
 label: Paper mill
@@ -159,25 +160,17 @@ async def test_a_toolset_reads_writes_and_deletes_by_its_tools(server: Server) -
             content = f"About {method}."
             body = {"resource": "tickets", "method": method, "type": "description", "content": content}
             await server.ok("POST", "/documentation", json={**body, "environment_integration_id": install_id})
-        found = await tools(server, f"/integrated-account/{account}", "?methods=read,write")
-
-        async def use(name: str, given: dict[str, Any]) -> Any:
-            tool = found[name]
-            query = {key: str(given[key]) for key in tool["query_schema"]["properties"] if key in given}
-            body = {key: given[key] for key in tool["body_schema"]["properties"] if key in given}
-            verb = {"list": "GET", "get": "GET", "create": "POST", "update": "PATCH", "delete": "DELETE"}
-            path = f"/proxy/{tool['resource']}"
-            if tool["method"] in ("get", "update", "delete"):
-                path += f"/{given['id']}"
-            sent = {"integrated_account_id": account, **query}
-            if tool["method"] == "list":
-                sent.setdefault("next_cursor", "")
-            return await server.ok(verb[tool["method"]], path, params=sent, json=body or None)
+        toolset = await Toolset.load(server, account, "read,write")
+        use = toolset.use
 
         first = await use("list_all_larkdesk_tickets", {"limit": 2})
         more = await use("list_all_larkdesk_tickets", {"limit": 2, "next_cursor": first["next_cursor"]})
         assert (len(first["result"]), len(more["result"])) == (2, 1)
         assert (await use("get_single_larkdesk_ticket_by_id", {"id": 2}))["number"] == 2
+        opened = await use("create_a_larkdesk_ticket", {"subject": "Crane light", "labels": ["new"]})
+        assert (opened["subject"], opened["labels"]) == ("Crane light", ["new"])
+        changed = await use("update_a_larkdesk_ticket_by_id", {"id": "2", "subject": "Gate"})
+        assert changed["subject"] == "Gate"
         assert await use("delete_a_larkdesk_ticket_by_id", {"id": "2"}) == {"id": "2"}
 
 

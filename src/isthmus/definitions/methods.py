@@ -115,10 +115,13 @@ class MethodDefinition(DefinitionModel):
         default=BodyFormatConfig(), description="Options of the body format."
     )
     query_schema: JsonObject | str | None = Field(
-        default=None, description="JSON Schema of the query; documentation."
+        default=None,
+        description="JSON Schema of the query. Agents' toolsets send the parameters that it names.",
     )
     body_schema: JsonObject | str | None = Field(
-        default=None, description="JSON Schema of the body; documentation."
+        default=None,
+        description="JSON Schema of the body, as callers send it. Agents' toolsets send the fields that it "
+        "names.",
     )
     response_schema: JsonObject | str | None = Field(
         default=None, description="JSON Schema of one record after `response_path`; documentation."

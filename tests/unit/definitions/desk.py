@@ -24,8 +24,12 @@ CLEAN: dict[str, Any] = {
         "tickets": {
             "list": {"path": "/tickets", "response_path": "rows"},
             "get": {"path": "/tickets/{{id}}"},
-            "create": {"path": "/tickets", "method": "post"},
-            "update": {"path": "/tickets/{{id}}", "method": "post"},
+            "create": {"path": "/tickets", "method": "post", "body_schema": {"subject": {"type": "string"}}},
+            "update": {
+                "path": "/tickets/{{id}}",
+                "method": "post",
+                "body_schema": {"subject": {"type": "string"}},
+            },
         }
     },
 }

@@ -3,6 +3,7 @@ complaints as sentences."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,7 @@ from isthmus.definitions.unsupported_features import find_unsupported_blocks, fi
 from isthmus.definitions.yaml_source import Document
 from isthmus.engine.calls import ListResult
 from isthmus.errors import IsthmusError, RemoteError, UpstreamInvalid
+from isthmus.integrations.meta.integration_description import describe_config
 
 __all__ = [
     "check_errors",
@@ -137,10 +139,10 @@ def _iter_unknown_names(entry: CatalogEntry, mapped_method: MappedMethod) -> Ite
 def check_example_coverage(entry: CatalogEntry) -> list[str]:
     """Returns complaints about missing exchanges.
 
-    Needed are an answer of each method that a mapping calls, two of each list with pagination, and an error
-    of each resource.
+    Needed are an answer of each method that is a tool or that a mapping calls, two of each mapped list with
+    pagination, and an error of each mapped resource.
     """
-    complaints: list[str] = []
+    complaints = list(_iter_tools_without_answer(entry))
     for mapped_method in entry.mapped_methods:
         for proxy_method in mapped_method.proxy_methods:
             answers = entry.find_exchanges(*proxy_method, error=False)
@@ -164,6 +166,22 @@ def check_example_coverage(entry: CatalogEntry) -> list[str]:
         if not errors:
             complaints.append(f"{resource} has no example of an error")
     return complaints
+
+
+def _iter_tools_without_answer(entry: CatalogEntry) -> Iterator[str]:
+    """Yields a complaint for each method that is a tool of agents, that no mapping calls, and that has no
+    answer."""
+    texts = {
+        (row.resource, row.method, str(row.type)): row.content
+        if isinstance(row.content, str)
+        else json.dumps(row.content)
+        for row in entry.file.documentation
+    }
+    called = {name for mapped_method in entry.mapped_methods for name in mapped_method.proxy_methods}
+    for method in describe_config(entry.name, entry.definition["config"], texts).methods:
+        name = (method.resource, method.name)
+        if method.is_documented and name not in called and not entry.find_exchanges(*name, error=False):
+            yield f"{'.'.join(name)} is a tool and has no answer: examples/{'.'.join(name)}.json"
 
 
 def _is_paginated(entry: CatalogEntry, proxy_method: ProxyMethodName) -> bool:

@@ -40,8 +40,8 @@ CHECKS: Final = (
           runs_on_broken=True),
     Check("executes", "it uses no feature that is still unsupported", checks.check_support),
     Check("names", "what mappings and examples refer to is defined", checks.check_references, is_basic=True),
-    Check("examples", "each mapped method has an answer, each list two pages, and each resource an error",
-          checks.check_example_coverage),
+    Check("examples", "each tool and each mapped method has an answer, each mapped list two pages, and each "
+          "mapped resource an error", checks.check_example_coverage),
     Check("records", "every answer maps to records that are valid against the model's schema",
           checks.check_records),
     Check("pages", "reading all pages ends, and gives each record once", checks.check_pagination),

@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from isthmus.authoring.lint.expression_sites import iter_integration_sites, iter_mapping_sites
+from isthmus.authoring.lint.input_schema_rules import check_input_schemas
 from isthmus.authoring.lint.integration_subject import IntegrationSubject
 from isthmus.authoring.lint.jsonata_rules import check_expression
 from isthmus.authoring.lint.lifecycle_rules import check_lifecycle
@@ -175,7 +176,14 @@ def lint_config(
         findings += find_unsupported_blocks(model)
     subject = IntegrationSubject(config, has_label, documentation)
     sites = tuple(iter_integration_sites(subject))
-    for rules in (check_presence, check_methods, check_naming, check_security, check_lifecycle):
+    for rules in (
+        check_presence,
+        check_methods,
+        check_input_schemas,
+        check_naming,
+        check_security,
+        check_lifecycle,
+    ):
         findings += rules(subject)
     findings += check_placeholders(subject, sites)
     for site in sites:

@@ -122,6 +122,25 @@ RULES: Final = tuple(
             "the list would be empty, or one record long",
         ),
         (
+            "tools",
+            "`create`, `update` or a custom method that sends its caller's body without a `body_schema` that "
+            "names its fields",
+            "W",
+            "agents' toolsets send the fields that it names and no others: the body would be empty",
+        ),
+        (
+            "tools",
+            "a name in `query_schema` and in `body_schema`; `id` in the body of an update",
+            "W",
+            "toolsets send it in both places",
+        ),
+        (
+            "tools",
+            "a `query_schema`, `body_schema` or `response_schema` of a method that is no JSON Schema",
+            "E",
+            "the server leaves it out, and tells callers nothing",
+        ),
+        (
             "method_naming",
             "a name that ends in a number",
             "W",

@@ -59,7 +59,7 @@ def _render_config(request: ScaffoldRequest) -> Iterator[str]:
         yield from _render_webhook()
     yield "resources:"
     for resource in request.resources:
-        yield from (f"  {line}" for line in _render_resource(resource))
+        yield from (f"  {line}" for line in _render_resource(resource, request.find_label(resource)))
 
 
 def _render_credentials(request: ScaffoldRequest) -> Iterator[str]:
@@ -129,8 +129,9 @@ def _render_webhook() -> Iterator[str]:
     yield ""
 
 
-def _render_resource(resource: Resource) -> Iterator[str]:
-    """Yields the lines of one resource with its five standard methods."""
+def _render_resource(resource: Resource, label: str) -> Iterator[str]:
+    """Yields the lines of one resource with its five standard methods. `label`: the field that names a
+    record."""
     path, item = f"/{resource.name}", quote_yaml(f"/{resource.name}/{{{{id}}}}")
     record_phrase = f"one of {resource.name}"
     yield from (f"{resource.name}:", "  list:", f"    path: {path}", "    response_path: data")
@@ -144,6 +145,13 @@ def _render_resource(resource: Resource) -> Iterator[str]:
         yield f"  {method}:"
         yield from (f"    method: {verb}",) if verb else ()
         yield from (f"    path: {place}", f"    description: {quote_yaml(says)}")
+        if method == "create":
+            yield "    # What a caller may send. Agents can send the fields that it names, and no others."
+            yield from ("    body_schema:", "      type: object", f"      required: [{label}]")
+            yield from (f"      properties: &{resource.name}_fields", f"        {label}: {{ type: string }}")
+        elif method == "update":
+            yield from ("    body_schema:", "      type: object")
+            yield f"      properties: *{resource.name}_fields"
 
 
 def _get_origin(url: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from isthmus.authoring.scaffold.mapping_template import TIME_FIELDS
 from isthmus.authoring.scaffold.scaffold_request import Resource, ScaffoldRequest
+from isthmus.definitions.methods import STANDARD_METHODS
 
 __all__ = ["render_examples"]
 
@@ -20,26 +21,19 @@ _RECORD_COUNT: Final = 3
 
 
 def render_examples(request: ScaffoldRequest) -> Iterator[tuple[str, str]]:
-    """Yields `(file name, content)` for each method that the mapping calls."""
-    for resource, unified in request.mapped_resources:
-        methods = request.list_methods(unified)
-        for method in methods:
-            exchanges = list(_build_exchanges(request, resource, unified, method))
-            if method == methods[0] and "get" not in methods:
-                exchanges.append(
-                    _build_exchange({}, 401, _build_error("unauthorized", "The key is not known."))
-                )
+    """Yields `(file name, content)` for each method of each resource."""
+    for resource in request.resources:
+        for method in STANDARD_METHODS:
+            exchanges = list(_build_exchanges(request, resource, method))
             yield (
                 f"{resource.name}.{method}.json",
                 json.dumps(exchanges, indent=2, ensure_ascii=False) + "\n",
             )
 
 
-def _build_exchanges(
-    request: ScaffoldRequest, resource: Resource, unified: str, method: str
-) -> Iterator[dict[str, Any]]:
-    """Yields the exchanges of one method. `unified`: the unified resource that `resource` is mapped to."""
-    records = [_build_record(request, unified, number) for number in range(1, _RECORD_COUNT + 1)]
+def _build_exchanges(request: ScaffoldRequest, resource: Resource, method: str) -> Iterator[dict[str, Any]]:
+    """Yields the exchanges of one method."""
+    records = [_build_record(request, resource, number) for number in range(1, _RECORD_COUNT + 1)]
     if method == "list":
         yield from _build_pages(request, resource, records)
     elif method == "get":
@@ -57,14 +51,16 @@ def _build_exchanges(
         yield _build_exchange({"path_params": {"id": "1"}}, 204, None)
 
 
-def _build_record(request: ScaffoldRequest, unified: str, number: int) -> dict[str, Any]:
+def _build_record(request: ScaffoldRequest, resource: Resource, number: int) -> dict[str, Any]:
     """Returns an invented record of the provider with this number as id."""
     record: dict[str, Any] = {"id": number}
-    field = request.find_label_field(unified)
+    unified = resource.unified
+    field = "name" if unified is None else request.find_label_field(unified)
+    properties = {} if unified is None else request.get_properties(unified)
     if field:
         record[field] = f"Example {number}"
     for name in TIME_FIELDS:
-        if name in request.get_properties(unified):
+        if name in properties:
             record[name] = _TIMESTAMP.format(number + (name == "updated_at"))
     return record
 

@@ -147,6 +147,11 @@ class ScaffoldRequest:
         properties: Mapping[str, Any] = self.unified_model.schemas[unified]["properties"]
         return properties
 
+    def find_label(self, resource: Resource) -> str:
+        """Returns the field that names a record of the provider: that of the unified record, else `name`."""
+        field = self.find_label_field(resource.unified) if resource.unified is not None else None
+        return field or "name"
+
     def find_label_field(self, unified: str) -> str | None:
         """Returns the field that names a record: `name` or `title`, else the first plain text; None if there
         is none."""

@@ -96,7 +96,8 @@ def test_each_method_gets_examples_of_its_own_kind(
 
 def test_without_a_model_there_is_nothing_to_map(tmp_path: Path) -> None:
     folder = written(tmp_path, wanted(model=None, resources=[Resource("people")]))
-    assert sorted(path.name for path in folder.iterdir()) == ["docs.md", "integration.yaml", "logo.svg"]
+    files = ["docs.md", "examples", "integration.yaml", "logo.svg"]
+    assert sorted(path.name for path in folder.iterdir()) == files
     assert blocking(folder) == []
 
 
