@@ -20,11 +20,18 @@ SECONDS_TO_START = 180.0
 
 @dataclass
 class Process:
-    """A running `isthmus serve`. `token`: what it printed, or was told to make; else None."""
+    """A running `isthmus serve`. `token`: what it printed, or was told to make; else None. `pid`: None for a
+    server of this process."""
 
     url: str
     token: str | None
     greeting: str
+    pid: int | None = None
+
+    def count_children(self) -> int:
+        """Returns how many processes it has started that still run."""
+        threads = Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(len((thread / "children").read_text(encoding="ascii").split()) for thread in threads)
 
     async def status_of(self, path: str, token: str) -> int:
         """Returns the status of GET `path`."""
@@ -64,7 +71,8 @@ async def serving_process(environ: Mapping[str, str], *options: str) -> AsyncIte
         url = re.search(r"ready: (\S+)", greeting)
         shown = re.search(r"isth_\S+", greeting.partition("curl")[0])
         assert url is not None
-        yield Process(url[1], shown[0] if shown else environ.get("ISTHMUS_BOOTSTRAP_TOKEN"), greeting)
+        token = shown[0] if shown else environ.get("ISTHMUS_BOOTSTRAP_TOKEN")
+        yield Process(url[1], token, greeting, process.pid)
     finally:
         if process.returncode is None:
             process.terminate()

@@ -95,7 +95,10 @@ async def test_an_account_works_before_during_and_after_a_key_rotation(
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_a_sqlite_file_has_one_serving_process(environ: dict[str, str]) -> None:
-    async with serving_process(environ):
+    async with serving_process(environ) as process:
+        assert process.token is not None
+        await process.seconds_until(200, "/me", process.token, at_most=60)
+        assert process.count_children() == 0
         message = await refused(environ, "serve", "--port", "0")
         assert "being served by another process" in message
     assert "needs PostgreSQL" in await refused(environ, "serve", "--port", "0", "--workers", "2")
@@ -119,6 +122,7 @@ async def test_worker_processes_share_one_socket(environ: dict[str, str]) -> Non
         assert process.token is not None
         async with asyncio.timeout(60):
             assert {await process.status_of("/me", process.token) for _ in range(10)} == {200}
+        assert process.count_children() >= 2  # beside them may be what multiprocessing starts for itself
 
 
 async def test_a_port_in_use_is_told_with_a_way_out(environ: dict[str, str]) -> None:

@@ -51,6 +51,6 @@ class Toolset:
         )
 
 
-def _write(value: Any) -> str:
+def _write(value: object) -> str:
     """Returns an argument as it stands in a query."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -37,7 +37,7 @@ _NO_SCHEMAS = "must be an object of schemas"
         ("a: [", None),
         ({"type": "objekt"}, None),
     ],
-)  # fmt: skip
+)
 def test_a_schema_is_read_in_every_form(written: Any, schema: Any) -> None:
     found = as_json_schema(written)
     assert found == schema

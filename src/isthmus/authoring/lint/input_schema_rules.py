@@ -10,7 +10,7 @@ from typing import Any, Final
 from isthmus.authoring.lint.expression_text import mask_literals
 from isthmus.authoring.lint.integration_subject import IntegrationSubject, Method, iter_texts
 from isthmus.definitions.authored_schemas import SCHEMA_TYPES, parse_schema
-from isthmus.definitions.findings import Finding, Severity
+from isthmus.definitions.findings import Finding
 from isthmus.expressions.placeholders import compile_template
 
 __all__ = ["check_input_schemas"]
@@ -35,7 +35,9 @@ def check_input_schemas(subject: IntegrationSubject) -> Iterator[Finding]:
             schema, problems = parse_schema(written) if written else (None, [])
             schemas[kind] = {} if problems else schema
             for path, message in problems:
-                yield _make_schema_finding("error", method, f"{kind}.{path}".rstrip("."), message, None)
+                yield method.make_finding(
+                    "error", f"{kind}.{path}".rstrip("."), message, None, source="tools"
+                )
         yield from _check_body_schema(method, schemas["body_schema"])
         yield from _check_shared_names(method, schemas["query_schema"], schemas["body_schema"])
 
@@ -46,12 +48,12 @@ def _check_body_schema(method: Method, schema: Mapping[str, Any] | None) -> Iter
     if schema == {} or method.name in _METHODS_WITHOUT_FIELDS or not _sends_callers_body(method):
         return
     if schema is None or (schema.get("type", "object") == "object" and not schema.get("properties")):
-        yield _make_schema_finding(
+        yield method.make_finding(
             "warn",
-            method,
             "body_schema",
             "sends the body of its caller, and names no field of it: toolsets send an empty one",
             "describe each field under `properties`; a method that takes no body has `ignore_body: true`",
+            source="tools",
         )
 
 
@@ -83,26 +85,10 @@ def _check_shared_names(
         in_query.add("id")
     for name in (body or {}).get("properties") or ():
         if name in in_query:
-            yield _make_schema_finding(
+            yield method.make_finding(
                 "warn",
-                method,
                 f"body_schema.properties.{name}",
                 "is a name of the query too: toolsets send it in both",
                 "keep it in one of the two",
+                source="tools",
             )
-
-
-def _make_schema_finding(
-    severity: Severity, method: Method, field: str, message: str, fix: str | None
-) -> Finding:
-    """Makes a finding on a schema of a method."""
-    return Finding(
-        severity=severity,
-        section="resources",
-        source="tools",
-        path=f"{method.path}.{field}",
-        message=message,
-        fix=fix,
-        resource=method.resource,
-        method=method.name,
-    )

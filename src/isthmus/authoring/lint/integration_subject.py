@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from isthmus.authoring.lint.expression_text import find_object_keys
 from isthmus.definitions.credentials import normalise_credentials
+from isthmus.definitions.findings import Finding, Severity
 from isthmus.definitions.json_values import as_list, as_mapping
 
 __all__ = [
@@ -43,6 +44,21 @@ class Method(NamedTuple):
     def url_path(self) -> str:
         """The path of the method's URL, as written."""
         return str(self.definition.get("path", ""))
+
+    def make_finding(
+        self, severity: Severity, field: str, message: str, fix: str | None, *, source: str
+    ) -> Finding:
+        """Makes a finding on a field of the method. `source`: the family of its rule."""
+        return Finding(
+            severity=severity,
+            section="resources",
+            source=source,
+            path=f"{self.path}.{field}",
+            message=message,
+            fix=fix,
+            resource=self.resource,
+            method=self.name,
+        )
 
 
 def get_at(value: Any, *names: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from isthmus import expressions
 from isthmus.authoring.lint.integration_subject import IntegrationSubject, Method, get_at
-from isthmus.definitions.findings import Finding, Severity
+from isthmus.definitions.findings import Finding
 from isthmus.definitions.methods import STANDARD_METHODS
 from isthmus.expressions import UNDEFINED, ExpressionError
 
@@ -35,32 +35,40 @@ def _check_path_id(method: Method) -> Iterator[Finding]:
     if not _ID.search(method.url_path):
         return
     if method.name == "create" or (method.name == "list" and method.verb == "post"):
-        yield _make_method_finding(
+        yield method.make_finding(
             "error",
-            method,
             "path",
             f"{method.name} has no id, and its path asks for {{{{id}}}}",
             "use update with put or patch, or read a parent's id from {{query.…}}",
+            source="critic_method_config",
         )
     elif method.name not in STANDARD_METHODS and method.name != "partial_update" and method.verb == "post":
-        yield _make_method_finding(
+        yield method.make_finding(
             "warn",
-            method,
             "path",
             "a custom method has the id only where its caller sends `id` in the query or body",
             "read {{query.id}} or {{body.id}}",
+            source="critic_method_config",
         )
 
 
 def _check_bodies(method: Method) -> Iterator[Finding]:
     """Yields findings on GET and DELETE methods with a body."""
     if method.verb in ("get", "delete") and method.definition.get("body") is not None:
-        yield _make_method_finding(
-            "warn", method, "body", f"{method.verb.upper()} with a body", "use `query`, or another `method`"
+        yield method.make_finding(
+            "warn",
+            "body",
+            f"{method.verb.upper()} with a body",
+            "use `query`, or another `method`",
+            source="critic_method_config",
         )
     if method.verb == "get" and method.definition.get("add_query_to_body"):
-        yield _make_method_finding(
-            "warn", method, "add_query_to_body", "a GET has no body to put the query into", "remove it"
+        yield method.make_finding(
+            "warn",
+            "add_query_to_body",
+            "a GET has no body to put the query into",
+            "remove it",
+            source="critic_method_config",
         )
 
 
@@ -77,12 +85,12 @@ def _check_list_sample(method: Method) -> Iterator[Finding]:
         return
     if not isinstance(result, list) and not (isinstance(result, dict) and _collects_records(path, data)):
         description = "nothing" if result is UNDEFINED else "no array"
-        yield _make_method_finding(
+        yield method.make_finding(
             "warn",
-            method,
             "response_path",
             f"finds {description} in the method's own sample of a response",
             "name the array of records",
+            source="critic_method_config",
         )
 
 
@@ -96,17 +104,3 @@ def _collects_records(path: Any, data: Any) -> bool:
             return True
         data = data[name]
     return False
-
-
-def _make_method_finding(severity: Severity, method: Method, field: str, message: str, fix: str) -> Finding:
-    """Makes a finding on a field of a method."""
-    return Finding(
-        severity=severity,
-        section="resources",
-        source="critic_method_config",
-        path=f"{method.path}.{field}",
-        message=message,
-        fix=fix,
-        resource=method.resource,
-        method=method.name,
-    )

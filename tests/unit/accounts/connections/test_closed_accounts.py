@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import NoReturn
 
 import pytest
 from aiohttp import web
@@ -179,7 +179,7 @@ async def test_a_call_gets_its_answer_though_what_it_means_cannot_be_stored(
     row = await desk.connect()
     provider.script = [(403, {}, {"message": "no"})]
 
-    def fail() -> Any:
+    def fail() -> NoReturn:
         raise error
 
     monkeypatch.setattr(database, "write", fail)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.background import until
 from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import Authority, call, connect, journal_of, with_time
@@ -189,7 +190,7 @@ async def test_a_lease_that_could_not_be_extended_is_extended_the_next_time(
     await authority.asked.wait()
     write, errors = database.write, [error]
 
-    def fail_once() -> Any:
+    def fail_once() -> AbstractAsyncContextManager[AsyncConnection]:
         if errors:
             raise errors.pop()
         return write()
