@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = ["wait_until_blocking"]
 
+_MOST_SECONDS: Final = 20.0
 _BLOCKED: Final = text(
     "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
 )
@@ -17,8 +18,10 @@ _BLOCKED: Final = text(
 
 async def wait_until_blocking(conn: AsyncConnection, blocked: asyncio.Future[Any]) -> None:
     """Returns once somebody waits for a row that the transaction of `conn` has locked; at once on SQLite,
-    where writers wait for their turn. Raises AssertionError if `blocked`, which should wait, ends instead."""
+    where writers wait for their turn. Raises AssertionError if `blocked`, which should wait, ends
+    instead, and TimeoutError after 20 seconds."""
     if conn.dialect.name == "sqlite":
         return
-    while not (await conn.execute(_BLOCKED)).scalar_one():
-        assert not blocked.done(), f"it did not wait: {blocked}"
+    async with asyncio.timeout(_MOST_SECONDS):
+        while not (await conn.execute(_BLOCKED)).scalar_one():
+            assert not blocked.done(), f"it did not wait: {blocked}"
