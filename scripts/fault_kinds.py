@@ -17,7 +17,8 @@ __all__ = ["KINDS", "Fault", "find_faults"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault that a file can have: the node at `line` (from 1) and the text that replaces it."""
+    """One fault that a file can have: the node at `line` (from 1) and the text that replaces it.
+    `is_at_import`: the node is evaluated when the file is imported, so any test of the file depends on it."""
 
     kind: str
     line: int
@@ -25,6 +26,7 @@ class Fault:
     after: str
     start: int
     end: int
+    is_at_import: bool
 
     def apply_to(self, source: str) -> str:
         """Returns the file's text with the fault in it."""
@@ -44,8 +46,21 @@ def find_faults(source: str) -> list[Fault]:
             last_line_index = (node.end_lineno or node.lineno) - 1
             end = offsets[last_line_index] + _characters(lines[last_line_index], node.end_col_offset or 0)
             if source[start:end] != text:
-                faults.append(Fault(kind, node.lineno, source[start:end], text, start, end))
+                is_at_import = _is_at_import(node, parents)
+                faults.append(Fault(kind, node.lineno, source[start:end], text, start, end, is_at_import))
     return faults
+
+
+def _is_at_import(node: ast.AST, parents: Parents) -> bool:
+    """Returns whether the node is outside of the bodies of functions."""
+    while (parent := parents.get(node)) is not None:
+        match parent:
+            case ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body) if node in body:
+                return False
+            case ast.Lambda(body=body) if node is body:
+                return False
+        node = parent
+    return True
 
 
 Parents = dict[ast.AST, ast.AST]

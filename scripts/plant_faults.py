@@ -153,15 +153,15 @@ class Reach:
                 self._size.update(tests)
 
     def find_tests(self, planted: Planted) -> list[str]:
-        """Returns the tests that reach the fault's line, those that reach fewest lines first; if no test does
-        (it runs at import), those that reach its file."""
+        """Returns the tests that reach the fault's line, those that reach fewest lines first; of a line that
+        runs at import, and of one that no test reaches, those that reach its file."""
         name = self._files.get(planted.path)
         if name is None:
             return []
         by_line = self._data.contexts_by_lineno(name)
         end = planted.fault.line + planted.fault.before.count("\n")
         tests = {test for line in range(planted.fault.line, end + 1) for test in by_line.get(line, ())}
-        if not tests - {""}:
+        if planted.fault.is_at_import or not tests - {""}:
             tests = {test for tests_of_line in by_line.values() for test in tests_of_line}
         return sorted(tests - {""}, key=lambda test: (self._size[test], test))
 

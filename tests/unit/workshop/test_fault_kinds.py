@@ -45,3 +45,18 @@ def test_places_are_counted_in_characters() -> None:
 
 def test_a_clock_is_no_lock() -> None:
     assert find_faults("async def f():\n    await clock.sleep(1)\n") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("ok = a or b\n", True),
+        ("class Row:\n    ok = a or b\n", True),
+        ("def f(x=a or b):\n    pass\n", True),
+        ("def f():\n    return a or b\n", False),
+        ("class Row:\n    async def f(self):\n        return a or b\n", False),
+        ("f = lambda: a or b\n", False),
+    ],
+)
+def test_what_is_outside_of_functions_runs_at_import(source: str, expected: bool) -> None:
+    assert [fault.is_at_import for fault in find_faults(source)] == [expected]
