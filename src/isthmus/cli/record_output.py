@@ -22,6 +22,7 @@ __all__ = [
     "format_cell",
     "format_lines",
     "get_at_path",
+    "get_table_width",
     "make_closed_pipe_exit",
     "print_records",
     "refuse_id_output",
@@ -36,12 +37,14 @@ Format: TypeAlias = Literal["table", "json", "yaml", "csv", "ndjson", "id"]
 _CLOSED_PIPE_EXIT_CODE: Final = 141
 _COLUMN_GAP: Final = "  "
 _MAX_CELL_WIDTH: Final = 32
+_MIN_CELL_WIDTH: Final = 12
+"""A column is cut to the width that is left, unless that is less than this."""
 
 
 def print_records(value: Json, output: Format, *, columns: Sequence[str] = ()) -> None:
     """Prints a record or a list of records. `columns`: dotted names of a table's columns, empty for those
-    that fit. Raises SetupError for the format `id` where a record has none, Exit where the reader has closed
-    the pipe."""
+    that are chosen. Says on standard error which columns of a table do not fit the terminal. Raises
+    SetupError for the format `id` where a record has none, Exit where the reader has closed the pipe."""
     try:
         for line in format_lines(value, output, columns):
             sys.stdout.write(f"{line}\n")
@@ -143,16 +146,37 @@ def _format_fields(record: Json) -> Iterator[str]:
 
 
 def _format_table(records: Sequence[Json], columns: Sequence[str]) -> Iterator[str]:
-    """Yields the lines of a table. `columns`: dotted names, empty for those that are chosen."""
+    """Yields the lines of a table. `columns`: dotted names, empty for those that are chosen. A terminal gets
+    the columns that fit it, and on standard error the names of the others; a pipe or file gets everything."""
     rows = [record if isinstance(record, Mapping) else {"value": record} for record in records]
     if not rows:
         yield "No results found."
         return
     names = list(columns) or _choose_columns(rows)
-    cells = [names, *([format_cell(get_at_path(row, name)) for name in names] for row in rows)]
-    shown = _fit_columns(names, cells)
+    cells = [
+        [_to_one_line(text) for text in line]
+        for line in (names, *([format_cell(get_at_path(row, name)) for name in names] for row in rows))
+    ]
+    table_width = get_table_width()
+    shown = (
+        [(index, max(len(line[index]) for line in cells)) for index in range(len(names))]
+        if table_width is None
+        else _fit_columns(names, cells, table_width)
+    )
     for line in cells:
         yield _COLUMN_GAP.join(_truncate(line[index], width).ljust(width) for index, width in shown).rstrip()
+    left_out = [name for index, name in enumerate(names) if index not in {place for place, _ in shown}]
+    if left_out:
+        typer.echo(
+            f"Left out, to fit the terminal: {', '.join(map(replace_control_characters, left_out))}. "
+            "`-o json` shows everything.",
+            err=True,
+        )
+
+
+def get_table_width() -> int | None:
+    """Returns the width of the terminal that standard output is; None if it is a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _choose_columns(rows: Sequence[Mapping[str, Json]]) -> list[str]:
@@ -168,15 +192,16 @@ def _choose_columns(rows: Sequence[Mapping[str, Json]]) -> list[str]:
     return sorted(scalar_names, key=lambda name: name != "id") or list(names)
 
 
-def _fit_columns(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
-    """Returns index and width of the columns that fit the terminal. An id is never truncated or left out; the
-    last column takes the remaining width."""
-    width_left = shutil.get_terminal_size().columns
+def _fit_columns(
+    names: Sequence[str], cells: Sequence[Sequence[str]], width_left: int
+) -> list[tuple[int, int]]:
+    """Returns index and width of the columns that fit `width_left`. An id is never truncated; the last column
+    takes the remaining width."""
     shown: list[tuple[int, int]] = []
     for index, name in enumerate(names):
         width = max(len(line[index]) for line in cells)
-        if name != "id":
-            width = min(width, _MAX_CELL_WIDTH)
+        if name != "id" and not name.endswith("_id"):
+            width = min(width, _MAX_CELL_WIDTH, max(width_left, _MIN_CELL_WIDTH))
         if shown and width > width_left:
             break
         shown.append((index, width))
@@ -202,8 +227,7 @@ def _to_one_line(text: str) -> str:
 
 
 def _truncate(text: str, width: int) -> str:
-    """Returns the text on one line, cut to `width` characters with "…" at its end."""
-    text = _to_one_line(text)
+    """Returns the text, cut to `width` characters with "…" at its end."""
     return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
 
 

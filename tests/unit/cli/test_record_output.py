@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -23,9 +24,11 @@ ROWS = [
 
 @pytest.fixture
 def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shown:
+    """Prints as to a terminal of 60 columns, and returns standard output."""
     monkeypatch.setenv("COLUMNS", "60")
 
     def printed(value: object, output: Format, columns: tuple[str, ...] = ()) -> str:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
         print_records(value, output, columns=columns)
         return capsys.readouterr().out
 
@@ -77,12 +80,31 @@ def test_a_table_fits_and_cuts_no_id(shown: Shown) -> None:
     assert named == ["id", "a.b", "1", "deep"]
 
 
-@pytest.mark.parametrize(("length", "is_shown"), [(31, True), (32, False)])
-def test_a_column_is_shown_where_it_fits_to_the_last_character(
+@pytest.mark.parametrize(("length", "is_shown"), [(46, True), (47, False)])
+def test_a_column_is_shown_where_twelve_characters_of_it_fit(
     shown: Shown, length: int, is_shown: bool
 ) -> None:
-    rows = [{"id": "i" * 27, "name": "n" * length}]
+    rows = [{"id": "i" * length, "name": "n" * 32}]
     assert ("name" in shown(rows, "table")) is is_shown
+
+
+def test_columns_that_do_not_fit_are_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_records([{"id": "i" * 50, "name": "n" * 20, "size": "s" * 20}], "table")
+    printed = capsys.readouterr()
+    assert printed.err == "Left out, to fit the terminal: name, size. `-o json` shows everything.\n"
+    assert "name" not in printed.out
+
+
+def test_nothing_is_cut_for_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"id": "i" * 50, "name": "n" * 200, "x": "y"}
+    print_records([row], "table")
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[1].split() == list(row.values())
+    assert printed.err == ""
 
 
 @pytest.mark.parametrize(("length", "is_cut"), [(36, False), (37, True)])

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import typer
 
 from isthmus.accounts.block_list import BlockList
+from isthmus.cli.record_output import Format, print_records
 from isthmus.config import Settings
 from isthmus.config.command_variables import NEW_SECRET_KEY
 from isthmus.db import Database, open_database
@@ -54,10 +55,10 @@ def create_environment(name: str) -> None:
     typer.echo(f"{row['id']}  {row['name']}")
 
 
-def list_environments() -> None:
+def list_environments(output: Format) -> None:
     """Prints the environments."""
     rows = run_with_database(lambda database: Administration(database).list_environments())
-    _print_table(rows, "id", "name", "created_at")
+    _print_rows(rows, output, "id", "name", "created_at")
 
 
 def create_token(environment: str, name: str, expires_in_days: int | None) -> None:
@@ -70,14 +71,14 @@ def create_token(environment: str, name: str, expires_in_days: int | None) -> No
     typer.echo(issued.token.reveal())
 
 
-def list_tokens(environment: str | None) -> None:
+def list_tokens(environment: str | None, output: Format) -> None:
     """Prints the tokens of an environment, or of all for None."""
     rows = run_with_database(lambda database: Administration(database).list_tokens(environment))
     now = datetime.now(UTC)
     shown = [
         {**row, "environment": row["environment_name"], "state": _get_token_state(row, now)} for row in rows
     ]
-    _print_table(shown, "id", "environment", "name", "prefix", "state", "created_at", "expires_at")
+    _print_rows(shown, output, "id", "environment", "name", "prefix", "state", "created_at", "expires_at")
 
 
 def revoke_token(token: str) -> None:
@@ -98,11 +99,11 @@ def unblock_account(id: str) -> None:
     typer.echo(f"Unblocked {id}.")
 
 
-def list_blocked_accounts() -> None:
+def list_blocked_accounts(output: Format) -> None:
     """Prints the blocked accounts."""
     rows = run_with_database(lambda database: BlockList(database).list_entries())
     shown = [{**row, "environment": row["environment_name"], "blocked_at": row["created_at"]} for row in rows]
-    _print_table(shown, "id", "environment", "tenant_id", "blocked_at", "reason")
+    _print_rows(shown, output, "id", "environment", "tenant_id", "blocked_at", "reason")
 
 
 def init_database(*, new: bool) -> None:
@@ -183,16 +184,13 @@ def run_with_database(operation: Callable[[Database], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def _print_table(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
-    """Prints aligned columns. Values are not truncated, so that ids can be copied."""
-    lines = [columns, *(tuple(_format_cell(row[column]) for column in columns) for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
-    for line in lines:
-        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+def _print_rows(rows: Sequence[Mapping[str, Any]], output: Format, *columns: str) -> None:
+    """Prints the columns of each row."""
+    print_records(
+        [{column: _format_value(row[column]) for column in columns} for row in rows], output, columns=columns
+    )
 
 
-def _format_cell(value: object) -> str:
-    """Formats a value of a table; None as nothing, a time without its zone."""
-    if value is None:
-        return ""
-    return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else str(value)
+def _format_value(value: Any) -> Any:  # of a row: of any type
+    """Returns a time as text, without its zone; any other value as it is."""
+    return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value

@@ -5,9 +5,11 @@ The work of each is in another module, which is imported when the command runs.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
+
+from isthmus.cli.record_output import Format
 
 __all__ = ["accounts", "add_commands", "environments"]
 
@@ -24,6 +26,8 @@ configuration = typer.Typer(help="Settings of this server.", no_args_is_help=Tru
 database = typer.Typer(
     help="This server's database: create it, change its encryption key.", no_args_is_help=True
 )
+
+Output = Annotated[Format, typer.Option("-o", "--output", help="Output format.")]
 
 
 def add_commands(app: typer.Typer, *, panel: str) -> None:
@@ -106,7 +110,7 @@ def create_environment(name: Annotated[str, typer.Argument(help="Unique in the t
 
 
 @environments.command("list")
-def list_environments() -> None:
+def list_environments(output: Output = "table") -> None:
     """List the environments: id, name, time of creation.
 
     Example:
@@ -115,7 +119,7 @@ def list_environments() -> None:
     """
     from isthmus.cli.local.administration import list_environments
 
-    list_environments()
+    list_environments(output)
 
 
 @tokens.command("create")
@@ -143,6 +147,7 @@ def create_token(
 @tokens.command("list")
 def list_tokens(
     environment: Annotated[str | None, typer.Option(help="Only of this environment (id or name).")] = None,
+    output: Output = "table",
 ) -> None:
     """List the API tokens: id, environment, name, prefix, state.
 
@@ -152,7 +157,7 @@ def list_tokens(
     """
     from isthmus.cli.local.administration import list_tokens
 
-    list_tokens(environment)
+    list_tokens(environment, output)
 
 
 @tokens.command("revoke")
@@ -203,7 +208,7 @@ def unblock_account(id: Annotated[str, typer.Argument(help="Id of the account.")
 
 
 @accounts.command("blocked")
-def list_blocked_accounts() -> None:
+def list_blocked_accounts(output: Output = "table") -> None:
     """List the blocked accounts: id, environment, tenant, time, reason.
 
     Example:
@@ -212,15 +217,11 @@ def list_blocked_accounts() -> None:
     """
     from isthmus.cli.local.administration import list_blocked_accounts
 
-    list_blocked_accounts()
+    list_blocked_accounts(output)
 
 
 @configuration.command("show")
-def show_configuration(
-    output: Annotated[
-        Literal["table", "json"], typer.Option("-o", "--output", help="Output format.")
-    ] = "table",
-) -> None:
+def show_configuration(output: Output = "table") -> None:
     """Show each setting that a server started here would have, and its source.
 
     Of secrets, only shows that they are set. Opens and creates nothing.

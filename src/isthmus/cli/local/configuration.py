@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Literal
 
-from isthmus.cli.record_output import print_records
+from isthmus.cli.record_output import Format, print_records
 from isthmus.config import Settings
 from isthmus.config.settings import get_variable_name
 from isthmus.kit.secret import Secret
@@ -15,7 +14,7 @@ from isthmus.kit.secret import Secret
 __all__ = ["show_configuration"]
 
 
-def show_configuration(output: Literal["table", "json"]) -> None:
+def show_configuration(output: Format) -> None:
     """Prints each setting with its source. Raises SetupError for an invalid variable."""
     rows = list(_list_settings(Settings.from_environment()))
     print_records(rows, output, columns=("variable", "from", "value"))

@@ -10,6 +10,7 @@ import orjson
 import typer
 
 from isthmus.cli.local.administration import run_with_database
+from isthmus.cli.record_output import get_table_width
 from isthmus.db import Database
 from isthmus.errors import SetupError
 
@@ -87,7 +88,8 @@ def _align_columns(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def _format_value(value: Any) -> str:
-    """Formats the value on one line, truncated; the JSON output has the whole value."""
+    """Formats the value on one line; on a terminal truncated. The JSON output has it as it is."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = " ".join(text.split())
-    return text if len(text) <= _MAX_PATH_WIDTH * 2 else f"{text[: _MAX_PATH_WIDTH * 2]}…"
+    is_whole = get_table_width() is None or len(text) <= _MAX_PATH_WIDTH * 2
+    return text if is_whole else f"{text[: _MAX_PATH_WIDTH * 2]}…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,8 +34,12 @@ def test_a_token_expires_at_its_moment_and_is_revoked_for_good(
 
 
 @pytest.mark.parametrize(("more", "is_cut"), [(0, False), (1, True)])
-def test_a_layered_value_is_cut_where_it_is_too_long_for_a_line(more: int, is_cut: bool) -> None:
+def test_a_layered_value_is_cut_where_it_is_too_long_for_a_line_of_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, more: int, is_cut: bool
+) -> None:
     text = "v" * (_MAX_PATH_WIDTH * 2 + more)
+    assert _format_value(text) == text
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert _format_value(text) == (f"{text[:-1]}…" if is_cut else text)
 
 

@@ -117,16 +117,20 @@ class _Export:
             raise SetupError(f"{out} cannot be written: {error.strerror}. Nothing was saved.") from error
 
     async def run(self, remote: ApiClient, route: str, params: dict[str, str], writer: _Writer) -> None:
-        """Fetches the pages and writes each as it arrives."""
-        writer.write_start()
+        """Fetches the pages and writes each as it arrives; nothing if the first one fails."""
+        is_started = False
         try:
             async with remote:
                 async for page in self._fetch_pages(remote, route, params):
+                    if not is_started:
+                        writer.write_start()
+                        is_started = True
                     writer.write_page(page)
                     self._count += len(page)
                     typer.echo(f"Exported {self._count} records...", err=True)
         finally:
-            writer.write_end()
+            if is_started:
+                writer.write_end()
 
     async def _fetch_pages(
         self, remote: ApiClient, route: str, params: dict[str, str]

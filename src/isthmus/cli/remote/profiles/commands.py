@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from isthmus.cli.record_output import Format
+
 __all__ = ["add_commands"]
 
 profiles = typer.Typer(
@@ -76,7 +78,9 @@ def logout(
 
 
 @profiles.command("list")
-def list_profiles() -> None:
+def list_profiles(
+    output: Annotated[Format, typer.Option("-o", "--output", help="Output format.")] = "table",
+) -> None:
     """List the profiles, the active one with a star. Tokens are not shown.
 
     Example:
@@ -85,7 +89,7 @@ def list_profiles() -> None:
     """
     from isthmus.cli.remote.profiles.login import list_profiles, run_profile_command
 
-    raise typer.Exit(run_profile_command(list_profiles))
+    raise typer.Exit(run_profile_command(lambda: list_profiles(output)))
 
 
 @profiles.command("use")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from isthmus.cli.record_output import Json, print_records
+from isthmus.cli.record_output import Format, Json, print_records
 from isthmus.cli.remote.api_client import (
     ApiClient,
     RemoteCallFailed,
@@ -95,12 +95,12 @@ def logout(*, everywhere: bool) -> None:
     typer.echo(f"Removed the token of {', '.join(gone)}." if gone else "There was no token to remove.")
 
 
-def list_profiles() -> None:
+def list_profiles(output: Format) -> None:
     """Prints the profiles; tokens are not shown."""
     profiles = Profiles()
     rows = [
         {
-            "": "*" if name == profiles.active else "",
+            "active": "*" if name == profiles.active else "",
             "name": name,
             "apiUrl": profile.get("apiUrl"),
             "token": "stored" if profile.get("token") else "none",
@@ -108,7 +108,7 @@ def list_profiles() -> None:
         }
         for name, profile in sorted(profiles.all.items())
     ]
-    print_records(rows, "table", columns=("", "name", "apiUrl", "token", "defaultIntegratedAccount"))
+    print_records(rows, output, columns=("active", "name", "apiUrl", "token", "defaultIntegratedAccount"))
 
 
 def use_profile(name: str) -> None:

@@ -60,7 +60,7 @@ _LIST: Final = (
             "updated_at",
         ),
         fields=("tenant_id", "environment_integration_id", "authentication_method", "status", "region"),
-        columns=("id", "integration.name", "tenant_id", "authentication_method", "status", "created_at"),
+        columns=("id", "integration.name", "status", "tenant_id", "authentication_method", "created_at"),
         aliases=("integrated-accounts", "integrated-account", "account"),
         example="@account.json",
     ),
@@ -187,7 +187,7 @@ _LIST: Final = (
         operations="lg",
         about="event",
         filters=("event", "event_type", "resource_type", "resource_id", "created_at", "is_relayed"),
-        columns=("id", "event", "resource_id", "created_at"),
+        columns=("created_at", "resource_id", "event", "id"),
     ),
     CommandGroup(
         name="users",

@@ -186,3 +186,11 @@ def test_an_interrupt_leaves_a_whole_array_and_the_cursor(server: Answering) -> 
     assert json.loads(printed) == FIRST
     assert "Continue with: -q next_cursor=c1" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("output", ["json", "ndjson", "csv", "yaml"])
+def test_an_export_that_fails_at_once_prints_nothing(server: Answering, output: str) -> None:
+    server.answers.clear()
+    server.will({"message": "no such resource"}, 404)
+    ran = export(server, "contacts", "-o", output)
+    assert (ran.exit_code, ran.stdout) == (4, "")
