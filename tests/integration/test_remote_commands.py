@@ -56,6 +56,13 @@ async def test_records_and_calls_of_a_sandbox_account(server: Server) -> None:
     assert (
         "ticketing/tickets" in json.loads(await told(server, "batch", "-a", account, "-b", batch))["result"]
     )
+    named = ("unified", "ticketing", "tickets", "-a", "zendesk")
+    assert json.loads(await told(server, *named, records[0]["id"]))["id"] == records[0]["id"]
+    explained = (await told(server, *named, "--explain")).splitlines()
+    assert explained[0].startswith("GET https://")
+    assert "Mapping of ticketing/tickets.list:" in explained
+    whole = json.loads(await told(server, *named, "--explain", "-o", "json"))
+    assert explained[0].endswith(whole["explain"]["request"]["url"])
     assert "tickets" in await told(server, "capabilities", "zendesk", "-o", "table")
 
 

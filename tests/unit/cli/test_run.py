@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.remote.answering import answering
+from tests.unit.cli.remote.answering import ACCOUNT, answering
 
 ISTHMUS = str(Path(sys.executable).parent / "isthmus")
 
@@ -37,7 +37,7 @@ def test_text_that_utf_8_has_no_form_for_is_named_and_all_else_is_utf_8_everywhe
 @pytest.mark.walk(of="file", share=0.3)
 def test_a_byte_order_mark_is_taken_and_what_is_not_utf_8_is_told() -> None:
     with answering() as server:
-        for command in (("gates", "create"), ("proxy", "things", "-m", "create", "-a", "A")):
+        for command in (("gates", "create"), ("proxy", "things", "-m", "create", "-a", ACCOUNT)):
             made = run(*command, "--stdin", input=b'\xef\xbb\xbf{"name": "x"}', url=server.url)
             assert made.returncode == 0, made.stderr
             refused = run(*command, "--stdin", input=b"\xff", url=server.url)

@@ -1,4 +1,4 @@
-"""Reads the input of commands: the account, pairs, paths, a body, a confirmation."""
+"""Reads the input of commands: pairs, paths, a body, a confirmation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ from urllib.parse import quote
 import typer
 
 from isthmus.cli.record_output import Json, replace_control_characters
-from isthmus.cli.remote.profiles.profile_file import Profiles
 from isthmus.errors import SetupError
 
 __all__ = [
     "build_path",
-    "choose_account",
     "confirm",
     "format_cursor_option",
     "parse_json",
@@ -34,18 +32,6 @@ __all__ = [
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _COMMA: Final = re.compile(r"(?<!\\),")
-
-
-def choose_account(account_id: str | None) -> str:
-    """Returns the id of the account to call: the given one, otherwise that of the profile. Raises SetupError
-    if there is neither."""
-    chosen = account_id or Profiles().get_active_profile().get("defaultIntegratedAccount")
-    if not chosen:
-        raise SetupError(
-            "no account: give its id with --account, or store it with `isthmus profiles set "
-            "default-integrated-account <id>`. `isthmus accounts list` shows the accounts."
-        )
-    return chosen
 
 
 def parse_pairs(texts: Sequence[str], option: str) -> dict[str, str]:

@@ -31,7 +31,12 @@ TableOutput = Annotated[
 Account = Annotated[
     str | None,
     typer.Option(
-        "-a", "--account", help="Id of the integrated account.", show_default="the profile's", metavar="ID"
+        "-a",
+        "--account",
+        help="Id of the integrated account; or the name of its integration or its tenant id, if no other "
+        "account has it.",
+        show_default="the profile's",
+        metavar="ACCOUNT",
     ),
 ]
 Body = Annotated[str | None, typer.Option("-b", "--body", help="JSON, or @file.")]

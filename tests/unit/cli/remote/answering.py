@@ -11,7 +11,11 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-__all__ = ["Answering", "Asked", "answering"]
+__all__ = ["ACCOUNT", "Answering", "Asked", "answering"]
+
+
+ACCOUNT = "0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001"
+"""The id of an account, whatever the server answers."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.unit.cli.remote.answering import Answering, answering
+from tests.unit.cli.remote.answering import ACCOUNT, Answering, answering
 from typer.testing import CliRunner, Result
 
 from isthmus.cli.main import app
@@ -114,7 +114,7 @@ def test_a_name_that_would_make_another_path_is_refused(server: Answering, comma
         ("accounts identify x", 5),
         ("capabilities x -o table", 5),
         ("login --token-stdin", 5),
-        ("export contacts -a A", 2),
+        (f"export contacts -a {ACCOUNT}", 2),
     ],
 )
 def test_an_answer_of_another_program_is_told(
@@ -131,7 +131,7 @@ def test_an_answer_of_another_program_is_told(
 )
 def test_a_batch_of_another_shape_is_shown(server: Answering, answer: Any, code: int) -> None:
     server.will(answer)
-    ran = run(server.url, "batch", "-b", "{}", "-a", "A")
+    ran = run(server.url, "batch", "-b", "{}", "-a", ACCOUNT)
     assert (ran.exit_code, json.loads(ran.stdout)) == (code, answer)
 
 
@@ -143,7 +143,7 @@ def test_json_with_an_integer_of_too_many_digits_is_told(server: Answering) -> N
 
 def test_json_that_is_nested_too_deep_is_told(server: Answering) -> None:
     deep = "[" * 100_000
-    for command in (("gates", "create", "--stdin"), ("proxy", "x", "-a", "A", "-m", "create", "--stdin")):
+    for command in (("gates", "create", "--stdin"), ("proxy", "x", "-a", ACCOUNT, "-m", "create", "--stdin")):
         ran = run(server.url, *command, input=deep)
         assert (ran.exit_code, "standard input is nested too deeply" in ran.stderr) == (2, True)
     assert server.asked == []
@@ -166,9 +166,9 @@ def test_what_a_server_sends_paints_no_terminal(server: Answering) -> None:
     ("command", "code"),
     [
         ("accounts get x", 5),
-        ("unified crm contacts -a A", 2),
-        ("proxy contacts -a A", 2),
-        ("batch -b {} -a A", 2),
+        (f"unified crm contacts -a {ACCOUNT}", 2),
+        (f"proxy contacts -a {ACCOUNT}", 2),
+        (f"batch -b {{}} -a {ACCOUNT}", 2),
     ],
 )
 def test_an_answer_that_is_no_json_is_told(server: Answering, command: str, code: int, body: bytes) -> None:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.cli.remote.answering import Answering, answering
+from tests.unit.cli.remote.answering import ACCOUNT, Answering, answering
 from typer.testing import CliRunner, Result
 
 from isthmus.cli.main import app
 
-ACCOUNT = "0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001"
 PAGE = {"result": [{"id": "7", "name": "Mira"}, {"id": "8", "name": "Jonas"}], "next_cursor": "c9"}
 
 
@@ -62,9 +61,9 @@ def run(server: Answering, *arguments: str, input: str | None = None) -> Result:
 def test_a_call_of_the_data_plane_goes_where_it_is_said_to(
     server: Answering, command: str, asked: str
 ) -> None:
-    ran = run(server, *command.split(), "-a", "A")
+    ran = run(server, *command.split(), "-a", ACCOUNT)
     assert ran.exit_code == 0, ran.stderr
-    assert server.lines == [asked]
+    assert server.lines == [asked.replace("account_id=A", f"account_id={ACCOUNT}")]
     assert server.asked[0].authorization == "Bearer isth_x"
 
 
@@ -155,9 +154,45 @@ def test_a_schema_replaces_no_file_unasked(server: Answering, tmp_path: Path) ->
     assert json.loads(path.read_text()) == {"openapi": "3.1.0"}
 
 
+def test_an_account_is_named_by_its_integration_or_its_tenant(server: Answering) -> None:
+    row = {"id": ACCOUNT, "integration": {"name": "quillboard"}, "tenant_id": "acme", "status": "active"}
+    for command in ("unified crm contacts", "proxy contacts", "custom /x", "export contacts", "batch -b {}"):
+        server.answers.clear()
+        server.asked.clear()
+        for rows in ([], [row], []):
+            server.will({"result": rows, "next_cursor": None})
+        ran = run(server, *command.split(), "-a", "acme")
+        assert ran.exit_code == 0, ran.stderr
+        assert server.lines[:2] == [
+            "GET /integrated-account?integration.name=acme&limit=11",
+            "GET /integrated-account?tenant_id=acme&limit=11",
+        ]
+        sent = server.asked[2]
+        assert ACCOUNT in (sent.body or {}).values() or f"account_id={ACCOUNT}" in sent.path
+
+
+@pytest.mark.parametrize("command", ["proxy contacts", "export contacts", "custom /x"])
+def test_a_name_of_no_account_or_of_several_is_refused_with_the_candidates(
+    server: Answering, command: str
+) -> None:
+    for _ in range(2):
+        server.will({"result": [], "next_cursor": None})
+    ran = run(server, *command.split(), "-a", "acme")
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "no account has the integration or the tenant id acme" in ran.stderr
+    other = {"id": "2", "integration": {"name": "larkdesk"}, "tenant_id": "acme", "status": "needs_reauth"}
+    server.will({"result": [{"id": "1", "tenant_id": "\x1b"}], "next_cursor": None})
+    server.will({"result": [other], "next_cursor": None})
+    ran = run(server, *command.split(), "-a", "acme")
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "acme is more than one account" in ran.stderr
+    assert "  1    \ufffd  \n  2  larkdesk  acme  needs_reauth\n" in ran.stderr
+    assert len(server.asked) == 4
+
+
 def test_a_list_is_an_array_with_the_cursor_beside_it(server: Answering) -> None:
     server.will(PAGE)
-    ran = run(server, "unified", "crm", "contacts", "-a", "A", "-o", "json")
+    ran = run(server, "unified", "crm", "contacts", "-a", ACCOUNT, "-o", "json")
     assert json.loads(ran.stdout) == PAGE["result"]
     assert ran.stderr == "Next page: -q next_cursor=c9\n"
     server.will(PAGE)
@@ -178,7 +213,7 @@ def test_all_pages_are_walked_where_they_are_asked_for(server: Answering) -> Non
 def test_a_body_is_a_text_a_file_or_standard_input(server: Answering, tmp_path: Path) -> None:
     path = tmp_path / "b.json"
     path.write_text('{"a": 1}', encoding="utf-8-sig")
-    call = ("proxy", "things", "-a", "A", "-m", "create")
+    call = ("proxy", "things", "-a", ACCOUNT, "-m", "create")
     for more, input in ((("-b", '{"a": 1}'), None), (("-b", f"@{path}"), None), (("--stdin",), '{"a": 1}')):
         assert run(server, *call, *more, input=input).exit_code == 0
     assert [each.body for each in server.asked] == [{"a": 1}] * 3
@@ -228,7 +263,7 @@ def test_a_write_with_a_key_is_sent_again_with_it(server: Answering, command: st
     server.retry_after = "0"
     server.will({"message": "busy"}, 503)
     server.will({})
-    ran = run(server, *command.split(), "-a", "A", "-b", "{}", "--idempotency-key", "k1")
+    ran = run(server, *command.split(), "-a", ACCOUNT, "-b", "{}", "--idempotency-key", "k1")
     assert ran.exit_code == 0, ran.stderr
     assert [each.key for each in server.asked] == ["k1", "k1"]
 
@@ -237,10 +272,10 @@ def test_a_batch_fails_where_one_of_its_calls_did(server: Answering, tmp_path: P
     path = tmp_path / "r.json"
     path.write_text('{"resources": [{"resource": "crm/contacts"}]}')
     server.will({"result": {"crm/contacts": []}, "errors": {"crm/contacts": []}})
-    assert run(server, "batch", str(path), "-a", "A").exit_code == 0
-    assert server.asked[0].body["integrated_account_id"] == "A"
+    assert run(server, "batch", str(path), "-a", ACCOUNT).exit_code == 0
+    assert server.asked[0].body["integrated_account_id"] == ACCOUNT
     server.will({"result": {}, "errors": {"crm/contacts": [{"statusCode": 404}]}})
-    ran = run(server, "batch", str(path), "-a", "A")
+    ran = run(server, "batch", str(path), "-a", ACCOUNT)
     assert (ran.exit_code, '"statusCode": 404' in ran.stdout) == (1, True)
 
 
@@ -325,7 +360,7 @@ def test_fields_of_a_change_stand_before_the_id_or_behind_it(server: Answering, 
         ("proxy things -a A -q limit", "write <name>=<value>"),
         ("custom https://x.example/a -a A", "leave out the provider's address"),
         ("batch", "must be a JSON object"),
-        ("unified crm contacts", "no account: give its id with --account"),
+        ("unified crm contacts", "no account: give one with --account"),
     ],
 )
 def test_what_is_asked_for_wrongly_is_told_and_nothing_is_sent(
@@ -339,7 +374,7 @@ def test_what_is_asked_for_wrongly_is_told_and_nothing_is_sent(
 def test_a_file_is_written_as_it_is(server: Answering) -> None:
     server.answers.append((200, "application/pdf", b"%PDF\x00\xff"))
     environ = {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": "x"}
-    command = [str(Path(sys.executable).parent / "isthmus"), "custom", "/files/7", "-a", "A"]
+    command = [str(Path(sys.executable).parent / "isthmus"), "custom", "/files/7", "-a", ACCOUNT]
     done = subprocess.run(command, env=environ, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"%PDF\x00\xff", b"")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,20 +12,21 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import typer
 
 from isthmus.cli.record_output import Format, Json, format_lines, get_at_path, print_records, refuse_id_output
+from isthmus.cli.remote.account_choice import ID_PATTERN, choose_account
 from isthmus.cli.remote.api_client import IDEMPOTENCY_KEY, ApiClient, ApiResponse, require_value, run_command
 from isthmus.cli.remote.arguments import (
     build_path,
-    choose_account,
     format_cursor_option,
     parse_pairs,
     read_body,
     refuse_overwrite,
 )
+from isthmus.cli.remote.data_plane.explanation_text import format_explanation
 from isthmus.errors import SetupError
 
 __all__ = ["call_path", "call_resource", "fetch_schema", "run_batch", "show_capabilities", "show_token_owner"]
 
-_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_EXPLAIN: Final = "isthmus_explain"
 _VERBS: Final = {"list": "GET", "get": "GET", "create": "POST", "update": "PATCH", "delete": "DELETE"}
 
 
@@ -57,7 +57,7 @@ def show_capabilities(
 ) -> int:
     """Prints what can be called through an account or integration. `target`: its id or name. `target_kind`:
     `account` or `integration`; None to tell by the form of `target`. Returns the exit code."""
-    kind = target_kind or ("account" if _ID.fullmatch(target) else "integration")
+    kind = target_kind or ("account" if ID_PATTERN.fullmatch(target) else "integration")
     route = "/integrated-account" if kind == "account" else "/integration"
 
     def print_result(capabilities: Json) -> int:
@@ -101,12 +101,14 @@ def call_resource(
     body: str | None,
     stdin: bool,
     key: str | None,
+    explain: bool,
     api_url: str | None,
     token: str | None,
     output: Format | None,
 ) -> int:
     """Calls a method of a resource and prints the result. `route`: `unified`, a model and a resource, or
-    `proxy` and a resource. `account`: None for the profile's. Returns the exit code."""
+    `proxy` and a resource. `account`: None for the profile's. `explain`: asks for the request that the call
+    would send, instead of the call. Returns the exit code."""
     name = method or ("list" if id is None else "get")
     segments = [*route, *([] if id is None else [id]), *([] if name in _VERBS else [name])]
 
@@ -114,7 +116,8 @@ def call_resource(
         """Reads the body and sends the call."""
         path = build_path(*segments)
         json_body = read_body(body, stdin=stdin)
-        params = {"integrated_account_id": choose_account(account), **parse_pairs(query, "--query")}
+        pairs = parse_pairs(query, "--query") | ({_EXPLAIN: "true"} if explain else {})
+        params = {"integrated_account_id": await choose_account(remote, account), **pairs}
         return await remote.send(
             _VERBS.get(name, "POST"),
             path,
@@ -126,6 +129,8 @@ def call_resource(
     def print_result(response: ApiResponse) -> int:
         """Prints the records of a list, and how to fetch the next page; any other value as it is."""
         value = _parse_json_body(response)
+        if _print_explanation(value, output):
+            return 0
         if name == "list" and isinstance(value, Mapping) and isinstance(value.get("result"), list):
             print_records(value["result"], output or "table")
             if value.get("next_cursor"):
@@ -147,12 +152,13 @@ def call_path(
     body: str | None,
     stdin: bool,
     key: str | None,
+    explain: bool,
     api_url: str | None,
     token: str | None,
     output: Format | None,
 ) -> int:
     """Calls a path of the provider's own API and prints the response. `path`: may have a query, over which
-    `query` wins. `key`: the idempotency key. Returns the exit code."""
+    `query` wins. `key`: the idempotency key. `explain`: as of `call_resource`. Returns the exit code."""
 
     async def send_call(remote: ApiClient) -> ApiResponse:
         """Reads the body and sends the call. Raises SetupError for a whole URL."""
@@ -160,27 +166,30 @@ def call_path(
         if parts.scheme or parts.netloc:
             raise SetupError(f"{path} is not a path: leave out the provider's address.")
         path_parameters = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
-        option_parameters = parse_pairs(query, "--query")
+        option_parameters = parse_pairs(query, "--query") | ({_EXPLAIN: "true"} if explain else {})
+        json_body, header_pairs = read_body(body, stdin=stdin), parse_pairs(headers, "--header")
         if "integrated_account_id" not in {*option_parameters, *(name for name, _ in path_parameters)}:
-            option_parameters = {"integrated_account_id": choose_account(account), **option_parameters}
+            account_id = await choose_account(remote, account)
+            option_parameters = {"integrated_account_id": account_id, **option_parameters}
         params = [
             *(pair for pair in path_parameters if pair[0] not in option_parameters),
             *option_parameters.items(),
         ]
         target = f"/custom/{quote(parts.path.lstrip('/'), safe='/%:@!$&()*+,;=~')}"
-        json_body = read_body(body, stdin=stdin)
         return await remote.send(
             verb,
             target,
             params=params,
             body=json_body,
-            headers=parse_pairs(headers, "--header") | _make_idempotency_header(key),
+            headers=header_pairs | _make_idempotency_header(key),
         )
 
     def print_result(response: ApiResponse) -> int:
         """Prints JSON; writes any other response to standard output unchanged, but not to a terminal."""
         if response.content_type.endswith("json"):
-            print_records(_parse_json_body(response), output or "json")
+            value = _parse_json_body(response)
+            if not (explain and _print_explanation(value, output)):
+                print_records(value, output or "json")
         elif response.body and sys.stdout.isatty():
             raise SetupError(f"the response is {response.content_type}: redirect standard output to a file.")
         else:
@@ -211,7 +220,7 @@ def run_batch(
         if not isinstance(json_body, dict):
             raise SetupError("the request must be a JSON object: name a file, or give --body or --stdin.")
         if "integrated_account_id" not in json_body:
-            json_body = {"integrated_account_id": choose_account(account), **json_body}
+            json_body = {"integrated_account_id": await choose_account(remote, account), **json_body}
         return _parse_json_body(
             await remote.send("POST", "/batch-request", body=json_body, headers=_make_idempotency_header(key))
         )
@@ -253,6 +262,16 @@ def fetch_schema(
         return 0
 
     return run_command(api_url, token, fetch_document, print_result)
+
+
+def _print_explanation(value: Json, output: Format | None) -> bool:
+    """Prints the explanation of a call for a person, unless a format for programs is asked for. Returns False
+    if there is no explanation to print so."""
+    explanation = get_at_path(value, "explain")
+    if output not in (None, "table") or not isinstance(explanation, Mapping) or len(value) > 1:
+        return False
+    typer.echo("\n".join(format_explanation(explanation)))
+    return True
 
 
 def _make_idempotency_header(key: str | None) -> dict[str, str]:

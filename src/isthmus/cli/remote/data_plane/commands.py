@@ -34,6 +34,9 @@ Method = Annotated[
     ),
 ]
 Id = Annotated[str | None, typer.Argument(help="Id of a record; any characters.")]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Show the request that would be sent, and why; send nothing.")
+]
 
 
 def add_commands(app: typer.Typer, *, panel: str) -> None:
@@ -111,6 +114,7 @@ def call_unified(
     query: Query = None,
     body: Body = None,
     stdin: Stdin = False,
+    explain: Explain = False,
     idempotency_key: Key = None,
     api_url: ApiUrl = None,
     token: Token = None,
@@ -128,7 +132,7 @@ def call_unified(
 
     Examples:
 
-    isthmus unified crm contacts -a $ACCOUNT -q limit=5
+    isthmus unified crm contacts -a quillboard -q limit=5
 
     isthmus unified crm contacts -a $ACCOUNT -m create -b @contact.json
     """
@@ -144,6 +148,7 @@ def call_unified(
             body=body,
             stdin=stdin,
             key=idempotency_key,
+            explain=explain,
             api_url=api_url,
             token=token,
             output=output,
@@ -159,6 +164,7 @@ def call_proxy(
     query: Query = None,
     body: Body = None,
     stdin: Stdin = False,
+    explain: Explain = False,
     idempotency_key: Key = None,
     api_url: ApiUrl = None,
     token: Token = None,
@@ -176,7 +182,7 @@ def call_proxy(
 
     isthmus proxy contacts -a $ACCOUNT
 
-    isthmus proxy contacts 42 -a $ACCOUNT -o yaml
+    isthmus proxy contacts 42 -a quillboard -o yaml
     """
     from isthmus.cli.remote.data_plane.calls import call_resource
 
@@ -190,6 +196,7 @@ def call_proxy(
             body=body,
             stdin=stdin,
             key=idempotency_key,
+            explain=explain,
             api_url=api_url,
             token=token,
             output=output,
@@ -208,6 +215,7 @@ def call_custom(
     query: Query = None,
     body: Body = None,
     stdin: Stdin = False,
+    explain: Explain = False,
     idempotency_key: Key = None,
     api_url: ApiUrl = None,
     token: Token = None,
@@ -236,6 +244,7 @@ def call_custom(
             body=body,
             stdin=stdin,
             key=idempotency_key,
+            explain=explain,
             api_url=api_url,
             token=token,
             output=output,
@@ -248,7 +257,8 @@ def run_batch(
     body: Body = None,
     stdin: Stdin = False,
     account: Annotated[
-        str | None, typer.Option("-a", "--account", help="Id of the account, if the request names none.")
+        str | None,
+        typer.Option("-a", "--account", help="Account, if the request names none."),
     ] = None,
     idempotency_key: Key = None,
     api_url: ApiUrl = None,

@@ -16,10 +16,10 @@ from typing import Final, Literal, TextIO, TypeAlias
 import typer
 
 from isthmus.cli.record_output import Json, format_cell, make_closed_pipe_exit
+from isthmus.cli.remote.account_choice import choose_account
 from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed
 from isthmus.cli.remote.arguments import (
     build_path,
-    choose_account,
     format_cursor_option,
     parse_pairs,
     refuse_overwrite,
@@ -50,13 +50,11 @@ def export_records(
     standard output or in a file of another name, which is printed with the cursor to continue from."""
     export = _Export(limit)
     try:
-        account_id = choose_account(account)
-        params = {"integrated_account_id": account_id, **parse_pairs(query, "--query")} | (
-            {} if page_size is None else {"limit": str(page_size)}
-        )
+        route = _build_route(resource)
+        params = parse_pairs(query, "--query") | ({} if page_size is None else {"limit": str(page_size)})
         remote = ApiClient(api_url, token)
         with export.open_target(out, force=force) as stream:
-            asyncio.run(export.run(remote, _build_route(resource), params, _WRITERS[output](stream)))
+            asyncio.run(export.run(remote, route, account, params, _WRITERS[output](stream)))
     except BrokenPipeError:
         raise make_closed_pipe_exit() from None
     except KeyboardInterrupt:
@@ -116,11 +114,14 @@ class _Export:
             self._cursor = None
             raise SetupError(f"{out} cannot be written: {error.strerror}. Nothing was saved.") from error
 
-    async def run(self, remote: ApiClient, route: str, params: dict[str, str], writer: _Writer) -> None:
+    async def run(
+        self, remote: ApiClient, route: str, account: str | None, params: dict[str, str], writer: _Writer
+    ) -> None:
         """Fetches the pages and writes each as it arrives; nothing if the first one fails."""
         is_started = False
         try:
             async with remote:
+                params = {"integrated_account_id": await choose_account(remote, account), **params}
                 async for page in self._fetch_pages(remote, route, params):
                     if not is_started:
                         writer.write_start()

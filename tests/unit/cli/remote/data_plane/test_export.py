@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import yaml
-from tests.unit.cli.remote.answering import Answering, answering
+from tests.unit.cli.remote.answering import ACCOUNT, Answering, answering
 from typer.testing import CliRunner, Result
 
 from isthmus.cli.main import app
@@ -38,7 +38,7 @@ def environ(server: Answering) -> dict[str, str]:
 
 
 def export(server: Answering, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["export", *arguments, "-a", "A"], env=environ(server))
+    return CliRunner().invoke(app, ["export", *arguments, "-a", ACCOUNT], env=environ(server))
 
 
 def read_csv(text: str) -> list[Any]:
@@ -58,8 +58,8 @@ def test_all_pages_are_written_in_each_format(server: Answering, output: str, re
     ran = export(server, "crm/contacts", "-o", output, "-q", "x=1", "--page-size", "2")
     assert read(ran.stdout) == FIRST + SECOND
     assert server.lines == [
-        "GET /unified/crm/contacts?integrated_account_id=A&x=1&limit=2",
-        "GET /unified/crm/contacts?integrated_account_id=A&x=1&limit=2&next_cursor=c1",
+        f"GET /unified/crm/contacts?integrated_account_id={ACCOUNT}&x=1&limit=2",
+        f"GET /unified/crm/contacts?integrated_account_id={ACCOUNT}&x=1&limit=2&next_cursor=c1",
     ]
     assert ran.stderr.splitlines() == ["Exported 2 records...", "Exported 3 records..."]
 
@@ -99,11 +99,11 @@ def test_a_cursor_that_is_told_can_be_pasted(server: Answering) -> None:
     said = export(server, "contacts").stderr.splitlines()[-1]
     server.will({"result": SECOND, "next_cursor": cursor})
     option = shlex.split(said.partition("Continue with: ")[2])
-    shown = CliRunner().invoke(app, ["proxy", "contacts", "-a", "A", *option], env=environ(server)).stderr
+    shown = CliRunner().invoke(app, ["proxy", "contacts", "-a", ACCOUNT, *option], env=environ(server)).stderr
     assert shlex.split(shown.removeprefix("Next page: ")) == option
     assert parse_qs(server.lines[-1].partition("?")[2])["next_cursor"] == [cursor]
     server.will({"result": [], "next_cursor": "\x1b[31m"})
-    shown = CliRunner().invoke(app, ["proxy", "contacts", "-a", "A"], env=environ(server)).stderr
+    shown = CliRunner().invoke(app, ["proxy", "contacts", "-a", ACCOUNT], env=environ(server)).stderr
     assert ("next_cursor=" in shown, "\x1b" in shown) == (True, False)
 
 
@@ -167,7 +167,7 @@ def test_a_name_that_is_no_resource_is_told(server: Answering, resource: str) ->
 
 
 def test_an_interrupt_leaves_a_whole_array_and_the_cursor(server: Answering) -> None:
-    command = [str(Path(sys.executable).parent / "isthmus"), "export", "contacts", "-a", "A"]
+    command = [str(Path(sys.executable).parent / "isthmus"), "export", "contacts", "-a", ACCOUNT]
     server.hold_after = 1
     process = subprocess.Popen(
         command,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.remote.answering import Answering, answering
+from tests.unit.cli.remote.answering import ACCOUNT, Answering, answering
 from typer.testing import CliRunner, Result
 
 from isthmus.cli.main import app
@@ -130,11 +130,11 @@ def test_one_profile_is_active_and_a_variable_names_another(server: Answering) -
 def test_an_account_is_set_once_for_all_calls(server: Answering) -> None:
     logged_in(server)
     for key in ("default-integrated-account", "default_integrated_account", "defaultIntegratedAccount"):
-        assert run("profiles", "set", key, key[-7:]).exit_code == 0
-        assert run("profiles", "get", key).stdout == f"{key[-7:]}\n"
+        assert run("profiles", "set", key, ACCOUNT).exit_code == 0
+        assert run("profiles", "get", key).stdout == f"{ACCOUNT}\n"
     run("unified", "crm", "contacts")
     run("export", "contacts", "-o", "ndjson")
-    assert {each.path.partition("?")[2] for each in server.asked} == {"integrated_account_id=Account"}
+    assert {each.path.partition("?")[2] for each in server.asked} == {f"integrated_account_id={ACCOUNT}"}
     unknown = run("profiles", "set", "token", "x")
     assert (unknown.exit_code, "unknown key" in unknown.stderr) == (2, True)
 
