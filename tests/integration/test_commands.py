@@ -19,7 +19,10 @@ pytestmark = pytest.mark.walk(of="folder", share=0.2)
 
 async def test_the_greeting_is_a_call_that_works_when_pasted(first_environ: dict[str, str]) -> None:
     async with serving_process(first_environ) as process:
-        call = next(line for line in process.greeting.splitlines() if "curl" in line)
+        lines = process.greeting.splitlines()
+        call = next(line for line in lines if "curl" in line)
+        assert f"  export ISTHMUS_API_URL={process.url} ISTHMUS_API_TOKEN={process.token}" in lines
+        assert f"  isthmus login --api-url {process.url}" in lines
         shell = await asyncio.create_subprocess_shell(call, stdout=asyncio.subprocess.PIPE)
         output, _ = await shell.communicate()
     assert b'"email_addresses"' in output

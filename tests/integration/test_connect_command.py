@@ -25,6 +25,18 @@ async def test_a_link_of_the_command_line_opens_the_page(settings: Settings, env
         assert row["isthmus_callback_url"] == f"{server.url}/connect-account/callback"
 
 
+async def test_a_link_has_the_address_that_commands_are_configured_with(
+    settings: Settings, environ: dict[str, str]
+) -> None:
+    async with serving(settings):
+        environ = environ | {
+            "ISTHMUS_API_URL": "http://desk.example:81",
+            "ISTHMUS_CONFIG_DIR": "/nonexistent",
+        }
+        link = await isthmus(environ, "connect", "jira", "--tenant", "acme")
+    assert link.startswith("http://desk.example:81/connect-account?link_token=isth_")
+
+
 async def test_what_names_nothing_is_refused_with_what_there_is(
     settings: Settings, environ: dict[str, str]
 ) -> None:

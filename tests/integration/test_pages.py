@@ -32,7 +32,7 @@ async def test_the_commands_of_a_page_run(settings: Settings, environ: dict[str,
     blocks = re.findall(r"```bash\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     assert blocks
     async with serving(settings) as server:
-        variables = environ | {"URL": server.url, "TOKEN": server.token}
+        variables = environ | {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
         shell = await asyncio.create_subprocess_exec(
             "bash", "-c", PRELUDE + "\n".join(blocks),
             env=variables, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

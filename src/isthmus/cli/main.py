@@ -6,9 +6,10 @@ is in another module, which is imported when the command runs, so that `--help` 
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -52,6 +53,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+_COMPLETION_VARIABLE: Final = "_ISTHMUS_COMPLETE"
+"""Set by a shell that asks how a word goes on."""
 _LOCAL_PANEL: Final = "This server and its database"
 _REMOTE_PANEL: Final = "Calls to any server"
 _AUTHORING_PANEL: Final = "Definitions and expressions"
@@ -68,8 +71,10 @@ def run() -> None:
     if any(_is_invalid_utf8(argument) for argument in sys.argv):
         typer.echo("isthmus: an argument is not UTF-8.", err=True)
         sys.exit(2)
+    if _COMPLETION_VARIABLE in os.environ:
+        _register_shells()
     try:
-        app()
+        app(prog_name="isthmus")
     except IsthmusError as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         sys.exit(1)
@@ -132,6 +137,32 @@ def show_help(
     isthmus help integrations init
     """
     app([*(words or ()), "--help"], prog_name="isthmus")
+
+
+@app.command("completion")
+def print_completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell.")],
+) -> None:
+    """Print a script with which a shell completes commands, options and values.
+
+    Examples:
+
+    eval "$(isthmus completion bash)"
+
+    isthmus completion fish > ~/.config/fish/completions/isthmus.fish
+    """
+    from typer.completion import shell_complete
+
+    _register_shells()
+    command = typer.main.get_command(app)
+    raise typer.Exit(shell_complete(command, {}, "isthmus", _COMPLETION_VARIABLE, f"source_{shell}"))
+
+
+def _register_shells() -> None:
+    """Registers what typer knows of each shell, which it does by itself only for its own options."""
+    from typer.completion import get_completion_inspect_parameters
+
+    get_completion_inspect_parameters()
 
 
 server.add_commands(app, panel=_LOCAL_PANEL)

@@ -24,7 +24,7 @@ async def test_the_example_connects_an_account(desk: Desk, context: BrowserConte
     (tmp_path / "shop.py").write_text(code)
     port = free_port()
     variables = os.environ | {
-        "ISTHMUS_URL": desk.server.url,
+        "ISTHMUS_API_URL": desk.server.url,
         "ISTHMUS_API_TOKEN": desk.server.token,
         "PORT": str(port),
     }

@@ -65,8 +65,11 @@ def init(
         bool, typer.Option("--webhook", help="Add an inbound webhook, with an HMAC signature.")
     ] = False,
     schemas: Annotated[
-        str, typer.Option(help="Where your editor finds the JSON Schemas.")
-    ] = "http://127.0.0.1:8000/schemas",
+        str | None,
+        typer.Option(
+            help="URL where your editor finds the JSON Schemas.", show_default="/schemas of ISTHMUS_API_URL"
+        ),
+    ] = None,
 ) -> None:
     """Write the first files of an integration, valid as they stand.
 

@@ -15,6 +15,7 @@ import typer
 from isthmus.authoring.contract.catalog_entry import Models
 from isthmus.authoring.lint import validate_file
 from isthmus.authoring.scaffold import Resource, ScaffoldRequest, build_scaffold
+from isthmus.cli.remote.api_client import get_configured_url
 from isthmus.definitions.yaml_source import parse_document
 from isthmus.errors import BadRequest
 from isthmus.integrations.catalog.shipped_files import find_catalog
@@ -38,14 +39,14 @@ def init(
     resources: str | None,
     model: str | None,
     has_webhook: bool,
-    schemas_url: str,
+    schemas_url: str | None,
 ) -> int:
     """Writes the first files of an integration; asks for a missing name, address and resources on the
     terminal. Returns the exit code: 0, or 2 if something is missing, wrong or exists already.
 
     `print_only`: prints the definition only. `out`: writes the definition only, to this file. Otherwise a
     folder with all files is made in `into`. `resources`: a text as of `_parse_resources`. `schemas_url`: the
-    URL of the JSON Schemas.
+    URL of the JSON Schemas; None for those of the server that commands call.
     """
     if sum((print_only, out is not None, into is not None)) > 1:
         typer.echo("isthmus: choose one of --print, --out and --into.", err=True)
@@ -69,7 +70,7 @@ def init(
         model=model,
         category=category,
         has_webhook=has_webhook,
-        schemas_url=schemas_url.rstrip("/"),
+        schemas_url=f"{get_configured_url()}/schemas" if schemas_url is None else schemas_url.rstrip("/"),
     )
     try:
         files = build_scaffold(request)

@@ -55,7 +55,8 @@ def print_connect_link(
     """Print a link that lets one person connect one account, within 7 days.
 
     The link opens in any browser that reaches the server. It is created in
-    this server's database, with the address ISTHMUS_PUBLIC_APP_URL.
+    this server's database, with the address ISTHMUS_PUBLIC_APP_URL, or
+    ISTHMUS_API_URL, or that of the active profile.
 
     Examples:
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import typer
 
 from isthmus.cli.local.administration import run_with_database
+from isthmus.cli.remote.api_client import get_configured_url
 from isthmus.config import Settings
 from isthmus.db import Database
 from isthmus.errors import SetupError
@@ -41,7 +42,7 @@ def print_connect_link(
     settings = Settings.from_environment()
     public_url = settings.public_app_url or settings.public_api_url
     if public_url is None:
-        public_url = "http://127.0.0.1:8000"
+        public_url = get_configured_url()
         typer.echo(f"ISTHMUS_PUBLIC_APP_URL is not set: using {public_url}.", err=True)
     typer.echo(f"{public_url}/connect-account?{urlencode(query)}")
 

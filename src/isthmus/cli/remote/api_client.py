@@ -27,6 +27,7 @@ __all__ = [
     "RemoteCallFailed",
     "check_server_url",
     "choose_server_url",
+    "get_configured_url",
     "report_error",
     "require_value",
     "run_command",
@@ -245,9 +246,14 @@ def _make_connection_error_message(url: str, error: Exception) -> str:
 
 
 def choose_server_url(option: str | None, stored: str | None) -> str:
-    """Returns the server for a login: that of the option, otherwise that of the environment, otherwise that
-    of the profile. Raises SetupError for an invalid URL."""
+    """Returns the server that commands are configured with: that of the option, otherwise that of the
+    environment, otherwise that of a profile (`stored`). Raises SetupError for an invalid URL."""
     return check_server_url(option or _find_set_variable(API_URL) or stored or _DEFAULT_URL)
+
+
+def get_configured_url() -> str:
+    """Returns the address of the server that commands call if they have no `--api-url`. Raises SetupError."""
+    return choose_server_url(None, Profiles().get_active_profile().get("apiUrl"))
 
 
 def check_server_url(url_text: str) -> str:

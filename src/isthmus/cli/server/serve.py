@@ -80,7 +80,8 @@ def _serve_many(settings: Settings, listener: socket.socket, url: str, workers: 
 
 
 def print_greeting(application: Application, url: str, settings: Settings) -> None:
-    """Prints the URL; on a first start also the new token, which is not shown again; and a call to paste."""
+    """Prints the URL; on a first start also the new token, which is not shown again; how to log in; and a
+    call to paste."""
     lines = [f"Isthmus is ready: {url}   (API reference: {url}/docs)", ""]
     token = "$ISTHMUS_API_TOKEN"  # noqa: S105  # a variable for the shell, not a token
     if settings.bootstrap_token is not None:
@@ -88,7 +89,18 @@ def print_greeting(application: Application, url: str, settings: Settings) -> No
     elif application.first_start is not None:
         token = application.first_start.token.reveal()
         command = f"isthmus tokens create --environment {FIRST_ENVIRONMENT}"
-        lines += [f"Your API token, shown only once (`{command}` creates another):", f"  {token}", ""]
+        lines += [
+            f"Your API token, shown only once (`{command}` creates another):",
+            f"  {token}",
+            "For the calls of the documentation, and for commands of this shell:",
+            f"  export ISTHMUS_API_URL={url} ISTHMUS_API_TOKEN={token}",
+            "",
+        ]
+    lines += [
+        "To log in, so that the commands of every shell know address and token:",
+        f"  isthmus login --api-url {url}",
+        "",
+    ]
     if application.sample_account is not None:
         call = _FIRST_CALL.format(url=url, account=application.sample_account, token=token)
         lines += ["A first call to paste (an offline sandbox account answers it):", f"  {call}", ""]

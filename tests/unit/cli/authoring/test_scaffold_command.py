@@ -110,6 +110,13 @@ def begin(into: Path, *more: str) -> Result:
     return init("quillboard", "--into", str(into), *address, "--resources", "people", *more)
 
 
+def test_the_schemas_are_those_of_the_server_that_commands_call() -> None:
+    words = ["integrations", "init", "quillboard", "--base-url", "https://x.example", "--resources", "a"]
+    environ = {"ISTHMUS_API_URL": "http://desk.example:81/", "ISTHMUS_CONFIG_DIR": "/nonexistent"}
+    ran = CliRunner().invoke(app, [*words, "--print"], env=environ)
+    assert ran.stdout.startswith("# yaml-language-server: $schema=http://desk.example:81/schemas/")
+
+
 def test_what_is_missing_is_told_where_there_is_no_terminal_to_ask_on(tmp_path: Path) -> None:
     given = [["quillboard"], ["--base-url", "https://quillboard.example"], ["--resources", "people"]]
     for missing, name in enumerate(("NAME", "--base-url", "--resources")):

@@ -91,7 +91,7 @@ def test_a_database_is_created_by_its_own_command(
 def test_a_fault_of_a_command_that_uses_no_database_loads_nothing_of_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail() -> None:
+    def fail(**_: str) -> None:
         raise RuntimeError("a fault of the program")
 
     monkeypatch.setattr(main, "app", fail)
