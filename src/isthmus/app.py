@@ -294,6 +294,7 @@ def _build_api_parts(
         account_tokens=account_tokens,
         time_format=get_time_format(settings.datetime_style),
         connections=core.connections,
+        server_url=settings.public_api_url or "/",
         strict_version=settings.strict_version,
         callback_url=_get_public_url(settings) + CALLBACK_PATH,
         tool_name_template=settings.tool_name_template,

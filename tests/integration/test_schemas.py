@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,15 @@ class TestDocument:
         for document in documents:
             ids = [each["operationId"] for path in document["paths"].values() for each in path.values()]
             assert len(ids) == len(set(ids))
+            titles = [
+                re.sub("[^a-z0-9]", "", schema.get("title", name).lower())
+                for name, schema in document["components"]["schemas"].items()
+            ]
+            assert len(titles) == len(set(titles))
+            tags = {tag["name"] for tag in document["tags"]}
+            operations = [each for path in document["paths"].values() for each in path.values()]
+            assert {name for each in operations for name in each["tags"]} == tags
+            assert document["servers"] == [{"url": server.url}]
         shipped, mine = (each["components"]["schemas"]["ticketing.tickets"] for each in documents)
         assert "colour" in mine["properties"]
         assert "colour" not in shipped["properties"]

@@ -45,9 +45,9 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class PartsOfApp:
     """Built once by the composition root and handed to each request as `request.state.parts`.
-    `strict_version`: whether changes of definitions must name the version they change. `callback_url`: where
-    providers redirect browsers after authorization. `tool_name_template`: of the names of tools, None for the
-    default."""
+    `server_url`: the address of the API, for its document. `strict_version`: whether changes of definitions
+    must name the version they change. `callback_url`: where providers redirect browsers after authorization.
+    `tool_name_template`: of the names of tools, None for the default."""
 
     database: Database
     authentication: Authentication
@@ -56,6 +56,7 @@ class PartsOfApp:
     account_tokens: AccountTokens
     time_format: TimeFormat
     connections: Connections
+    server_url: str = "/"
     strict_version: bool = False
     callback_url: str = ""
     tool_name_template: str | None = None

@@ -3,6 +3,7 @@ responses."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from isthmus.api.dispatcher import make_exception_response
 from isthmus.api.openapi.batch_operation import BATCH_PATH, build_batch_path, build_batch_schemas
 from isthmus.api.openapi.data_plane_operations import build_data_plane_paths
 from isthmus.api.openapi.error_responses import add_error_responses
+from isthmus.api.openapi.tags import TAGS
 from isthmus.api.outgoing_response import OutgoingResponse
 from isthmus.api.resources.base_models import ErrorOut
 from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
@@ -86,6 +88,7 @@ def _build_openapi_document(app: FastAPI) -> dict[str, Any]:
             openapi_version="3.1.0",
             description=app.description,
             routes=app.routes,
+            tags=TAGS,
         )
         for path in document["paths"].values():
             for operation in path.values():
@@ -155,7 +158,9 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
             request, NotFound(f"no route {route}. GET /openapi.json lists all routes.")
         )
     if error.status_code == 405:
-        allowed = _list_allowed_methods(request) or (error.headers or {}).get("Allow", "")
+        # The document takes a second of computing, for which other calls must not wait.
+        listed = await asyncio.to_thread(_list_allowed_methods, request)
+        allowed = listed or (error.headers or {}).get("Allow", "")
         return _respond_with_error(
             request,
             MethodNotAllowed(f"{route} is not served. Allowed: {allowed}.", headers={"allow": allowed}),

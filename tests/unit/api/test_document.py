@@ -34,6 +34,11 @@ def test_each_operation_has_an_id_of_its_own(document: dict[str, Any]) -> None:
     assert [name for name, count in ids.items() if count > 1] == []
 
 
+def test_each_tag_of_an_operation_has_a_text(document: dict[str, Any]) -> None:
+    used = {tag for path in document["paths"].values() for each in path.values() for tag in each["tags"]}
+    assert used == {tag["name"] for tag in document["tags"] if tag["description"]}
+
+
 @pytest.mark.parametrize("plane", ["/unified/{model}/{resource}", "/proxy/{resource}"])
 def test_the_data_plane_is_documented_as_it_is_routed(document: dict[str, Any], plane: str) -> None:
     assert {verb.upper() for verb in document["paths"][plane]} == COLLECTION_METHODS.keys()

@@ -25,7 +25,7 @@ def build_batch_path() -> dict[str, Any]:
         "properties": {
             "result": {
                 "type": "object",
-                "additionalProperties": {"type": "array"},
+                "additionalProperties": {"type": "array", "items": {}},
                 "description": "Records of nodes that persist: by resource, or by the name of a node that "
                 "has no resource.",
             },

@@ -130,10 +130,16 @@ def _build_custom_operation(verb: str) -> dict[str, Any]:
     if verb in ("POST", "PUT", "PATCH", "DELETE"):
         operation["parameters"].extend(IDEMPOTENCY_PARAMETERS)
         about = (
-            f"Any body. An object under `{METHOD_CONFIG}` in a JSON object is taken out of it, and is read "
-            "as the definition of a method for this call."
+            f"Any body, of any content type. An object under `{METHOD_CONFIG}` in a JSON object is taken out "
+            "of it, and is read as the definition of a method for this call."
         )
-        operation["requestBody"] = {"content": {"*/*": {"schema": {"description": about}}}}
+        operation["requestBody"] = {
+            "description": about,
+            "content": {
+                JSON: {"schema": {}},
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            },
+        }
     if verb in ("HEAD", "OPTIONS"):
         operation["responses"]["200"] = {"description": "The provider's response."}
     return operation

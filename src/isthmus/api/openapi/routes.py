@@ -6,9 +6,10 @@ The page's assets come from an installed package, never from a CDN.
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from fastapi import APIRouter, FastAPI, Request
@@ -38,8 +39,15 @@ _ASSETS = {
 }
 
 
-def make_document_cache() -> RevisionCache[Any, bytes]:
-    """Makes the cache `request.state.documents`: JSON documents by environment and revision of its models."""
+class BuiltDocument(NamedTuple):
+    """A document as JSON, and the same compressed."""
+
+    text: bytes
+    compressed: bytes
+
+
+def make_document_cache() -> RevisionCache[Any, BuiltDocument]:
+    """Makes the cache `request.state.documents`: documents by environment and revision of its models."""
     return RevisionCache(_MAX_DOCUMENTS)
 
 
@@ -48,19 +56,35 @@ async def serve_openapi_document(request: Request, parts: Parts, principal: Opti
     """With a token, unified models are written out as its environment has them; without one, as shipped."""
     async with parts.database.read() as conn:
         key = await read_models_revision(conn, principal)
-        documents: RevisionCache[Any, bytes] = request.state.documents
+        documents: RevisionCache[Any, BuiltDocument] = request.state.documents
         document = documents.get(key)
         if document is None:
             models = await read_models(conn, principal)
     if document is None:
         # The first document of a process takes a second of computing, for which other calls must not wait.
-        document = documents.store(key, await asyncio.to_thread(_build_document, request.app, models))
-    return Response(document, media_type="application/json")
+        document = documents.store(
+            key, await asyncio.to_thread(_build_document, request.app, models, parts.server_url)
+        )
+    headers = {"vary": "Accept-Encoding"}
+    if _accepts_gzip(request):
+        headers["content-encoding"] = "gzip"
+        return Response(document.compressed, media_type="application/json", headers=headers)
+    return Response(document.text, media_type="application/json", headers=headers)
 
 
-def _build_document(app: FastAPI, models: Sequence[EnvironmentModel]) -> bytes:
-    """Builds the OpenAPI document with operations for the models, as JSON."""
-    return orjson.dumps(add_unified_models(app.openapi(), models))
+def _build_document(app: FastAPI, models: Sequence[EnvironmentModel], server_url: str) -> BuiltDocument:
+    """Builds the OpenAPI document with operations for the models."""
+    text = orjson.dumps({**add_unified_models(app.openapi(), models), "servers": [{"url": server_url}]})
+    return BuiltDocument(text, gzip.compress(text))
+
+
+def _accepts_gzip(request: Request) -> bool:
+    """Returns True if the caller takes a compressed answer."""
+    for encoding in request.headers.get("accept-encoding", "").lower().split(","):
+        name, _, parameters = encoding.replace(" ", "").partition(";")
+        if name == "gzip":
+            return parameters not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
 
 
 @router.get("/")

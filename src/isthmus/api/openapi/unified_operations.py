@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from isthmus.api.data_plane import COLLECTION_METHODS, ITEM_METHODS
+from isthmus.api.openapi.tags import build_model_tag
 from isthmus.definitions.authored_schemas import as_json_schema
 from isthmus.definitions.schema_examples import make_example
 from isthmus.integrations.effective.environment_models import EnvironmentModel
@@ -25,15 +26,18 @@ _JSON: Final = "application/json"
 
 
 def add_unified_models(document: Mapping[str, Any], models: Iterable[EnvironmentModel]) -> Json:
-    """Returns the document with the paths and schemas of `models` added; `document` itself is not changed."""
+    """Returns the document with the paths, schemas and tags of `models` added; `document` itself is not
+    changed."""
     paths, schemas = dict(document["paths"]), dict(document["components"]["schemas"])
+    tags = list(document["tags"])
     for model in models:
+        tags.append(build_model_tag(model.name))
         for resource, definition in sorted(model.resources.items()):
             written = _Resource(document["paths"], model.name, resource, definition)
             schemas |= written.build_schemas()
             paths |= written.build_paths()
     components = {**document["components"], "schemas": schemas}
-    return {**document, "paths": paths, "components": components}
+    return {**document, "tags": tags, "paths": paths, "components": components}
 
 
 class _Resource:
@@ -51,8 +55,9 @@ class _Resource:
 
     def build_schemas(self) -> Json:
         """Builds, by name, the schema of the record, and of what a caller sends if the model has no schema
-        for it."""
-        record = _relocate_references(self._definition.get("schema") or {}, self._name)
+        for it. Each has its name as title: generators name types by titles, and those of models are not
+        unique."""
+        record = _fill_items(_relocate_references(self._definition.get("schema") or {}, self._name))
         record.pop("$schema", None)
         sent = {key: part for key, part in record.items() if key != "required"}
         if isinstance(sent.get("properties"), Mapping):
@@ -60,8 +65,8 @@ class _Resource:
                 name: part for name, part in sent["properties"].items() if name != "remote_data"
             }
         return {
-            self._name: {**record, "examples": [make_example(record)]},
-            f"{self._name}.sent": sent,
+            self._name: {**record, "title": self._name, "examples": [make_example(record)]},
+            f"{self._name}.sent": {**sent, "title": f"{self._name}.sent"},
         }
 
     def build_paths(self) -> Json:
@@ -107,7 +112,7 @@ class _Resource:
         operation = copy.deepcopy(dict(generic))
         suffix = "_by_body" if operation["operationId"].endswith("_by_body") else ""
         operation["operationId"] = f"unified_{self._model}_{self._resource}_{method}{suffix}"
-        operation["tags"] = [f"unified: {self._model}"]
+        operation["tags"] = [build_model_tag(self._model)["name"]]
         about = self._definition.get("description")
         operation["summary"] = f"{self._resource}: {method}"
         if about:
@@ -158,7 +163,7 @@ class _Resource:
     def _find_schema(self, kind: str, method: str) -> Json | None:
         """Returns the model's schema of a kind for a method, as JSON Schema; None if there is none."""
         schemas = self._definition.get(kind)
-        return as_json_schema(schemas.get(method)) if isinstance(schemas, Mapping) else None
+        return _fill_items(as_json_schema(schemas.get(method))) if isinstance(schemas, Mapping) else None
 
     def _make_ref(self, suffix: str = "") -> Json:
         """Returns a reference to the record's schema, or to the one with this suffix."""
@@ -175,3 +180,15 @@ def _relocate_references(schema: Any, name: str) -> Any:
             for key, value in schema.items()
         }
     return [_relocate_references(item, name) for item in schema] if isinstance(schema, list) else schema
+
+
+def _fill_items(schema: Any) -> Any:
+    """Returns the schema with `items` in each array that has none: some generators refuse one without."""
+    if isinstance(schema, list):
+        return [_fill_items(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    kinds = schema.get("type")
+    is_array = kinds == "array" or (isinstance(kinds, list) and "array" in kinds)
+    missing: Json = {"items": {}} if is_array and not schema.keys() & {"items", "prefixItems"} else {}
+    return {**{key: _fill_items(value) for key, value in schema.items()}, **missing}
