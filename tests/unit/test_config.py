@@ -205,7 +205,7 @@ def test_every_variable_that_a_command_speaks_of_is_on_the_page() -> None:
     page = render_reference()
     room = Path(__file__).parents[2] / "src" / "isthmus"
     sources = [*(room / "cli").rglob("*.py"), room / "config" / "command_variables.py"]
-    named = {name for each in sources for name in re.findall(r"ISTHMUS_[A-Z_]+[A-Z]", each.read_text())}
+    named = {name for each in sources for name in re.findall(r"\bISTHMUS_[A-Z_]+[A-Z]", each.read_text())}
     assert {"ISTHMUS_API_URL", "ISTHMUS_API_TOKEN", "ISTHMUS_NEW_SECRET_KEY"} <= named
     assert {name for name in named if f"| `{name}` |" not in page} == set()
 
