@@ -118,6 +118,15 @@ async def test_what_nothing_here_is_named_is_not_found(server: Server) -> None:
     assert found["mappings"] == []  # a model that is installed, and not mapped
 
 
+async def test_a_resource_that_lists_no_methods_is_explained_for_any(server: Server) -> None:
+    _, account = await _laid_over(server)
+    model = {"name": "open-desk", "category": "ticketing", "resources": {"tickets": {}}}
+    await server.ok("POST", "/unified-model", json=model)
+    await server.ok("POST", "/environment-unified-model", json={"unified_model_id": "open-desk"})
+    path = f"/integrated-account/{account}/effective?model=open-desk&resource=tickets&method=triage"
+    assert (await server.ok("GET", path))["mappings"] == []
+
+
 async def test_another_teams_definition_is_not_told_to_those_who_install_it(own_server: Server) -> None:
     server = own_server  # every team sees what one of them shares
     installed, _ = await _laid_over(server)

@@ -18,9 +18,9 @@ def discriminate_by_key(key: str, allowed: tuple[str, ...], *, default: str | No
     """Makes a discriminator by the value of `key`, or `default` where it is absent. `allowed`: the tags."""
 
     def tag(value: Any) -> str | None:
-        """Returns the allowed tag of a value; None if it has another, or none."""
+        """Returns the tag of a value, allowed or not; None if it has none."""
         tag_value = value.get(key, default) if isinstance(value, Mapping) else getattr(value, key, None)
-        return tag_value if isinstance(tag_value, str) and tag_value in allowed else None
+        return tag_value if isinstance(tag_value, str) else None
 
     choices = ", ".join(allowed)
     return Discriminator(

@@ -83,6 +83,7 @@ def test_order_by_several_keys_is_stable() -> None:
         {"a": 1, "b": 1, "i": 3},
     ]
     check("$orderBy(r, ['a', 'b'], ['desc', 'asc']).i", [1, 0, 3, 2], {"r": rows})
+    check("$orderBy([{'a': '9', 'b': 2}, {'a': 9, 'b': 1}, {'a': 9, 'b': 3}], ['a', 'b']).b", [1, 2, 3])
 
 
 def test_find_and_lofilter() -> None:

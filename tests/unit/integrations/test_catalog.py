@@ -82,14 +82,15 @@ async def test_a_changed_file_changes_its_row_and_no_other(
 
 
 async def test_a_mapping_that_is_gone_from_the_catalogue_is_gone(
-    database: Database, catalog: Catalog
+    database: Database, catalog: Catalog, world: World, epochs: EpochWatcher
 ) -> None:
-    await sync_catalog(database, catalog)
+    before = epochs.get_epoch(world.mine.environment_id)
     write_catalog(
         catalog.path, mapping=MAPPING.partition("  - resource_name: tickets\n    method_name: get")[0]
     )
     await sync_catalog(database, catalog)
     assert len(await rows(database, unified_model_resource_method)) == 1
+    assert epochs.get_epoch(world.mine.environment_id) > before  # it is in no cache any more
 
 
 DOCUMENTED = BRIGHTFOLD.replace(

@@ -117,6 +117,7 @@ def test_one_profile_is_active_and_a_variable_names_another(server: Answering) -
     listed = run("profiles", "list").stdout
     assert [line.split()[:2] for line in listed.splitlines()[1:]] == [["one", server.url], ["*", "two"]]
     assert "isth_" not in listed
+    assert [line.split()[-1] for line in listed.splitlines()[1:]] == ["stored", "stored"]
     run("accounts", "get", "x")
     run("accounts", "get", "x", ISTHMUS_PROFILE="one")
     assert run("use", "one").exit_code == 0
