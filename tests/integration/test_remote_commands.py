@@ -61,6 +61,11 @@ async def test_records_and_calls_of_a_sandbox_account(server: Server) -> None:
     explained = (await told(server, *named, "--explain")).splitlines()
     assert explained[0].startswith("GET https://")
     assert "Mapping of ticketing/tickets.list:" in explained
+    custom = (await told(server, "custom", "/api/v2/x?a=1", "-a", "zendesk", "--explain")).splitlines()
+    assert custom[0].endswith("/api/v2/x?a=1")
+    assert "Definition:" in custom
+    proxy = (await told(server, "proxy", "tickets", "-a", "zendesk", "--explain")).splitlines()
+    assert "Definition of tickets.list:" in proxy
     whole = json.loads(await told(server, *named, "--explain", "-o", "json"))
     assert explained[0].endswith(whole["explain"]["request"]["url"])
     assert "tickets" in await told(server, "capabilities", "zendesk", "-o", "table")

@@ -182,7 +182,7 @@ def _relocate_references(schema: Any, name: str) -> Any:
     return [_relocate_references(item, name) for item in schema] if isinstance(schema, list) else schema
 
 
-def _fill_items(schema: Any) -> Any:
+def _fill_items(schema: Any) -> Any:  # any part of a JSON Schema
     """Returns the schema with `items` in each array that has none: some generators refuse one without."""
     if isinstance(schema, list):
         return [_fill_items(item) for item in schema]

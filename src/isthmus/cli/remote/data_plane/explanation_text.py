@@ -25,7 +25,7 @@ def _format_lines(explanation: Json) -> Iterator[str]:
     """Yields the lines, which may hold control characters."""
     request = get_at_path(explanation, "request")
     if request is None:
-        yield f"No request can be told: {format_cell(get_at_path(explanation, 'obstacle'))}"
+        yield f"No request could be built: {format_cell(get_at_path(explanation, 'obstacle'))}"
     else:
         yield f"{get_at_path(request, 'method')} {get_at_path(request, 'url')}"
         for name, value in (get_at_path(request, "headers") or {}).items():
@@ -42,8 +42,9 @@ def _format_lines(explanation: Json) -> Iterator[str]:
             yield ""
             yield f"step {kind}: {format_cell(get_at_path(step, 'outcome'))}"
             yield from _indent(json.dumps(step, indent=2, ensure_ascii=False))
-    method = f"{get_at_path(explanation, 'resource')}.{get_at_path(explanation, 'method')}"
-    yield from _format_values(f"Definition of {method}", explanation.get("definition_values") or ())
+    resource = get_at_path(explanation, "resource")  # a custom call has none
+    of_method = "" if resource is None else f" of {resource}.{get_at_path(explanation, 'method')}"
+    yield from _format_values(f"Definition{of_method}", explanation.get("definition_values") or ())
     mapping = get_at_path(explanation, "mapping")
     if mapping is not None:
         name = "/".join(format_cell(get_at_path(mapping, part)) for part in ("model", "resource"))
