@@ -14,6 +14,7 @@ from isthmus.engine.queries import Query, format_scalar, parse_whole_number
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.http.messages import HttpStream
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = [
     "NO_BODY",
@@ -154,8 +155,8 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class ListResult:
     """One page. `records`: an array, or an object where the caller asked for one (`key_by`). Cursors: None
-    where there is no such page. `headers`: to send with the answer, names lower-case. `body`: the envelope of
-    a data-plane list, made of the rest."""
+    where there is no such page. `headers`: to send with the answer, names lower-case. `warnings`: what the
+    call left out. `body`: the envelope of a data-plane list, made of the rest."""
 
     records: list[Any] | dict[str, Any]
     next_cursor: str | None = None
@@ -163,6 +164,7 @@ class ListResult:
     is_partial_response: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    warnings: tuple[CallWarning, ...] = ()
     body: dict[str, Any] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -178,21 +180,23 @@ class ListResult:
 
 @dataclass(frozen=True, slots=True)
 class ValueResult:
-    """`body`: any JSON value, written as it is."""
+    """`body`: any JSON value, written as it is. `warnings`: what the call left out."""
 
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    warnings: tuple[CallWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StreamResult:
     """Bytes of the provider, as they arrive, with its status, content type and disposition in `headers`.
-    Whoever takes it iterates `stream` to its end or closes it."""
+    `warnings`: what the call left out. Whoever takes it iterates `stream` to its end or closes it."""
 
     status: int
     headers: Mapping[str, str]
     stream: HttpStream
+    warnings: tuple[CallWarning, ...] = ()
 
 
 CallResult = ListResult | ValueResult | StreamResult
