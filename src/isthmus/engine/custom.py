@@ -142,13 +142,14 @@ async def call_custom(
             return answer.to_stream_result(answer.stream)
         # The one value stands for the records of a page; an empty list is no reason to stop.
         records = [] if answer.data == [] else [answer.data]
-        return Page(records, answer.cursors.next, answer.cursors.prev)
+        return Page(records, answer.cursors.next, answer.cursors.prev, warnings=answer.warnings)
 
     page = await fetch_filled_page(fetch, cursor)
     if isinstance(page, StreamResult):
         return page
     result = page.records[0] if page.records else []
-    return ValueResult({"result": result, "next_cursor": page.next_cursor, "prev_cursor": page.prev_cursor})
+    body = {"result": result, "next_cursor": page.next_cursor, "prev_cursor": page.prev_cursor}
+    return ValueResult(body, warnings=page.warnings)
 
 
 def _make_plan(config: IntegrationConfig, call: CustomCall) -> MethodPlan:

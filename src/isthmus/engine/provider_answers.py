@@ -26,6 +26,7 @@ from isthmus.errors import UpstreamInvalid
 from isthmus.expressions import UNDEFINED, ExpressionError, run_in_turns
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpResponse, HttpStream
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.clock import Clock
 
 __all__ = ["MAX_EMPTY_PAGES", "Page", "ProviderAnswer", "fetch_answer", "fetch_filled_page"]
@@ -45,7 +46,8 @@ _NO_CURSORS: Final = Cursors()
 class ProviderAnswer:
     """A successful answer. `body`: the whole parsed body. `data`: what `response_path` finds in it; for
     nothing, [] on a list and None else. `raw`: the provider's records in the data of a list, else empty.
-    `stream`: not None where the answer is passed on as it arrives; then `body` is None."""
+    `stream`: not None where the answer is passed on as it arrives; then `body` is None. `warnings`: what the
+    answer leaves out of what was asked."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,11 +56,12 @@ class ProviderAnswer:
     raw: list[Any] = field(default_factory=list)
     cursors: Cursors = _NO_CURSORS
     stream: HttpStream | None = None
+    warnings: tuple[CallWarning, ...] = ()
 
     def to_stream_result(self, stream: HttpStream) -> StreamResult:
         """Returns the result that passes `stream` on, with the headers that describe it."""
         headers = {name: self.headers[name] for name in _STREAM_HEADERS if name in self.headers}
-        return StreamResult(self.status, headers, stream)
+        return StreamResult(self.status, headers, stream, self.warnings)
 
 
 async def fetch_answer(
@@ -90,8 +93,16 @@ async def fetch_answer(
             make_throttled_failure, plan.definition, plan.error_expression, response, wait, now
         )
     if response.stream is not None:
-        return ProviderAnswer(response.status, response.headers, None, None, stream=response.stream)
-    return await run_in_turns(_make_answer, plan, inputs, response, page, reader)
+        return ProviderAnswer(
+            response.status,
+            response.headers,
+            None,
+            None,
+            stream=response.stream,
+            warnings=response.warnings,
+        )
+    answer = await run_in_turns(_make_answer, plan, inputs, response, page, reader)
+    return replace(answer, warnings=response.warnings) if response.warnings else answer
 
 
 async def _close_stream(response: HttpResponse) -> None:
@@ -257,13 +268,15 @@ def _read_cursors(
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of records as the caller gets them, and the cursors of the pages next to it."""
+    """One page of records as the caller gets them, and the cursors of the pages next to it. `warnings`: what
+    the provider's answer leaves out of what was asked."""
 
     records: list[Any]
     next_cursor: str | None
     prev_cursor: str | None
     is_partial: bool = False
     headers: Mapping[str, str] | None = None
+    warnings: tuple[CallWarning, ...] = ()
 
 
 async def fetch_filled_page(

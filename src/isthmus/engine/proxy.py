@@ -54,7 +54,7 @@ async def call_method(
     data = answer.data
     if call.method == "delete" and not data:
         data = make_deleted_record(call.record_id)
-    return ValueResult(data)
+    return ValueResult(data, warnings=answer.warnings)
 
 
 async def fetch_method_answer(
@@ -89,12 +89,14 @@ async def _fetch_list(
         answer = await fetch_proxy_answer(upstream, plan, inputs, cursor, clock)
         if answer.stream is not None:
             return answer.to_stream_result(answer.stream)
-        return Page(as_records(answer.data), answer.cursors.next, answer.cursors.prev)
+        return Page(
+            as_records(answer.data), answer.cursors.next, answer.cursors.prev, warnings=answer.warnings
+        )
 
     page = await fetch_filled_page(fetch, cursor)
     if isinstance(page, StreamResult):
         return page
-    return ListResult(page.records, page.next_cursor, page.prev_cursor)
+    return ListResult(page.records, page.next_cursor, page.prev_cursor, warnings=page.warnings)
 
 
 def make_inputs(plan: MethodPlan, call: Call) -> tuple[MethodInputs, str | None]:

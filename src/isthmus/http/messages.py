@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from isthmus.kit.call_warnings import CallWarning
+
 __all__ = ["HttpRequest", "HttpResponse", "HttpStream"]
 
 
@@ -52,7 +54,8 @@ class HttpStream(Protocol):
 class HttpResponse:
     """A response. `headers`: lower-case names; repeated ones joined by ", ". `url`: where redirects ended.
     `body`: decoded (gzip, deflate), without a trace of that in `headers`; b"" where `stream` is not None.
-    `seconds`: until the body was read, for a stream until its head."""
+    `seconds`: until the body was read, for a stream until its head. `warnings`: what the answer leaves out of
+    what was asked, where it was made here and no provider sent it."""
 
     status: int
     headers: Mapping[str, str]
@@ -60,3 +63,4 @@ class HttpResponse:
     url: str
     seconds: float = 0.0
     stream: HttpStream | None = None
+    warnings: tuple[CallWarning, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -52,9 +53,7 @@ class MemoryUpstream:
         self.sent.append(request)
         self.requests.append(http)
         response = self._answers(http) if callable(self._answers) else self._answers[len(self.sent) - 1]
-        return HttpResponse(
-            response.status, response.headers, response.body, http.url, stream=response.stream
-        )
+        return replace(response, url=http.url)
 
     async def _unasked(self, request: HttpRequest) -> HttpResponse:
         """Fails, if the authorization makes a request."""

@@ -249,6 +249,7 @@ async def _call_list(
         page.prev_cursor,
         is_partial_response=page.is_partial,
         headers=page.headers or {},
+        warnings=page.warnings,
     )
 
 
@@ -265,15 +266,16 @@ async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult 
         value = await run.run_steps_after(value)
     headers = await map_headers(run.plan, run.caller, None, answer)
     if call.method == "delete":
-        return ValueResult(make_deleted_record(_find_deleted_id(call, value)), headers)
+        deleted = make_deleted_record(_find_deleted_id(call, value))
+        return ValueResult(deleted, headers, warnings=answer.warnings)
     schema = target.definition.record_schema
     if isinstance(value, list):
         shaped: Any = [shape_record(item, call.response_options, schema) for item in value]
     else:
         shaped = None if value is UNDEFINED else shape_record(value, call.response_options, schema)
     if call.method in {"get", "create", "update"}:
-        return ValueResult(shaped, headers)
-    return ValueResult({"result": shaped}, headers)
+        return ValueResult(shaped, headers, warnings=answer.warnings)
+    return ValueResult({"result": shaped}, headers, warnings=answer.warnings)
 
 
 def _require_record(method: MethodPlan, answer: ProviderAnswer) -> None:

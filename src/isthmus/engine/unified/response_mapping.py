@@ -80,6 +80,7 @@ async def map_page(
         mapped.prev_cursor if mapped.has_prev else answer.cursors.prev,
         is_partial=await _evaluate_is_partial(plan, caller, cursor, inputs, answer),
         headers=await map_headers(plan, caller, cursor, answer),
+        warnings=answer.warnings,
     )
 
 
