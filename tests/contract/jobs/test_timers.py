@@ -73,15 +73,15 @@ async def test_jobs_for_later_do_not_hold_back_those_that_are_due(
 
 
 async def test_many_timers_move_at_once(database: Database, clock: VirtualClock) -> None:
-    handlers = Recorder()
+    handlers = Recorder()  # three times at most 200 timers are moved
     async with database.write() as conn:
         due = clock.now() + timedelta(seconds=1)
         row = {"what": "work", "run_at": due, "priority": 0, "failures": 0, "error": None, "failed_at": None}
-        await conn.execute(insert(job_timer), [{**row, "key": str(number)} for number in range(1200)])
+        await conn.execute(insert(job_timer), [{**row, "key": str(number)} for number in range(450)])
     await put(database, "7")
     await clock.advance(2)
     await tick(database, handlers)
-    assert len(handlers.ran) == len(set(handlers.ran)) == 1200
+    assert len(handlers.ran) == len(set(handlers.ran)) == 450
 
 
 async def test_the_oldest_that_is_due_is_told_whoever_was_to_move_it(
