@@ -8,17 +8,20 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from isthmus.engine.authorization.token_endpoint import encode_basic_header
 from tests.background import until
 from tests.conftest import SECRET_KEY
-from tests.fakes.oidc import DEFINITION, Oidc, oidc_process
+from tests.fakes.listening import listening
+from tests.fakes.oidc import CLIENTS, DEFINITION, Oidc, oidc_process
 from tests.faults.dying_serve import DyingProduct
 from tests.postgres import PostgreSQL
 from tests.product import Product
@@ -71,10 +74,10 @@ def running(
             product.stop()
 
 
-def installed(product: Product) -> dict[str, Any]:
-    created = product.call(
-        "POST", "/integration", {"name": "ticketry", "category": "x", "config": DEFINITION}
-    )
+def installed(product: Product, **config: Any) -> dict[str, Any]:
+    """`config`: what is other than in the usual definition."""
+    body = {"name": "ticketry", "category": "x", "config": {**DEFINITION, **config}}
+    created = product.call("POST", "/integration", body)
     install: dict[str, Any] = product.install(created)
     return install
 
@@ -90,10 +93,11 @@ def _iso(offset: timedelta) -> str:
     return (datetime.now(UTC) + offset).isoformat()
 
 
-async def called(products: Sequence[Product], account: str, calls: int) -> Counter[Any]:
-    """How often each answer came, of calls at once, dealt out to the processes; `gone` for none."""
+async def called(products: Sequence[Product], account: str, calls: int, *, at_once: int = 0) -> Counter[Any]:
+    """How often each answer came, of calls dealt out to the processes; `gone` for none. `at_once`: how many
+    are on their way together; 0: all."""
     answers: Counter[Any] = Counter()
-    connector = aiohttp.TCPConnector(limit=0)
+    connector = aiohttp.TCPConnector(limit=at_once)
     headers = {"authorization": f"Bearer {products[0].token}"}
 
     async def call(product: Product) -> None:
@@ -125,6 +129,54 @@ async def test_a_thousand_calls_race_for_one_refresh(
         refreshes = oidc.refreshes()[before:]
     print(f"\n{CALLS} calls, {processes} processes on {backend}, {seconds:.1f} s: {answers}, {refreshes}")
     assert (answers, refreshes) == (Counter({200: CALLS}), [{"grant_type": "refresh_token", "status": 200}])
+
+
+SECONDS = 2
+"""How long a token lives at most; the server cuts its moments to whole seconds, so at least one less."""
+ANSWER_SECONDS = 0.8
+
+
+@contextlib.asynccontextmanager
+async def introspecting(oidc: Oidc) -> AsyncIterator[str]:
+    """A slow product that asks the OAuth server about each token that it is sent."""
+    headers = {"authorization": encode_basic_header("app", CLIENTS["app"])}
+    async with aiohttp.ClientSession(headers=headers) as session:
+
+        async def answer(request: web.Request) -> web.Response:
+            token = request.headers["authorization"].removeprefix("Bearer ")
+            async with session.post(f"{oidc.url}/token/introspection", data={"token": token}) as told:
+                is_active = (await told.json())["active"]
+            if not is_active:
+                return web.json_response({"message": "no"}, status=401)
+            await asyncio.sleep(ANSWER_SECONDS)  # of real time, in which tokens end
+            return web.json_response({"items": [{"id": "1"}]})
+
+        async with listening(answer) as url:
+            yield url
+
+
+async def test_two_hundred_calls_across_the_ends_of_tokens_cost_one_renewal_each(
+    backend: str, database_url_of_products: str | None, tmp_path: Path
+) -> None:
+    """Two processes on PostgreSQL. A token that is renewed is in its last second, so there are as many
+    renewals as seconds at the most; a refresh token that is sent twice would end everything."""
+    with oidc_process(seconds=SECONDS) as oidc:
+        async with introspecting(oidc) as url:
+            with running(tmp_path, database_url_of_products, 1 if backend == "sqlite" else 2) as products:
+                install = await asyncio.to_thread(installed, products[0], base_url=url)
+                token = await asyncio.to_thread(oidc.issue)
+                context = {"url": oidc.url, "oauth": {"token": token, "scope": ["tickets.read"]}}
+                account = await asyncio.to_thread(
+                    products[0].account, install, context, authentication_method="oauth2"
+                )
+                began = time.monotonic()
+                answers = await called(products, account, 200, at_once=40)
+                seconds = time.monotonic() - began
+        refreshes = oidc.refreshes()
+    print(f"\n200 calls on {backend}, {seconds:.1f} s: {answers}, {len(refreshes)} renewals")
+    assert answers == Counter({200: 200})
+    assert {each["status"] for each in refreshes} == {200}
+    assert 2 <= len(refreshes) <= seconds / (SECONDS - 1) + 1
 
 
 async def survives(point: str, url: str | None, oidc: Oidc, folder: Path, *, runs: int) -> None:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -18,9 +19,8 @@ from isthmus.accounts.connections.context_store import store_context
 from isthmus.accounts.connections.explained_account import ExplainedAccount, read_explained_account
 from isthmus.accounts.connections.gateway import BeforeWrite, Gateway, GatewayAccount, GatewayParts
 from isthmus.accounts.connections.throttle import AccountThrottle
-from isthmus.accounts.credentials.refresh_store import EARLY_REFRESH_SECONDS
 from isthmus.accounts.credentials.refresher import Refresher
-from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, get_access_token, schedule_refresh
+from isthmus.accounts.credentials.token_refresh import find_job_moment, get_access_token, schedule_refresh
 from isthmus.accounts.egress import AccountSender, Sender, SharedSender, select_sender
 from isthmus.accounts.rows.account_checks import SANDBOX_METHOD, account_not_found_error
 from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
@@ -52,6 +52,8 @@ from isthmus.kit.clock import Clock
 __all__ = ["Connection", "Connections"]
 
 _MAX_CACHED_ACCOUNTS: Final = 2_048
+_EARLY_JOB: Final = timedelta(minutes=1)
+"""How long before its moment a refresh job may run."""
 _MAX_THROTTLES: Final = 8_192
 _READ_METHODS: Final = frozenset({"list", "get"})
 
@@ -227,10 +229,10 @@ class Connections:
         """Refresh the account's token if it is about to expire, as a call would, for a caller that hands it
         out. If that fails, the stored token stays. Raises NotFound."""
         cached = await self._get_account(environment_id, account_id)
-        expires_at = cached.gateway.expires_at
-        if cached.sandbox or cached.is_blocked or cached.status == "needs_reauth" or expires_at is None:
+        life = cached.gateway.token_life
+        if cached.sandbox or cached.is_blocked or cached.status == "needs_reauth" or life is None:
             return
-        if expires_at - self._clock.now().timestamp() < EARLY_REFRESH_SECONDS:
+        if self._clock.now().timestamp() > life.refresh_at:
             with suppress(AccountError, UpstreamError):
                 await Gateway(self._parts, cached.gateway, request_id).refresh(None)
 
@@ -249,10 +251,10 @@ class Connections:
         if row is None or row.status == "needs_reauth":
             return
         cached = await self._read_account_from_database(row.environment_id, run.key)
-        if cached.is_blocked or cached.gateway.expires_at is None:
+        moment = find_job_moment(cached.gateway.context)
+        if cached.is_blocked or cached.gateway.token_life is None or moment is None:
             return
-        seconds_left = cached.gateway.expires_at - self._clock.now().timestamp()
-        if seconds_left > REFRESH_AHEAD.total_seconds() + EARLY_REFRESH_SECONDS:
+        if moment - self._clock.now() > _EARLY_JOB:
             async with run.write() as conn:  # refreshed meanwhile, or too early by this process's clock
                 await schedule_refresh(conn, run.key, cached.gateway.context)
             return

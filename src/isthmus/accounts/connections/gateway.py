@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 from isthmus.accounts.connections.account_states import AccountStates, make_forbidden_error
 from isthmus.accounts.connections.call_log import CallLog, CallRecord
 from isthmus.accounts.connections.throttle import MAX_WAIT_SECONDS, AccountThrottle
-from isthmus.accounts.credentials.refresh_store import (
-    EARLY_REFRESH_SECONDS,
-    RefreshedCredentials,
-    RefreshTarget,
-)
+from isthmus.accounts.credentials.refresh_store import RefreshedCredentials, RefreshTarget
 from isthmus.accounts.credentials.refresher import Refresher
-from isthmus.accounts.credentials.token_refresh import get_access_token, get_expiry, is_refreshable
+from isthmus.accounts.credentials.token_refresh import (
+    TokenLife,
+    get_access_token,
+    get_token_life,
+    is_refreshable,
+)
 from isthmus.accounts.egress import Sender, SharedSender
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.flows import add_authorization
@@ -73,9 +74,9 @@ class GatewayAccount:
     """The state of one account that its gateways share until its row is read again.
 
     `context`: the effective context. `revision`: of the row that it was read from. `last_forbidden`: the
-    resource and method of the last 403, None without one. `expires_at`: when the access token expires, in
-    seconds since 1970; None if that is unknown or the token cannot be refreshed. `http`: sends through the
-    static gate `gate_id`, or directly.
+    resource and method of the last 403, None without one. `token_life`: when the access token ends; None if
+    that is unknown or the token cannot be refreshed. `http`: sends through the static gate `gate_id`, or
+    directly.
     """
 
     facts: AccountFacts
@@ -87,7 +88,7 @@ class GatewayAccount:
     http: Sender
     gate_id: str | None = None
     last_forbidden: tuple[str, str] | None = None
-    expires_at: float | None = None
+    token_life: TokenLife | None = None
 
     def __post_init__(self) -> None:
         self.set_context(self.context, self.revision)
@@ -95,8 +96,8 @@ class GatewayAccount:
     def set_context(self, context: Mapping[str, Any], revision: int) -> None:
         """Replace the context by the one of this revision of the row."""
         self.context, self.revision = context, revision
-        expires_at = get_expiry(context)
-        self.expires_at = expires_at if expires_at is not None and self.is_refreshable else None
+        life = get_token_life(context)
+        self.token_life = life if life is not None and self.is_refreshable else None
 
     @property
     def is_refreshable(self) -> bool:
@@ -210,8 +211,8 @@ class Gateway:
         """Send with credentials that are not about to expire and, after a 401, once more with refreshed ones;
         return the response."""
         account = self._account
-        if account.expires_at is not None and self._can_refresh:
-            await self._refresh_if_expiring(account.expires_at)
+        if account.token_life is not None and self._can_refresh:
+            await self._refresh_if_expiring(account.token_life)
         response = await self._send_authorized(request, attempt)
         while (
             self._can_refresh
@@ -236,17 +237,17 @@ class Gateway:
                 break
         return response
 
-    async def _refresh_if_expiring(self, expires_at: float) -> None:
-        """Refresh the token if it expires within EARLY_REFRESH_SECONDS. `expires_at`: in seconds since 1970.
-        Raises AccountNeedsReauth if the provider refuses, even while the token is valid; UpstreamError if the
-        provider is unavailable and the token has expired already."""
-        seconds_left = expires_at - self._parts.clock.now().timestamp()
-        if seconds_left >= EARLY_REFRESH_SECONDS:
+    async def _refresh_if_expiring(self, life: TokenLife) -> None:
+        """Refresh the token if it is about to expire. Raises AccountNeedsReauth if the provider refuses, even
+        while the token is valid; UpstreamError if the provider is unavailable and the token has expired
+        already."""
+        now = self._parts.clock.now().timestamp()
+        if now <= life.refresh_at:
             return
         try:
             await self.refresh(None)
         except UpstreamError:
-            if seconds_left <= 0:
+            if now >= life.expires_at:
                 raise
             # The token is still valid for this call.
 

@@ -18,9 +18,11 @@ from isthmus.accounts.credentials.refresh_lease import RefreshLease, end_lease, 
 from isthmus.accounts.credentials.revocations import queue_orphan_revocation
 from isthmus.accounts.credentials.token_refresh import (
     RefreshPlan,
+    add_lifetime,
     get_access_token,
     get_expiry,
     get_submitted_credential,
+    get_token_life,
     plan_refresh,
     schedule_refresh,
 )
@@ -46,7 +48,6 @@ from isthmus.http.messages import HttpRequest, HttpResponse
 from isthmus.kit.clock import Clock
 
 __all__ = [
-    "EARLY_REFRESH_SECONDS",
     "LeaseLost",
     "RefreshAttempt",
     "RefreshStore",
@@ -56,8 +57,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-EARLY_REFRESH_SECONDS: Final = 60.0
-"""How many seconds before its expiry a token is refreshed before a call."""
 _MAX_RETRY_SECONDS: Final = 300.0
 
 
@@ -136,12 +135,12 @@ class RefreshStore:
     def _is_usable(self, context: Mapping[str, Any], rejected_token: str | None) -> bool:
         """Return True if the token differs from the rejected one and is not about to expire. A token whose
         expiry is unknown is usable only if another one was rejected."""
-        token, expires_at = get_access_token(context), get_expiry(context)
+        token, life = get_access_token(context), get_token_life(context)
         if token is None or token == rejected_token:
             return False
-        if expires_at is None:
+        if life is None:
             return rejected_token is not None
-        return expires_at - self._clock.now().timestamp() >= EARLY_REFRESH_SECONDS
+        return self._clock.now().timestamp() <= life.refresh_at
 
     async def extend_lease(self, lease: RefreshLease) -> bool:
         """Extend the lease by LEASE_DURATION. Return False if it was lost."""
@@ -180,7 +179,8 @@ class RefreshStore:
                 reply, now=asked_at, requested=attempt.plan.requested_scopes, previous=before.get("oauth")
             )
             oauth = {**(before.get("oauth") or {}), **oauth}
-            return await self._store_context(conn, account, row, {**before, "oauth": oauth})
+            renewed = add_lifetime({**before, "oauth": oauth}, now=asked_at)
+            return await self._store_context(conn, account, row, renewed)
 
         refreshed = await self._write_with_retries(work)
         if is_gone:
@@ -204,7 +204,8 @@ class RefreshStore:
                     "The action refresh_token left no new token in the context.", code=None
                 )
             await end_lease(conn, attempt.lease, "committed")
-            return await self._store_context(conn, account, row, stored_context)
+            renewed = add_lifetime(stored_context, now=self._clock.now())
+            return await self._store_context(conn, account, row, renewed)
 
         return await self._write_with_retries(work)
 

@@ -26,7 +26,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.accounts.credentials.refresh_lease import LEASE_EXTENSION_INTERVAL_SECONDS, RefreshLease
 from isthmus.accounts.credentials.refresh_store import (
-    EARLY_REFRESH_SECONDS,
     LeaseLost,
     RefreshAttempt,
     RefreshedCredentials,
@@ -57,7 +56,7 @@ from isthmus.errors import (
 from isthmus.kit.clock import Clock
 from isthmus.kit.ids import new_id
 
-__all__ = ["EARLY_REFRESH_SECONDS", "RefreshTarget", "RefreshedCredentials", "Refresher"]
+__all__ = ["RefreshTarget", "RefreshedCredentials", "Refresher"]
 
 log = logging.getLogger("isthmus.accounts")
 

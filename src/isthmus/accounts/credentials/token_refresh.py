@@ -3,7 +3,9 @@ refreshes it ahead."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -34,9 +36,13 @@ __all__ = [
     "REFRESH_AHEAD",
     "REFRESH_JOB",
     "RefreshPlan",
+    "TokenLife",
+    "add_lifetime",
+    "find_job_moment",
     "get_access_token",
     "get_expiry",
     "get_submitted_credential",
+    "get_token_life",
     "ignore_failed_refresh",
     "is_refreshable",
     "plan_refresh",
@@ -46,7 +52,10 @@ __all__ = [
 REFRESH_ACTION: Final = "refresh_token"
 REFRESH_JOB: Final = "account.refresh"
 REFRESH_AHEAD: Final = timedelta(minutes=5)
-"""How long before its expiry a token is refreshed by a job, without a call."""
+"""How long before its expiry a token is refreshed by a job, without a call; at most half of its lifetime."""
+_MAX_MARGIN_SECONDS: Final = 60.0
+_MARGIN_SHARE: Final = 0.25
+_LAST_MOMENT: Final = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 _CLIENT_CREDENTIAL_KEYS: Final = ("client_id", "client_secret", "api_key")
 
 
@@ -132,29 +141,75 @@ def get_access_token(context: Mapping[str, Any]) -> str | None:
     return token if isinstance(token, str) else None
 
 
+@dataclass(frozen=True, slots=True)
+class TokenLife:
+    """When an access token ends, in seconds since 1970. `refresh_at`: from when on a call refreshes it
+    first, a quarter of its lifetime before its end and at most 60 s; 60 s where the lifetime is unknown."""
+
+    expires_at: float
+    refresh_at: float
+
+
+def get_token_life(context: Mapping[str, Any]) -> TokenLife | None:
+    """Return when the access token ends; None if that is unknown, also if the provider gave it no lifetime
+    above 0 (then it is refreshed when it is refused, and not before each call)."""
+    expires_at, lifetime = get_expiry(context), _get_lifetime(context)
+    if expires_at is None or (lifetime is not None and lifetime <= 0):
+        return None
+    margin = _MAX_MARGIN_SECONDS if lifetime is None else min(_MAX_MARGIN_SECONDS, lifetime * _MARGIN_SHARE)
+    return TokenLife(expires_at, expires_at - margin)
+
+
 def get_expiry(context: Mapping[str, Any]) -> float | None:
     """Return when the access token expires, in seconds since 1970; None if that is unknown."""
     expires_at = get_oauth_token(context).get("expires_at")
+    seconds = None
     if isinstance(expires_at, int | float) and not isinstance(expires_at, bool):
-        return float(expires_at)
-    if not isinstance(expires_at, str):
-        return None
+        seconds = float(expires_at)
+    elif isinstance(expires_at, str):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(expires_at)
+            seconds = moment.timestamp() if moment.tzinfo is not None else None
+    return seconds if seconds is not None and 0 <= seconds < _LAST_MOMENT else None
+
+
+def _get_lifetime(context: Mapping[str, Any]) -> float | None:
+    """Return the seconds that the access token lives from its issue, None if that is unknown."""
     try:
-        moment = datetime.fromisoformat(expires_at)
-    except ValueError:
+        seconds = float(get_oauth_token(context).get("expires_in"))  # type: ignore[arg-type]  # any JSON
+    except (TypeError, ValueError):
         return None
-    return moment.timestamp() if moment.tzinfo is not None else None
+    return seconds if math.isfinite(seconds) else None
+
+
+def add_lifetime(context: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+    """Return the context of a token that was issued just now, with its lifetime as `expires_in` where the
+    token tells its end only."""
+    expires_at = get_expiry(context)
+    if expires_at is None or _get_lifetime(context) is not None:
+        return dict(context)
+    token = {**get_oauth_token(context), "expires_in": round(expires_at - now.timestamp(), 3)}
+    return {**context, "oauth": {**context["oauth"], "token": token}}
+
+
+def find_job_moment(context: Mapping[str, Any]) -> datetime | None:
+    """Return when a job refreshes the token without a call: REFRESH_AHEAD before it expires, or in the middle
+    of a lifetime below twice that. None if its end is unknown."""
+    life, lifetime = get_token_life(context), _get_lifetime(context)
+    if life is None:
+        return None
+    ahead = REFRESH_AHEAD if lifetime is None else min(REFRESH_AHEAD, timedelta(seconds=lifetime / 2))
+    return datetime.fromtimestamp(life.expires_at, UTC) - ahead
 
 
 async def schedule_refresh(conn: AsyncConnection, account_id: str, context: Mapping[str, Any]) -> None:
-    """Replace the account's refresh job by one that runs REFRESH_AHEAD before the token expires. No job is
-    scheduled if the expiry is unknown or closer than that."""
-    expires_at = get_expiry(context)
+    """Replace the account's refresh job by one at the moment of `find_job_moment`. No job is scheduled if the
+    token expires within REFRESH_AHEAD, or its end is unknown."""
+    expires_at, moment = get_expiry(context), find_job_moment(context)
     await cancel(conn, REFRESH_JOB, account_id)
-    if expires_at is None:
+    if expires_at is None or moment is None:
         return
-    moment = datetime.fromtimestamp(expires_at, UTC) - REFRESH_AHEAD
-    if moment > current_time(conn):
+    if expires_at - REFRESH_AHEAD.total_seconds() > current_time(conn).timestamp():
         await defer(conn, REFRESH_JOB, account_id, run_at=moment)
 
 

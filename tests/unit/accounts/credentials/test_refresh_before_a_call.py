@@ -35,6 +35,47 @@ async def test_a_token_that_is_good_for_a_minute_is_left_alone(
     assert authority.refreshes == []
 
 
+@pytest.mark.parametrize(("seconds", "renewals"), [(22, 6), (5, 24), (0, 1), (-5, 1)])
+async def test_a_short_lived_token_is_renewed_once_for_each_of_its_lives(
+    connections: Connections,
+    desk: Desk,
+    authority: Authority,
+    clock: WatchedClock,
+    seconds: int,
+    renewals: int,
+) -> None:
+    """Calls of 96 seconds, one a second. A token without a lifetime is kept until it is refused."""
+    authority.seconds = seconds
+    id = await connect(desk, clock, ends_in=-1)
+    for _ in range(96):
+        await call(connections, desk, id)
+        await clock.advance(1)
+    assert (len(authority.refreshes), authority.served) == (renewals, 96)
+
+
+ENDS_ONLY = ACTION.replace(
+    "$previous }", "$merge([$sift($previous, function($_, $k) { $k != 'expires_in' }), END]) }"
+)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        DEFINITION + ENDS_ONLY.replace("END", "{ 'expires_at': $millis() / 1000 + $previous.expires_in }"),
+        DEFINITION + ENDS_ONLY.replace("END", "{ 'expires_at': 1 }"),
+    ],
+    ids=["20 seconds", "the past"],
+)
+async def test_a_token_that_tells_its_end_alone_is_not_renewed_with_each_call(
+    connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock
+) -> None:
+    authority.seconds = 20
+    id = await connect(desk, clock, ends_in=-1)
+    for _ in range(10):
+        await call(connections, desk, id)
+    assert (len(authority.refreshes), authority.served) == (1, 10)
+
+
 async def test_a_token_that_somebody_takes_elsewhere_is_renewed_first(
     connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock
 ) -> None:

@@ -37,6 +37,22 @@ async def test_a_timer_follows_the_token(
     assert await timer(database, id, clock) == 3600 - ahead
 
 
+@pytest.mark.parametrize(("lifetime", "wait"), [(301, 150.5), (500, 250), (601, 301)])
+async def test_a_timer_leaves_a_token_half_of_its_lifetime(
+    connections: Connections,
+    desk: Desk,
+    database: Database,
+    authority: Authority,
+    clock: WatchedClock,
+    lifetime: int,
+    wait: float,
+) -> None:
+    authority.seconds = lifetime
+    id = await connect(desk, clock, ends_in=0)
+    await call(connections, desk, id)
+    assert abs(await timer(database, id, clock) - wait) <= 0.5
+
+
 async def test_nothing_is_renewed_ahead_of_time_where_that_is_turned_off(
     database: Database,
     epochs: EpochWatcher,

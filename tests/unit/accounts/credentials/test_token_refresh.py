@@ -15,6 +15,7 @@ from isthmus.accounts.credentials.token_refresh import (
     get_access_token,
     get_expiry,
     get_submitted_credential,
+    get_token_life,
     is_refreshable,
     plan_refresh,
 )
@@ -42,10 +43,39 @@ def context(**token: Any) -> dict[str, Any]:
         ("soon", None),
         (None, None),
         ([1], None),
+        (-1, None),
+        (1_700_000_000_000_000, None),
+        ("9999-12-31T23:59:59-14:00", None),
+        (float("nan"), None),
     ],
 )
 def test_an_expiry_is_a_number_or_a_time_with_its_zone(value: Any, expected: float | None) -> None:
     assert get_expiry(context(expires_at=value)) == expected
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "margin"),
+    [
+        (3600, 60),
+        (240, 60),
+        (239, 59.75),
+        (8, 2),
+        ("8", 2),
+        (0.4, 0.1),
+        (None, 60),
+        ("soon", 60),
+        (0, None),
+        (-1, None),
+        ("0", None),
+    ],
+)
+def test_a_call_refreshes_a_token_a_quarter_of_its_lifetime_before_its_end(
+    lifetime: Any, margin: float | None
+) -> None:
+    life = get_token_life(context(expires_at=1000, expires_in=lifetime))
+    assert (None if life is None else (life.expires_at, life.refresh_at)) == (
+        None if margin is None else (1000, 1000 - margin)
+    )
 
 
 @pytest.mark.parametrize(
