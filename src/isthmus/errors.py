@@ -261,12 +261,24 @@ class MappingFailed(DefinitionError):
         super().__init__(message, details={"field": field, "expression_position": position, "code": code})
 
 
+_ANY_PRODUCT: Final = "The provider"
+
+
 class UpstreamError(IsthmusError):
     """The provider, or the connection to it, failed. `is_possibly_delivered`: True if the request may have
     been carried out, and the provider's answer was lost or cannot be used."""
 
     status = 502
     is_possibly_delivered = False
+
+    def name_product(self, product: str) -> None:
+        """Makes the message name the product, where it does not yet: in place of the words "The provider",
+        else before the message."""
+        if self.message.startswith(_ANY_PRODUCT):
+            self.message = f"{product}{self.message.removeprefix(_ANY_PRODUCT)}"
+        elif not self.message.startswith(product):
+            self.message = f"{product}: {self.message}"
+        self.args = (self.message,)
 
 
 class RemoteError(UpstreamError):

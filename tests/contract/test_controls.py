@@ -126,10 +126,6 @@ def an_error_under_another_status(copy: CatalogEntry) -> None:
     copy.definition["config"]["error_expression"] = "status >= 400 ? { 'status': 503 }"
 
 
-def an_error_without_a_message(copy: CatalogEntry) -> None:
-    copy.definition["config"]["error_expression"] = "status >= 400 ? { 'message': '' }"
-
-
 def a_sourced_field_that_is_dropped(copy: CatalogEntry) -> None:
     for method in ("list", "get", "create", "update"):
         _replace(copy, "ticketing", "tickets", method, '"name": response.subject', '"nome": response.subject')
@@ -186,7 +182,6 @@ CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (checks.check_listed_ids, HELPDESK, a_listed_record_that_cannot_be_got, "no example"),
     (checks.check_listed_ids, HELPDESK, a_record_got_under_another_id, "is read as 9"),
     (checks.check_errors, HELPDESK, an_error_under_another_status, "is raised as 503"),
-    (checks.check_errors, HELPDESK, an_error_without_a_message, "without a message"),
     (checks.check_field_coverage, HELPDESK, a_sourced_field_that_is_dropped, "name is neither"),
     (checks.check_field_coverage, HELPDESK, a_reason_for_a_field_that_is_filled, "filled nevertheless"),
     (checks.check_field_coverage, HELPDESK, a_reason_that_says_nothing, "receiver is neither"),

@@ -11,6 +11,7 @@ from isthmus.engine.calls import StreamResult
 from isthmus.engine.evaluation import find_at_path, make_mapping_error
 from isthmus.engine.method_plans import MethodPlan
 from isthmus.engine.pagination import Cursors, PageAnswer, PageRequest, RangePaginator
+from isthmus.engine.partial_failures import find_partial_failure
 from isthmus.engine.provider_errors import ProviderFailure, find_failure, make_throttled_failure
 from isthmus.engine.requests import MethodInputs, build_request
 from isthmus.engine.responses import (
@@ -22,7 +23,7 @@ from isthmus.engine.responses import (
     read_media_type,
 )
 from isthmus.engine.upstream import Upstream
-from isthmus.errors import UpstreamInvalid
+from isthmus.errors import UpstreamError, UpstreamInvalid
 from isthmus.expressions import UNDEFINED, ExpressionError, run_in_turns
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpResponse, HttpStream
@@ -40,6 +41,8 @@ _STATUSES_WITHOUT_BODY: Final = frozenset({204, 205})
 _FORMATS_OF_NOTHING: Final = frozenset({"binary", "csv", "text"})
 """Formats in which no records are no bytes."""
 _NO_CURSORS: Final = Cursors()
+_READ_KINDS: Final = frozenset({"list", "get"})
+_READ_VERBS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,18 @@ async def fetch_answer(
     upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock
 ) -> ProviderAnswer:
     """Sends the request of one page of a method, and reads the answer. Raises ProviderFailure for an error of
-    the provider, and what `build_request` and `Upstream.send` raise."""
+    the provider, and what `build_request` and `Upstream.send` raise; an UpstreamError names the product."""
+    try:
+        return await _send_and_read(upstream, plan, inputs, cursor, clock)
+    except UpstreamError as error:
+        error.name_product(upstream.account.product)
+        raise
+
+
+async def _send_and_read(
+    upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock
+) -> ProviderAnswer:
+    """Sends the request and reads the answer, as `fetch_answer` does."""
     account = upstream.account
     outgoing, page = await run_in_turns(
         partial(
@@ -102,7 +116,17 @@ async def fetch_answer(
             warnings=response.warnings,
         )
     answer = await run_in_turns(_make_answer, plan, inputs, response, page, reader)
-    return replace(answer, warnings=response.warnings) if response.warnings else answer
+    failure = find_partial_failure(
+        account.product, answer.status, answer.body, answer.data, is_write=_is_write(plan, inputs)
+    )
+    if failure is None and not response.warnings:
+        return answer
+    return replace(answer, warnings=(*response.warnings, *((failure,) if failure else ())))
+
+
+def _is_write(plan: MethodPlan, inputs: MethodInputs) -> bool:
+    """Returns True if the request may change something at the provider."""
+    return not inputs.asks_for_list and inputs.kind not in _READ_KINDS and plan.verb not in _READ_VERBS
 
 
 async def _close_stream(response: HttpResponse) -> None:
@@ -240,13 +264,15 @@ def _refuse_value_for_list(
     definition asks for."""
     kind = read_media_type(response.headers) or "of no type"
     if not isinstance(value, str):
-        raise UpstreamInvalid(f"The provider answered the list with a single value ({kind}), not a list.")
+        raise UpstreamInvalid(
+            f"The provider answered the list with {response.status} and a single value ({kind}), not a list."
+        )
     if path is None and plan.definition.api_response_format == "text":
         return
     missing = "" if path is None else " in which response_path finds nothing"
     raise UpstreamInvalid(
-        f"The provider answered the list with text ({kind}){missing}. If that is how it writes data, set "
-        "api_response_format."
+        f"The provider answered the list with {response.status} and text ({kind}){missing}. If that is how "
+        "it writes data, set api_response_format."
     )
 
 
@@ -289,5 +315,7 @@ async def fetch_filled_page(
     for _ in range(MAX_EMPTY_PAGES):
         if isinstance(page, StreamResult) or page.records or page.next_cursor is None:
             break
-        page = await fetch(page.next_cursor)
+        skipped, page = page, await fetch(page.next_cursor)
+        if skipped.warnings:
+            page = replace(page, warnings=(*skipped.warnings, *page.warnings))
     return page

@@ -9,8 +9,15 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Final
 
-from isthmus.definitions.integration import RateLimit
+from isthmus.definitions.integration import IntegrationConfig, RateLimit
 from isthmus.definitions.methods import MethodDefinition
+from isthmus.engine.error_messages import (
+    clean_reason,
+    describe_body,
+    find_error_message,
+    find_secret_values,
+    word_error,
+)
 from isthmus.engine.evaluation import evaluate_or_undefined, is_truthy
 from isthmus.engine.queries import parse_whole_number
 from isthmus.engine.responses import decode_text, is_xml_answer, parse_error_body
@@ -26,7 +33,6 @@ __all__ = [
     "ProviderFailure",
     "ThrottleDetector",
     "detect_throttling",
-    "find_error_message",
     "find_failure",
     "find_missing_scopes",
     "make_account_closed_error",
@@ -99,7 +105,7 @@ def make_account_closed_error(seconds: float) -> RemoteError:
     to wait. `seconds`: how long the account still waits."""
     whole = max(1, math.ceil(seconds))
     return RemoteError(
-        f"The provider asked to wait, and {whole} seconds of that are left. Repeat the call after them.",
+        f"The provider asked to wait (429), and {whole} seconds of that are left. Repeat the call then.",
         status=429,
         raw_response=None,
         headers={"retry-after": str(whole)},
@@ -174,14 +180,19 @@ class ProviderFailure(Exception):
         self.raw = decode_text(response) if is_xml_answer(response) else body
         self.verdict = verdict
         self.now = now
+        self._response = response
 
-    @property
-    def message(self) -> str:
-        """The message of the `error_expression`, else the one found in the body, else ""."""
-        if self.verdict.message is not None:
-            return self.verdict.message
-        is_parsed_xml = self.raw is not self.body and isinstance(self.body, dict)
-        return find_error_message(next(iter(self.body.values())) if is_parsed_xml else self.body)
+    def make_message(self, product: str, config: IntegrationConfig, context: Mapping[str, Any]) -> str:
+        """Returns the message for the caller: the product, the status, and as the reason what the
+        `error_expression` says, else what is found in the body, else the beginning of the body. `config`,
+        `context`: of the account, whose secrets are masked."""
+        secrets = list(find_secret_values(config, context))
+        reason = (
+            clean_reason(self.verdict.message or "", secrets)
+            or clean_reason(find_error_message(self.body), secrets)
+            or clean_reason(describe_body(self._response), secrets)
+        )
+        return word_error(product, self._response.status, self.status, reason)
 
     def get_headers_for_caller(self) -> dict[str, str]:
         """Returns those headers of the answer that are passed on to the caller."""
@@ -267,33 +278,6 @@ def read_error_status(value: Mapping[str, Any]) -> int | None:
     return None
 
 
-def find_error_message(body: Any) -> str:
-    """Returns the message in an error's body: the first text in the places where providers commonly put it;
-    "" where there is none."""
-    if isinstance(body, list):
-        first = body[0] if body else None
-        return _choose_first_nonempty_text(first.get("message")) if isinstance(first, dict) else ""
-    if not isinstance(body, dict):
-        return ""
-    error, errors = body.get("error"), body.get("errors")
-    nested = error.get("message") if isinstance(error, dict) else None
-    first = errors[0] if isinstance(errors, list) and errors else None
-    return _choose_first_nonempty_text(
-        body.get("message"),
-        nested,
-        body.get("error_description"),
-        error,
-        first.get("message") if isinstance(first, dict) else first,
-        body.get("detail"),
-        body.get("title"),
-    )
-
-
-def _choose_first_nonempty_text(*candidates: Any) -> str:
-    """Returns the first candidate that is text and not empty; "" for none."""
-    return next((text for text in candidates if isinstance(text, str) and text), "")
-
-
 def select_headers_for_caller(headers: Mapping[str, str], now: float) -> dict[str, str]:
     """Returns the headers of a provider's answer that the caller gets: of rate limits, the request id, and
     `Retry-After` as whole seconds >= 1, because clients understand nothing else. `now`: epoch seconds."""
@@ -330,12 +314,12 @@ def make_remote_insights(status: int, scopes: tuple[str, ...], context: Mapping[
 
 
 def to_proxy_error(
-    provider_failure: ProviderFailure, scopes: tuple[str, ...], context: Mapping[str, Any]
+    provider_failure: ProviderFailure, message: str, scopes: tuple[str, ...], context: Mapping[str, Any]
 ) -> RemoteError:
     """Returns the error that the caller of a proxy call gets: the provider's body is under both
     `raw_response` and `details`."""
     return RemoteError(
-        provider_failure.message,
+        message,
         status=provider_failure.status,
         raw_response=provider_failure.raw,
         error=provider_failure.verdict.error,

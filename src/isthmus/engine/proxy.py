@@ -76,7 +76,8 @@ async def fetch_proxy_answer(
     try:
         return await fetch_answer(upstream, plan, inputs, cursor, clock)
     except ProviderFailure as failed:
-        raise to_proxy_error(failed, plan.definition.scopes, upstream.context) from failed
+        message = failed.make_message(upstream.account.product, plan.config, upstream.context)
+        raise to_proxy_error(failed, message, plan.definition.scopes, upstream.context) from failed
 
 
 async def _fetch_list(

@@ -153,8 +153,9 @@ def _make_unparsed_body(
     such an answer as data: it may be the first part of a longer one."""
     if method.throw_error_on_parse_error is not False:
         raise UpstreamInvalid(
-            f"The provider's answer is not valid {format_name}: {reason}. If it is something else, set "
-            "api_response_format; throw_error_on_parse_error: false returns it as text."
+            f"The provider answered {response.status} with a body that is not valid {format_name}: {reason}. "
+            "If it is something else, set api_response_format; throw_error_on_parse_error: false returns it "
+            "as text."
         )
     return ParsedBody({"raw": decode_text(response), "parse_error": reason}, is_unparsed=True)
 

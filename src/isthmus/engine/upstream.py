@@ -65,7 +65,7 @@ class OutgoingRequest:
 class AccountFacts:
     """What the engine may know of an account. `authentication_method`: the credential format it used, or
     None for an account without credentials. `cursor_key`: seals the cursors of this account's lists that hold
-    an address."""
+    an address. `product`: what messages call its provider."""
 
     id: str
     tenant_id: str
@@ -73,6 +73,7 @@ class AccountFacts:
     is_sandbox: bool = False
     authentication_method: str | None = None
     cursor_key: bytes = field(default=b"", repr=False)
+    product: str = "The provider"
 
 
 class Upstream(Protocol):

@@ -377,7 +377,7 @@ async def test_an_error_of_the_provider_is_handed_on_with_its_body_and_headers()
     error = caught.value
     assert (error.status, error.message, error.raw_response, error.remote_details) == (
         403,
-        "no such thing",
+        "The provider answered 403: no such thing",
         body,
         body,
     )
@@ -388,12 +388,13 @@ async def test_an_error_of_the_provider_is_handed_on_with_its_body_and_headers()
 @pytest.mark.parametrize(
     ("expression", "body", "status", "wire", "message"),
     [
-        ("data.ok = false ? data.why", {"ok": False, "why": "broken"}, 200, 502, "broken"),
-        ("data.ok = false", {"ok": False, "message": "own"}, 200, 502, "own"),
-        ("{'message': 'm', 'status': 409, 'error': 'Clash', 'x': 1}", {}, 200, 409, "m"),
-        ("status = 404 ? 'gone'", {}, 404, 404, "gone"),
-        ("$error('fails')", {"message": "own"}, 500, 500, "own"),
-        ("false", {"detail": "d"}, 422, 422, "d"),
+        ("data.ok = false ? data.why", {"ok": False, "why": "broken"}, 200, 502, "which means 502: broken"),
+        ("data.ok = false", {"ok": False, "message": "own"}, 200, 502, "which means 502: own"),
+        ("{'message': 'm', 'status': 409, 'error': 'Clash', 'x': 1}", {}, 200, 409, "which means 409: m"),
+        ("status = 404 ? 'gone'", {}, 404, 404, "answered 404: gone"),
+        ("status = 404 ? {'message': ' '}", {"message": "own"}, 404, 404, "answered 404: own"),
+        ("$error('fails')", {"message": "own"}, 500, 500, "answered 500: own"),
+        ("false", {"detail": "d"}, 422, 422, "answered 422: d"),
     ],
 )
 async def test_an_error_expression_adds_errors_and_never_hides_one(
@@ -406,7 +407,9 @@ async def test_an_error_expression_adds_errors_and_never_hides_one(
             parse_call("get"),
             error_expression=expression,
         )
-    assert (caught.value.status, caught.value.message) == (wire, message)
+    said = caught.value.message.removeprefix(f"The provider answered {status}, ")
+    said = said.removeprefix("The provider ")
+    assert (caught.value.status, said) == (wire, message)
 
 
 async def test_an_error_expression_that_fails_on_a_success_counts_as_no_error() -> None:

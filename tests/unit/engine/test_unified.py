@@ -267,7 +267,7 @@ async def test_answers_are_shaped_as_the_caller_asks() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (answer(None), "with nothing instead"),
+        (answer(None), "with 200 and nothing instead"),
         (answer(5), r"a single value \(application/json\)"),
         (answer("text", content_type="text/plain; charset=utf-8"), r"a single value \(text/plain\)"),
         (answer("text", content_type=""), r"a single value \(of no type\)"),

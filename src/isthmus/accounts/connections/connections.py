@@ -206,7 +206,7 @@ class Connections:
         cached.require_callable()
         if cached.status == "needs_reauth":
             raise AccountNeedsReauth(
-                f"the credentials of account {account_id} are refused by the provider"
+                f"the credentials of account {account_id} are refused by {cached.gateway.facts.product}"
                 + (f": {cached.last_error}" if cached.last_error else ". Reconnect it."),
             )
         upstream = cached.sandbox or Gateway(self._parts, cached.gateway, request_id)
@@ -355,6 +355,7 @@ class Connections:
             is_sandbox=row["is_sandbox"],
             authentication_method=row["authentication_method"],
             cursor_key=hmac.digest(self._cursor_secret, row["id"].encode(), "sha256"),
+            product=definition.label or row["integration_name"],
         )
         is_offline = row["authentication_method"] == SANDBOX_METHOD
         if is_offline:

@@ -35,24 +35,20 @@ async def to_unified_error(
     caller: CallerInput,
     cursor: str | None,
     provider_failure: ProviderFailure,
+    message: str,
     scopes: tuple[str, ...],
 ) -> RemoteError:
-    """Returns the error of the provider as the caller gets it: as `error_mapping` words it, else as the
-    provider did. Throttling stays a 429, because clients and batches recognise it by that.
+    """Returns the error of the provider as the caller gets it: as `error_mapping` words it, else with
+    `message`. Throttling stays a 429, because clients and batches recognise it by that.
 
     `cursor`: as expressions see it. `scopes`: the OAuth scopes that the call needs.
     """
     mapped = await _map_error(plan, caller, cursor, provider_failure)
-    message, error, status, extra = (
-        provider_failure.message,
-        provider_failure.verdict.error,
-        provider_failure.status,
-        {},
-    )
-    if isinstance(mapped, str):
-        message = mapped
-    elif isinstance(mapped, dict):
-        message = mapped["message"] if isinstance(mapped.get("message"), str) else message
+    error, status, extra = provider_failure.verdict.error, provider_failure.status, {}
+    mapped_message = mapped.get("message") if isinstance(mapped, dict) else mapped
+    if isinstance(mapped_message, str) and mapped_message.strip():
+        message = mapped_message
+    if isinstance(mapped, dict):
         error = mapped["error"] if isinstance(mapped.get("error"), str) else error
         status = status if status == _THROTTLED else read_error_status(mapped) or status
         extra = {name: value for name, value in mapped.items() if name not in _RESERVED_KEYS}

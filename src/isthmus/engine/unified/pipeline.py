@@ -229,7 +229,8 @@ class _UnifiedCall:
         RemoteError is that of an account that waits, and there is no answer to map."""
         scopes = (*self.method.definition.scopes, *self.plan.scopes)
         if isinstance(error, ProviderFailure):
-            return await to_unified_error(self.plan, self.caller, cursor, error, scopes)
+            message = error.make_message(self.upstream.account.product, self.config, self.upstream.context)
+            return await to_unified_error(self.plan, self.caller, cursor, error, message, scopes)
         error.insight.update(make_insights(self.plan, error.status, scopes, self.caller))
         return error
 
@@ -260,7 +261,7 @@ async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult 
     if answer.stream is not None:
         return answer.to_stream_result(answer.stream)
     if call.method == "get":
-        _require_record(run.method, answer)
+        _require_record(run.method, answer, run.upstream.account.product)
     value = await map_value(run.plan, run.caller, answer)
     if run.plan.side_loads or run.plan.mapping.after:
         value = await run.run_steps_after(value)
@@ -278,7 +279,7 @@ async def _call_single(run: _UnifiedCall, target: UnifiedTarget) -> ValueResult 
     return ValueResult({"result": shaped}, headers, warnings=answer.warnings)
 
 
-def _require_record(method: MethodPlan, answer: ProviderAnswer) -> None:
+def _require_record(method: MethodPlan, answer: ProviderAnswer, product: str) -> None:
     """Raises UpstreamInvalid for an answer to `get` that is nothing or a single value, unless it is text that
     the definition asks for: a mapping would make a record of it that the provider never sent."""
     data = answer.data
@@ -289,8 +290,8 @@ def _require_record(method: MethodPlan, answer: ProviderAnswer) -> None:
     kind = read_media_type(answer.headers) or "of no type"
     found = f"a single value ({kind})" if data is not None else "nothing"
     raise UpstreamInvalid(
-        f"The provider answered {method.resource}.{method.name} with {found} instead of a record. Correct "
-        "response_path; for a record in text, set api_response_format."
+        f"{product} answered {method.resource}.{method.name} with {answer.status} and {found} instead of a "
+        "record. Correct response_path; for a record in text, set api_response_format."
     )
 
 
