@@ -11,8 +11,10 @@ import pytest
 
 from isthmus.config import Settings
 from tests.integration.error_cases import CASES, ON_THEIR_OWN_SERVER, scene
+from tests.integration.larkdesk import definition
 from tests.integration.serving import Server, serving
 
+LABEL = definition()["config"]["label"]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "errors.md"
 
 
@@ -44,4 +46,14 @@ def check(case: str, status: int, body: Any) -> None:
     assert (status, body["error"], body.get("truto_is_remote_error", False)) == documented()[case], body
     assert body["statusCode"] == status
     assert body["isthmus_request_id"]
-    assert body["message"] or documented()[case][2]
+    assert body["message"]
+    if concerns_the_product(case):
+        assert LABEL in body["message"], body
+    if body.get("truto_is_remote_error"):
+        assert re.search(r"\b[45]\d\d\b", body["message"]), body
+
+
+def concerns_the_product(case: str) -> bool:
+    """Returns True if the provider answered the call, or could not be asked."""
+    status, _, is_remote = documented()[case]
+    return is_remote or status in {502, 504} or case == "no connection to the provider is free"

@@ -61,6 +61,7 @@ _PLACES: Final[_Places] = (
 )
 """Keys under which providers put what they say, the likeliest first, without case, signs and XML prefixes.
 `{}`: only where an object or array stands there."""
+_PLACE_NAMES: Final = frozenset(place.removesuffix("{}") for place in _PLACES)
 _ERRORS_BY_FIELD: Final = frozenset({"errors", "details", "messages", "errormessages"})
 _SIGNS: Final = re.compile(r"[^a-z0-9]")
 _TAG: Final = re.compile(r"<[^<>]*>")
@@ -111,12 +112,16 @@ def _find_text(value: Any, depth: int) -> str:
         item = by_place.get(name)
         if item is None or (name != place and isinstance(item, str)):
             continue
-        text = _find_text(item, depth - 1)
-        if not text and name in _ERRORS_BY_FIELD and isinstance(item, dict):
-            text = _join_by_field(item, depth - 1)
+        has_fields = name in _ERRORS_BY_FIELD and isinstance(item, dict) and not _has_place(item)
+        text = _join_by_field(item, depth - 1) if has_fields else _find_text(item, depth - 1)
         if text:
             return text
     return _find_text(next(iter(value.values())), depth - 1) if len(value) == 1 and _is_nested(value) else ""
+
+
+def _has_place(value: Mapping[str, Any]) -> bool:
+    """Returns True if an object has one of the keys under which providers put what they say."""
+    return any(_normalise_key(key) in _PLACE_NAMES for key in islice(value, _MAX_KEYS))
 
 
 def _is_nested(value: Mapping[str, Any]) -> bool:
@@ -141,7 +146,7 @@ def describe_body(response: HttpResponse) -> str:
     if not response.body.strip():
         return ""
     text = decode_text(replace(response, body=response.body[:_READ_BYTES])).strip().lstrip("\ufeff")
-    unreadable = sum(ch == "\ufffd" or not (ch.isprintable() or ch.isspace()) for ch in text)
+    unreadable = text.count("\ufffd") + text.count("\0")
     beginning = ""
     if unreadable <= 1 + _UNREADABLE_SHARE * len(text):
         readable = text.rstrip("\ufffd")

@@ -30,7 +30,7 @@ from isthmus.http.messages import HttpResponse, HttpStream
 from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.clock import Clock
 
-__all__ = ["MAX_EMPTY_PAGES", "Page", "ProviderAnswer", "fetch_answer", "fetch_filled_page"]
+__all__ = ["MAX_EMPTY_PAGES", "Page", "ProviderAnswer", "fetch_answer", "fetch_filled_page", "is_write"]
 
 MAX_EMPTY_PAGES: Final = 20
 
@@ -117,16 +117,20 @@ async def _send_and_read(
         )
     answer = await run_in_turns(_make_answer, plan, inputs, response, page, reader)
     failure = find_partial_failure(
-        account.product, answer.status, answer.body, answer.data, is_write=_is_write(plan, inputs)
+        account.product,
+        answer.status,
+        answer.body,
+        answer.data,
+        is_write=not inputs.asks_for_list and is_write(plan, inputs.kind),
     )
     if failure is None and not response.warnings:
         return answer
     return replace(answer, warnings=(*response.warnings, *((failure,) if failure else ())))
 
 
-def _is_write(plan: MethodPlan, inputs: MethodInputs) -> bool:
-    """Returns True if the request may change something at the provider."""
-    return not inputs.asks_for_list and inputs.kind not in _READ_KINDS and plan.verb not in _READ_VERBS
+def is_write(plan: MethodPlan, kind: str) -> bool:
+    """Returns True if a request of the method may change something at the provider. `kind`: of the call."""
+    return kind not in _READ_KINDS and plan.verb not in _READ_VERBS
 
 
 async def _close_stream(response: HttpResponse) -> None:

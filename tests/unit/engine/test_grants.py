@@ -170,9 +170,8 @@ def test_a_reply_in_form_encoding_is_read() -> None:
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_an_error_is_a_refusal_whatever_its_status(status: int) -> None:
     refused = answer(status, {"error": "invalid_grant", "error_description": "Gone."})
-    with pytest.raises(
-        CredentialsRefused, match=r"refused the credentials \(invalid_grant\): Gone\."
-    ) as caught:
+    told = rf"refused the credentials \({status}, invalid_grant\): Gone\."
+    with pytest.raises(CredentialsRefused, match=told) as caught:
         drive(refresh_access_token(config(), scope(), "rt"), refused)
     assert caught.value.code == "invalid_grant"
 

@@ -377,7 +377,7 @@ async def test_an_error_of_the_provider_is_handed_on_with_its_body_and_headers()
     error = caught.value
     assert (error.status, error.message, error.raw_response, error.remote_details) == (
         403,
-        "The provider answered 403: no such thing",
+        "Acme answered 403: no such thing",
         body,
         body,
     )
@@ -407,8 +407,7 @@ async def test_an_error_expression_adds_errors_and_never_hides_one(
             parse_call("get"),
             error_expression=expression,
         )
-    said = caught.value.message.removeprefix(f"The provider answered {status}, ")
-    said = said.removeprefix("The provider ")
+    said = caught.value.message.removeprefix(f"Acme answered {status}, ").removeprefix("Acme ")
     assert (caught.value.status, said) == (wire, message)
 
 

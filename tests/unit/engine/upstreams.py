@@ -42,7 +42,7 @@ class MemoryUpstream:
         method: str | None = "api_key",
     ) -> None:
         self.context: dict[str, Any] = {"api_key": "k", **(context or {})}
-        self.account = AccountFacts("a", "t", "e", authentication_method=method)
+        self.account = AccountFacts("a", "t", "e", authentication_method=method, product="Acme")
         self.sent: list[OutgoingRequest] = []
         self.requests: list[HttpRequest] = []
         self._answers = answers

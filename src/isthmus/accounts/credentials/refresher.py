@@ -175,8 +175,9 @@ class Refresher:
         except AccountError as refused:
             message = _explain_refusal(attempt, refused.message)
             await self._store.mark_refused(account, attempt, message)
+            facts = account.facts
             raise AccountNeedsReauth(
-                f"the credentials of account {account.facts.id} cannot be refreshed: {message}"
+                f"{facts.product} does not refresh the credentials of account {facts.id}: {message}"
             ) from refused
         except LeaseLost:
             raise

@@ -136,12 +136,13 @@ def _parse_reply(response: HttpResponse) -> dict[str, Any]:
 
 def _make_refusal_message(host: str | None, code: str | None, reply: Mapping[str, Any], status: int) -> str:
     """Returns the message for a refusal. `code`: the OAuth error code, None for none."""
+    answered = f"{status}, {code}" if code else str(status)
     if code in {"invalid_client", "unauthorized_client"}:
         return (
-            f"{host} does not accept the app's client id and secret ({code}){_format_reason(reply)}. "
+            f"{host} does not accept the app's client id and secret ({answered}){_format_reason(reply)}. "
             "Correct them in the environment integration's override, under credentials."
         )
-    return f"{host} refused the credentials ({code or status}){_format_reason(reply)}. Reconnect the account."
+    return f"{host} refused the credentials ({answered}){_format_reason(reply)}. Reconnect the account."
 
 
 def _format_reason(reply: Mapping[str, Any]) -> str:
