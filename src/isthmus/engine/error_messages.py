@@ -23,7 +23,7 @@ __all__ = ["clean_reason", "describe_body", "find_error_message", "find_secret_v
 _MAX_MESSAGE: Final = 1_000
 _MAX_BEGINNING: Final = 300
 _READ_BYTES: Final = 16_384
-"""How much of a body is looked at for its beginning."""
+"""How much of a body, or of a page in it, is looked at for its beginning."""
 _MAX_DEPTH: Final = 8
 _MAX_TEXTS: Final = 3
 """How many messages of a list are told."""
@@ -211,7 +211,10 @@ def _clean(text: str, limit: int) -> str:
 
 
 def clean_reason(text: str, secrets: Iterable[str]) -> str:
-    """Returns a reason as one line of bounded length, with a mask in place of each of the secrets."""
+    """Returns a reason as one line of bounded length, with a mask in place of each of the secrets; of a page
+    its title and text."""
+    if _MARKUP.match(text):
+        text = _reduce_markup(text[:_READ_BYTES]) or text
     for secret in secrets:
         text = text.replace(secret, MASK)
     return _clean(text, _MAX_MESSAGE)

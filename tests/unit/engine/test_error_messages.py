@@ -141,6 +141,7 @@ def test_without_a_message_the_beginning_of_what_came_is_told(
 
 def test_a_reason_is_one_line_of_bounded_length_without_the_secrets() -> None:
     assert clean_reason("no\nsuch\u202e key: s3cr3t-key", ["s3cr3t-key"]) == "no such key: ***"
+    assert clean_reason("<html><title>Down</title><p>Soon.", ()) == "Down: Soon."
     assert clean_reason("a" * 1_001, ()) == "a" * 999 + "\u2026"
 
 
