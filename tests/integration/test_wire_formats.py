@@ -39,7 +39,7 @@ async def test_a_record_is_written_and_read_as_xml(vault: Vault) -> None:
     assert made == {"@id": "99", "@kind": "tall", "label": "Ölbild & Co"}
     assert vault.fake.last.headers["content-type"] == "application/xml"
     status, body = await vault.refused("POST", "/proxy/boxes", json={"label": None})
-    assert (status, body["message"]) == (422, "label is missing")
+    assert (status, body["message"]) == (422, "Vaultline answered 422: label is missing")
     assert body["raw_response"].startswith("<fault")
     status, body = await vault.refused("POST", "/proxy/boxes", json={"a b": 1})
     assert (status, body["details"]["failures"][0]["code"]) == (400, "bad_body")
@@ -228,7 +228,7 @@ class TestActions:
 
     async def test_a_failing_step_is_the_callers_error_and_is_remembered(self, vault: Vault) -> None:
         status, body = await vault.refused("POST", "/proxy/_/fail", json={})
-        assert (status, body["message"]) == (422, "label is missing")
+        assert (status, body["message"]) == (422, "Vaultline answered 422: label is missing")
         account = await vault.server.ok("GET", f"/integrated-account/{vault.account}")
         record = account["last_action_run_result"]
         assert (record["action"], record["status"], record["error"]["statusCode"]) == ("fail", "error", 422)

@@ -117,7 +117,7 @@ class RefreshStore:
             context = _build_context(conn, account, row)
             if row["status"] == "needs_reauth" and not force:
                 raise AccountNeedsReauth(
-                    f"the credentials of account {account.facts.id} are refused by the provider"
+                    f"the credentials of account {account.facts.id} are refused by {account.facts.product}"
                     f"{': ' + row['last_error'] if row['last_error'] else '.'}"
                 )
             if not force and self._is_usable(context, rejected_token):

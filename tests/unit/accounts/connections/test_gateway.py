@@ -144,7 +144,7 @@ async def test_refused_credentials_are_kept_from_the_provider_until_there_are_ne
     seen = await desk.get(row["id"])
     assert seen["status"] == "needs_reauth"
     assert "127.0.0.1 refused the credentials (401) at tickets.list" in seen["last_error"]
-    with pytest.raises(AccountNeedsReauth, match="refused by the provider"):
+    with pytest.raises(AccountNeedsReauth, match="refused by Brightfold Desk"):
         await call(connections, desk, row["id"])
     assert len(provider.seen) == 1
     await desk.update_credentials(row["id"], api_key="k-2")
