@@ -85,26 +85,26 @@ def as_told(words: str) -> str:
 
 
 def wrap_json(random: Random, words: str) -> Any:
-    shape = random.choice([
-        lambda w: {"message": w},
-        lambda w: {"error": {"message": w, "code": 7}, "status": "error"},
-        lambda w: {"error": {"errors": [{"message": w}], "code": 7}},
-        lambda w: {"error": "invalid", "error_description": w},
-        lambda w: {"ok": False, "error": w},
-        lambda w: {"errors": [{"field": "x", "message": w}]},
-        lambda w: {"errors": [w]},
-        lambda w: {"errors": {"name": [w]}},
-        lambda w: {"type": "about:blank", "title": "Wrong", "status": 400, "detail": w},
-        lambda w: {"title": w},
-        lambda w: [{"message": w, "errorCode": "X"}],
-        lambda w: {"errorMessages": [w], "errors": {}},
-        lambda w: {"fault": {"faultstring": w}},
-        lambda w: {"code": "x", "msg": w},
-        lambda w: {"meta": {"code": 400, "error_message": w}},
-        lambda w: {"Message": w},
-        lambda w: {"error": True, "reason": w},
-    ])  # fmt: skip
-    return shape(words)
+    shapes: list[Any] = [
+        {"message": words},
+        {"error": {"message": words, "code": 7}, "status": "error"},
+        {"error": {"errors": [{"message": words}], "code": 7}},
+        {"error": "invalid", "error_description": words},
+        {"ok": False, "error": words},
+        {"errors": [{"field": "x", "message": words}]},
+        {"errors": [words]},
+        {"errors": {"name": [words]}},
+        {"type": "about:blank", "title": "Wrong", "status": 400, "detail": words},
+        {"title": words},
+        [{"message": words, "errorCode": "X"}],
+        {"errorMessages": [words], "errors": {}},
+        {"fault": {"faultstring": words}},
+        {"code": "x", "msg": words},
+        {"meta": {"code": 400, "error_message": words}},
+        {"Message": words},
+        {"error": True, "reason": words},
+    ]
+    return random.choice(shapes)
 
 
 def make_json(random: Random) -> Made:
