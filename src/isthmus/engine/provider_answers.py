@@ -123,9 +123,8 @@ async def _send_and_read(
         answer.data,
         is_write=not inputs.asks_for_list and is_write(plan, inputs.kind),
     )
-    if failure is None and not response.warnings:
-        return answer
-    return replace(answer, warnings=(*response.warnings, *((failure,) if failure else ())))
+    warnings = (*response.warnings, *(() if failure is None else (failure,)))
+    return replace(answer, warnings=warnings) if warnings else answer
 
 
 def is_write(plan: MethodPlan, kind: str) -> bool:
