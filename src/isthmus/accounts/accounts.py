@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, Text, cast, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -68,32 +68,34 @@ _WRITABLE_FIELDS: Final = frozenset(
 _FIXED_FIELDS: Final = ("region", "is_sandbox")
 _MAX_DELETED_AT_ONCE: Final = 500
 _STATUSES_BEFORE_POST_INSTALL: Final = frozenset({"connecting", "post_install_error"})
-_FILTER_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
-    **{
-        name: integrated_account.c[name]
-        for name in (
-            "id",
-            "tenant_id",
-            "environment_id",
-            "environment_integration_id",
-            "status",
-            "authentication_method",
-            "region",
-            "is_sandbox",
-            "created_at",
-            "updated_at",
-        )
-    },
-    "integration.name": integration.c.name,
-    "integration.category": integration.c.category,
-    "integration.id": integration.c.id,
-    "features.super_query": cast(null(), Text),
-}
 
 
 class Accounts:
     """The accounts of one environment. Accounts of other environments are not found. A write of one account
     increments the epoch of its group, a write of many increments the environment's."""
+
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+        **{
+            name: integrated_account.c[name]
+            for name in (
+                "id",
+                "tenant_id",
+                "environment_id",
+                "environment_integration_id",
+                "status",
+                "authentication_method",
+                "region",
+                "is_sandbox",
+                "created_at",
+                "updated_at",
+            )
+        },
+        "integration.name": integration.c.name,
+        "integration.category": integration.c.category,
+        "integration.id": integration.c.id,
+        "features.super_query": cast(null(), Text),
+    }
+    """The columns by which a list is filtered and sorted, by their names in the API."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -103,7 +105,7 @@ class Accounts:
     async def list(self, query: ListQuery, *only: ColumnElement[bool]) -> Page:
         """Return a page of the accounts that match the query and the conditions `only`."""
         rows = select_accounts(self._environment_id).where(*only)
-        page = await fetch_page(self._conn, rows, _FILTER_FIELDS, query)
+        page = await fetch_page(self._conn, rows, self.FILTERS, query)
         return Page(await build_account_views(self._conn, page.rows), page.after)
 
     async def get(self, id: str) -> Row:

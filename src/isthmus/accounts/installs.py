@@ -30,6 +30,8 @@ class Installs:
     The `id` of a method is that of the install or that of its integration; a name is not accepted.
     """
 
+    FILTERS = EnvironmentIntegrations.FILTERS
+
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope

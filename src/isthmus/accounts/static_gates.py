@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,15 +42,16 @@ class StaticGates:
     """The gates of one environment. Each update and deletion increments the environment's epoch, because
     cached accounts hold their gate."""
 
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {column.key: column for column in _VISIBLE_COLUMNS}
+    """The columns by which a list is filtered and sorted, by their names in the API."""
+
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._environment_id = scope.environment_id
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page of the gates, without their tokens."""
-        names = ("id", "name", "domain", "created_by", "environment_id", "created_at", "updated_at")
-        fields: Mapping[str, ColumnElement[Any]] = {name: static_gate.c[name] for name in names}
-        return await fetch_page(self._conn, self._select_gates(), fields, query)
+        return await fetch_page(self._conn, self._select_gates(), self.FILTERS, query)
 
     async def get(self, id: str) -> Row:
         """Return the gate without its token. Raises NotFound."""

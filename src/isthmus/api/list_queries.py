@@ -16,11 +16,12 @@ __all__ = [
     "parse_list_query",
     "require_own_environment",
     "select_fields",
+    "split_query_name",
 ]
 
 MAX_LIMIT: Final = 5000
 _SINGLE_VALUE_OPERATORS = frozenset({"ne", "gt", "gte", "lt", "lte"})
-_PAGING_PARAMETERS = frozenset({"limit", "next_cursor", "select", "sort_by", "prev_cursor"})
+_PAGING_PARAMETERS = frozenset({"limit", "next_cursor", "select", "sort_by"})
 
 
 def build_list_envelope(
@@ -97,23 +98,11 @@ def _parse_limit(text: str | None) -> int:
 
 def _parse_filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
     """Yields the filters of a list: `a=1` is the filter `a[eq]=1`; `a[in]=1,2`, `a[in][]=1&a[in][]=2` and a
-    repeated `a=1&a=2` are lists.
-
-    The last name in brackets is the operator, those before it a relation: `a[b][in]=1` is `a.b[in]=1`.
-    """
+    repeated `a=1&a=2` are lists."""
     gathered: dict[tuple[str, str], list[str]] = {}
     for name, value in items:
-        field, _, brackets = name.partition("[")
-        if field in _PAGING_PARAMETERS:
-            continue
-        steps = brackets.removesuffix("]").split("][") if brackets else []
-        operator = "eq"
-        if steps and (steps[-1] == "" or steps[-1].isdigit()):
-            steps.pop()
-            operator = "in"
-        if steps:
-            operator = steps.pop()
-        gathered.setdefault((".".join((field, *steps)), operator), []).append(value)
+        if name not in _PAGING_PARAMETERS:
+            gathered.setdefault(split_query_name(name), []).append(value)
     for (field, operator), values in gathered.items():
         if operator in ("in", "nin"):
             yield Filter(field, operator, tuple(part for value in values for part in value.split(",")))
@@ -123,6 +112,21 @@ def _parse_filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
             yield Filter(field, operator, (values[-1],))
         else:  # one value of `eq`; or no operator but a field of a relation: some clients write `a[b]=1`
             yield Filter(field, operator, tuple(values))
+
+
+def split_query_name(name: str) -> tuple[str, str]:
+    """Splits the name of a query parameter into (field, operator). The last name in brackets is the operator,
+    those before it a relation: `a[b][in]` is (`a.b`, `in`). Without one it is `eq`; `in` for an array, `a[]`
+    and `a[0]`."""
+    field, _, brackets = name.partition("[")
+    steps = brackets.removesuffix("]").split("][") if brackets else []
+    operator = "eq"
+    if steps and (steps[-1] == "" or steps[-1].isdigit()):
+        steps.pop()
+        operator = "in"
+    if steps:
+        operator = steps.pop()
+    return ".".join((field, *steps)), operator
 
 
 def check_select(select: str, fields: Iterable[str]) -> None:

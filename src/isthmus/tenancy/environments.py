@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from sqlalchemy import Executable, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Executable, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,6 +41,11 @@ async def read_team_id(conn: AsyncConnection, environment_id: str) -> str:
 class Environments:
     """The environments of one team. With `only`, no environment but the one with this id is found."""
 
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+        column.key: column for column in environment.c if column.key != "settings"
+    }
+    """The columns by which a list is filtered and sorted, by their names in the API."""
+
     def __init__(self, conn: AsyncConnection, team_id: str, *, only: str | None = None) -> None:
         self._conn = conn
         self._team_id = team_id
@@ -48,8 +53,7 @@ class Environments:
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page of the environments, without their settings."""
-        fields = {column.key: column for column in environment.c if column.key != "settings"}
-        return await fetch_page(self._conn, self._select_visible(), fields, query)
+        return await fetch_page(self._conn, self._select_visible(), self.FILTERS, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Return the row of an environment. Raises NotFound."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import current_time, increment_epochs
@@ -26,15 +26,16 @@ _USER_FIELDS = ("id", "name", "email", "is_active", "is_staff", "last_login_at",
 class Teams:
     """The teams that the caller sees: only their own."""
 
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {column.key: column for column in team.c}
+    """The columns by which a list is filtered and sorted, by their names in the API."""
+
     def __init__(self, conn: AsyncConnection, team_id: str) -> None:
         self._conn = conn
         self._select_own = select(team).where(team.c.id == team_id)
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page with the caller's own team."""
-        return await fetch_page(
-            self._conn, self._select_own, {column.key: column for column in team.c}, query
-        )
+        return await fetch_page(self._conn, self._select_own, self.FILTERS, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Return the team. Raises NotFound for any other."""
@@ -87,15 +88,16 @@ async def create_team(conn: AsyncConnection, name: str) -> str:
 class Users:
     """The users of one team, with their wire names: `role`, `team` and `environment` are lists."""
 
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {name: user.c[name] for name in _USER_FIELDS}
+    """The columns by which a list is filtered and sorted, by their names in the API."""
+
     def __init__(self, conn: AsyncConnection, team_id: str) -> None:
         self._conn = conn
         self._select_own = select(user).where(user.c.team_id == team_id)
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page of the users."""
-        page = await fetch_page(
-            self._conn, self._select_own, {name: user.c[name] for name in _USER_FIELDS}, query
-        )
+        page = await fetch_page(self._conn, self._select_own, self.FILTERS, query)
         return replace(page, rows=[_to_wire(row) for row in page.rows])
 
     async def get(self, id: str, /) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -28,11 +28,27 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 Sharing = Literal["deny", "ask", "allow"]
 
 
-class Body(BaseModel):
-    """A request body. Unknown keys are ignored, because clients send whole rows back. Values are not
-    converted: the text `"yes"` is not a boolean."""
+class Row(BaseModel):
+    """A platform row on the wire. Times are UTC text `YYYY-MM-DD HH:MM:SS`."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    created_at: str
+    updated_at: str
+
+
+class Body(BaseModel):
+    """A request body. Unknown fields are refused. Values are not converted: the text `"yes"` is not a
+    boolean.
+
+    `ROW`: the model of the rows that the body creates or changes, if any. Clients send rows back as they read
+    them, so the fields that only rows have are accepted, and not read.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    ROW: ClassVar[type[Row] | None] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -53,19 +69,18 @@ class Body(BaseModel):
                 raise ValueError("must hold no number that JSON cannot say (NaN, Infinity)")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_read_only_fields(cls, value: Any) -> Any:
+        """Returns the value without the fields that only rows have."""
+        if cls.ROW is None or not isinstance(value, dict):
+            return value
+        read_only = cls.ROW.model_fields.keys() - cls.model_fields.keys()
+        return {name: item for name, item in value.items() if name not in read_only}
+
     def get_sent_fields(self) -> dict[str, Any]:
         """Returns only the keys that the client sent, so that a missing key differs from an explicit null."""
         return self.model_dump(exclude_unset=True)
-
-
-class Row(BaseModel):
-    """A platform row on the wire. Times are UTC text `YYYY-MM-DD HH:MM:SS`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: str
-    created_at: str
-    updated_at: str
 
 
 class ListOut(BaseModel, Generic[T]):

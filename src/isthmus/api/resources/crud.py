@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
+from sqlalchemy import ColumnElement
 
 from isthmus.api.dependencies import ApiPrincipal, ParsedListRequest, Parts, PartsOfApp, Select
+from isthmus.api.known_names import declare_filters
 from isthmus.api.list_queries import check_select, select_fields
 from isthmus.api.resources.base_models import Body, DeletedOut, ListOut, Row
 from isthmus.db import AsyncConnection
@@ -59,13 +61,16 @@ def add_read_routes(
     make_repository: Callable[[AsyncConnection, Principal], ReadableRepository],
     out: type[Row],
     *,
+    filters: Mapping[str, ColumnElement[Any]],
     descriptions: Mapping[str, str] | None = None,
     extra_fields: RowHook | None = None,
+    get_extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Adds `GET` of the list and of one row. `noun`: for the operation ids `list_<noun>s`, `get_<noun>`.
     `make_repository`: makes the repository of one request from its connection and its caller. `out`: the
-    model of a row in the response. `descriptions`: by `list` and `get`. `extra_fields`: gives fields to add
-    to a row; they replace stored ones of the same name."""
+    model of a row in the response. `filters`: those of the list, as the repository has them. `descriptions`:
+    by `list` and `get`. `extra_fields`: gives fields to add to a row; they replace stored ones of the same
+    name. `get_extra`: the `openapi_extra` of the route of one row."""
     descriptions = descriptions or {}
     more_fields = extra_fields or _add_no_fields
 
@@ -86,12 +91,17 @@ def add_read_routes(
         return JSONResponse(select_fields(row, select)) if select else row
 
     page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
-    for path, endpoint, name, model, key in (
-        ("", list_rows, f"list_{noun}s", page, "list"),
-        ("/{id}", get_row, f"get_{noun}", out, "get"),
+    for path, endpoint, name, model, key, extra in (
+        ("", list_rows, f"list_{noun}s", page, "list", declare_filters(filters)),
+        ("/{id}", get_row, f"get_{noun}", out, "get", dict(get_extra or {})),
     ):
         router.add_api_route(
-            path, endpoint, name=name, response_model=model, description=descriptions.get(key, "")
+            path,
+            endpoint,
+            name=name,
+            response_model=model,
+            description=descriptions.get(key, ""),
+            openapi_extra=extra,
         )
 
 

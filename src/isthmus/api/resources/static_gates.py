@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter
 from pydantic import Field
 
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.api.dependencies import ApiPrincipal, Parts
+from isthmus.api.known_names import declare_unread_parameters
 from isthmus.api.resources.base_models import Body, DeletedOut, Row
 from isthmus.api.resources.crud import add_read_routes
 
@@ -27,6 +30,8 @@ class NewStaticGateOut(StaticGateOut):
 
 
 class StaticGateIn(Body):
+    ROW = NewStaticGateOut
+
     name: str
     domain: str
     api_token_secret: str | None = Field(
@@ -35,14 +40,20 @@ class StaticGateIn(Body):
 
 
 class StaticGatePatch(Body):
+    ROW = NewStaticGateOut
+
     name: str | None = None
     domain: str | None = None
 
 
-add_read_routes(router, "static_gate", StaticGates, StaticGateOut)
+_UNREAD: Final = declare_unread_parameters("name", "created_by", "environment_id")
+
+add_read_routes(
+    router, "static_gate", StaticGates, StaticGateOut, filters=StaticGates.FILTERS, get_extra=_UNREAD
+)
 
 
-@router.post("")
+@router.post("", openapi_extra=_UNREAD)
 async def create_static_gate(parts: Parts, principal: ApiPrincipal, body: StaticGateIn) -> NewStaticGateOut:
     """A gate that accounts can be connected through, by `truto_static_gate_id` of a link token."""
     async with parts.database.write() as conn:
@@ -51,7 +62,7 @@ async def create_static_gate(parts: Parts, principal: ApiPrincipal, body: Static
         )
 
 
-@router.patch("/{id}")
+@router.patch("/{id}", openapi_extra=_UNREAD)
 async def update_static_gate(
     parts: Parts, principal: ApiPrincipal, id: str, body: StaticGatePatch
 ) -> StaticGateOut:
@@ -61,7 +72,7 @@ async def update_static_gate(
         )
 
 
-@router.delete("/{id}")
+@router.delete("/{id}", openapi_extra=_UNREAD)
 async def delete_static_gate(parts: Parts, principal: ApiPrincipal, id: str) -> DeletedOut:
     """409 while accounts use it."""
     async with parts.database.write() as conn:

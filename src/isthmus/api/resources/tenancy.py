@@ -30,6 +30,8 @@ class EnvironmentOut(Row):
 
 
 class EnvironmentPatch(Body):
+    ROW = EnvironmentOut
+
     name: str | None = None
     settings: dict[str, Any] | None = Field(None, description="Merged by key; null removes one.")
 
@@ -41,6 +43,8 @@ class TeamOut(Row):
 
 
 class TeamPatch(Body):
+    ROW = TeamOut
+
     name: str | None = None
     logo: str | None = None
 
@@ -81,11 +85,20 @@ add_read_routes(
     "environment",
     lambda conn, principal: Environments(conn, principal.team_id, only=principal.environment_id),
     EnvironmentOut,
+    filters=Environments.FILTERS,
 )
-add_read_routes(teams, "team", lambda conn, principal: Teams(conn, principal.team_id), TeamOut)
-add_read_routes(users, "user", lambda conn, principal: Users(conn, principal.team_id), UserOut)
 add_read_routes(
-    tokens, "api_token", lambda conn, principal: ApiTokens(conn, principal.environment_id), TokenOut
+    teams, "team", lambda conn, principal: Teams(conn, principal.team_id), TeamOut, filters=Teams.FILTERS
+)
+add_read_routes(
+    users, "user", lambda conn, principal: Users(conn, principal.team_id), UserOut, filters=Users.FILTERS
+)
+add_read_routes(
+    tokens,
+    "api_token",
+    lambda conn, principal: ApiTokens(conn, principal.environment_id),
+    TokenOut,
+    filters=ApiTokens.FILTERS,
 )
 
 

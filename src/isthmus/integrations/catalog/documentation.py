@@ -7,7 +7,7 @@ one. Here each of these four is called an entity.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, update
 from sqlalchemy import delete as delete_from
@@ -52,29 +52,22 @@ _ENTITY_ID: Final = func.coalesce(*(documentation.c[name] for name in _ENTITY_TY
 _ENTITY_TYPE: Final = case(
     *((documentation.c[column].is_not(None), name) for column, name in _ENTITY_TYPE_BY_FIELD.items())
 )
-_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
-    **{
-        name: documentation.c[name]
-        for name in ("id", *_ENTITY_TYPE_BY_FIELD, "type", *_TEXT_FIELDS, "created_at", "updated_at")
-    },
-    "entity_id": _ENTITY_ID,
-    "entity_type": _ENTITY_TYPE,
-}
-
-_CATEGORY_FIELDS: Final = {
-    name: category.c[name] for name in ("id", "name", "label", "created_at", "updated_at")
-}
 
 
 class Categories:
     """The categories of integrations and unified models. They are shipped, and the same for all teams."""
+
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+        name: category.c[name] for name in ("id", "name", "label", "created_at", "updated_at")
+    }
+    """The columns by which a list is filtered and sorted, by their names in the API."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the categories."""
-        return await fetch_page(self._conn, select(category), _CATEGORY_FIELDS, query)
+        return await fetch_page(self._conn, select(category), self.FILTERS, query)
 
 
 class Documentation:
@@ -82,6 +75,16 @@ class Documentation:
 
     Rows of shipped or shared definitions are read-only; an environment writes rows about its install instead.
     """
+
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+        **{
+            name: documentation.c[name]
+            for name in ("id", *_ENTITY_TYPE_BY_FIELD, "type", *_TEXT_FIELDS, "created_at", "updated_at")
+        },
+        "entity_id": _ENTITY_ID,
+        "entity_type": _ENTITY_TYPE,
+    }
+    """The columns by which a list is filtered and sorted, by their names in the API."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -103,7 +106,7 @@ class Documentation:
                 ],
             )
         query = await resolve_names(self._conn, query)
-        page = await fetch_page(self._conn, self._select_visible(), _FIELDS, query)
+        page = await fetch_page(self._conn, self._select_visible(), self.FILTERS, query)
         return Page([_to_wire(row) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:

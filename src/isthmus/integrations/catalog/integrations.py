@@ -50,7 +50,7 @@ class Integrations(OwnedDefinitions):
     """The integrations a team sees: its own, the shipped ones, and those that other teams share."""
 
     _TABLE = integration
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
         name: integration.c[name]
         for name in (
             "id",

@@ -118,7 +118,9 @@ class OwnedDefinitions(ABC):
     """
 
     _TABLE: ClassVar[Table]
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]]
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]]
+    """The columns by which a list is filtered and sorted, by their names in the API."""
+
     _NOUN: ClassVar[str]
     _NOUN_WITH_ARTICLE: ClassVar[str]
     _ROUTE: ClassVar[str]
@@ -137,7 +139,7 @@ class OwnedDefinitions(ABC):
 
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the rows that the team sees."""
-        page = await fetch_page(self._conn, self._select_visible(), self._FIELDS, query)
+        page = await fetch_page(self._conn, self._select_visible(), self.FILTERS, query)
         return Page(await self._to_wire_rows(page.rows), page.after)
 
     async def get(self, id: str) -> Row:

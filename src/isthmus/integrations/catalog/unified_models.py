@@ -40,7 +40,7 @@ class UnifiedModels(OwnedDefinitions):
     """
 
     _TABLE = unified_model
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
         name: unified_model.c[name]
         for name in ("id", "name", "category", "sharing", "team_id", "version", "created_at", "updated_at")
     }

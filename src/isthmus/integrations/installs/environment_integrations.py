@@ -60,7 +60,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
     """
 
     _TABLE = environment_integration
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
         **{
             name: environment_integration.c[name]
             for name in (

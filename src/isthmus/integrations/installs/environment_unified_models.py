@@ -26,7 +26,7 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
     """The unified models that one environment has installed, and so may call."""
 
     _TABLE = environment_unified_model
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
         **{
             name: environment_unified_model.c[name]
             for name in ("id", "environment_id", "unified_model_id", "created_at", "updated_at")

@@ -30,7 +30,9 @@ class InstalledDefinitions(ABC):
     """
 
     _TABLE: ClassVar[Table]
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]]
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]]
+    """The columns by which a list is filtered and sorted, by their names in the API."""
+
     _DEFINITION: ClassVar[Table]
     _PARENT_COLUMN: ClassVar[str]
     """The column with the id of the definition."""
@@ -49,7 +51,7 @@ class InstalledDefinitions(ABC):
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the installs."""
         query = await resolve_names(self._conn, query)
-        page = await fetch_page(self._conn, self._select_installs(), self._FIELDS, query)
+        page = await fetch_page(self._conn, self._select_installs(), self.FILTERS, query)
         return Page(await self._to_wire_rows(page.rows), page.after)
 
     async def get(self, id: str) -> Row:

@@ -47,7 +47,7 @@ _WRITABLE: Final = frozenset({*_NAME_COLUMNS, "config"})
 _MAX_NAME_LENGTH: Final = 200
 
 
-def _get_list_fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
+def _list_filters(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
     """Returns the columns that a list can be filtered and sorted by."""
     return {
         name: table.c[name] for name in ("id", parent, *_NAME_COLUMNS, "version", "created_at", "updated_at")
@@ -58,6 +58,9 @@ class _MappingRepository(ABC):
     """The rows of one of the two tables. A subclass decides who sees, writes and caches them."""
 
     _TABLE: ClassVar[Table]
+    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]]
+    """The columns by which a list is filtered and sorted, by their names in the API."""
+
     _PARENT_COLUMN: ClassVar[str]
     """The column with the id of the unified model, or of its install, that a row belongs to."""
 
@@ -70,9 +73,8 @@ class _MappingRepository(ABC):
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the mappings that the caller sees, as the API shows them. A filter may name an
         integration or a model in place of its id. Raises BadRequest for an invalid filter."""
-        fields = _get_list_fields(self._TABLE, self._PARENT_COLUMN)
         query = await resolve_names(self._conn, query)
-        page = await fetch_page(self._conn, self._select_visible(), fields, query)
+        page = await fetch_page(self._conn, self._select_visible(), self.FILTERS, query)
         return Page([mapping_to_wire(row, self._PARENT_COLUMN) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:
@@ -169,6 +171,7 @@ class ModelMappings(_MappingRepository):
 
     _TABLE = unified_model_resource_method
     _PARENT_COLUMN = "unified_model_id"
+    FILTERS = _list_filters(_TABLE, _PARENT_COLUMN)
     _ROUTE = "/unified-model-resource-method"
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
@@ -204,6 +207,7 @@ class EnvironmentMappings(_MappingRepository):
 
     _TABLE = environment_unified_model_resource_method
     _PARENT_COLUMN = "environment_unified_model_id"
+    FILTERS = _list_filters(_TABLE, _PARENT_COLUMN)
     _ROUTE = "/environment-unified-model-resource-method"
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
