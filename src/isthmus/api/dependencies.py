@@ -225,7 +225,7 @@ async def _parse_list_request(
 ) -> ListRequest:
     """Returns the list's parameters. Raises Forbidden for a filter by another environment, BadRequest for
     malformed parameters."""
-    require_own_environment(list_request.query, principal.environment_id)
+    list_request.query = require_own_environment(list_request.query, principal.environment_id)
     return list_request
 
 

@@ -39,6 +39,7 @@ _OPERATORS_KEY: Final = "x-operators"
 
 _JSON_TYPES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer"}
 _MAX_NAMED: Final = 10
+_ENVIRONMENT: Final = "environment_id"
 _PROBES: Final = "health"
 """The tag of routes that take any parameter: load balancers add some of their own."""
 
@@ -70,20 +71,30 @@ class QueryNames:
 
 
 def declare_filters(filters: Mapping[str, ColumnElement[Any]]) -> dict[str, Any]:
-    """Returns the `openapi_extra` of a list that takes these filters. `filters`: columns by field."""
-    return {
-        "parameters": [
+    """Returns the `openapi_extra` of a list that takes these filters, and the token's own environment.
+    `filters`: columns by field."""
+    parameters = [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": "Filter, also with an operator: `field[operator]=`.",
+            "schema": {"type": _JSON_TYPES.get(get_value_type(column), "string")},
+            _OPERATORS_KEY: list(OPERATORS),
+        }
+        for name, column in filters.items()
+    ]
+    if _ENVIRONMENT not in filters:
+        parameters.append(
             {
-                "name": name,
+                "name": _ENVIRONMENT,
                 "in": "query",
                 "required": False,
-                "description": "Filter, also with an operator: `field[operator]=`.",
-                "schema": {"type": _JSON_TYPES.get(get_value_type(column), "string")},
-                _OPERATORS_KEY: list(OPERATORS),
+                "description": "That of the token; 403 for any other.",
+                "schema": {"type": "string"},
             }
-            for name, column in filters.items()
-        ]
-    }
+        )
+    return {"parameters": parameters}
 
 
 def declare_unread_parameters(*names: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from isthmus.db.listing import Filter, ListQuery, Position
@@ -71,16 +72,21 @@ def parse_list_query(
     return ListQuery(tuple(_parse_filters(items)), field, descending, _parse_limit(limit), after)
 
 
-def require_own_environment(query: ListQuery, environment_id: str) -> None:
-    """Raises Forbidden if a filter names another environment than the token's."""
+def require_own_environment(query: ListQuery, environment_id: str) -> ListQuery:
+    """Returns the query without the filters for the token's own environment, which keep every row: a list has
+    no others. Raises Forbidden if a filter names another environment."""
+    kept = []
     for filter in query.filters:
-        if filter.field == "environment_id" and filter.operator in ("eq", "in"):
+        if filter.field != "environment_id" or filter.operator not in ("eq", "in"):
+            kept.append(filter)
+        else:
             foreign = [value for value in filter.values if value != environment_id]
             if foreign:
                 raise Forbidden(
                     f"environment {foreign[0]} is not this token's. Leave environment_id out: a token sees "
                     "its own environment only."
                 )
+    return replace(query, filters=tuple(kept))
 
 
 def _parse_limit(text: str | None) -> int:
