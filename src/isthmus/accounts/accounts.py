@@ -50,6 +50,7 @@ from isthmus.events.catalogue import (
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
 
@@ -72,7 +73,8 @@ _STATUSES_BEFORE_POST_INSTALL: Final = frozenset({"connecting", "post_install_er
 
 class Accounts:
     """The accounts of one environment. Accounts of other environments are not found. A write of one account
-    increments the epoch of its group, a write of many increments the environment's."""
+    increments the epoch of its group, a write of many increments the environment's. `warnings`: on the
+    overrides that it has written."""
 
     FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
         **{
@@ -101,6 +103,7 @@ class Accounts:
         self._conn = conn
         self._scope = scope
         self._environment_id = scope.environment_id
+        self.warnings: list[CallWarning] = []
 
     async def list(self, query: ListQuery, *only: ColumnElement[bool]) -> Page:
         """Return a page of the accounts that match the query and the conditions `only`."""
@@ -135,8 +138,10 @@ class Accounts:
         plain, secrets = split_context(context, definition.secret_fields)
         override, override_secrets = split_secrets(values.get("integration_override") or {})
         if override or override_secrets:
-            definition.check_override(values["integration_override"])
-        await check_mapping_overrides(self._conn, self._scope, values.get("unified_model_override"))
+            self.warnings += definition.check_override(values["integration_override"])
+        self.warnings += await check_mapping_overrides(
+            self._conn, self._scope, values.get("unified_model_override")
+        )
         identity, now = new_id(), current_time(self._conn)
         stages = definition.list_stages(values.get("integration_override") or {})
         await self._conn.execute(
@@ -186,7 +191,7 @@ class Accounts:
             if name in changes
         }
         if "unified_model_override" in changes:
-            await check_mapping_overrides(
+            self.warnings += await check_mapping_overrides(
                 self._conn, self._scope, changes["unified_model_override"], row["unified_model_override"]
             )
         if values.get("status") == "active":
@@ -329,7 +334,7 @@ class Accounts:
             get_key_ring(self._conn), row["id"], row["integration_override_secrets"]
         )
         new_override = replace_config(row["integration_override"] or {}, stored or {}, sent)
-        definition.check_override(new_override)
+        self.warnings += definition.check_override(new_override)
         plain, secrets = split_secrets(new_override)
         return {
             "integration_override": plain or None,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = [
     "ERROR_CONTENT",
@@ -50,6 +53,8 @@ class Body(BaseModel):
 
     ROW: ClassVar[type[Row] | None] = None
 
+    _unread: dict[str, Any] = PrivateAttr(default_factory=dict)
+
     @model_validator(mode="before")
     @classmethod
     def _refuse_unstorable_values(cls, value: Any) -> Any:
@@ -69,18 +74,31 @@ class Body(BaseModel):
                 raise ValueError("must hold no number that JSON cannot say (NaN, Infinity)")
         return value
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _drop_read_only_fields(cls, value: Any) -> Any:
-        """Returns the value without the fields that only rows have."""
+    def _keep_fields_of_rows(cls, value: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Validates the value without the fields that only rows have, which are kept apart."""
         if cls.ROW is None or not isinstance(value, dict):
-            return value
-        read_only = cls.ROW.model_fields.keys() - cls.model_fields.keys()
-        return {name: item for name, item in value.items() if name not in read_only}
+            return validate(value)
+        only_of_rows = cls.ROW.model_fields.keys() - cls.model_fields.keys()
+        body = validate({name: item for name, item in value.items() if name not in only_of_rows})
+        body._unread = {name: item for name, item in value.items() if name in only_of_rows}
+        return body
 
     def get_sent_fields(self) -> dict[str, Any]:
         """Returns only the keys that the client sent, so that a missing key differs from an explicit null."""
         return self.model_dump(exclude_unset=True)
+
+    def find_unread_fields(self, row: Mapping[str, Any]) -> list[CallWarning]:
+        """Returns a warning for each field that was sent, is not read, and has another value in the row that
+        was written. `row`: as it is sent. None for the row's id and times, which a copy has of its own."""
+        return [
+            CallWarning(
+                "unused_name", f"{name} is set by the server: the value sent was not stored", f"body.{name}"
+            )
+            for name, value in self._unread.items()
+            if name not in Row.model_fields and name in row and row[name] != value
+        ]
 
 
 class ListOut(BaseModel, Generic[T]):

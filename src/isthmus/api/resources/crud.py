@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import ColumnElement
 
@@ -17,9 +17,16 @@ from isthmus.api.resources.base_models import Body, DeletedOut, ListOut, Row
 from isthmus.db import AsyncConnection
 from isthmus.db.listing import ListQuery, Page
 from isthmus.errors import BadRequest, failure
+from isthmus.kit.call_warnings import WARNING_HEADER, CallWarning, format_warning_header
 from isthmus.tenancy import Principal
 
-__all__ = ["ReadableRepository", "WritableRepository", "add_read_routes", "add_write_routes"]
+__all__ = [
+    "ReadableRepository",
+    "WritableRepository",
+    "add_read_routes",
+    "add_warnings",
+    "add_write_routes",
+]
 
 RowHook = Callable[[PartsOfApp, Mapping[str, Any]], Mapping[str, Any]]
 """Given the application's parts and a row, gives the fields to add to it; given a body, the values to
@@ -41,6 +48,11 @@ class ReadableRepository(Protocol):
 class WritableRepository(Protocol):
     """A repository for one caller. `values` and `changes` hold only the keys that the client sent. `delete`
     returns the deleted row's id."""
+
+    @property
+    def warnings(self) -> Sequence[CallWarning]:
+        """What of the values that were written has no effect."""
+        ...
 
     async def create(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Stores a row and returns it. Raises BadRequest, Conflict."""
@@ -126,17 +138,25 @@ def add_write_routes(
     more_fields = extra_fields or _add_no_fields
     to_values = to_stored or _return_unchanged
 
-    async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
+    async def create_row(parts: Parts, principal: ApiPrincipal, body: Body, response: Response) -> Any:
         async with parts.database.write() as conn:
-            row = await make_repository(conn, principal).create(to_values(parts, body.get_sent_fields()))
-        return parts.format_row({**row, **more_fields(parts, row)})
+            repository = make_repository(conn, principal)
+            row = await repository.create(to_values(parts, body.get_sent_fields()))
+        shown = parts.format_row({**row, **more_fields(parts, row)})
+        add_warnings(response, body, shown, repository.warnings)
+        return shown
 
-    async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
+    async def update_row(
+        parts: Parts, principal: ApiPrincipal, id: str, body: Body, response: Response
+    ) -> Any:
         if requires_version and parts.strict_version:
             _require_version(body)
         async with parts.database.write() as conn:
-            row = await make_repository(conn, principal).update(id, to_values(parts, body.get_sent_fields()))
-        return parts.format_row({**row, **more_fields(parts, row)})
+            repository = make_repository(conn, principal)
+            row = await repository.update(id, to_values(parts, body.get_sent_fields()))
+        shown = parts.format_row({**row, **more_fields(parts, row)})
+        add_warnings(response, body, shown, repository.warnings)
+        return shown
 
     async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
         async with parts.database.write() as conn:
@@ -157,6 +177,16 @@ def add_write_routes(
             response_model=model,
             description=descriptions.get(key, ""),
         )
+
+
+def add_warnings(
+    response: Response, body: Body, row: Mapping[str, Any], warnings: Sequence[CallWarning] = ()
+) -> None:
+    """Tells in a header what of a body was not stored, or has no effect. `row`: as it is sent. `warnings`:
+    those of the repository."""
+    found = [*body.find_unread_fields(row), *warnings]
+    if found:
+        response.headers[WARNING_HEADER] = format_warning_header(found)
 
 
 def _add_no_fields(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:

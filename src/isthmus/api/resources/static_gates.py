@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import Field
 
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.api.dependencies import ApiPrincipal, Parts
 from isthmus.api.known_names import declare_unread_parameters
 from isthmus.api.resources.base_models import Body, DeletedOut, Row
-from isthmus.api.resources.crud import add_read_routes
+from isthmus.api.resources.crud import add_read_routes, add_warnings
 
 __all__ = ["router"]
 
@@ -54,22 +54,24 @@ add_read_routes(
 
 
 @router.post("", openapi_extra=_UNREAD)
-async def create_static_gate(parts: Parts, principal: ApiPrincipal, body: StaticGateIn) -> NewStaticGateOut:
+async def create_static_gate(
+    parts: Parts, principal: ApiPrincipal, body: StaticGateIn, response: Response
+) -> NewStaticGateOut:
     """A gate that accounts can be connected through, by `truto_static_gate_id` of a link token."""
     async with parts.database.write() as conn:
-        return NewStaticGateOut(
-            **parts.format_row(await StaticGates(conn, principal).create(body.get_sent_fields()))
-        )
+        row = parts.format_row(await StaticGates(conn, principal).create(body.get_sent_fields()))
+    add_warnings(response, body, row)
+    return NewStaticGateOut(**row)
 
 
 @router.patch("/{id}", openapi_extra=_UNREAD)
 async def update_static_gate(
-    parts: Parts, principal: ApiPrincipal, id: str, body: StaticGatePatch
+    parts: Parts, principal: ApiPrincipal, id: str, body: StaticGatePatch, response: Response
 ) -> StaticGateOut:
     async with parts.database.write() as conn:
-        return StaticGateOut(
-            **parts.format_row(await StaticGates(conn, principal).update(id, body.get_sent_fields()))
-        )
+        row = parts.format_row(await StaticGates(conn, principal).update(id, body.get_sent_fields()))
+    add_warnings(response, body, row)
+    return StaticGateOut(**row)
 
 
 @router.delete("/{id}", openapi_extra=_UNREAD)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from isthmus.api.dependencies import ApiPrincipal, Parts
 from isthmus.api.resources.base_models import Body, Row
-from isthmus.api.resources.crud import add_read_routes
+from isthmus.api.resources.crud import add_read_routes, add_warnings
 from isthmus.errors import Forbidden, NotFound
 from isthmus.tenancy import ApiTokens, Environments, Teams, Users
 
@@ -104,19 +104,23 @@ add_read_routes(
 
 @environments.patch("/{id}")
 async def update_environment(
-    parts: Parts, principal: ApiPrincipal, id: str, body: EnvironmentPatch
+    parts: Parts, principal: ApiPrincipal, id: str, body: EnvironmentPatch, response: Response
 ) -> EnvironmentOut:
     async with parts.database.write() as conn:
         own = Environments(conn, principal.team_id, only=principal.environment_id)
-        return EnvironmentOut(**parts.format_row(await own.update(id, body.get_sent_fields())))
+        row = parts.format_row(await own.update(id, body.get_sent_fields()))
+    add_warnings(response, body, row)
+    return EnvironmentOut(**row)
 
 
 @teams.patch("/{id}")
-async def update_team(parts: Parts, principal: ApiPrincipal, id: str, body: TeamPatch) -> TeamOut:
+async def update_team(
+    parts: Parts, principal: ApiPrincipal, id: str, body: TeamPatch, response: Response
+) -> TeamOut:
     async with parts.database.write() as conn:
-        return TeamOut(
-            **parts.format_row(await Teams(conn, principal.team_id).update(id, body.get_sent_fields()))
-        )
+        row = parts.format_row(await Teams(conn, principal.team_id).update(id, body.get_sent_fields()))
+    add_warnings(response, body, row)
+    return TeamOut(**row)
 
 
 @teams.post("/{id}/invite", status_code=403, response_model=None)

@@ -6,7 +6,7 @@ one. Here each of these four is called an entity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, update
@@ -29,6 +29,7 @@ from isthmus.integrations.catalog.owned_definitions import has_id_or_name, is_vi
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
 
@@ -85,6 +86,9 @@ class Documentation:
         "entity_type": _ENTITY_TYPE,
     }
     """The columns by which a list is filtered and sorted, by their names in the API."""
+
+    warnings: ClassVar[Sequence[CallWarning]] = ()
+    """Nothing in a row is left out."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn

@@ -80,7 +80,7 @@ class Integrations(OwnedDefinitions):
         """
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
         _check_fields(row)
-        check_integration_config(row["name"], row["config"])
+        self.warnings += check_integration_config(row["name"], row["config"])
         row["config"], secrets = split_secrets(row["config"])
         id = new_id()
         return await self._insert({**row, "id": id, "secrets": self._encrypt_secrets(id, secrets)})
@@ -102,7 +102,7 @@ class Integrations(OwnedDefinitions):
         if "config" in values:
             current = build_usable_config(get_key_ring(self._conn), row, is_owner=True)
             merged = apply_patch(current, values["config"])
-            check_integration_config(str(values.get("name", row["name"])), merged)
+            self.warnings += check_integration_config(str(values.get("name", row["name"])), merged)
             values["config"], secrets = split_secrets(merged)
             values["secrets"] = self._encrypt_secrets(row["id"], secrets)
         return await self._update(row, values)

@@ -24,6 +24,7 @@ from isthmus.errors import Conflict, Forbidden, NotFound
 from isthmus.integrations.rows.body_checks import name_taken_error
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import is_uuid
 
 __all__ = [
@@ -114,7 +115,7 @@ class OwnedDefinitions(ABC):
     """The rows of one table that a team sees.
 
     A team changes only its own, and deletes them only while no environment has them installed. Reads work on
-    any connection; writes need that of a `Database.write()`.
+    any connection; writes need that of a `Database.write()`. `warnings`: on what it has written.
     """
 
     _TABLE: ClassVar[Table]
@@ -136,6 +137,7 @@ class OwnedDefinitions(ABC):
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
+        self.warnings: list[CallWarning] = []
 
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the rows that the team sees."""

@@ -59,8 +59,8 @@ class UnifiedModels(OwnedDefinitions):
         """
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
         _check_fields(row)
-        check_unified_model(row)
-        check_record_schemas(row["name"], row["resources"])
+        self.warnings += check_unified_model(row)
+        self.warnings += check_record_schemas(row["name"], row["resources"])
         return await self._insert({**row, "id": new_id()})
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
@@ -80,8 +80,8 @@ class UnifiedModels(OwnedDefinitions):
         for name in _OBJECTS:
             if name in values:
                 values[name] = apply_patch(row[name], values[name])
-        check_unified_model({**row, **values})
-        check_record_schemas(row["name"], changes.get("resources"))
+        self.warnings += check_unified_model({**row, **values})
+        self.warnings += check_record_schemas(row["name"], changes.get("resources"))
         return await self._update(row, values)
 
     def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:

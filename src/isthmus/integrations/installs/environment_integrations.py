@@ -28,6 +28,7 @@ from isthmus.integrations.rows.wire_rows import (
     read_integration_summaries,
 )
 from isthmus.kit.browser_urls import split_web_url
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
 
@@ -103,7 +104,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         identity = new_id()
         plain, secrets = split_secrets(columns["override"])
         if plain or secrets:
-            self._check_override(target, plain, secrets)
+            self.warnings += self._check_override(target, plain, secrets)
         row, is_new = await self._insert_install(
             target["id"],
             {
@@ -134,7 +135,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
                 OVERRIDE_SECRETS.decrypt(get_key_ring(self._conn), row["id"], row["override_secrets"]) or {}
             )
             plain, secrets = split_secrets(replace_config(row["override"], secrets, values["override"]))
-            self._check_override(target, plain, secrets)
+            self.warnings += self._check_override(target, plain, secrets)
             values["override"] = plain
             values["override_secrets"] = OVERRIDE_SECRETS.encrypt(
                 get_key_ring(self._conn), row["id"], secrets or None
@@ -185,11 +186,14 @@ class EnvironmentIntegrations(InstalledDefinitions):
 
     def _check_override(
         self, target: Mapping[str, Any], plain: Mapping[str, Any], secrets: Mapping[str, Any]
-    ) -> None:
-        """Raises DefinitionInvalid if the override does not fit the integration. `target`: its row."""
+    ) -> list[CallWarning]:
+        """Returns warnings on the override. Raises DefinitionInvalid if it does not fit the integration.
+        `target`: its row."""
         is_owner = target["team_id"] == self._scope.team_id
         base = build_usable_config(get_key_ring(self._conn), target, is_owner=is_owner)
-        check_integration_override(target["name"], base, join_secrets(plain, secrets), field="override")
+        return check_integration_override(
+            target["name"], base, join_secrets(plain, secrets), field="override"
+        )
 
 
 def _columns_from_body(values: Mapping[str, Any], is_enabled: bool) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from isthmus.errors import NotFound
 from isthmus.integrations.catalog.owned_definitions import lock_installable, resolve_names
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import new_id
 
 __all__ = ["InstalledDefinitions"]
@@ -26,7 +27,8 @@ __all__ = ["InstalledDefinitions"]
 class InstalledDefinitions(ABC):
     """The installs of one environment. A write increments the environment's epoch.
 
-    An install is found by its own id or by the id of its definition, which some clients send.
+    An install is found by its own id or by the id of its definition, which some clients send. `warnings`: on
+    the overrides that it has written.
     """
 
     _TABLE: ClassVar[Table]
@@ -47,6 +49,7 @@ class InstalledDefinitions(ABC):
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
+        self.warnings: list[CallWarning] = []
 
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the installs."""

@@ -37,6 +37,7 @@ from isthmus.integrations.rows.definition_checks import check_mapping, check_map
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.unknown_names import check_resource_and_method
 from isthmus.integrations.rows.wire_rows import Row, mapping_to_wire
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
 
@@ -55,7 +56,8 @@ def _list_filters(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]
 
 
 class _MappingRepository(ABC):
-    """The rows of one of the two tables. A subclass decides who sees, writes and caches them."""
+    """The rows of one of the two tables. A subclass decides who sees, writes and caches them.
+    `warnings`: on the mappings that it has written."""
 
     _TABLE: ClassVar[Table]
     FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]]
@@ -69,6 +71,7 @@ class _MappingRepository(ABC):
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
+        self.warnings: list[CallWarning] = []
 
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the mappings that the caller sees, as the API shows them. A filter may name an
@@ -91,7 +94,7 @@ class _MappingRepository(ABC):
         """
         parent, model = await self._lock_parent(str(values.get(self._PARENT_COLUMN)))
         columns = {name: values.get(name) for name in (*_NAME_COLUMNS, "config")}
-        self._check_mapping(columns, model)
+        self.warnings += self._check_mapping(columns, model)
         now = current_time(self._conn)
         identity = new_id()
         row = {**columns, "id": identity, self._PARENT_COLUMN: parent, "created_at": now, "updated_at": now}
@@ -111,7 +114,7 @@ class _MappingRepository(ABC):
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         if isinstance(values.get("config"), Mapping):
             values["config"] = apply_patch(row["config"], values["config"])
-        self._check_mapping({**row, **values}, model)
+        self.warnings += self._check_mapping({**row, **values}, model)
         statement = build_version_update(self._conn, self._TABLE, row, values)
         await self._execute_write(statement, model["name"], {**row, **values})
         await self._increment_epochs(parent)
@@ -138,9 +141,9 @@ class _MappingRepository(ABC):
         """
 
     @abstractmethod
-    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-        """Raises BadRequest or DefinitionInvalid for an invalid mapping. `columns`: the columns of its row.
-        `model`: as `_lock_parent` returns it."""
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> list[CallWarning]:
+        """Returns warnings on the mapping. Raises BadRequest or DefinitionInvalid for an invalid one.
+        `columns`: the columns of its row. `model`: as `_lock_parent` returns it."""
 
     @abstractmethod
     async def _increment_epochs(self, parent: str) -> None:
@@ -191,10 +194,10 @@ class ModelMappings(_MappingRepository):
         model = await self._models.lock_owned(parent)
         return model["id"], model
 
-    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> list[CallWarning]:
         """Checks the columns and the whole mapping."""
         _check_columns(columns, model)
-        check_mapping(columns["config"], source=_describe_mapping(columns, model))
+        return check_mapping(columns["config"], source=_describe_mapping(columns, model))
 
     async def _increment_epochs(self, parent: str) -> None:
         """Increments the epoch of every environment that has the model installed."""
@@ -234,10 +237,12 @@ class EnvironmentMappings(_MappingRepository):
         resources = apply_patch(model["resources"], install["override"].get("resources") or {})
         return install["id"], {**model, "resources": resources}
 
-    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> list[CallWarning]:
         """Checks the columns, and the mapping as a partial one."""
         _check_columns(columns, model)
-        check_mapping_override(columns["config"], source=_describe_mapping(columns, model), field="config")
+        return check_mapping_override(
+            columns["config"], source=_describe_mapping(columns, model), field="config"
+        )
 
     async def _increment_epochs(self, parent: str) -> None:
         """Increments the epoch of the environment."""
