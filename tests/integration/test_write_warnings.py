@@ -75,7 +75,7 @@ async def test_an_override_answers_with_what_it_adds(server: Server) -> None:
     }
     made_account, found = await write(server, "POST", "/integrated-account", account)
     assert found == [finding("integration_override.header")]
-    change = {"integration_override": {"querry": {}}}
+    change: dict[str, Any] = {"integration_override": {"querry": {}}}
     _, found = await write(server, "PATCH", f"/integrated-account/{made_account['id']}", change)
     assert found == [finding("integration_override.querry")]
 

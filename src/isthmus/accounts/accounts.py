@@ -36,7 +36,7 @@ from isthmus.accounts.rows.context import (
 )
 from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.epochs import get_epoch_group, increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, integration
 from isthmus.definitions.secrets import replace_config, split_secrets
 from isthmus.errors import AccountNeedsReauth, BadRequest, failure
@@ -76,7 +76,7 @@ class Accounts:
     increments the epoch of its group, a write of many increments the environment's. `warnings`: on the
     overrides that it has written."""
 
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         **{
             name: integrated_account.c[name]
             for name in (
@@ -97,7 +97,6 @@ class Accounts:
         "integration.id": integration.c.id,
         "features.super_query": cast(null(), Text),
     }
-    """The columns by which a list is filtered and sorted, by their names in the API."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn

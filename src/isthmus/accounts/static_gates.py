@@ -11,13 +11,13 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.egress import GATE_TOKEN
 from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.epochs import increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, static_gate
 from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.rows.body_checks import Failures
@@ -42,8 +42,7 @@ class StaticGates:
     """The gates of one environment. Each update and deletion increments the environment's epoch, because
     cached accounts hold their gate."""
 
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {column.key: column for column in _VISIBLE_COLUMNS}
-    """The columns by which a list is filtered and sorted, by their names in the API."""
+    FILTERS: ClassVar[FilterColumns] = {column.key: column for column in _VISIBLE_COLUMNS}
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn

@@ -14,10 +14,9 @@ from fastapi import APIRouter, Request
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.routing import APIRoute
-from sqlalchemy import ColumnElement
 
 from isthmus.api.list_queries import split_query_name
-from isthmus.db.listing import OPERATORS, get_value_type
+from isthmus.db.listing import OPERATORS, FilterColumns, get_value_type
 from isthmus.errors import BadRequest, failure
 from isthmus.kit.close_names import find_close_names
 
@@ -70,7 +69,7 @@ class QueryNames:
         )
 
 
-def declare_filters(filters: Mapping[str, ColumnElement[Any]]) -> dict[str, Any]:
+def declare_filters(filters: FilterColumns) -> dict[str, Any]:
     """Returns the `openapi_extra` of a list that takes these filters, and the token's own environment.
     `filters`: columns by field."""
     parameters = [
@@ -128,7 +127,7 @@ def list_query_names(routers: Iterable[APIRouter]) -> dict[RouteKey, QueryNames]
 
 def _make_key(route: APIRoute) -> RouteKey:
     """Returns what tells a route from all others."""
-    return route.path, frozenset(route.methods)
+    return route.path, frozenset(route.methods or ())
 
 
 def _read_declared_names(route: APIRoute) -> QueryNames:

@@ -7,14 +7,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, and_, literal, not_, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.errors import BadRequest, failure
 
-__all__ = ["Filter", "ListQuery", "Page", "Position", "fetch_page", "get_value_type"]
+__all__ = ["Filter", "FilterColumns", "ListQuery", "Page", "Position", "fetch_page", "get_value_type"]
+
+FilterColumns: TypeAlias = Mapping[str, ColumnElement[Any]]
+"""The columns by which a list is filtered and sorted, by their names in the API: dotted for a relation."""
 
 OPERATORS: dict[str, Callable[[ColumnElement[Any], list[Any]], ColumnElement[bool]]] = {
     "eq": lambda column, values: column == values[0],
@@ -71,7 +74,7 @@ class Page:
 async def fetch_page(
     conn: AsyncConnection,
     statement: Select[Any],
-    fields: Mapping[str, ColumnElement[Any]],
+    fields: FilterColumns,
     query: ListQuery,
 ) -> Page:
     """Executes `statement` with the filters, order and limit of `query`, and returns the page.

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, current_time
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import event
 from isthmus.errors import NotFound
 from isthmus.events.catalogue import Event
@@ -135,11 +135,10 @@ async def read_outbox_state(conn: AsyncConnection) -> OutboxState:
 class Events:
     """The events of one environment, the newest first unless asked otherwise."""
 
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         **{name: event.c[name] for name in _FIELDS if name != "payload"},
         **_DERIVED,
     }
-    """The columns by which a list is filtered and sorted, by their names in the API."""
 
     def __init__(self, conn: AsyncConnection, environment_id: str) -> None:
         self._conn = conn

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import current_time, increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import api_token
 from isthmus.errors import NotFound
 from isthmus.events import Event, emit
@@ -53,8 +53,7 @@ def get_token_prefix(token: str) -> str:
 class ApiTokens:
     """The API tokens of one environment. Rows have no secret; revoked tokens are not found."""
 
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {column.key: column for column in _VISIBLE_COLUMNS}
-    """The columns by which a list is filtered and sorted, by their names in the API."""
+    FILTERS: ClassVar[FilterColumns] = {column.key: column for column in _VISIBLE_COLUMNS}
 
     def __init__(self, conn: AsyncConnection, environment_id: str) -> None:
         self._conn = conn

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Executable, delete, exists, insert, select, update
+from sqlalchemy import Executable, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import current_time, increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
 from isthmus.kit.ids import new_id
@@ -41,10 +41,9 @@ async def read_team_id(conn: AsyncConnection, environment_id: str) -> str:
 class Environments:
     """The environments of one team. With `only`, no environment but the one with this id is found."""
 
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         column.key: column for column in environment.c if column.key != "settings"
     }
-    """The columns by which a list is filtered and sorted, by their names in the API."""
 
     def __init__(self, conn: AsyncConnection, team_id: str, *, only: str | None = None) -> None:
         self._conn = conn

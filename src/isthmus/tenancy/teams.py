@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import current_time, increment_epochs
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, team, user
 from isthmus.errors import BadRequest, NotFound, failure
 from isthmus.kit.ids import new_id
@@ -26,8 +26,7 @@ _USER_FIELDS = ("id", "name", "email", "is_active", "is_staff", "last_login_at",
 class Teams:
     """The teams that the caller sees: only their own."""
 
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {column.key: column for column in team.c}
-    """The columns by which a list is filtered and sorted, by their names in the API."""
+    FILTERS: ClassVar[FilterColumns] = {column.key: column for column in team.c}
 
     def __init__(self, conn: AsyncConnection, team_id: str) -> None:
         self._conn = conn
@@ -88,8 +87,7 @@ async def create_team(conn: AsyncConnection, name: str) -> str:
 class Users:
     """The users of one team, with their wire names: `role`, `team` and `environment` are lists."""
 
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {name: user.c[name] for name in _USER_FIELDS}
-    """The columns by which a list is filtered and sorted, by their names in the API."""
+    FILTERS: ClassVar[FilterColumns] = {name: user.c[name] for name in _USER_FIELDS}
 
     def __init__(self, conn: AsyncConnection, team_id: str) -> None:
         self._conn = conn

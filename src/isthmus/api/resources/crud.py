@@ -8,14 +8,13 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy import ColumnElement
 
 from isthmus.api.dependencies import ApiPrincipal, ParsedListRequest, Parts, PartsOfApp, Select
 from isthmus.api.known_names import declare_filters
 from isthmus.api.list_queries import check_select, select_fields
 from isthmus.api.resources.base_models import Body, DeletedOut, ListOut, Row
 from isthmus.db import AsyncConnection
-from isthmus.db.listing import ListQuery, Page
+from isthmus.db.listing import FilterColumns, ListQuery, Page
 from isthmus.errors import BadRequest, failure
 from isthmus.kit.call_warnings import WARNING_HEADER, CallWarning, format_warning_header
 from isthmus.tenancy import Principal
@@ -73,7 +72,7 @@ def add_read_routes(
     make_repository: Callable[[AsyncConnection, Principal], ReadableRepository],
     out: type[Row],
     *,
-    filters: Mapping[str, ColumnElement[Any]],
+    filters: FilterColumns,
     descriptions: Mapping[str, str] | None = None,
     extra_fields: RowHook | None = None,
     get_extra: Mapping[str, Any] | None = None,

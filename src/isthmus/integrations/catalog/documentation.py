@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, update
+from sqlalchemy import Select, case, func, insert, or_, select, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import (
     category,
     documentation,
@@ -58,10 +58,9 @@ _ENTITY_TYPE: Final = case(
 class Categories:
     """The categories of integrations and unified models. They are shipped, and the same for all teams."""
 
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         name: category.c[name] for name in ("id", "name", "label", "created_at", "updated_at")
     }
-    """The columns by which a list is filtered and sorted, by their names in the API."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
@@ -77,7 +76,7 @@ class Documentation:
     Rows of shipped or shared definitions are read-only; an environment writes rows about its install instead.
     """
 
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         **{
             name: documentation.c[name]
             for name in ("id", *_ENTITY_TYPE_BY_FIELD, "type", *_TEXT_FIELDS, "created_at", "updated_at")
@@ -85,7 +84,6 @@ class Documentation:
         "entity_id": _ENTITY_ID,
         "entity_type": _ENTITY_TYPE,
     }
-    """The columns by which a list is filtered and sorted, by their names in the API."""
 
     warnings: ClassVar[Sequence[CallWarning]] = ()
     """Nothing in a row is left out."""

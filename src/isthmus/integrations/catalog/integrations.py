@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement
-
 from isthmus.db.database import get_key_ring
 from isthmus.db.encryption import EncryptedJSON, KeyRing
+from isthmus.db.listing import FilterColumns
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.layers import apply_patch
 from isthmus.definitions.secrets import join_secrets, split_secrets
@@ -50,7 +49,7 @@ class Integrations(OwnedDefinitions):
     """The integrations a team sees: its own, the shipped ones, and those that other teams share."""
 
     _TABLE = integration
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         name: integration.c[name]
         for name in (
             "id",

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
 from isthmus.db.epochs import increment_epochs
-from isthmus.db.listing import Filter, ListQuery, Page, fetch_page
+from isthmus.db.listing import Filter, FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, integration, team, unified_model
 from isthmus.errors import Conflict, Forbidden, NotFound
 from isthmus.integrations.rows.body_checks import name_taken_error
@@ -119,8 +119,7 @@ class OwnedDefinitions(ABC):
     """
 
     _TABLE: ClassVar[Table]
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]]
-    """The columns by which a list is filtered and sorted, by their names in the API."""
+    FILTERS: ClassVar[FilterColumns]
 
     _NOUN: ClassVar[str]
     _NOUN_WITH_ARTICLE: ClassVar[str]

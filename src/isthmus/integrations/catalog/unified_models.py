@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement
-
+from isthmus.db.listing import FilterColumns
 from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import apply_patch
 from isthmus.integrations.catalog.owned_definitions import OwnedDefinitions
@@ -40,7 +39,7 @@ class UnifiedModels(OwnedDefinitions):
     """
 
     _TABLE = unified_model
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         name: unified_model.c[name]
         for name in ("id", "name", "category", "sharing", "team_id", "version", "created_at", "updated_at")
     }

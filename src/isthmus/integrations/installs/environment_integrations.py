@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import get_key_ring
 from isthmus.db.encryption import EncryptedJSON
+from isthmus.db.listing import FilterColumns
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.secrets import join_secrets, replace_config, split_secrets
 from isthmus.events import Event, emit
@@ -61,7 +62,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
     """
 
     _TABLE = environment_integration
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         **{
             name: environment_integration.c[name]
             for name in (

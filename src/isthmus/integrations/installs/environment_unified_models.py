@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, select
 
+from isthmus.db.listing import FilterColumns
 from isthmus.db.tables import environment_unified_model, team, unified_model
 from isthmus.definitions.layers import apply_patch
 from isthmus.integrations.installs.installs import InstalledDefinitions
@@ -27,7 +28,7 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
     """The unified models that one environment has installed, and so may call."""
 
     _TABLE = environment_unified_model
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         **{
             name: environment_unified_model.c[name]
             for name in ("id", "environment_id", "unified_model_id", "created_at", "updated_at")

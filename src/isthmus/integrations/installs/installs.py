@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Select, Table, update
+from sqlalchemy import Select, Table, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
 from isthmus.db.epochs import increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.upsert import insert_into
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.owned_definitions import lock_installable, resolve_names
@@ -32,8 +32,7 @@ class InstalledDefinitions(ABC):
     """
 
     _TABLE: ClassVar[Table]
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]]
-    """The columns by which a list is filtered and sorted, by their names in the API."""
+    FILTERS: ClassVar[FilterColumns]
 
     _DEFINITION: ClassVar[Table]
     _PARENT_COLUMN: ClassVar[str]

@@ -6,17 +6,17 @@ A mapping belongs to one combination of unified model, integration, resource and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, Table, insert, select
+from sqlalchemy import Select, Table, insert, select
 from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
 from isthmus.db.epochs import increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import (
     environment_unified_model,
     environment_unified_model_resource_method,
@@ -48,7 +48,7 @@ _WRITABLE: Final = frozenset({*_NAME_COLUMNS, "config"})
 _MAX_NAME_LENGTH: Final = 200
 
 
-def _list_filters(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
+def _list_filters(table: Table, parent: str) -> FilterColumns:
     """Returns the columns that a list can be filtered and sorted by."""
     return {
         name: table.c[name] for name in ("id", parent, *_NAME_COLUMNS, "version", "created_at", "updated_at")
@@ -60,8 +60,7 @@ class _MappingRepository(ABC):
     `warnings`: on the mappings that it has written."""
 
     _TABLE: ClassVar[Table]
-    FILTERS: ClassVar[Mapping[str, ColumnElement[Any]]]
-    """The columns by which a list is filtered and sorted, by their names in the API."""
+    FILTERS: ClassVar[FilterColumns]
 
     _PARENT_COLUMN: ClassVar[str]
     """The column with the id of the unified model, or of its install, that a row belongs to."""
@@ -141,7 +140,7 @@ class _MappingRepository(ABC):
         """
 
     @abstractmethod
-    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> list[CallWarning]:
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> Sequence[CallWarning]:
         """Returns warnings on the mapping. Raises BadRequest or DefinitionInvalid for an invalid one.
         `columns`: the columns of its row. `model`: as `_lock_parent` returns it."""
 
@@ -194,7 +193,7 @@ class ModelMappings(_MappingRepository):
         model = await self._models.lock_owned(parent)
         return model["id"], model
 
-    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> list[CallWarning]:
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> Sequence[CallWarning]:
         """Checks the columns and the whole mapping."""
         _check_columns(columns, model)
         return check_mapping(columns["config"], source=_describe_mapping(columns, model))
@@ -237,7 +236,7 @@ class EnvironmentMappings(_MappingRepository):
         resources = apply_patch(model["resources"], install["override"].get("resources") or {})
         return install["id"], {**model, "resources": resources}
 
-    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> list[CallWarning]:
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> Sequence[CallWarning]:
         """Checks the columns, and the mapping as a partial one."""
         _check_columns(columns, model)
         return check_mapping_override(
