@@ -150,3 +150,26 @@ async def test_a_field_that_the_server_sets_is_named_where_another_value_was_sen
     made, found = await write(desk_server, "POST", "/static-gate", gate)
     assert found == [("unused_name", "body.created_by")]
     assert (await write(desk_server, "PATCH", f"/static-gate/{made['id']}", {**made, "name": "b"}))[1] == []
+
+
+async def test_installing_again_names_what_it_leaves_as_it_is(desk_server: Server) -> None:
+    body = {"integration_id": "larkdesk", "is_enabled": True}
+    row, found = await write(desk_server, "POST", "/environment-integration", body)
+    assert found == []
+    body |= {"is_enabled": False, "override": {"environment_variables": {"a": "b"}}}
+    again, warnings = await write_and_warn(desk_server, "POST", "/environment-integration", body)
+    assert again == row
+    assert [warning.field for warning in warnings] == ["body.is_enabled", "body.override"]
+    assert f"PATCH /environment-integration/{row['id']}" in warnings[0].message
+    body = {"unified_model_id": MODEL, "override": {"docs": {"a": "b"}}}
+    again, found = await write(desk_server, "POST", "/environment-unified-model", body)
+    assert (again["override"], found) == ({}, [("unused_name", "body.override")])
+
+
+async def test_a_select_names_the_fields_that_rows_do_not_have(desk_server: Server) -> None:
+    for path in ("/integration", "/integration/larkdesk", "/category", "/events"):
+        query = "?select=id,nmae" if path != "/integration/larkdesk" else "?select=name,nmae"
+        _, warnings = await write_and_warn(desk_server, "GET", path + query, None)
+        (warning,) = warnings
+        assert (warning.code, warning.field) == ("unknown_name", "query.select"), path
+        assert warning.message == "select names nmae, which is no field of these rows"

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from isthmus.db.listing import Filter, ListQuery, Position
 from isthmus.errors import BadRequest, Forbidden, failure
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.cursors import CursorSigner
 
 __all__ = [
@@ -135,9 +136,9 @@ def split_query_name(name: str) -> tuple[str, str]:
     return ".".join((field, *steps)), operator
 
 
-def check_select(select: str, fields: Iterable[str]) -> None:
-    """Raises BadRequest where `select` names no field that rows have. Unknown names beside a known one are
-    allowed, because clients ask for columns that not every server has."""
+def check_select(select: str, fields: Iterable[str]) -> list[CallWarning]:
+    """Returns a warning for each name in `select` that is no field of the rows: clients ask for columns that
+    not every server has. Raises BadRequest if all names are unknown."""
     known = set(fields)
     names = [path.strip().partition(".")[0] for path in select.split(",")]
     unknown = [name for name in names if name and name not in known]
@@ -146,6 +147,10 @@ def check_select(select: str, fields: Iterable[str]) -> None:
             f"select={unknown[0]} names no field of these rows. There are: {', '.join(sorted(known))}.",
             failures=[failure("select", f"{name} is no field", "unknown_field") for name in unknown],
         )
+    return [
+        CallWarning("unknown_name", f"select names {name}, which is no field of these rows", "query.select")
+        for name in unknown
+    ]
 
 
 def select_fields(row: Mapping[str, Any], select: str) -> dict[str, Any]:

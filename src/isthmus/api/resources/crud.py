@@ -16,7 +16,7 @@ from isthmus.api.resources.base_models import Body, DeletedOut, ListOut, Row
 from isthmus.db import AsyncConnection
 from isthmus.db.listing import FilterColumns, ListQuery, Page
 from isthmus.errors import BadRequest, failure
-from isthmus.kit.call_warnings import WARNING_HEADER, CallWarning, format_warning_header
+from isthmus.kit.call_warnings import CallWarning, make_warning_headers
 from isthmus.tenancy import Principal
 
 __all__ = [
@@ -94,12 +94,13 @@ def add_read_routes(
         )
 
     async def get_row(parts: Parts, principal: ApiPrincipal, id: str, select: Select = None) -> Any:
-        if select:
-            check_select(select, out.model_fields)
+        warnings = check_select(select, out.model_fields) if select else []
         async with parts.database.read() as conn:
             stored = await make_repository(conn, principal).get(id)
         row = parts.format_row({**stored, **more_fields(parts, stored)})
-        return JSONResponse(select_fields(row, select)) if select else row
+        if not select:
+            return row
+        return JSONResponse(select_fields(row, select), headers=make_warning_headers(warnings))
 
     page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
     for path, endpoint, name, model, key, extra in (
@@ -183,9 +184,7 @@ def add_warnings(
 ) -> None:
     """Tells in a header what of a body was not stored, or has no effect. `row`: as it is sent. `warnings`:
     those of the repository."""
-    found = [*body.find_unread_fields(row), *warnings]
-    if found:
-        response.headers[WARNING_HEADER] = format_warning_header(found)
+    response.headers.update(make_warning_headers([*body.find_unread_fields(row), *warnings]))
 
 
 def _add_no_fields(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -98,7 +98,9 @@ class EnvironmentIntegrations(InstalledDefinitions):
         target = await self._lock_installable(str(values.get("integration_id")))
         existing = await self._find_row("integration_id", target["id"])
         if existing is not None:
-            return (await self._to_wire_rows([existing]))[0]
+            (installed,) = await self._to_wire_rows([existing])
+            self._warn_of_unchanged(values, installed)
+            return installed
         columns = {**_DEFAULTS, **_columns_from_body(values, bool(_DEFAULTS["is_enabled"]))}
         columns["override"] = columns["override"] or {}
         _check_columns(columns)
@@ -119,9 +121,12 @@ class EnvironmentIntegrations(InstalledDefinitions):
                 ),
             },
         )
+        (installed,) = await self._to_wire_rows([row])
         if is_new:
             await self._emit_event(EnvironmentIntegrationCreated, environment_integration_to_wire(row))
-        return (await self._to_wire_rows([row]))[0]
+        else:
+            self._warn_of_unchanged(values, installed)
+        return installed
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Changes an install and returns it. `override` replaces the stored one as a whole; secrets that it

@@ -52,11 +52,15 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
         """
         model = await self._lock_installable(str(values.get("unified_model_id")))
         row = await self._find_row("unified_model_id", model["id"])
+        is_new = False
         if row is None:
             override = values.get("override") or {}
             self.warnings += _check_override(model, override)
-            row, _ = await self._insert_install(model["id"], {"override": override})
-        return self._to_wire(row)
+            row, is_new = await self._insert_install(model["id"], {"override": override})
+        installed = self._to_wire(row)
+        if not is_new:
+            self._warn_of_unchanged(values, installed)
+        return installed
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Changes an install and returns it. `override` replaces the stored one as a whole. Raises NotFound,

@@ -121,6 +121,20 @@ class InstalledDefinitions(ABC):
         await increment_epoch(self._conn, self._scope.environment_id)
         return identity
 
+    def _warn_of_unchanged(self, values: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+        """Adds a warning for each value that a create sent and the install that there was already does not
+        have. `row`: in the shape of the API."""
+        self.warnings += [
+            CallWarning(
+                "unused_name",
+                f"{name} was not stored: the {self._DEFINITION_NOUN} was installed already. PATCH "
+                f"{self._ROUTE}/{row['id']} changes the install",
+                f"body.{name}",
+            )
+            for name, value in values.items()
+            if name != self._PARENT_COLUMN and value is not None and value != row.get(name)
+        ]
+
     async def _find_row(self, column: str, value: str, *, lock: bool = False) -> Row | None:
         """Returns the row whose column has the value, None if there is none; with `lock`, locked for update
         and with hidden columns."""
