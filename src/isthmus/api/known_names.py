@@ -38,10 +38,10 @@ _OPERATORS_KEY: Final = "x-operators"
 
 _JSON_TYPES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer"}
 _MAX_NAMED: Final = 10
+_MAX_SHOWN_LENGTH: Final = 100
 _ENVIRONMENT: Final = "environment_id"
 _PROBES: Final = "health"
 """The tag of routes that take any parameter: load balancers add some of their own."""
-
 
 RouteKey: TypeAlias = tuple[str, frozenset[str]]
 """The path of a route, and its verbs."""
@@ -161,7 +161,8 @@ async def refuse_unknown_query_names(request: Request) -> None:
     advice = suggest_close_names(unknown[0], known) or all_names
     more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
     route = f"{request.method} {request.scope['route'].path}"
-    raise BadRequest(f"{unknown[0]} is not a parameter of {route}{advice}{more}.", failures=failures)
+    shown = unknown[0][:_MAX_SHOWN_LENGTH]
+    raise BadRequest(f"{shown} is not a parameter of {route}{advice}{more}.", failures=failures)
 
 
 def list_body_fields(route: APIRoute) -> frozenset[str]:

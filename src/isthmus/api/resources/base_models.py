@@ -14,6 +14,7 @@ from isthmus.kit.call_warnings import CallWarning
 __all__ = [
     "ERROR_CONTENT",
     "PROVIDER_ERRORS",
+    "WARNING_RESPONSE",
     "Body",
     "DeletedOut",
     "ErrorOut",
@@ -141,6 +142,18 @@ class ErrorOut(BaseModel):
     raw_response: Any = None
     truto_error_insight: dict[str, Any] | None = None
 
+
+WARNING_RESPONSE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "headers": {
+            "Isthmus-Warning": {
+                "description": "What of the request was not stored, or has no effect; absent for nothing.",
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
+"""The success response of an operation that stores what it is sent."""
 
 ERROR_CONTENT: Final = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorOut.__name__}"}}}
 """The body of every error in an OpenAPI document."""

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from isthmus.api.dependencies import ApiPrincipal, ParsedListRequest, Parts, PartsOfApp, Select
 from isthmus.api.known_names import declare_filters
 from isthmus.api.list_queries import check_select, select_fields
-from isthmus.api.resources.base_models import Body, DeletedOut, ListOut, Row
+from isthmus.api.resources.base_models import WARNING_RESPONSE, Body, DeletedOut, ListOut, Row
 from isthmus.db import AsyncConnection
 from isthmus.db.listing import FilterColumns, ListQuery, Page
 from isthmus.errors import BadRequest, failure
@@ -164,10 +164,10 @@ def add_write_routes(
 
     create_row.__annotations__["body"] = create
     update_row.__annotations__["body"] = update
-    for path, endpoint, verb, model, key in (
-        ("", create_row, "POST", out, "create"),
-        ("/{id}", update_row, "PATCH", out, "update"),
-        ("/{id}", delete_row, "DELETE", DeletedOut, "delete"),
+    for path, endpoint, verb, model, key, responses in (
+        ("", create_row, "POST", out, "create", WARNING_RESPONSE),
+        ("/{id}", update_row, "PATCH", out, "update", WARNING_RESPONSE),
+        ("/{id}", delete_row, "DELETE", DeletedOut, "delete", None),
     ):
         router.add_api_route(
             path,
@@ -175,6 +175,7 @@ def add_write_routes(
             methods=[verb],
             name=f"{key}_{noun}",
             response_model=model,
+            responses=responses,
             description=descriptions.get(key, ""),
         )
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.api.dependencies import ApiPrincipal, Parts
 from isthmus.api.known_names import declare_unread_parameters
-from isthmus.api.resources.base_models import Body, DeletedOut, Row
+from isthmus.api.resources.base_models import WARNING_RESPONSE, Body, DeletedOut, Row
 from isthmus.api.resources.crud import add_read_routes, add_warnings
 
 __all__ = ["router"]
@@ -53,7 +53,7 @@ add_read_routes(
 )
 
 
-@router.post("", openapi_extra=_UNREAD)
+@router.post("", openapi_extra=_UNREAD, responses=WARNING_RESPONSE)
 async def create_static_gate(
     parts: Parts, principal: ApiPrincipal, body: StaticGateIn, response: Response
 ) -> NewStaticGateOut:
@@ -64,7 +64,7 @@ async def create_static_gate(
     return NewStaticGateOut(**row)
 
 
-@router.patch("/{id}", openapi_extra=_UNREAD)
+@router.patch("/{id}", openapi_extra=_UNREAD, responses=WARNING_RESPONSE)
 async def update_static_gate(
     parts: Parts, principal: ApiPrincipal, id: str, body: StaticGatePatch, response: Response
 ) -> StaticGateOut:

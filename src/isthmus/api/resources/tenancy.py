@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from isthmus.api.dependencies import ApiPrincipal, Parts
-from isthmus.api.resources.base_models import Body, Row
+from isthmus.api.resources.base_models import WARNING_RESPONSE, Body, Row
 from isthmus.api.resources.crud import add_read_routes, add_warnings
 from isthmus.errors import Forbidden, NotFound
 from isthmus.tenancy import ApiTokens, Environments, Teams, Users
@@ -102,7 +102,7 @@ add_read_routes(
 )
 
 
-@environments.patch("/{id}")
+@environments.patch("/{id}", responses=WARNING_RESPONSE)
 async def update_environment(
     parts: Parts, principal: ApiPrincipal, id: str, body: EnvironmentPatch, response: Response
 ) -> EnvironmentOut:
@@ -113,7 +113,7 @@ async def update_environment(
     return EnvironmentOut(**row)
 
 
-@teams.patch("/{id}")
+@teams.patch("/{id}", responses=WARNING_RESPONSE)
 async def update_team(
     parts: Parts, principal: ApiPrincipal, id: str, body: TeamPatch, response: Response
 ) -> TeamOut:
