@@ -123,7 +123,7 @@ PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
     "GET /integration/{id}/tools": _TOOLS,
     "GET /integrated-account/{id}/tools": _TOOLS,
 }
-"""The parameters that the wire protocol gives a served route. Filters are left out: a list takes any name."""
+"""The parameters that the wire protocol gives a served route. Filters are in `FILTERS`."""
 
 _ROW: Final = ("id", "created_at", "updated_at")
 _OWNED: Final = (

@@ -436,6 +436,12 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "effective definition at a path of nothing": effective_nothing,
     "select of unknown fields only": lambda it: it.server.call("GET", "/integration?select=nope,nor"),
     "URL outside ASCII": no_ascii,
+    "unknown parameter of a platform route": lambda it: it.server.call(
+        "GET", "/integrated-account?tenent_id=acme"
+    ),
+    "unknown field of a platform body": lambda it: it.server.call(
+        "POST", "/link-token", json={"tenent_id": "a"}
+    ),
     "unknown filter operator": lambda it: it.server.call("GET", "/integration?name[like]=x"),
     "invalid definition": invalid_definition,
     "expression that does not compile": bad_expression,

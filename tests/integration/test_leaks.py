@@ -61,11 +61,16 @@ class Caller:
         prefix = next((path for path in self._ids if template.startswith(f"{path}/{{id}}")), None)
         identity = "1" if prefix is None else self._ids[prefix]
         path, query = template, []
-        for parameter in operation.get("parameters", ()):
+        parameters = operation.get("parameters", ())
+        # A list without filters gives every row that its caller sees.
+        is_list_of_rows = any(parameter["name"] == "sort_by" for parameter in parameters)
+        for parameter in parameters:
             name = parameter["name"]
             if parameter["in"] == "path":
                 path = path.replace(f"{{{name}}}", identity if name == "id" else NAMES[name])
-            elif parameter["in"] == "query" and (name in self._by_name or parameter.get("required")):
+            elif parameter["in"] == "header" or is_list_of_rows:
+                continue
+            elif name in self._by_name or parameter.get("required"):
                 query.append(f"{name}={self._by_name.get(name, NAMES.get(name, 'x'))}")
         content = operation.get("requestBody", {}).get("content", {})
         schema = content.get("application/json", {}).get("schema")

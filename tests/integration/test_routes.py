@@ -286,7 +286,7 @@ async def test_every_list_pages_sorts_and_cuts(server: Server) -> None:
         some = ids[: len(ids) // 2]
         found = await server.ok("GET", f"{path}?{needed}id[in]={','.join(some) or 'x'}")
         assert [row["id"] for row in found["result"]] == some, path
-        other = await server.ok("GET", f"{path}?{needed}id[nin]={','.join(some)}&nothing_of_the_kind=1")
+        other = await server.ok("GET", f"{path}?{needed}id[nin]={','.join(some)}")
         assert len(other["result"]) == len(ids) - len(some), path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, Text, cast, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,7 +36,7 @@ from isthmus.accounts.rows.context import (
 )
 from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.epochs import get_epoch_group, increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, integration
 from isthmus.definitions.secrets import replace_config, split_secrets
 from isthmus.errors import AccountNeedsReauth, BadRequest, failure
@@ -50,6 +50,7 @@ from isthmus.events.catalogue import (
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
 
@@ -68,42 +69,45 @@ _WRITABLE_FIELDS: Final = frozenset(
 _FIXED_FIELDS: Final = ("region", "is_sandbox")
 _MAX_DELETED_AT_ONCE: Final = 500
 _STATUSES_BEFORE_POST_INSTALL: Final = frozenset({"connecting", "post_install_error"})
-_FILTER_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
-    **{
-        name: integrated_account.c[name]
-        for name in (
-            "id",
-            "tenant_id",
-            "environment_id",
-            "environment_integration_id",
-            "status",
-            "authentication_method",
-            "region",
-            "is_sandbox",
-            "created_at",
-            "updated_at",
-        )
-    },
-    "integration.name": integration.c.name,
-    "integration.category": integration.c.category,
-    "integration.id": integration.c.id,
-    "features.super_query": cast(null(), Text),
-}
 
 
 class Accounts:
     """The accounts of one environment. Accounts of other environments are not found. A write of one account
-    increments the epoch of its group, a write of many increments the environment's."""
+    increments the epoch of its group, a write of many increments the environment's. `warnings`: on the
+    overrides that it has written."""
+
+    FILTERS: ClassVar[FilterColumns] = {
+        **{
+            name: integrated_account.c[name]
+            for name in (
+                "id",
+                "tenant_id",
+                "environment_id",
+                "environment_integration_id",
+                "status",
+                "authentication_method",
+                "region",
+                "is_sandbox",
+                "created_at",
+                "updated_at",
+            )
+        },
+        "integration.name": integration.c.name,
+        "integration.category": integration.c.category,
+        "integration.id": integration.c.id,
+        "features.super_query": cast(null(), Text),
+    }
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
         self._environment_id = scope.environment_id
+        self.warnings: list[CallWarning] = []
 
     async def list(self, query: ListQuery, *only: ColumnElement[bool]) -> Page:
         """Return a page of the accounts that match the query and the conditions `only`."""
         rows = select_accounts(self._environment_id).where(*only)
-        page = await fetch_page(self._conn, rows, _FILTER_FIELDS, query)
+        page = await fetch_page(self._conn, rows, self.FILTERS, query)
         return Page(await build_account_views(self._conn, page.rows), page.after)
 
     async def get(self, id: str) -> Row:
@@ -133,8 +137,10 @@ class Accounts:
         plain, secrets = split_context(context, definition.secret_fields)
         override, override_secrets = split_secrets(values.get("integration_override") or {})
         if override or override_secrets:
-            definition.check_override(values["integration_override"])
-        await check_mapping_overrides(self._conn, self._scope, values.get("unified_model_override"))
+            self.warnings += definition.check_override(values["integration_override"])
+        self.warnings += await check_mapping_overrides(
+            self._conn, self._scope, values.get("unified_model_override")
+        )
         identity, now = new_id(), current_time(self._conn)
         stages = definition.list_stages(values.get("integration_override") or {})
         await self._conn.execute(
@@ -184,7 +190,7 @@ class Accounts:
             if name in changes
         }
         if "unified_model_override" in changes:
-            await check_mapping_overrides(
+            self.warnings += await check_mapping_overrides(
                 self._conn, self._scope, changes["unified_model_override"], row["unified_model_override"]
             )
         if values.get("status") == "active":
@@ -327,7 +333,7 @@ class Accounts:
             get_key_ring(self._conn), row["id"], row["integration_override_secrets"]
         )
         new_override = replace_config(row["integration_override"] or {}, stored or {}, sent)
-        definition.check_override(new_override)
+        self.warnings += definition.check_override(new_override)
         plain, secrets = split_secrets(new_override)
         return {
             "integration_override": plain or None,

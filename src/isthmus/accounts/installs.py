@@ -3,7 +3,7 @@ accounts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -19,6 +19,7 @@ from isthmus.integrations.installs.environment_integrations import EnvironmentIn
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope, Scope
 from isthmus.integrations.rows.wire_rows import Row
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = ["Installs", "install_everything"]
 
@@ -30,10 +31,17 @@ class Installs:
     The `id` of a method is that of the install or that of its integration; a name is not accepted.
     """
 
+    FILTERS = EnvironmentIntegrations.FILTERS
+
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
         self._install_rows = EnvironmentIntegrations(conn, scope)
+
+    @property
+    def warnings(self) -> Sequence[CallWarning]:
+        """Return the warnings on the overrides that were written."""
+        return self._install_rows.warnings
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page of the installs."""

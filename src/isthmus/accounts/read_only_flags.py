@@ -25,6 +25,8 @@ class ReadOnlyFlags:
     """The sandbox flags of the accounts of one environment: a flagged account is read-only. A flag is
     identified by the account's id."""
 
+    FILTERS = Accounts.FILTERS
+
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._accounts = Accounts(conn, scope)
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.egress import GATE_TOKEN
 from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.epochs import increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, static_gate
 from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.rows.body_checks import Failures
@@ -42,15 +42,15 @@ class StaticGates:
     """The gates of one environment. Each update and deletion increments the environment's epoch, because
     cached accounts hold their gate."""
 
+    FILTERS: ClassVar[FilterColumns] = {column.key: column for column in _VISIBLE_COLUMNS}
+
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._environment_id = scope.environment_id
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page of the gates, without their tokens."""
-        names = ("id", "name", "domain", "created_by", "environment_id", "created_at", "updated_at")
-        fields: Mapping[str, ColumnElement[Any]] = {name: static_gate.c[name] for name in names}
-        return await fetch_page(self._conn, self._select_gates(), fields, query)
+        return await fetch_page(self._conn, self._select_gates(), self.FILTERS, query)
 
     async def get(self, id: str) -> Row:
         """Return the gate without its token. Raises NotFound."""

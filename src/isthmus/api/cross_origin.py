@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from isthmus.api.outgoing_response import Message, OutgoingResponse, Send
+from isthmus.kit.call_warnings import WARNING_HEADER
 
 __all__ = ["is_open_to_pages", "make_preflight_response", "with_cors_headers"]
 
@@ -20,7 +21,7 @@ _ALLOWED_HEADERS: Final = "authorization, content-type, idempotency-key, x-reque
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_, -]{1,1024}")
 _EXPOSED_HEADERS: Final = (
     "retry-after, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, "
-    "idempotency-replayed"
+    f"idempotency-replayed, {WARNING_HEADER}"
 )
 _MAX_AGE_SECONDS: Final = "7200"
 _ANY_ORIGIN: Final = "*"

@@ -25,6 +25,7 @@ from isthmus.api.request_limits import RequestLimits
 from isthmus.api.timestamps import TimeFormat, format_times
 from isthmus.db import Database
 from isthmus.db.listing import ListQuery, Page
+from isthmus.kit.call_warnings import CallWarning, make_warning_headers
 from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import AccountTokens, Principal
 
@@ -170,7 +171,7 @@ Select = Annotated[
     str | None,
     Query(
         description="Comma list of fields to return; dotted names reach into objects. Unknown names are "
-        "ignored; 400 if no name is known."
+        "named in `Isthmus-Warning`; 400 if no name is known."
     ),
 ]
 
@@ -195,6 +196,7 @@ class ListRequest:
     ) -> None:
         self._parts = parts
         self._select = select
+        self._warnings: list[CallWarning] = []
         self._cursors = parts.cursors.for_list(request.url.path)
         self.query: ListQuery = parse_list_query(
             request.query_params.multi_items(),
@@ -205,9 +207,10 @@ class ListRequest:
         )
 
     def check_select(self, out: type[BaseModel]) -> None:
-        """Raises BadRequest where `select` names no field of `out`, the model of the rows."""
+        """Raises BadRequest where `select` names no field of `out`, the model of the rows. Unknown names
+        beside a known one are told in a header of the response."""
         if self._select:
-            check_select(self._select, out.model_fields)
+            self._warnings = check_select(self._select, out.model_fields)
 
     def respond(self, page: Page) -> Any:
         """Returns the list envelope of a page, whose rows have their wire names and hold datetimes.
@@ -217,7 +220,9 @@ class ListRequest:
         """
         rows: Sequence[Mapping[str, Any]] = [self._parts.format_row(row) for row in page.rows]
         envelope = build_list_envelope(rows, page.after, self.query, self._select, self._cursors)
-        return JSONResponse(envelope) if self._select else envelope
+        return (
+            JSONResponse(envelope, headers=make_warning_headers(self._warnings)) if self._select else envelope
+        )
 
 
 async def _parse_list_request(
@@ -225,7 +230,7 @@ async def _parse_list_request(
 ) -> ListRequest:
     """Returns the list's parameters. Raises Forbidden for a filter by another environment, BadRequest for
     malformed parameters."""
-    require_own_environment(list_request.query, principal.environment_id)
+    list_request.query = require_own_environment(list_request.query, principal.environment_id)
     return list_request
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from isthmus.db.listing import Filter, ListQuery, Position
 from isthmus.errors import BadRequest, Forbidden, failure
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.cursors import CursorSigner
 
 __all__ = [
@@ -16,11 +18,12 @@ __all__ = [
     "parse_list_query",
     "require_own_environment",
     "select_fields",
+    "split_query_name",
 ]
 
 MAX_LIMIT: Final = 5000
 _SINGLE_VALUE_OPERATORS = frozenset({"ne", "gt", "gte", "lt", "lte"})
-_PAGING_PARAMETERS = frozenset({"limit", "next_cursor", "select", "sort_by", "prev_cursor"})
+_PAGING_PARAMETERS = frozenset({"limit", "next_cursor", "select", "sort_by"})
 
 
 def build_list_envelope(
@@ -70,16 +73,21 @@ def parse_list_query(
     return ListQuery(tuple(_parse_filters(items)), field, descending, _parse_limit(limit), after)
 
 
-def require_own_environment(query: ListQuery, environment_id: str) -> None:
-    """Raises Forbidden if a filter names another environment than the token's."""
+def require_own_environment(query: ListQuery, environment_id: str) -> ListQuery:
+    """Returns the query without the filters for the token's own environment, which keep every row: a list has
+    no others. Raises Forbidden if a filter names another environment."""
+    kept = []
     for filter in query.filters:
-        if filter.field == "environment_id" and filter.operator in ("eq", "in"):
+        if filter.field != "environment_id" or filter.operator not in ("eq", "in"):
+            kept.append(filter)
+        else:
             foreign = [value for value in filter.values if value != environment_id]
             if foreign:
                 raise Forbidden(
                     f"environment {foreign[0]} is not this token's. Leave environment_id out: a token sees "
                     "its own environment only."
                 )
+    return replace(query, filters=tuple(kept))
 
 
 def _parse_limit(text: str | None) -> int:
@@ -97,23 +105,11 @@ def _parse_limit(text: str | None) -> int:
 
 def _parse_filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
     """Yields the filters of a list: `a=1` is the filter `a[eq]=1`; `a[in]=1,2`, `a[in][]=1&a[in][]=2` and a
-    repeated `a=1&a=2` are lists.
-
-    The last name in brackets is the operator, those before it a relation: `a[b][in]=1` is `a.b[in]=1`.
-    """
+    repeated `a=1&a=2` are lists."""
     gathered: dict[tuple[str, str], list[str]] = {}
     for name, value in items:
-        field, _, brackets = name.partition("[")
-        if field in _PAGING_PARAMETERS:
-            continue
-        steps = brackets.removesuffix("]").split("][") if brackets else []
-        operator = "eq"
-        if steps and (steps[-1] == "" or steps[-1].isdigit()):
-            steps.pop()
-            operator = "in"
-        if steps:
-            operator = steps.pop()
-        gathered.setdefault((".".join((field, *steps)), operator), []).append(value)
+        if name not in _PAGING_PARAMETERS:
+            gathered.setdefault(split_query_name(name), []).append(value)
     for (field, operator), values in gathered.items():
         if operator in ("in", "nin"):
             yield Filter(field, operator, tuple(part for value in values for part in value.split(",")))
@@ -125,9 +121,24 @@ def _parse_filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
             yield Filter(field, operator, tuple(values))
 
 
-def check_select(select: str, fields: Iterable[str]) -> None:
-    """Raises BadRequest where `select` names no field that rows have. Unknown names beside a known one are
-    allowed, because clients ask for columns that not every server has."""
+def split_query_name(name: str) -> tuple[str, str]:
+    """Splits the name of a query parameter into (field, operator). The last name in brackets is the operator,
+    those before it a relation: `a[b][in]` is (`a.b`, `in`). Without one it is `eq`; `in` for an array, `a[]`
+    and `a[0]`."""
+    field, _, brackets = name.partition("[")
+    steps = brackets.removesuffix("]").split("][") if brackets else []
+    operator = "eq"
+    if steps and (steps[-1] == "" or steps[-1].isdigit()):
+        steps.pop()
+        operator = "in"
+    if steps:
+        operator = steps.pop()
+    return ".".join((field, *steps)), operator
+
+
+def check_select(select: str, fields: Iterable[str]) -> list[CallWarning]:
+    """Returns a warning for each name in `select` that is no field of the rows: clients ask for columns that
+    not every server has. Raises BadRequest if all names are unknown."""
     known = set(fields)
     names = [path.strip().partition(".")[0] for path in select.split(",")]
     unknown = [name for name in names if name and name not in known]
@@ -136,6 +147,10 @@ def check_select(select: str, fields: Iterable[str]) -> None:
             f"select={unknown[0]} names no field of these rows. There are: {', '.join(sorted(known))}.",
             failures=[failure("select", f"{name} is no field", "unknown_field") for name in unknown],
         )
+    return [
+        CallWarning("unknown_name", f"select names {name}, which is no field of these rows", "query.select")
+        for name in unknown
+    ]
 
 
 def select_fields(row: Mapping[str, Any], select: str) -> dict[str, Any]:

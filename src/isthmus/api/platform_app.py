@@ -4,10 +4,10 @@ responses."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
@@ -15,6 +15,12 @@ from starlette.exceptions import HTTPException
 
 from isthmus import __version__
 from isthmus.api.dispatcher import make_exception_response
+from isthmus.api.known_names import (
+    list_body_fields,
+    list_query_names,
+    refuse_unknown_query_names,
+    suggest_close_names,
+)
 from isthmus.api.openapi.batch_operation import BATCH_PATH, build_batch_path, build_batch_schemas
 from isthmus.api.openapi.data_plane_operations import build_data_plane_paths
 from isthmus.api.openapi.error_responses import add_error_responses
@@ -36,7 +42,6 @@ _MESSAGES = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
-    "extra_forbidden": "is not a field of this request",
 }
 """Replaces messages of the validator that name types of Python, not of JSON."""
 
@@ -69,7 +74,8 @@ def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     for router in routers:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(refuse_unknown_query_names)])
+    app.state.query_names = list_query_names(routers)
     app.openapi = lambda: _build_openapi_document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.add_exception_handler(IsthmusError, _handle_error)
     app.add_exception_handler(RequestValidationError, _handle_invalid_request)
@@ -123,9 +129,8 @@ async def _handle_invalid_request(request: Request, error: Exception) -> Respons
     unread = _find_unreadable_body_error(request, error)
     if unread is not None:
         return _respond_with_error(request, unread)
-    return _respond_with_error(
-        request, BadRequest(_summarize(error.errors()), failures=_to_failures(error.errors()))
-    )
+    failures = _to_failures(error.errors(), list_body_fields(request.scope["route"]))
+    return _respond_with_error(request, BadRequest(_summarize(failures), failures=failures))
 
 
 def _find_unreadable_body_error(request: Request, error: RequestValidationError) -> BadRequest | None:
@@ -188,9 +193,23 @@ def _list_allowed_methods(request: Request) -> str:
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
-def _to_failures(errors: Sequence[Any]) -> list[dict[str, str]]:
-    """Converts the validator's errors to failures with path, message and code."""
-    return [failure(_format_path(error["loc"]), _get_message(error), error["type"]) for error in errors]
+def _to_failures(errors: Sequence[Any], body_fields: frozenset[str]) -> list[dict[str, str]]:
+    """Converts the validator's errors to failures with path, message and code. `body_fields`: those of the
+    route's body, of which unknown ones may be misspellings."""
+    return [
+        _make_unknown_field_failure(error, body_fields)
+        if error["type"] == "extra_forbidden"
+        else failure(_format_path(error["loc"]), _get_message(error), error["type"])
+        for error in errors
+    ]
+
+
+def _make_unknown_field_failure(error: Any, body_fields: frozenset[str]) -> dict[str, str]:
+    """Returns the failure for a field that the body does not have, with those that are close to it."""
+    name = _format_path(error["loc"])
+    return failure(
+        name, f"is not a field of this request{suggest_close_names(name, body_fields)}", "unknown_name"
+    )
 
 
 def _get_message(error: Any) -> str:
@@ -203,11 +222,11 @@ def _get_message(error: Any) -> str:
     return text.removeprefix("Value error, ")
 
 
-def _summarize(errors: Sequence[Any]) -> str:
-    """Returns one line with the first error, and how many more there are."""
-    first = errors[0]
-    more = f" (and {len(errors) - 1} more, see details.failures)" if len(errors) > 1 else ""
-    return f"{_format_path(first['loc'])}: {_get_message(first)}{more}"
+def _summarize(failures: Sequence[Mapping[str, str]]) -> str:
+    """Returns one line with the first failure, and how many more there are."""
+    first = failures[0]
+    more = f" (and {len(failures) - 1} more, see details.failures)" if len(failures) > 1 else ""
+    return f"{first['path']}: {first['message']}{more}"
 
 
 def _format_path(location: Sequence[str | int]) -> str:

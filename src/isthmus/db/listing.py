@@ -7,14 +7,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, and_, literal, not_, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.errors import BadRequest, failure
 
-__all__ = ["Filter", "ListQuery", "Page", "Position", "fetch_page"]
+__all__ = ["Filter", "FilterColumns", "ListQuery", "Page", "Position", "fetch_page", "get_value_type"]
+
+FilterColumns: TypeAlias = Mapping[str, ColumnElement[Any]]
+"""The columns by which a list is filtered and sorted, by their names in the API: dotted for a relation."""
 
 OPERATORS: dict[str, Callable[[ColumnElement[Any], list[Any]], ColumnElement[bool]]] = {
     "eq": lambda column, values: column == values[0],
@@ -71,14 +74,14 @@ class Page:
 async def fetch_page(
     conn: AsyncConnection,
     statement: Select[Any],
-    fields: Mapping[str, ColumnElement[Any]],
+    fields: FilterColumns,
     query: ListQuery,
 ) -> Page:
     """Executes `statement` with the filters, order and limit of `query`, and returns the page.
 
     `fields`: the columns by the field names of the API (dotted for a relation); `id` and the default sort
-    field must be among them. Filters on other names are ignored. Raises BadRequest for an unknown operator,
-    an unknown sort field and a value of the wrong type.
+    field must be among them. Every filter must name one of them: the routes refuse other names. Raises
+    BadRequest for an unknown operator, an unknown sort field and a value of the wrong type.
     """
     sort = fields.get(query.sort_by)
     if sort is None:
@@ -88,11 +91,7 @@ async def fetch_page(
         )
     identity = fields["id"]
     filters = [_normalize_filter(query_filter, fields) for query_filter in query.filters]
-    conditions = [
-        _build_condition(fields[query_filter.field], query_filter)
-        for query_filter in filters
-        if query_filter.field in fields
-    ]
+    conditions = [_build_condition(fields[query_filter.field], query_filter) for query_filter in filters]
     if query.after is not None:
         conditions.append(_build_after_condition(sort, identity, query))
     order = [sort.desc(), identity.desc()] if query.descending else [sort.asc(), identity.asc()]
@@ -108,6 +107,14 @@ async def fetch_page(
     if len(rows) <= query.limit or not page:
         return Page(page, None)
     return Page(page, _make_position(page[-1], query.sort_by, str(identity.key)))
+
+
+def get_value_type(column: ColumnElement[Any]) -> type:
+    """Returns the type of the column's values; str where SQLAlchemy does not know it."""
+    try:
+        return column.type.python_type
+    except NotImplementedError:
+        return str
 
 
 def _make_position(row: Mapping[str, Any], sort_by: str, identity: str) -> Position:
@@ -155,7 +162,7 @@ def _build_condition(column: ColumnElement[Any], query_filter: Filter) -> Column
             f"unknown operator [{operator_name}] on {field}. Use one of: {', '.join(OPERATORS)}.",
             failures=[failure(field, f"operator must be one of {', '.join(OPERATORS)}", "unknown_operator")],
         )
-    if operator_name not in _EQUALITY_OPERATORS and _get_python_type(column) is bool:
+    if operator_name not in _EQUALITY_OPERATORS and get_value_type(column) is bool:
         raise BadRequest(
             f"{field} is true or false and has no order. Use eq or ne.",
             failures=[failure(field, "operator must be one of eq, ne, in, nin", "unknown_operator")],
@@ -185,20 +192,12 @@ def _match_displayed_time(column: ColumnElement[Any], moment: datetime, text: st
 
 def _is_time(column: ColumnElement[Any]) -> bool:
     """Returns True for a column of times."""
-    return _get_python_type(column) is datetime
-
-
-def _get_python_type(column: ColumnElement[Any]) -> type:
-    """Returns the type of the column's values; str where SQLAlchemy does not know it."""
-    try:
-        return column.type.python_type
-    except NotImplementedError:
-        return str
+    return get_value_type(column) is datetime
 
 
 def _parse_value(column: ColumnElement[Any], text: str, field: str) -> Any:
     """Parses the value of a filter in the type of the column. Raises BadRequest."""
-    kind = _get_python_type(column)
+    kind = get_value_type(column)
     try:
         if kind is bool:
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]

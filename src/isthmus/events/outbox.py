@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, current_time
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import event
 from isthmus.errors import NotFound
 from isthmus.events.catalogue import Event
@@ -21,7 +21,6 @@ from isthmus.jobs import notify_all_processes
 
 __all__ = [
     "EMITTED",
-    "FILTERS",
     "RETENTION",
     "Events",
     "OutboxState",
@@ -111,11 +110,6 @@ _DERIVED: Final[Mapping[str, ColumnElement[Any]]] = {
     "event_type": event.c.event,
     "is_relayed": event.c.relayed_at.is_not(None),
 }
-FILTERS: Final[Mapping[str, ColumnElement[Any]]] = {
-    **{name: event.c[name] for name in _FIELDS if name != "payload"},
-    **_DERIVED,
-}
-"""The fields by which a list may be filtered and ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +135,18 @@ async def read_outbox_state(conn: AsyncConnection) -> OutboxState:
 class Events:
     """The events of one environment, the newest first unless asked otherwise."""
 
+    FILTERS: ClassVar[FilterColumns] = {
+        **{name: event.c[name] for name in _FIELDS if name != "payload"},
+        **_DERIVED,
+    }
+
     def __init__(self, conn: AsyncConnection, environment_id: str) -> None:
         self._conn = conn
         self._environment_id = environment_id
 
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the events."""
-        return await fetch_page(self._conn, self._select_own(), FILTERS, query)
+        return await fetch_page(self._conn, self._select_own(), self.FILTERS, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Returns an event with its payload. Raises NotFound."""

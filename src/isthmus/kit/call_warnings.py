@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-__all__ = ["WARNING_HEADER", "CallWarning", "format_warning_header", "parse_warning_header"]
+__all__ = [
+    "WARNING_HEADER",
+    "CallWarning",
+    "format_warning_header",
+    "make_warning_headers",
+    "parse_warning_header",
+]
 
 WARNING_HEADER: Final = "isthmus-warning"
 
@@ -28,6 +34,11 @@ class CallWarning:
     code: str
     message: str
     field: str | None = None
+
+
+def make_warning_headers(warnings: Sequence[CallWarning]) -> dict[str, str]:
+    """Returns the headers of an answer with these warnings: none without any."""
+    return {WARNING_HEADER: format_warning_header(warnings)} if warnings else {}
 
 
 def format_warning_header(warnings: Sequence[CallWarning]) -> str:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import current_time, increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import api_token
 from isthmus.errors import NotFound
 from isthmus.events import Event, emit
@@ -53,15 +53,15 @@ def get_token_prefix(token: str) -> str:
 class ApiTokens:
     """The API tokens of one environment. Rows have no secret; revoked tokens are not found."""
 
+    FILTERS: ClassVar[FilterColumns] = {column.key: column for column in _VISIBLE_COLUMNS}
+
     def __init__(self, conn: AsyncConnection, environment_id: str) -> None:
         self._conn = conn
         self._environment_id = environment_id
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page of the tokens that are not revoked, expired ones included."""
-        return await fetch_page(
-            self._conn, self._select_unrevoked(), {column.key: column for column in _VISIBLE_COLUMNS}, query
-        )
+        return await fetch_page(self._conn, self._select_unrevoked(), self.FILTERS, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Return the row of a token. Raises NotFound."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import Executable, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import current_time, increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
 from isthmus.kit.ids import new_id
@@ -41,6 +41,10 @@ async def read_team_id(conn: AsyncConnection, environment_id: str) -> str:
 class Environments:
     """The environments of one team. With `only`, no environment but the one with this id is found."""
 
+    FILTERS: ClassVar[FilterColumns] = {
+        column.key: column for column in environment.c if column.key != "settings"
+    }
+
     def __init__(self, conn: AsyncConnection, team_id: str, *, only: str | None = None) -> None:
         self._conn = conn
         self._team_id = team_id
@@ -48,8 +52,7 @@ class Environments:
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page of the environments, without their settings."""
-        fields = {column.key: column for column in environment.c if column.key != "settings"}
-        return await fetch_page(self._conn, self._select_visible(), fields, query)
+        return await fetch_page(self._conn, self._select_visible(), self.FILTERS, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Return the row of an environment. Raises NotFound."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import current_time, increment_epochs
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, team, user
 from isthmus.errors import BadRequest, NotFound, failure
 from isthmus.kit.ids import new_id
@@ -26,15 +26,15 @@ _USER_FIELDS = ("id", "name", "email", "is_active", "is_staff", "last_login_at",
 class Teams:
     """The teams that the caller sees: only their own."""
 
+    FILTERS: ClassVar[FilterColumns] = {column.key: column for column in team.c}
+
     def __init__(self, conn: AsyncConnection, team_id: str) -> None:
         self._conn = conn
         self._select_own = select(team).where(team.c.id == team_id)
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page with the caller's own team."""
-        return await fetch_page(
-            self._conn, self._select_own, {column.key: column for column in team.c}, query
-        )
+        return await fetch_page(self._conn, self._select_own, self.FILTERS, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Return the team. Raises NotFound for any other."""
@@ -87,15 +87,15 @@ async def create_team(conn: AsyncConnection, name: str) -> str:
 class Users:
     """The users of one team, with their wire names: `role`, `team` and `environment` are lists."""
 
+    FILTERS: ClassVar[FilterColumns] = {name: user.c[name] for name in _USER_FIELDS}
+
     def __init__(self, conn: AsyncConnection, team_id: str) -> None:
         self._conn = conn
         self._select_own = select(user).where(user.c.team_id == team_id)
 
     async def list(self, query: ListQuery) -> Page:
         """Return a page of the users."""
-        page = await fetch_page(
-            self._conn, self._select_own, {name: user.c[name] for name in _USER_FIELDS}, query
-        )
+        page = await fetch_page(self._conn, self._select_own, self.FILTERS, query)
         return replace(page, rows=[_to_wire(row) for row in page.rows])
 
     async def get(self, id: str, /) -> Mapping[str, Any]:

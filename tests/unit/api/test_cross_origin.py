@@ -74,5 +74,7 @@ async def test_every_answer_may_be_read_by_the_page() -> None:
     await open_send({"type": "http.response.start", "status": 404, "headers": [(b"a", b"b")]})
     await open_send({"type": "http.response.body", "body": b""})
     assert sent[0]["headers"][:2] == [(b"a", b"b"), (b"access-control-allow-origin", b"*")]
-    assert b"retry-after" in dict(sent[0]["headers"])[b"access-control-expose-headers"]
+    exposed = dict(sent[0]["headers"])[b"access-control-expose-headers"]
+    assert b"retry-after" in exposed
+    assert b"isthmus-warning" in exposed
     assert sent[1] == {"type": "http.response.body", "body": b""}

@@ -179,3 +179,16 @@ def test_a_custom_call_is_documented_by_what_its_verb_carries(document: dict[str
     operation = document["paths"]["/custom/{path}"][verb]
     assert ("requestBody" in operation) == (verb in ("post", "put", "patch", "delete"))
     assert ("content" in operation["responses"]["200"]) == (verb not in ("head", "options"))
+
+
+def test_every_change_of_a_row_may_answer_with_a_warning(document: dict[str, Any]) -> None:
+    changes = [
+        operations["patch"]
+        for path, operations in document["paths"].items()
+        if path.endswith("/{id}")
+        and "patch" in operations
+        and "get" in operations
+        and not path.startswith(("/unified/", "/proxy/"))
+    ]
+    assert len(changes) > 8
+    assert all("Isthmus-Warning" in operation["responses"]["200"]["headers"] for operation in changes)

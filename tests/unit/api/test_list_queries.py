@@ -78,7 +78,6 @@ def test_each_comma_divides_a_list(operator: str) -> None:
 
 def test_paging_parameters_are_no_filters() -> None:
     assert read(("limit", "5"), ("next_cursor", ""), ("select", "id"), ("sort_by", "name")).filters == ()
-    assert read(("prev_cursor", "x")).filters == ()
 
 
 def test_the_newest_rows_come_first_unless_asked_otherwise() -> None:

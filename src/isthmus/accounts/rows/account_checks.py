@@ -16,6 +16,7 @@ from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_mapping_override
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.unknown_names import check_resource_and_method, suggest_names
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = [
     "FAILED_STATUSES",
@@ -116,10 +117,12 @@ def validate_credentials(
 
 async def check_mapping_overrides(
     conn: AsyncConnection, scope: Scope, override: Any, stored: Mapping[str, Any] | None = None
-) -> None:
-    """Raises BadRequest for an invalid `unified_model_override`: `{model: {resource: {method: mapping}}}`,
-    where null at any level counts as absent. The error is about the first malformed entry; if there is none,
-    it lists all unknown names. Names that `stored` has already are accepted even if they no longer exist."""
+) -> list[CallWarning]:
+    """Return warnings on a `unified_model_override`: `{model: {resource: {method: mapping}}}`, where null at
+    any level counts as absent. Raises BadRequest for an invalid one. The error is about the first malformed
+    entry; if there is none, it lists all unknown names. Names that `stored` has already are accepted even if
+    they no longer exist."""
+    warnings: list[CallWarning] = []
     for model, resources in _list_entries(override, "unified_model_override"):
         for resource, methods in _list_entries(resources, f"unified_model_override.{model}"):
             for method, config in _list_entries(methods, f"unified_model_override.{model}.{resource}"):
@@ -128,7 +131,7 @@ async def check_mapping_overrides(
                     continue
                 if not isinstance(config, Mapping):
                     raise _not_an_object_error(field)
-                check_mapping_override(config, source=f"{model}/{resource}.{method}", field=field)
+                warnings += check_mapping_override(config, source=f"{model}/{resource}.{method}", field=field)
     added = set(iter_override_mappings(override or {})) - set(iter_override_mappings(stored or {}))
     if added:
         model_names = {name for name, _, _ in added}
@@ -148,6 +151,7 @@ async def check_mapping_overrides(
             paths = (f"{at}.{resource}", f"{at}.{resource}.{method}")
             check_resource_and_method(failures, name, models[name].resources, (resource, method), paths)
         failures.raise_if_any("the mapping override names what is not there")
+    return warnings
 
 
 def _list_entries(value: Any, field: str) -> list[tuple[str, Any]]:

@@ -22,6 +22,7 @@ from isthmus.errors import NotFound
 from isthmus.integrations.catalog.integrations import build_usable_config
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
 from isthmus.integrations.rows.definition_checks import check_integration_override
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = ["STAGES", "ConnectedDefinition", "Stage", "list_action_schedules", "lock_install"]
 
@@ -77,9 +78,10 @@ class ConnectedDefinition:
         definition: IntegrationConfig = load_integration({"credentials": merged.get("credentials")})
         return cls(row.id, row.name, merged, definition.credentials, list_secret_fields(definition))
 
-    def check_override(self, override: Mapping[str, Any]) -> None:
-        """Raises BadRequest where the account's override makes the definition invalid."""
-        check_integration_override(self.name, self.merged, override, field="integration_override")
+    def check_override(self, override: Mapping[str, Any]) -> list[CallWarning]:
+        """Return warnings on the account's override. Raises BadRequest where it makes the definition
+        invalid."""
+        return check_integration_override(self.name, self.merged, override, field="integration_override")
 
     def list_stages(self, override: Mapping[str, Any]) -> tuple[Stage, ...]:
         """Return the lifecycle stages, in order, that an account with this override passes before it is

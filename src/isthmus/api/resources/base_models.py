@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Final, Generic, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = [
     "ERROR_CONTENT",
     "PROVIDER_ERRORS",
+    "WARNING_RESPONSE",
     "Body",
     "DeletedOut",
     "ErrorOut",
@@ -28,11 +32,29 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 Sharing = Literal["deny", "ask", "allow"]
 
 
-class Body(BaseModel):
-    """A request body. Unknown keys are ignored, because clients send whole rows back. Values are not
-    converted: the text `"yes"` is not a boolean."""
+class Row(BaseModel):
+    """A platform row on the wire. Times are UTC text `YYYY-MM-DD HH:MM:SS`."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    created_at: str
+    updated_at: str
+
+
+class Body(BaseModel):
+    """A request body. Unknown fields are refused. Values are not converted: the text `"yes"` is not a
+    boolean.
+
+    `ROW`: the model of the rows that the body creates or changes, if any. Clients send rows back as they read
+    them, so the fields that only rows have are accepted, and not read.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    ROW: ClassVar[type[Row] | None] = None
+
+    _unread: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -53,19 +75,31 @@ class Body(BaseModel):
                 raise ValueError("must hold no number that JSON cannot say (NaN, Infinity)")
         return value
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_fields_of_rows(cls, value: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Validates the value without the fields that only rows have, which are kept apart."""
+        if cls.ROW is None or not isinstance(value, dict):
+            return validate(value)
+        only_of_rows = cls.ROW.model_fields.keys() - cls.model_fields.keys()
+        body = validate({name: item for name, item in value.items() if name not in only_of_rows})
+        body._unread = {name: item for name, item in value.items() if name in only_of_rows}
+        return body
+
     def get_sent_fields(self) -> dict[str, Any]:
         """Returns only the keys that the client sent, so that a missing key differs from an explicit null."""
         return self.model_dump(exclude_unset=True)
 
-
-class Row(BaseModel):
-    """A platform row on the wire. Times are UTC text `YYYY-MM-DD HH:MM:SS`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: str
-    created_at: str
-    updated_at: str
+    def find_unread_fields(self, row: Mapping[str, Any]) -> list[CallWarning]:
+        """Returns a warning for each field that was sent, is not read, and has another value in the row that
+        was written. `row`: as it is sent. None for the row's id and times, which a copy has of its own."""
+        return [
+            CallWarning(
+                "unused_name", f"{name} is set by the server: the value sent was not stored", f"body.{name}"
+            )
+            for name, value in self._unread.items()
+            if name not in Row.model_fields and name in row and row[name] != value
+        ]
 
 
 class ListOut(BaseModel, Generic[T]):
@@ -108,6 +142,18 @@ class ErrorOut(BaseModel):
     raw_response: Any = None
     truto_error_insight: dict[str, Any] | None = None
 
+
+WARNING_RESPONSE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "headers": {
+            "Isthmus-Warning": {
+                "description": "What of the request was not stored, or has no effect; absent for nothing.",
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
+"""The success response of an operation that stores what it is sent."""
 
 ERROR_CONTENT: Final = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorOut.__name__}"}}}
 """The body of every error in an OpenAPI document."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from isthmus.accounts.described_account import describe_account
 from isthmus.api.dependencies import ApiPrincipal, Parts, parse_comma_list, replace_empty
+from isthmus.api.known_names import COMMA_LIST
 from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut
 from isthmus.integrations.meta.capabilities import CapabilityFilter, build_capabilities, build_unified_apis
@@ -125,7 +126,10 @@ def _parse_capability_filter(
     type: Annotated[
         Literal["proxy", "unified", "all"], replace_empty("all"), Query(description="Which list to fill.")
     ] = "all",
-    methods: Annotated[str | None, Query(description="Comma list of names of proxy methods.")] = None,
+    methods: Annotated[
+        str | None,
+        Query(description="Comma list of names of proxy methods.", json_schema_extra=COMMA_LIST),
+    ] = None,
     resource: Annotated[str | None, Query(description="Only this resource, in both lists.")] = None,
     has_description: Annotated[
         bool, replace_empty(True), Query(description="`false`: also proxy methods without a description.")
@@ -138,8 +142,14 @@ def _parse_capability_filter(
 
 def _parse_tool_filter(
     request: Request,
-    methods: Annotated[str | None, Query(description=f"{_METHODS_HELP}`custom` (any other).")] = None,
-    tags: Annotated[str | None, Query(description="Comma list; one tag in common is enough.")] = None,
+    methods: Annotated[
+        str | None,
+        Query(description=f"{_METHODS_HELP}`custom` (any other).", json_schema_extra=COMMA_LIST),
+    ] = None,
+    tags: Annotated[
+        str | None,
+        Query(description="Comma list; one tag in common is enough.", json_schema_extra=COMMA_LIST),
+    ] = None,
 ) -> ToolFilter:
     """Parses which tools the caller asks for; None for a list that was not sent."""
     return ToolFilter(parse_comma_list(request, "methods"), parse_comma_list(request, "tags"))

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from isthmus.api.dependencies import ApiPrincipal, ParsedListRequest, Parts, PartsOfApp, Select
+from isthmus.api.known_names import declare_filters
 from isthmus.api.list_queries import check_select, select_fields
-from isthmus.api.resources.base_models import Body, DeletedOut, ListOut, Row
+from isthmus.api.resources.base_models import WARNING_RESPONSE, Body, DeletedOut, ListOut, Row
 from isthmus.db import AsyncConnection
-from isthmus.db.listing import ListQuery, Page
+from isthmus.db.listing import FilterColumns, ListQuery, Page
 from isthmus.errors import BadRequest, failure
+from isthmus.kit.call_warnings import CallWarning, make_warning_headers
 from isthmus.tenancy import Principal
 
-__all__ = ["ReadableRepository", "WritableRepository", "add_read_routes", "add_write_routes"]
+__all__ = [
+    "ReadableRepository",
+    "WritableRepository",
+    "add_read_routes",
+    "add_warnings",
+    "add_write_routes",
+]
 
 RowHook = Callable[[PartsOfApp, Mapping[str, Any]], Mapping[str, Any]]
 """Given the application's parts and a row, gives the fields to add to it; given a body, the values to
@@ -40,6 +48,11 @@ class WritableRepository(Protocol):
     """A repository for one caller. `values` and `changes` hold only the keys that the client sent. `delete`
     returns the deleted row's id."""
 
+    @property
+    def warnings(self) -> Sequence[CallWarning]:
+        """What of the values that were written has no effect."""
+        ...
+
     async def create(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Stores a row and returns it. Raises BadRequest, Conflict."""
         ...
@@ -59,13 +72,16 @@ def add_read_routes(
     make_repository: Callable[[AsyncConnection, Principal], ReadableRepository],
     out: type[Row],
     *,
+    filters: FilterColumns,
     descriptions: Mapping[str, str] | None = None,
     extra_fields: RowHook | None = None,
+    get_extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Adds `GET` of the list and of one row. `noun`: for the operation ids `list_<noun>s`, `get_<noun>`.
     `make_repository`: makes the repository of one request from its connection and its caller. `out`: the
-    model of a row in the response. `descriptions`: by `list` and `get`. `extra_fields`: gives fields to add
-    to a row; they replace stored ones of the same name."""
+    model of a row in the response. `filters`: those of the list, as the repository has them. `descriptions`:
+    by `list` and `get`. `extra_fields`: gives fields to add to a row; they replace stored ones of the same
+    name. `get_extra`: the `openapi_extra` of the route of one row."""
     descriptions = descriptions or {}
     more_fields = extra_fields or _add_no_fields
 
@@ -78,20 +94,26 @@ def add_read_routes(
         )
 
     async def get_row(parts: Parts, principal: ApiPrincipal, id: str, select: Select = None) -> Any:
-        if select:
-            check_select(select, out.model_fields)
+        warnings = check_select(select, out.model_fields) if select else []
         async with parts.database.read() as conn:
             stored = await make_repository(conn, principal).get(id)
         row = parts.format_row({**stored, **more_fields(parts, stored)})
-        return JSONResponse(select_fields(row, select)) if select else row
+        if not select:
+            return row
+        return JSONResponse(select_fields(row, select), headers=make_warning_headers(warnings))
 
     page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
-    for path, endpoint, name, model, key in (
-        ("", list_rows, f"list_{noun}s", page, "list"),
-        ("/{id}", get_row, f"get_{noun}", out, "get"),
+    for path, endpoint, name, model, key, extra in (
+        ("", list_rows, f"list_{noun}s", page, "list", declare_filters(filters)),
+        ("/{id}", get_row, f"get_{noun}", out, "get", dict(get_extra or {})),
     ):
         router.add_api_route(
-            path, endpoint, name=name, response_model=model, description=descriptions.get(key, "")
+            path,
+            endpoint,
+            name=name,
+            response_model=model,
+            description=descriptions.get(key, ""),
+            openapi_extra=extra,
         )
 
 
@@ -116,17 +138,25 @@ def add_write_routes(
     more_fields = extra_fields or _add_no_fields
     to_values = to_stored or _return_unchanged
 
-    async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
+    async def create_row(parts: Parts, principal: ApiPrincipal, body: Body, response: Response) -> Any:
         async with parts.database.write() as conn:
-            row = await make_repository(conn, principal).create(to_values(parts, body.get_sent_fields()))
-        return parts.format_row({**row, **more_fields(parts, row)})
+            repository = make_repository(conn, principal)
+            row = await repository.create(to_values(parts, body.get_sent_fields()))
+        shown = parts.format_row({**row, **more_fields(parts, row)})
+        add_warnings(response, body, shown, repository.warnings)
+        return shown
 
-    async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
+    async def update_row(
+        parts: Parts, principal: ApiPrincipal, id: str, body: Body, response: Response
+    ) -> Any:
         if requires_version and parts.strict_version:
             _require_version(body)
         async with parts.database.write() as conn:
-            row = await make_repository(conn, principal).update(id, to_values(parts, body.get_sent_fields()))
-        return parts.format_row({**row, **more_fields(parts, row)})
+            repository = make_repository(conn, principal)
+            row = await repository.update(id, to_values(parts, body.get_sent_fields()))
+        shown = parts.format_row({**row, **more_fields(parts, row)})
+        add_warnings(response, body, shown, repository.warnings)
+        return shown
 
     async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
         async with parts.database.write() as conn:
@@ -134,10 +164,10 @@ def add_write_routes(
 
     create_row.__annotations__["body"] = create
     update_row.__annotations__["body"] = update
-    for path, endpoint, verb, model, key in (
-        ("", create_row, "POST", out, "create"),
-        ("/{id}", update_row, "PATCH", out, "update"),
-        ("/{id}", delete_row, "DELETE", DeletedOut, "delete"),
+    for path, endpoint, verb, model, key, responses in (
+        ("", create_row, "POST", out, "create", WARNING_RESPONSE),
+        ("/{id}", update_row, "PATCH", out, "update", WARNING_RESPONSE),
+        ("/{id}", delete_row, "DELETE", DeletedOut, "delete", None),
     ):
         router.add_api_route(
             path,
@@ -145,8 +175,17 @@ def add_write_routes(
             methods=[verb],
             name=f"{key}_{noun}",
             response_model=model,
+            responses=responses,
             description=descriptions.get(key, ""),
         )
+
+
+def add_warnings(
+    response: Response, body: Body, row: Mapping[str, Any], warnings: Sequence[CallWarning] = ()
+) -> None:
+    """Tells in a header what of a body was not stored, or has no effect. `row`: as it is sent. `warnings`:
+    those of the repository."""
+    response.headers.update(make_warning_headers([*body.find_unread_fields(row), *warnings]))
 
 
 def _add_no_fields(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:

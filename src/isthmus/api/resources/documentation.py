@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from isthmus.api.dependencies import ApiPrincipal, ParsedListRequest, Parts
+from isthmus.api.known_names import declare_filters
 from isthmus.api.resources.base_models import Body, ListOut, Row
 from isthmus.api.resources.crud import add_read_routes, add_write_routes
 from isthmus.integrations.catalog.documentation import Categories, Documentation
@@ -51,11 +52,15 @@ class _DocumentationSubject(Body):
 
 
 class DocumentationIn(_DocumentationSubject):
+    ROW = DocumentationOut
+
     type: str = Field("readme", description=_TYPE)
     content: str = Field(description=_CONTENT)
 
 
 class DocumentationPatch(_DocumentationSubject):
+    ROW = DocumentationOut
+
     type: str | None = Field(None, description=_TYPE)
     content: str | None = Field(None, description=_CONTENT)
 
@@ -70,10 +75,10 @@ add_read_routes(
     "documentation",
     Documentation,
     DocumentationOut,
+    filters=Documentation.FILTERS,
     descriptions={
         "list": "One of `integration_id`, `environment_integration_id`, `unified_model_id` and "
-        "`environment_unified_model_id` is required. Other filters: `type`, `resource`, `method`, "
-        "`authentication_method`, `integration_name`, `entity_type`."
+        "`environment_unified_model_id` is required."
     },
 )
 add_write_routes(
@@ -90,7 +95,7 @@ add_write_routes(
 )
 
 
-@categories.get("", response_model=ListOut[CategoryOut])
+@categories.get("", response_model=ListOut[CategoryOut], openapi_extra=declare_filters(Categories.FILTERS))
 async def list_categories(parts: Parts, principal: ApiPrincipal, list_request: ParsedListRequest) -> Any:
     list_request.check_select(CategoryOut)
     async with parts.database.read() as conn:

@@ -40,6 +40,8 @@ _CALLBACK: Any = Field(
 
 
 class InstallIn(Body):
+    ROW = EnvironmentIntegrationOut
+
     integration_id: str = Field(description="Id or name of the integration.")
     is_enabled: bool = True
     is_active: bool | None = Field(None, description="Another name of `is_enabled`.")
@@ -49,6 +51,8 @@ class InstallIn(Body):
 
 
 class InstallPatch(Body):
+    ROW = EnvironmentIntegrationOut
+
     is_enabled: bool | None = None
     is_active: bool | None = Field(None, description="Another name of `is_enabled`.")
     show_in_catalog: bool | None = None
@@ -75,6 +79,7 @@ add_read_routes(
     "environment_integration",
     Installs,
     EnvironmentIntegrationOut,
+    filters=Installs.FILTERS,
     extra_fields=_make_callback_url_field,
 )
 add_write_routes(

@@ -24,15 +24,25 @@ class EnvironmentUnifiedModelOut(Row):
 
 
 class ModelInstallIn(Body):
+    ROW = EnvironmentUnifiedModelOut
+
     unified_model_id: str = Field(description="Id or name of the unified model.")
     override: dict[str, Any] | None = None
 
 
 class ModelInstallPatch(Body):
+    ROW = EnvironmentUnifiedModelOut
+
     override: dict[str, Any] = Field(description="Replaces the stored override whole.")
 
 
-add_read_routes(router, "environment_unified_model", EnvironmentUnifiedModels, EnvironmentUnifiedModelOut)
+add_read_routes(
+    router,
+    "environment_unified_model",
+    EnvironmentUnifiedModels,
+    EnvironmentUnifiedModelOut,
+    filters=EnvironmentUnifiedModels.FILTERS,
+)
 add_write_routes(
     router,
     "environment_unified_model",

@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from isthmus.api.dependencies import ApiPrincipal, ParsedListRequest, Parts
+from isthmus.api.known_names import declare_filters
 from isthmus.api.resources.base_models import ListOut
 from isthmus.db import AsyncConnection
 from isthmus.events import Events
@@ -43,10 +44,9 @@ def _make_repository(conn: AsyncConnection, principal: Principal) -> Events:
     return Events(conn, principal.environment_id)
 
 
-@router.get("", response_model=ListOut[EventOut])
+@router.get("", response_model=ListOut[EventOut], openapi_extra=declare_filters(Events.FILTERS))
 async def list_events(parts: Parts, principal: ApiPrincipal, list_request: ParsedListRequest) -> Any:
-    """Of the last 30 days, the newest first. Filters: `id`, `event` (or `event_type`), `environment_id`,
-    `resource_type`, `resource_id`, `created_at`, `is_relayed`.
+    """Of the last 30 days, the newest first.
 
     Isthmus's own route."""
     list_request.check_select(EventOut)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from isthmus.accounts import Accounts, OwnAccount
 from isthmus.api.dependencies import AccountPrincipal, ApiPrincipal, Parts
@@ -42,6 +42,8 @@ class AccountOut(Row):
 
 
 class AccountIn(Body):
+    ROW = AccountOut
+
     tenant_id: str = Field(
         description="Your own id of the customer, at most 500 characters; several accounts may share one."
     )
@@ -54,6 +56,8 @@ class AccountIn(Body):
 
 
 class AccountPatch(Body):
+    ROW = AccountOut
+
     tenant_id: str | None = None
     status: str | None = None
     context: dict[str, Any] | None = Field(
@@ -89,8 +93,6 @@ class AccountChoice(Body):
 
 
 class OwnPatch(Body):
-    model_config = ConfigDict(extra="forbid")
-
     context: dict[str, Any] = Field(
         description="Merged by top-level keys; what `GET` showed may come back with it. No credentials."
     )
@@ -172,7 +174,7 @@ async def update_credentials(
         )
 
 
-add_read_routes(router, "account", Accounts, AccountOut)
+add_read_routes(router, "account", Accounts, AccountOut, filters=Accounts.FILTERS)
 add_write_routes(
     router,
     "account",

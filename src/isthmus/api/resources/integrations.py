@@ -32,6 +32,8 @@ class IntegrationOut(Row):
 
 
 class IntegrationIn(Body):
+    ROW = IntegrationOut
+
     name: str = Field(min_length=1, max_length=100, description="A slug, unique on this server.")
     config: dict[str, Any] = Field(description="The integration definition.")
     category: str | None = None
@@ -40,6 +42,8 @@ class IntegrationIn(Body):
 
 
 class IntegrationPatch(Body):
+    ROW = IntegrationOut
+
     name: str | None = Field(None, min_length=1, max_length=100)
     config: dict[str, Any] | None = Field(
         None, description="Merged deep into the stored one; null removes a key."
@@ -50,7 +54,7 @@ class IntegrationPatch(Body):
     version: int | None = Field(None, description="When sent, must be the stored version (409 otherwise).")
 
 
-add_read_routes(router, "integration", Integrations, IntegrationOut)
+add_read_routes(router, "integration", Integrations, IntegrationOut, filters=Integrations.FILTERS)
 add_write_routes(
     router,
     "integration",

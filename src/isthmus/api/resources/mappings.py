@@ -41,18 +41,22 @@ class _MappingRowIn(Body):
 
 
 class MappingIn(_MappingRowIn):
+    ROW = MappingOut
+
     unified_model_id: str
     config: dict[str, Any] = Field(description="The mapping; its expressions must compile.")
 
 
 class EnvironmentMappingIn(_MappingRowIn):
+    ROW = EnvironmentMappingOut
+
     environment_unified_model_id: str
     config: dict[str, Any] = Field(
         description="The differences from the base mapping; without one, the whole mapping."
     )
 
 
-class MappingPatch(Body):
+class _MappingPatch(Body):
     integration_name: str | None = None
     resource_name: str | None = None
     method_name: str | None = None
@@ -60,14 +64,28 @@ class MappingPatch(Body):
     version: int | None = Field(None, description="When sent, must be the stored version (409 otherwise).")
 
 
-add_read_routes(base_router, "mapping", ModelMappings, MappingOut)
+class MappingPatch(_MappingPatch):
+    ROW = MappingOut
+
+
+class EnvironmentMappingPatch(_MappingPatch):
+    ROW = EnvironmentMappingOut
+
+
+add_read_routes(base_router, "mapping", ModelMappings, MappingOut, filters=ModelMappings.FILTERS)
 add_write_routes(base_router, "mapping", ModelMappings, MappingOut, create=MappingIn, update=MappingPatch)
-add_read_routes(environment_router, "environment_mapping", EnvironmentMappings, EnvironmentMappingOut)
+add_read_routes(
+    environment_router,
+    "environment_mapping",
+    EnvironmentMappings,
+    EnvironmentMappingOut,
+    filters=EnvironmentMappings.FILTERS,
+)
 add_write_routes(
     environment_router,
     "environment_mapping",
     EnvironmentMappings,
     EnvironmentMappingOut,
     create=EnvironmentMappingIn,
-    update=MappingPatch,
+    update=EnvironmentMappingPatch,
 )

@@ -22,10 +22,12 @@ class SandboxOut(Row):
 
 
 class SandboxIn(Body):
+    ROW = SandboxOut
+
     id: str = Field(description="Id of the account to make read-only.")
 
 
-add_read_routes(router, "sandbox_account", ReadOnlyFlags, SandboxOut)
+add_read_routes(router, "sandbox_account", ReadOnlyFlags, SandboxOut, filters=ReadOnlyFlags.FILTERS)
 
 
 @router.post("")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Final
+
+from fastapi import APIRouter, Response
 from pydantic import Field
 
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.api.dependencies import ApiPrincipal, Parts
-from isthmus.api.resources.base_models import Body, DeletedOut, Row
-from isthmus.api.resources.crud import add_read_routes
+from isthmus.api.known_names import declare_unread_parameters
+from isthmus.api.resources.base_models import WARNING_RESPONSE, Body, DeletedOut, Row
+from isthmus.api.resources.crud import add_read_routes, add_warnings
 
 __all__ = ["router"]
 
@@ -27,6 +30,8 @@ class NewStaticGateOut(StaticGateOut):
 
 
 class StaticGateIn(Body):
+    ROW = NewStaticGateOut
+
     name: str
     domain: str
     api_token_secret: str | None = Field(
@@ -35,33 +40,41 @@ class StaticGateIn(Body):
 
 
 class StaticGatePatch(Body):
+    ROW = NewStaticGateOut
+
     name: str | None = None
     domain: str | None = None
 
 
-add_read_routes(router, "static_gate", StaticGates, StaticGateOut)
+_UNREAD: Final = declare_unread_parameters("name", "created_by", "environment_id")
+
+add_read_routes(
+    router, "static_gate", StaticGates, StaticGateOut, filters=StaticGates.FILTERS, get_extra=_UNREAD
+)
 
 
-@router.post("")
-async def create_static_gate(parts: Parts, principal: ApiPrincipal, body: StaticGateIn) -> NewStaticGateOut:
+@router.post("", openapi_extra=_UNREAD, responses=WARNING_RESPONSE)
+async def create_static_gate(
+    parts: Parts, principal: ApiPrincipal, body: StaticGateIn, response: Response
+) -> NewStaticGateOut:
     """A gate that accounts can be connected through, by `truto_static_gate_id` of a link token."""
     async with parts.database.write() as conn:
-        return NewStaticGateOut(
-            **parts.format_row(await StaticGates(conn, principal).create(body.get_sent_fields()))
-        )
+        row = parts.format_row(await StaticGates(conn, principal).create(body.get_sent_fields()))
+    add_warnings(response, body, row)
+    return NewStaticGateOut(**row)
 
 
-@router.patch("/{id}")
+@router.patch("/{id}", openapi_extra=_UNREAD, responses=WARNING_RESPONSE)
 async def update_static_gate(
-    parts: Parts, principal: ApiPrincipal, id: str, body: StaticGatePatch
+    parts: Parts, principal: ApiPrincipal, id: str, body: StaticGatePatch, response: Response
 ) -> StaticGateOut:
     async with parts.database.write() as conn:
-        return StaticGateOut(
-            **parts.format_row(await StaticGates(conn, principal).update(id, body.get_sent_fields()))
-        )
+        row = parts.format_row(await StaticGates(conn, principal).update(id, body.get_sent_fields()))
+    add_warnings(response, body, row)
+    return StaticGateOut(**row)
 
 
-@router.delete("/{id}")
+@router.delete("/{id}", openapi_extra=_UNREAD)
 async def delete_static_gate(parts: Parts, principal: ApiPrincipal, id: str) -> DeletedOut:
     """409 while accounts use it."""
     async with parts.database.write() as conn:

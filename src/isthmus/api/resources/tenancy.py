@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from isthmus.api.dependencies import ApiPrincipal, Parts
-from isthmus.api.resources.base_models import Body, Row
-from isthmus.api.resources.crud import add_read_routes
+from isthmus.api.resources.base_models import WARNING_RESPONSE, Body, Row
+from isthmus.api.resources.crud import add_read_routes, add_warnings
 from isthmus.errors import Forbidden, NotFound
 from isthmus.tenancy import ApiTokens, Environments, Teams, Users
 
@@ -30,6 +30,8 @@ class EnvironmentOut(Row):
 
 
 class EnvironmentPatch(Body):
+    ROW = EnvironmentOut
+
     name: str | None = None
     settings: dict[str, Any] | None = Field(None, description="Merged by key; null removes one.")
 
@@ -41,6 +43,8 @@ class TeamOut(Row):
 
 
 class TeamPatch(Body):
+    ROW = TeamOut
+
     name: str | None = None
     logo: str | None = None
 
@@ -81,29 +85,42 @@ add_read_routes(
     "environment",
     lambda conn, principal: Environments(conn, principal.team_id, only=principal.environment_id),
     EnvironmentOut,
+    filters=Environments.FILTERS,
 )
-add_read_routes(teams, "team", lambda conn, principal: Teams(conn, principal.team_id), TeamOut)
-add_read_routes(users, "user", lambda conn, principal: Users(conn, principal.team_id), UserOut)
 add_read_routes(
-    tokens, "api_token", lambda conn, principal: ApiTokens(conn, principal.environment_id), TokenOut
+    teams, "team", lambda conn, principal: Teams(conn, principal.team_id), TeamOut, filters=Teams.FILTERS
+)
+add_read_routes(
+    users, "user", lambda conn, principal: Users(conn, principal.team_id), UserOut, filters=Users.FILTERS
+)
+add_read_routes(
+    tokens,
+    "api_token",
+    lambda conn, principal: ApiTokens(conn, principal.environment_id),
+    TokenOut,
+    filters=ApiTokens.FILTERS,
 )
 
 
-@environments.patch("/{id}")
+@environments.patch("/{id}", responses=WARNING_RESPONSE)
 async def update_environment(
-    parts: Parts, principal: ApiPrincipal, id: str, body: EnvironmentPatch
+    parts: Parts, principal: ApiPrincipal, id: str, body: EnvironmentPatch, response: Response
 ) -> EnvironmentOut:
     async with parts.database.write() as conn:
         own = Environments(conn, principal.team_id, only=principal.environment_id)
-        return EnvironmentOut(**parts.format_row(await own.update(id, body.get_sent_fields())))
+        row = parts.format_row(await own.update(id, body.get_sent_fields()))
+    add_warnings(response, body, row)
+    return EnvironmentOut(**row)
 
 
-@teams.patch("/{id}")
-async def update_team(parts: Parts, principal: ApiPrincipal, id: str, body: TeamPatch) -> TeamOut:
+@teams.patch("/{id}", responses=WARNING_RESPONSE)
+async def update_team(
+    parts: Parts, principal: ApiPrincipal, id: str, body: TeamPatch, response: Response
+) -> TeamOut:
     async with parts.database.write() as conn:
-        return TeamOut(
-            **parts.format_row(await Teams(conn, principal.team_id).update(id, body.get_sent_fields()))
-        )
+        row = parts.format_row(await Teams(conn, principal.team_id).update(id, body.get_sent_fields()))
+    add_warnings(response, body, row)
+    return TeamOut(**row)
 
 
 @teams.post("/{id}/invite", status_code=403, response_model=None)

@@ -32,6 +32,8 @@ class UnifiedModelOut(Row):
 
 
 class UnifiedModelIn(Body):
+    ROW = UnifiedModelOut
+
     name: str = Field(min_length=1, max_length=64, description="A slug: the segment in /unified/{name}.")
     category: str
     description: str | None = None
@@ -43,6 +45,8 @@ class UnifiedModelIn(Body):
 
 
 class UnifiedModelPatch(Body):
+    ROW = UnifiedModelOut
+
     name: str | None = Field(None, min_length=1, max_length=64)
     category: str | None = None
     description: str | None = None
@@ -54,7 +58,7 @@ class UnifiedModelPatch(Body):
     version: int | None = Field(None, description="When sent, must be the stored version (409 otherwise).")
 
 
-add_read_routes(router, "unified_model", UnifiedModels, UnifiedModelOut)
+add_read_routes(router, "unified_model", UnifiedModels, UnifiedModelOut, filters=UnifiedModels.FILTERS)
 add_write_routes(
     router,
     "unified_model",

@@ -6,15 +6,15 @@ one. Here each of these four is called an entity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, update
+from sqlalchemy import Select, case, func, insert, or_, select, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import (
     category,
     documentation,
@@ -29,6 +29,7 @@ from isthmus.integrations.catalog.owned_definitions import has_id_or_name, is_vi
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
 
@@ -52,29 +53,21 @@ _ENTITY_ID: Final = func.coalesce(*(documentation.c[name] for name in _ENTITY_TY
 _ENTITY_TYPE: Final = case(
     *((documentation.c[column].is_not(None), name) for column, name in _ENTITY_TYPE_BY_FIELD.items())
 )
-_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
-    **{
-        name: documentation.c[name]
-        for name in ("id", *_ENTITY_TYPE_BY_FIELD, "type", *_TEXT_FIELDS, "created_at", "updated_at")
-    },
-    "entity_id": _ENTITY_ID,
-    "entity_type": _ENTITY_TYPE,
-}
-
-_CATEGORY_FIELDS: Final = {
-    name: category.c[name] for name in ("id", "name", "label", "created_at", "updated_at")
-}
 
 
 class Categories:
     """The categories of integrations and unified models. They are shipped, and the same for all teams."""
+
+    FILTERS: ClassVar[FilterColumns] = {
+        name: category.c[name] for name in ("id", "name", "label", "created_at", "updated_at")
+    }
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the categories."""
-        return await fetch_page(self._conn, select(category), _CATEGORY_FIELDS, query)
+        return await fetch_page(self._conn, select(category), self.FILTERS, query)
 
 
 class Documentation:
@@ -82,6 +75,18 @@ class Documentation:
 
     Rows of shipped or shared definitions are read-only; an environment writes rows about its install instead.
     """
+
+    FILTERS: ClassVar[FilterColumns] = {
+        **{
+            name: documentation.c[name]
+            for name in ("id", *_ENTITY_TYPE_BY_FIELD, "type", *_TEXT_FIELDS, "created_at", "updated_at")
+        },
+        "entity_id": _ENTITY_ID,
+        "entity_type": _ENTITY_TYPE,
+    }
+
+    warnings: ClassVar[Sequence[CallWarning]] = ()
+    """Nothing in a row is left out."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -103,7 +108,7 @@ class Documentation:
                 ],
             )
         query = await resolve_names(self._conn, query)
-        page = await fetch_page(self._conn, self._select_visible(), _FIELDS, query)
+        page = await fetch_page(self._conn, self._select_visible(), self.FILTERS, query)
         return Page([_to_wire(row) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement
-
 from isthmus.db.database import get_key_ring
 from isthmus.db.encryption import EncryptedJSON, KeyRing
+from isthmus.db.listing import FilterColumns
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.layers import apply_patch
 from isthmus.definitions.secrets import join_secrets, split_secrets
@@ -50,7 +49,7 @@ class Integrations(OwnedDefinitions):
     """The integrations a team sees: its own, the shipped ones, and those that other teams share."""
 
     _TABLE = integration
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         name: integration.c[name]
         for name in (
             "id",
@@ -80,7 +79,7 @@ class Integrations(OwnedDefinitions):
         """
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
         _check_fields(row)
-        check_integration_config(row["name"], row["config"])
+        self.warnings += check_integration_config(row["name"], row["config"])
         row["config"], secrets = split_secrets(row["config"])
         id = new_id()
         return await self._insert({**row, "id": id, "secrets": self._encrypt_secrets(id, secrets)})
@@ -102,7 +101,7 @@ class Integrations(OwnedDefinitions):
         if "config" in values:
             current = build_usable_config(get_key_ring(self._conn), row, is_owner=True)
             merged = apply_patch(current, values["config"])
-            check_integration_config(str(values.get("name", row["name"])), merged)
+            self.warnings += check_integration_config(str(values.get("name", row["name"])), merged)
             values["config"], secrets = split_secrets(merged)
             values["secrets"] = self._encrypt_secrets(row["id"], secrets)
         return await self._update(row, values)

@@ -18,12 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
 from isthmus.db.epochs import increment_epochs
-from isthmus.db.listing import Filter, ListQuery, Page, fetch_page
+from isthmus.db.listing import Filter, FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, integration, team, unified_model
 from isthmus.errors import Conflict, Forbidden, NotFound
 from isthmus.integrations.rows.body_checks import name_taken_error
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import is_uuid
 
 __all__ = [
@@ -114,11 +115,12 @@ class OwnedDefinitions(ABC):
     """The rows of one table that a team sees.
 
     A team changes only its own, and deletes them only while no environment has them installed. Reads work on
-    any connection; writes need that of a `Database.write()`.
+    any connection; writes need that of a `Database.write()`. `warnings`: on what it has written.
     """
 
     _TABLE: ClassVar[Table]
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]]
+    FILTERS: ClassVar[FilterColumns]
+
     _NOUN: ClassVar[str]
     _NOUN_WITH_ARTICLE: ClassVar[str]
     _ROUTE: ClassVar[str]
@@ -134,10 +136,11 @@ class OwnedDefinitions(ABC):
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
+        self.warnings: list[CallWarning] = []
 
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the rows that the team sees."""
-        page = await fetch_page(self._conn, self._select_visible(), self._FIELDS, query)
+        page = await fetch_page(self._conn, self._select_visible(), self.FILTERS, query)
         return Page(await self._to_wire_rows(page.rows), page.after)
 
     async def get(self, id: str) -> Row:

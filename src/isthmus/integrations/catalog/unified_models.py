@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement
-
+from isthmus.db.listing import FilterColumns
 from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import apply_patch
 from isthmus.integrations.catalog.owned_definitions import OwnedDefinitions
@@ -40,7 +39,7 @@ class UnifiedModels(OwnedDefinitions):
     """
 
     _TABLE = unified_model
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         name: unified_model.c[name]
         for name in ("id", "name", "category", "sharing", "team_id", "version", "created_at", "updated_at")
     }
@@ -59,8 +58,8 @@ class UnifiedModels(OwnedDefinitions):
         """
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
         _check_fields(row)
-        check_unified_model(row)
-        check_record_schemas(row["name"], row["resources"])
+        self.warnings += check_unified_model(row)
+        self.warnings += check_record_schemas(row["name"], row["resources"])
         return await self._insert({**row, "id": new_id()})
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
@@ -80,8 +79,8 @@ class UnifiedModels(OwnedDefinitions):
         for name in _OBJECTS:
             if name in values:
                 values[name] = apply_patch(row[name], values[name])
-        check_unified_model({**row, **values})
-        check_record_schemas(row["name"], changes.get("resources"))
+        self.warnings += check_unified_model({**row, **values})
+        self.warnings += check_record_schemas(row["name"], changes.get("resources"))
         return await self._update(row, values)
 
     def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:

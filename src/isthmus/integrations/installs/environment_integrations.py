@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import get_key_ring
 from isthmus.db.encryption import EncryptedJSON
+from isthmus.db.listing import FilterColumns
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.secrets import join_secrets, replace_config, split_secrets
 from isthmus.events import Event, emit
@@ -28,6 +29,7 @@ from isthmus.integrations.rows.wire_rows import (
     read_integration_summaries,
 )
 from isthmus.kit.browser_urls import split_web_url
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
 
@@ -60,7 +62,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
     """
 
     _TABLE = environment_integration
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         **{
             name: environment_integration.c[name]
             for name in (
@@ -96,14 +98,16 @@ class EnvironmentIntegrations(InstalledDefinitions):
         target = await self._lock_installable(str(values.get("integration_id")))
         existing = await self._find_row("integration_id", target["id"])
         if existing is not None:
-            return (await self._to_wire_rows([existing]))[0]
+            (installed,) = await self._to_wire_rows([existing])
+            self._warn_of_unchanged(values, installed)
+            return installed
         columns = {**_DEFAULTS, **_columns_from_body(values, bool(_DEFAULTS["is_enabled"]))}
         columns["override"] = columns["override"] or {}
         _check_columns(columns)
         identity = new_id()
         plain, secrets = split_secrets(columns["override"])
         if plain or secrets:
-            self._check_override(target, plain, secrets)
+            self.warnings += self._check_override(target, plain, secrets)
         row, is_new = await self._insert_install(
             target["id"],
             {
@@ -117,9 +121,12 @@ class EnvironmentIntegrations(InstalledDefinitions):
                 ),
             },
         )
+        (installed,) = await self._to_wire_rows([row])
         if is_new:
             await self._emit_event(EnvironmentIntegrationCreated, environment_integration_to_wire(row))
-        return (await self._to_wire_rows([row]))[0]
+        else:
+            self._warn_of_unchanged(values, installed)
+        return installed
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Changes an install and returns it. `override` replaces the stored one as a whole; secrets that it
@@ -134,7 +141,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
                 OVERRIDE_SECRETS.decrypt(get_key_ring(self._conn), row["id"], row["override_secrets"]) or {}
             )
             plain, secrets = split_secrets(replace_config(row["override"], secrets, values["override"]))
-            self._check_override(target, plain, secrets)
+            self.warnings += self._check_override(target, plain, secrets)
             values["override"] = plain
             values["override_secrets"] = OVERRIDE_SECRETS.encrypt(
                 get_key_ring(self._conn), row["id"], secrets or None
@@ -185,11 +192,14 @@ class EnvironmentIntegrations(InstalledDefinitions):
 
     def _check_override(
         self, target: Mapping[str, Any], plain: Mapping[str, Any], secrets: Mapping[str, Any]
-    ) -> None:
-        """Raises DefinitionInvalid if the override does not fit the integration. `target`: its row."""
+    ) -> list[CallWarning]:
+        """Returns warnings on the override. Raises DefinitionInvalid if it does not fit the integration.
+        `target`: its row."""
         is_owner = target["team_id"] == self._scope.team_id
         base = build_usable_config(get_key_ring(self._conn), target, is_owner=is_owner)
-        check_integration_override(target["name"], base, join_secrets(plain, secrets), field="override")
+        return check_integration_override(
+            target["name"], base, join_secrets(plain, secrets), field="override"
+        )
 
 
 def _columns_from_body(values: Mapping[str, Any], is_enabled: bool) -> dict[str, Any]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, select
 
+from isthmus.db.listing import FilterColumns
 from isthmus.db.tables import environment_unified_model, team, unified_model
 from isthmus.definitions.layers import apply_patch
 from isthmus.integrations.installs.installs import InstalledDefinitions
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_record_schemas, check_unified_model
 from isthmus.integrations.rows.wire_rows import Row, environment_model_to_wire, model_to_wire
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["EnvironmentUnifiedModels"]
@@ -26,7 +28,7 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
     """The unified models that one environment has installed, and so may call."""
 
     _TABLE = environment_unified_model
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+    FILTERS: ClassVar[FilterColumns] = {
         **{
             name: environment_unified_model.c[name]
             for name in ("id", "environment_id", "unified_model_id", "created_at", "updated_at")
@@ -50,18 +52,22 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
         """
         model = await self._lock_installable(str(values.get("unified_model_id")))
         row = await self._find_row("unified_model_id", model["id"])
+        is_new = False
         if row is None:
             override = values.get("override") or {}
-            _check_override(model, override)
-            row, _ = await self._insert_install(model["id"], {"override": override})
-        return self._to_wire(row)
+            self.warnings += _check_override(model, override)
+            row, is_new = await self._insert_install(model["id"], {"override": override})
+        installed = self._to_wire(row)
+        if not is_new:
+            self._warn_of_unchanged(values, installed)
+        return installed
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Changes an install and returns it. `override` replaces the stored one as a whole. Raises NotFound,
         BadRequest, DefinitionInvalid."""
         require_writable_field(changes, frozenset({"override"}))
         row = await self._read_row(id, lock=True)
-        _check_override(_extract_model(row), changes["override"])
+        self.warnings += _check_override(_extract_model(row), changes["override"])
         return self._to_wire(await self._update_row(row["id"], {"override": changes["override"]}))
 
     async def delete(self, id: str) -> str:
@@ -99,8 +105,9 @@ def _extract_model(row: Mapping[str, Any]) -> Row:
     return {key[len(_PREFIX) :]: value for key, value in row.items() if key.startswith(_PREFIX)}
 
 
-def _check_override(model: Mapping[str, Any], override: Any) -> None:
-    """Raises BadRequest or DefinitionInvalid if the override, or the model with it, is not valid."""
+def _check_override(model: Mapping[str, Any], override: Any) -> list[CallWarning]:
+    """Returns warnings on what the override adds. Raises BadRequest or DefinitionInvalid if it, or the model
+    with it, is not valid."""
     failures = Failures()
     failures.check_object("override", override)
     if isinstance(override, Mapping):
@@ -111,5 +118,7 @@ def _check_override(model: Mapping[str, Any], override: Any) -> None:
                 failures.check_object(f"override.{name}", value)
     failures.raise_if_any("the environment unified model is not valid")
     merged = {name: apply_patch(model[name], override.get(name) or {}) for name in _SLOTS}
-    check_unified_model({**model, **merged}, field="override")
-    check_record_schemas(model["name"], override.get("resources"), field="override.resources")
+    of_model = check_unified_model(model, field="override")
+    of_both = check_unified_model({**model, **merged}, field="override")
+    of_schemas = check_record_schemas(model["name"], override.get("resources"), field="override.resources")
+    return [warning for warning in of_both if warning not in of_model] + of_schemas

@@ -6,18 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Select, Table, update
+from sqlalchemy import Select, Table, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
 from isthmus.db.epochs import increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.upsert import insert_into
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.owned_definitions import lock_installable, resolve_names
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import new_id
 
 __all__ = ["InstalledDefinitions"]
@@ -26,11 +27,13 @@ __all__ = ["InstalledDefinitions"]
 class InstalledDefinitions(ABC):
     """The installs of one environment. A write increments the environment's epoch.
 
-    An install is found by its own id or by the id of its definition, which some clients send.
+    An install is found by its own id or by the id of its definition, which some clients send. `warnings`: on
+    the overrides that it has written.
     """
 
     _TABLE: ClassVar[Table]
-    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]]
+    FILTERS: ClassVar[FilterColumns]
+
     _DEFINITION: ClassVar[Table]
     _PARENT_COLUMN: ClassVar[str]
     """The column with the id of the definition."""
@@ -45,11 +48,12 @@ class InstalledDefinitions(ABC):
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
+        self.warnings: list[CallWarning] = []
 
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the installs."""
         query = await resolve_names(self._conn, query)
-        page = await fetch_page(self._conn, self._select_installs(), self._FIELDS, query)
+        page = await fetch_page(self._conn, self._select_installs(), self.FILTERS, query)
         return Page(await self._to_wire_rows(page.rows), page.after)
 
     async def get(self, id: str) -> Row:
@@ -116,6 +120,20 @@ class InstalledDefinitions(ABC):
         await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == identity))
         await increment_epoch(self._conn, self._scope.environment_id)
         return identity
+
+    def _warn_of_unchanged(self, values: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+        """Adds a warning for each value that a create sent and the install that there was already does not
+        have. `row`: in the shape of the API."""
+        self.warnings += [
+            CallWarning(
+                "unused_name",
+                f"{name} was not stored: the {self._DEFINITION_NOUN} was installed already. PATCH "
+                f"{self._ROUTE}/{row['id']} changes the install",
+                f"body.{name}",
+            )
+            for name, value in values.items()
+            if name != self._PARENT_COLUMN and value is not None and value != row.get(name)
+        ]
 
     async def _find_row(self, column: str, value: str, *, lock: bool = False) -> Row | None:
         """Returns the row whose column has the value, None if there is none; with `lock`, locked for update

@@ -6,17 +6,17 @@ A mapping belongs to one combination of unified model, integration, resource and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, Table, insert, select
+from sqlalchemy import Select, Table, insert, select
 from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import current_time
 from isthmus.db.epochs import increment_epoch
-from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import (
     environment_unified_model,
     environment_unified_model_resource_method,
@@ -37,6 +37,7 @@ from isthmus.integrations.rows.definition_checks import check_mapping, check_map
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.unknown_names import check_resource_and_method
 from isthmus.integrations.rows.wire_rows import Row, mapping_to_wire
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
 
@@ -47,7 +48,7 @@ _WRITABLE: Final = frozenset({*_NAME_COLUMNS, "config"})
 _MAX_NAME_LENGTH: Final = 200
 
 
-def _get_list_fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
+def _list_filters(table: Table, parent: str) -> FilterColumns:
     """Returns the columns that a list can be filtered and sorted by."""
     return {
         name: table.c[name] for name in ("id", parent, *_NAME_COLUMNS, "version", "created_at", "updated_at")
@@ -55,9 +56,12 @@ def _get_list_fields(table: Table, parent: str) -> Mapping[str, ColumnElement[An
 
 
 class _MappingRepository(ABC):
-    """The rows of one of the two tables. A subclass decides who sees, writes and caches them."""
+    """The rows of one of the two tables. A subclass decides who sees, writes and caches them.
+    `warnings`: on the mappings that it has written."""
 
     _TABLE: ClassVar[Table]
+    FILTERS: ClassVar[FilterColumns]
+
     _PARENT_COLUMN: ClassVar[str]
     """The column with the id of the unified model, or of its install, that a row belongs to."""
 
@@ -66,13 +70,13 @@ class _MappingRepository(ABC):
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
+        self.warnings: list[CallWarning] = []
 
     async def list(self, query: ListQuery) -> Page:
         """Returns a page of the mappings that the caller sees, as the API shows them. A filter may name an
         integration or a model in place of its id. Raises BadRequest for an invalid filter."""
-        fields = _get_list_fields(self._TABLE, self._PARENT_COLUMN)
         query = await resolve_names(self._conn, query)
-        page = await fetch_page(self._conn, self._select_visible(), fields, query)
+        page = await fetch_page(self._conn, self._select_visible(), self.FILTERS, query)
         return Page([mapping_to_wire(row, self._PARENT_COLUMN) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:
@@ -89,7 +93,7 @@ class _MappingRepository(ABC):
         """
         parent, model = await self._lock_parent(str(values.get(self._PARENT_COLUMN)))
         columns = {name: values.get(name) for name in (*_NAME_COLUMNS, "config")}
-        self._check_mapping(columns, model)
+        self.warnings += self._check_mapping(columns, model)
         now = current_time(self._conn)
         identity = new_id()
         row = {**columns, "id": identity, self._PARENT_COLUMN: parent, "created_at": now, "updated_at": now}
@@ -109,7 +113,7 @@ class _MappingRepository(ABC):
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         if isinstance(values.get("config"), Mapping):
             values["config"] = apply_patch(row["config"], values["config"])
-        self._check_mapping({**row, **values}, model)
+        self.warnings += self._check_mapping({**row, **values}, model)
         statement = build_version_update(self._conn, self._TABLE, row, values)
         await self._execute_write(statement, model["name"], {**row, **values})
         await self._increment_epochs(parent)
@@ -136,9 +140,9 @@ class _MappingRepository(ABC):
         """
 
     @abstractmethod
-    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-        """Raises BadRequest or DefinitionInvalid for an invalid mapping. `columns`: the columns of its row.
-        `model`: as `_lock_parent` returns it."""
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> Sequence[CallWarning]:
+        """Returns warnings on the mapping. Raises BadRequest or DefinitionInvalid for an invalid one.
+        `columns`: the columns of its row. `model`: as `_lock_parent` returns it."""
 
     @abstractmethod
     async def _increment_epochs(self, parent: str) -> None:
@@ -169,6 +173,7 @@ class ModelMappings(_MappingRepository):
 
     _TABLE = unified_model_resource_method
     _PARENT_COLUMN = "unified_model_id"
+    FILTERS = _list_filters(_TABLE, _PARENT_COLUMN)
     _ROUTE = "/unified-model-resource-method"
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
@@ -188,10 +193,10 @@ class ModelMappings(_MappingRepository):
         model = await self._models.lock_owned(parent)
         return model["id"], model
 
-    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> Sequence[CallWarning]:
         """Checks the columns and the whole mapping."""
         _check_columns(columns, model)
-        check_mapping(columns["config"], source=_describe_mapping(columns, model))
+        return check_mapping(columns["config"], source=_describe_mapping(columns, model))
 
     async def _increment_epochs(self, parent: str) -> None:
         """Increments the epoch of every environment that has the model installed."""
@@ -204,6 +209,7 @@ class EnvironmentMappings(_MappingRepository):
 
     _TABLE = environment_unified_model_resource_method
     _PARENT_COLUMN = "environment_unified_model_id"
+    FILTERS = _list_filters(_TABLE, _PARENT_COLUMN)
     _ROUTE = "/environment-unified-model-resource-method"
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
@@ -230,10 +236,12 @@ class EnvironmentMappings(_MappingRepository):
         resources = apply_patch(model["resources"], install["override"].get("resources") or {})
         return install["id"], {**model, "resources": resources}
 
-    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    def _check_mapping(self, columns: Mapping[str, Any], model: Mapping[str, Any]) -> Sequence[CallWarning]:
         """Checks the columns, and the mapping as a partial one."""
         _check_columns(columns, model)
-        check_mapping_override(columns["config"], source=_describe_mapping(columns, model), field="config")
+        return check_mapping_override(
+            columns["config"], source=_describe_mapping(columns, model), field="config"
+        )
 
     async def _increment_epochs(self, parent: str) -> None:
         """Increments the epoch of the environment."""
