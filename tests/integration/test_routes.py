@@ -95,8 +95,8 @@ async def tenancy(walk: Walk) -> None:
     )
     assert changed["settings"] == {"connect_theme": {"radius": 4}}
     team = await walk.reads("/team", me["team"]["id"])
-    renamed = await walk("PATCH /team/{id}", team["id"], json={"name": "Acme"})
-    assert renamed["name"] == "Acme"
+    renamed = await walk("PATCH /team/{id}", team["id"], json={"name": "Acme", "domain": "acme.example"})
+    assert (renamed["name"], renamed["domain"]) == ("Acme", "acme.example")
     user = await walk.reads("/user", me["user"]["id"])
     assert user["team"] == [team["id"]]
     token = await walk.reads("/api-token", me["api_token"]["id"])

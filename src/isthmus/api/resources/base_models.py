@@ -15,6 +15,7 @@ __all__ = [
     "DeletedOut",
     "ErrorOut",
     "ListOut",
+    "OwnerOut",
     "Row",
     "Sharing",
     "SuccessOut",
@@ -66,6 +67,17 @@ class Row(BaseModel):
     id: str
     created_at: str
     updated_at: str
+
+
+class OwnerOut(BaseModel):
+    """The team that owns a definition. Of one that is shipped with Isthmus, only the name is not null."""
+
+    id: str | None
+    name: str
+    domain: str | None
+    logo: str | None
+    created_at: str | None
+    updated_at: str | None
 
 
 class ListOut(BaseModel, Generic[T]):

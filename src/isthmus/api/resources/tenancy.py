@@ -42,6 +42,7 @@ class TeamOut(Row):
 
 class TeamPatch(Body):
     name: str | None = None
+    domain: str | None = Field(None, description="A host name; null for none.")
     logo: str | None = None
 
 
