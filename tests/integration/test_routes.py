@@ -170,7 +170,8 @@ async def accounts(walk: Walk, install_id: str, account: str) -> None:
     assert await walk.reads("/sandbox-integrated-account", made[0]) == flag
     assert await walk("DELETE /sandbox-integrated-account/{id}", made[0]) == {"id": made[0]}
     gate = await walk("POST /static-gate", json={"name": "walked", "domain": "gate.example"})
-    assert len(gate.pop("api_token")) > 32
+    assert len(token := gate.pop("api_token")) > 32
+    assert gate.pop("api_token_secret") == token
     assert await walk.reads("/static-gate", gate["id"], query="name=walked") == gate
     moved = await walk("PATCH /static-gate/{id}", gate["id"], json={"domain": "other.example"})
     assert moved["domain"] == "other.example"
