@@ -4,6 +4,7 @@ folder."""
 from __future__ import annotations
 
 import asyncio
+import base64
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,10 @@ from isthmus.integrations.catalog.shipped_files import iter_written_documentatio
 __all__ = ["apply"]
 
 _MAIN: Final = "integration.yaml"
+_LOGO: Final = "logo.svg"
+_MAX_LOGO_BYTES: Final = 16_384
+"""Every row of an account shows the logo of its integration."""
+
 _DOCUMENTATION_KEY: Final = ("type", "resource", "method")
 """The columns that identify a documentation row of an integration."""
 
@@ -132,7 +137,8 @@ async def _apply_integration(
     """
     file, remote = application.entry.definition, application.remote
     row = {name: file[name] for name in ("category", "is_beta", "sharing") if name in file}
-    config = {"label": file.get("label", application.name), **file["config"]}
+    logo = _read_logo(application.entry.directory)
+    config = {"label": file.get("label", application.name), **logo, **file["config"]}
     done = "unchanged"
     if stored_row is None:
         done = "created"
@@ -159,6 +165,22 @@ async def _apply_integration(
             await remote.call("POST", "/environment-integration", body={"integration_id": stored_row["id"]})
             done += ", installed"
     return f"integration {application.name}: {done}", stored_row
+
+
+def _read_logo(directory: Path) -> dict[str, str]:
+    """Returns `logo`, the folder's logo.svg as an address that holds it; nothing where there is none, or it
+    is too large to be a part of the definition, which is told."""
+    file = directory / _LOGO
+    if not file.is_file():
+        return {}
+    content = file.read_bytes()
+    if len(content) > _MAX_LOGO_BYTES:
+        typer.echo(
+            f"{file} is left out: it has more than {_MAX_LOGO_BYTES} bytes. Put an address into config.logo.",
+            err=True,
+        )
+        return {}
+    return {"logo": f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"}
 
 
 async def _apply_mappings(
