@@ -45,6 +45,7 @@ from isthmus.connect.screen_builder import (
     ScreenBuilder,
     load_chosen_integration,
     read_link_of_session,
+    require_way_to_connect,
 )
 from isthmus.connect.screens import IntegrationSummary, Problem, RapidForm, Screen
 from isthmus.connect.sessions import (
@@ -151,11 +152,12 @@ class Flow:
         return form or screen.after
 
     async def choose_integration(self, session: Session, slug: str, format: str | None = None) -> Session:
-        """Stores the choice of an integration, and of a credential format if given. Raises
-        InvalidIntegration."""
+        """Stores the choice of an integration, and of a credential format if given. Raises InvalidIntegration,
+        and stores nothing, so that the person can choose another."""
         async with self._database.write() as conn:
             link = await read_link_of_session(conn, session)
             integration = await load_chosen_integration(conn, self._effective, session, link, slug)
+            require_way_to_connect(session, integration)
             if format is not None and format not in integration.offered_formats:
                 raise _make_unavailable_error(integration)
             return await update_session(

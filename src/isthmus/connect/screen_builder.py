@@ -37,7 +37,13 @@ from isthmus.connect.screens import (
 from isthmus.connect.sessions import Session
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 
-__all__ = ["RapidFormPending", "ScreenBuilder", "load_chosen_integration", "read_link_of_session"]
+__all__ = [
+    "RapidFormPending",
+    "ScreenBuilder",
+    "load_chosen_integration",
+    "read_link_of_session",
+    "require_way_to_connect",
+]
 
 log = logging.getLogger("isthmus.connect")
 
@@ -209,8 +215,19 @@ def _can_go_back(session: Session, link: LinkToken) -> bool:
 
 
 def _select_format(session: Session, integration: ConnectableIntegration) -> str | None:
-    """Returns the credential format to connect with; None if the person has to choose one. Raises
-    InvalidIntegration if there is none, or the one that the page is opened with lacks its app."""
+    """Returns the credential format to connect with; None if the person has to choose one. Raises what
+    `require_way_to_connect` raises."""
+    require_way_to_connect(session, integration)
+    names = integration.offered_formats
+    for format in (session.options.auth_format, session.format):
+        if format in names:
+            return format
+    return names[0] if len(names) == 1 else None
+
+
+def require_way_to_connect(session: Session, integration: ConnectableIntegration) -> None:
+    """Raises InvalidIntegration if there is no credential format to connect with, or the one that the page is
+    opened with lacks its app."""
     names, label = integration.offered_formats, integration.summary.label
     if not integration.credentials:
         raise InvalidIntegration(f"{label} cannot be connected: it has no credential format.")
@@ -222,10 +239,6 @@ def _select_format(session: Session, integration: ConnectableIntegration) -> str
             ", ".join(sorted(without_app)),
         )
         raise InvalidIntegration(describe_missing_app(label))
-    for format in (session.options.auth_format, session.format):
-        if format in names:
-            return format
-    return names[0] if len(names) == 1 else None
 
 
 def _label_formats(integration: ConnectableIntegration) -> tuple[tuple[str, str], ...]:

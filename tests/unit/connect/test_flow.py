@@ -379,6 +379,10 @@ async def test_a_product_without_any_app_says_that_its_sign_in_is_not_set_up(
         "Tell whoever sent you the link."
     )
     assert "brightfold cannot be connected by oauth, oauth2: set credentials" in caplog.text
+    session = await desk.open()
+    with pytest.raises(InvalidIntegration, match="its sign-in is not set up"):
+        await desk.flow.choose_integration(session, "brightfold")
+    assert isinstance(await desk.flow.build_screen(session), Pick)
 
 
 async def test_a_page_for_one_way_to_connect_offers_no_other_in_its_place(desk: Desk) -> None:
