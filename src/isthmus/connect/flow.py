@@ -152,8 +152,8 @@ class Flow:
         return form or screen.after
 
     async def choose_integration(self, session: Session, slug: str, format: str | None = None) -> Session:
-        """Stores the choice of an integration, and of a credential format if given. Raises InvalidIntegration,
-        and stores nothing, so that the person can choose another."""
+        """Stores the choice of an integration, and of a credential format if given. Raises InvalidIntegration
+        and stores nothing where it cannot be connected, so that the person can choose another."""
         async with self._database.write() as conn:
             link = await read_link_of_session(conn, session)
             integration = await load_chosen_integration(conn, self._effective, session, link, slug)
