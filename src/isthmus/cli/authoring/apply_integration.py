@@ -4,7 +4,6 @@ folder."""
 from __future__ import annotations
 
 import asyncio
-import base64
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ import typer
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Models, read_entry
 from isthmus.authoring.lint import validate_file
 from isthmus.cli.authoring.integration_folders import find_folder, list_model_folders
+from isthmus.cli.authoring.logo_file import read_logo
 from isthmus.cli.authoring.mapping_changes import find_layer, format_counts, plan_changes, send_change
 from isthmus.cli.record_output import Json
 from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, report_error
@@ -25,10 +25,6 @@ from isthmus.integrations.catalog.shipped_files import iter_written_documentatio
 __all__ = ["apply"]
 
 _MAIN: Final = "integration.yaml"
-_LOGO: Final = "logo.svg"
-_MAX_LOGO_BYTES: Final = 16_384
-"""Every row of an account shows the logo of its integration."""
-
 _DOCUMENTATION_KEY: Final = ("type", "resource", "method")
 """The columns that identify a documentation row of an integration."""
 
@@ -137,7 +133,7 @@ async def _apply_integration(
     """
     file, remote = application.entry.definition, application.remote
     row = {name: file[name] for name in ("category", "is_beta", "sharing") if name in file}
-    logo = _read_logo(application.entry.directory)
+    logo = read_logo(application.entry.directory)
     config = {"label": file.get("label", application.name), **logo, **file["config"]}
     done = "unchanged"
     if stored_row is None:
@@ -165,22 +161,6 @@ async def _apply_integration(
             await remote.call("POST", "/environment-integration", body={"integration_id": stored_row["id"]})
             done += ", installed"
     return f"integration {application.name}: {done}", stored_row
-
-
-def _read_logo(directory: Path) -> dict[str, str]:
-    """Returns `logo`, the folder's logo.svg as an address that holds it; nothing where there is none, or it
-    is too large to be a part of the definition, which is told."""
-    file = directory / _LOGO
-    if not file.is_file():
-        return {}
-    content = file.read_bytes()
-    if len(content) > _MAX_LOGO_BYTES:
-        typer.echo(
-            f"{file} is left out: it has more than {_MAX_LOGO_BYTES} bytes. Put an address into config.logo.",
-            err=True,
-        )
-        return {}
-    return {"logo": f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"}
 
 
 async def _apply_mappings(
