@@ -87,6 +87,11 @@ async def test_a_custom_method_is_called_by_either_separator(desk: Desk, path: s
     made = await server.ok("POST", f"/{path}/{written}?integrated_account_id={desk.account}", json=body)
     record = made["result"]["remote_data"] if path.startswith("unified") else made
     assert record["subject"] == "Kettle"
+    resource = path.partition("/")[2]
+    node = {"resource": resource, "method": written, "body": body, "persist": True}
+    batch = {"integrated_account_id": desk.account, "resources": [node]}
+    answered = await server.ok("POST", "/batch-request", json=batch)
+    assert (len(answered["result"][resource]), answered["errors"][resource]) == (1, [])
 
 
 async def test_super_query_is_refused_for_an_account_without_it(desk: Desk) -> None:
