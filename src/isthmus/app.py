@@ -102,7 +102,15 @@ class Application:
             core = await stack.enter_async_context(_open_core(settings, database, clock))
             account_tokens = AccountTokens(await get_server_secret(database, "account_tokens"), clock)
             cursors = CursorSigner(await get_server_secret(database, "cursors"))
-            parts = _build_api_parts(core, account_tokens, cursors, settings)
+            limits = RequestLimits(
+                per_token=settings.token_rate_limit,
+                per_account=settings.account_rate_limit,
+                database=database,
+                clock=clock,
+            )
+            await limits.start()
+            stack.push_async_callback(limits.stop)
+            parts = _build_api_parts(core, account_tokens, cursors, limits, settings)
             pages = _build_pages(core, account_tokens, settings)
             presence = ProcessPresence(database)
             await presence.start()
@@ -281,15 +289,17 @@ def _get_platform() -> FastAPI:
 
 
 def _build_api_parts(
-    core: Core, account_tokens: AccountTokens, cursors: CursorSigner, settings: Settings
+    core: Core,
+    account_tokens: AccountTokens,
+    cursors: CursorSigner,
+    limits: RequestLimits,
+    settings: Settings,
 ) -> PartsOfApp:
     """Builds the parts that the routes of the API need."""
     return PartsOfApp(
         database=core.database,
         authentication=Authentication(Authenticator(core.database, core.epochs, core.clock, account_tokens)),
-        limits=RequestLimits(
-            per_token=settings.token_rate_limit, per_account=settings.account_rate_limit, clock=core.clock
-        ),
+        limits=limits,
         cursors=cursors,
         account_tokens=account_tokens,
         time_format=get_time_format(settings.datetime_style),

@@ -225,13 +225,14 @@ class AccountNeedsReauth(AccountError):
 
 class CredentialsRefused(AccountError):
     """The provider refused a grant or a token refresh. `code`: its OAuth error code (RFC 6749 §5.2), None if
-    it sent none."""
+    it sent none. `reason`: its explanation, without a full stop; "" if it sent none."""
 
     status = 401
 
-    def __init__(self, message: str, *, code: str | None) -> None:
+    def __init__(self, message: str, *, code: str | None, reason: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.reason = reason
 
 
 class AccountBlocked(AccountError):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import shutil
+from html import unescape
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from isthmus.cli.remote.api_client import ApiClient
@@ -56,6 +60,29 @@ async def test_a_servers_rows_become_what_the_folder_says(environ: dict[str, str
     code, _, errors = await apply(environ | {"ISTHMUS_API_URL": NOBODY}, DEFINITION)
     assert code == 5
     assert "does not respond" in errors
+
+
+async def test_the_logo_of_the_folder_is_that_of_the_connect_page(
+    environ: dict[str, str], server: Server, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(DEFINITION, tmp_path / "larkdesk"))
+    image = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><rect width="1" height="1"/></svg>'
+    (folder / "logo.svg").write_bytes(image)
+    await apply(environ, folder)
+    assert "integration larkdesk: unchanged" in (await apply(environ, folder))[1]
+    link = await server.ok("POST", "/link-token", json={"tenant_id": "acme"})
+    jar = aiohttp.CookieJar(unsafe=True)  # the address of the server is no name
+    async with (
+        aiohttp.ClientSession(cookie_jar=jar) as browser,
+        browser.get(f"{server.url}/connect-account?link_token={link['link_token']}") as response,
+    ):
+        page = await response.text()
+    (address,) = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    assert base64.b64decode(unescape(address)) == image
+    (folder / "logo.svg").write_bytes(image + b" " * 16_384)
+    code, _, errors = await apply(environ, folder)
+    assert (code, "logo.svg is left out: it has more than 16384 bytes" in errors) == (0, True)
+    assert "logo" not in (await server.ok("GET", "/integration/larkdesk"))["config"]
 
 
 async def test_one_file_is_applied_under_another_name_with_its_documentation(

@@ -65,6 +65,42 @@ async def test_the_five_methods_are_not_called_as_custom_ones(desk: Desk, method
     assert "no custom method" in body["message"]
 
 
+@pytest.mark.parametrize("written", ["bulk-create", "bulk_create"])
+@pytest.mark.parametrize("path", ["proxy/tickets", f"unified/{MODEL}/tickets"])
+async def test_a_custom_method_is_called_by_either_separator(desk: Desk, path: str, written: str) -> None:
+    server = desk.server
+    bulk = {"method": "post", "path": "/v1/tickets", "body": {"subject": "{{body.subject}}"}}
+    cell = {
+        "request_body_mapping": {"subject": "body.name"},
+        "response_mapping": {"title": "response.subject"},
+    }
+    changes = {
+        "integration_override": {"resources": {"tickets": {"bulk-create": bulk}}},
+        "unified_model_override": {MODEL: {"tickets": {"bulk-create": cell}}},
+    }
+    (install,) = (await server.ok("GET", f"/environment-unified-model?unified_model.name={MODEL}"))["result"]
+    methods = [*install["unified_model"]["resources"]["tickets"]["methods"], "bulk-create"]
+    override = {"resources": {"tickets": {"methods": methods}}}
+    await server.ok("PATCH", f"/environment-unified-model/{install['id']}", json={"override": override})
+    await server.ok("PATCH", f"/integrated-account/{desk.account}", json=changes)
+    body = {"name": "Kettle", "subject": "Kettle"}
+    made = await server.ok("POST", f"/{path}/{written}?integrated_account_id={desk.account}", json=body)
+    record = made["result"]["remote_data"] if path.startswith("unified") else made
+    assert record["subject"] == "Kettle"
+    resource = path.partition("/")[2]
+    node = {"resource": resource, "method": written, "body": body, "persist": True}
+    batch = {"integrated_account_id": desk.account, "resources": [node]}
+    answered = await server.ok("POST", "/batch-request", json=batch)
+    assert (len(answered["result"][resource]), answered["errors"][resource]) == (1, [])
+
+
+async def test_super_query_is_refused_for_an_account_without_it(desk: Desk) -> None:
+    path = f"/unified/{MODEL}/tickets?integrated_account_id={desk.account}&truto_super_query=wnam"
+    status, body = await desk.server.call("GET", path)
+    assert (status, body["details"]["failures"][0]["path"]) == (400, "truto_super_query")
+    assert "features.super_query is null" in body["message"]
+
+
 async def test_a_sandbox_account_refuses_every_post(desk: Desk) -> None:
     for path in ("/proxy/tickets", "/proxy/tickets/list", "/unified/ticketing/tickets/get"):
         status, _ = await desk.server.call("POST", f"{path}?integrated_account_id={desk.sandbox}", json={})

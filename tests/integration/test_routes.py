@@ -95,8 +95,8 @@ async def tenancy(walk: Walk) -> None:
     )
     assert changed["settings"] == {"connect_theme": {"radius": 4}}
     team = await walk.reads("/team", me["team"]["id"])
-    renamed = await walk("PATCH /team/{id}", team["id"], json={"name": "Acme"})
-    assert renamed["name"] == "Acme"
+    renamed = await walk("PATCH /team/{id}", team["id"], json={"name": "Acme", "domain": "acme.example"})
+    assert (renamed["name"], renamed["domain"]) == ("Acme", "acme.example")
     user = await walk.reads("/user", me["user"]["id"])
     assert user["team"] == [team["id"]]
     token = await walk.reads("/api-token", me["api_token"]["id"])
@@ -170,7 +170,8 @@ async def accounts(walk: Walk, install_id: str, account: str) -> None:
     assert await walk.reads("/sandbox-integrated-account", made[0]) == flag
     assert await walk("DELETE /sandbox-integrated-account/{id}", made[0]) == {"id": made[0]}
     gate = await walk("POST /static-gate", json={"name": "walked", "domain": "gate.example"})
-    assert len(gate.pop("api_token")) > 32
+    assert len(token := gate.pop("api_token")) > 32
+    assert gate.pop("api_token_secret") == token
     assert await walk.reads("/static-gate", gate["id"], query="name=walked") == gate
     moved = await walk("PATCH /static-gate/{id}", gate["id"], json={"domain": "other.example"})
     assert moved["domain"] == "other.example"

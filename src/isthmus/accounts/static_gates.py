@@ -19,7 +19,7 @@ from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.epochs import increment_epoch
 from isthmus.db.listing import FilterColumns, ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, static_gate
-from isthmus.errors import Conflict, NotFound
+from isthmus.errors import Conflict, Forbidden, NotFound
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
@@ -35,7 +35,8 @@ _VISIBLE_COLUMNS: Final = tuple(
 _DOMAIN_PATTERN: Final = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?"
 )
-_MIN_TOKEN_LENGTH: Final = 16
+_TOKEN_PATTERN: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+"""What a header carries as it is: printable ASCII that no space begins or ends."""
 
 
 class StaticGates:
@@ -64,10 +65,18 @@ class StaticGates:
         return dict(row)
 
     async def create(self, values: Mapping[str, Any], *, created_by: str | None = None) -> Row:
-        """Return the new gate with its `api_token`, which is never shown again. The token is
-        `api_token_secret` of `values`, or a random one. Raises BadRequest."""
+        """Return the new gate with its token, which is never shown again, as `api_token` and as
+        `api_token_secret`, the name that clients send it by. It is that of `values`, or a random one. Raises
+        BadRequest, and Forbidden for the `environment_id` of another environment."""
+        if values.get("environment_id") not in (None, self._environment_id):
+            raise Forbidden(
+                f"environment {values['environment_id']} is not this token's. Leave environment_id out: "
+                "the gate becomes one of the token's environment."
+            )
         _check_values(values, creating=True)
-        token = values.get("api_token_secret") or secrets.token_urlsafe(32)
+        token = values.get("api_token_secret")
+        if token is None:
+            token = secrets.token_urlsafe(32)
         identity, now = new_id(), current_time(self._conn)
         await self._conn.execute(
             insert(static_gate).values(
@@ -82,7 +91,7 @@ class StaticGates:
                 created_by=created_by,
             )
         )
-        return {**await self.get(identity), "api_token": token}
+        return {**await self.get(identity), "api_token": token, "api_token_secret": token}
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Change the name or domain. Raises NotFound, BadRequest."""
@@ -130,10 +139,10 @@ def _check_values(values: Mapping[str, Any], *, creating: bool) -> None:
     if isinstance(domain, str) and domain and not _DOMAIN_PATTERN.fullmatch(domain):
         failures.add("domain", "must be a host name, with a port if it has one, and nothing else", "domain")
     token = values.get("api_token_secret")
-    if token is not None and (
-        not isinstance(token, str) or len(token) < _MIN_TOKEN_LENGTH or not token.isascii()
-    ):
+    if token is not None and not (isinstance(token, str) and _TOKEN_PATTERN.fullmatch(token)):
         failures.add(
-            "api_token_secret", f"must be an ASCII text of at least {_MIN_TOKEN_LENGTH} characters", "type"
+            "api_token_secret",
+            "must be a text of printable ASCII characters, with no space at either end",
+            "type",
         )
     failures.raise_if_any("the static gate is not valid")

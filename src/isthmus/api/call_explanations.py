@@ -27,7 +27,7 @@ from isthmus.engine.explain.explanations import (
 )
 from isthmus.engine.unified import UnifiedTarget
 from isthmus.integrations.effective.explanations import explain_definition
-from isthmus.integrations.rows.unknown_names import find_name_ignoring_separator
+from isthmus.kit.close_names import find_name_ignoring_separator
 
 __all__ = ["CallExplanations"]
 
@@ -50,7 +50,7 @@ class CallExplanations:
         """Explains a unified call: the request it would send, and the mapping behind it. `record_id`: None if
         the path has none."""
         dry_call = await self._open_account(request)
-        schema, mapping = await dry_call.connection.find_mapping(model, resource, method)
+        schema, mapping, method = await dry_call.connection.find_mapping(model, resource, method)
         call = await read_data_call(request, method, record_id)
         target = UnifiedTarget(model, resource, schema, dry_call.connection.integration_name)
         explanation = await explain_unified(dry_call.dry_run, dry_call.definition, target, mapping, call)
@@ -58,7 +58,7 @@ class CallExplanations:
             dry_call.account, model=model, method=method
         )
         name = find_name_ignoring_separator(
-            resource, (explained_mapping.resource for explained_mapping in explained)
+            resource, {explained_mapping.resource for explained_mapping in explained}
         )
         body = next(
             (explained_mapping.body for explained_mapping in explained if explained_mapping.resource == name),

@@ -18,7 +18,7 @@ from isthmus.api.multipart import parse_multipart
 from isthmus.engine.calls import NO_BODY, Call, RawBody, ResponseOptions
 from isthmus.engine.custom import METHOD_CONFIG, CustomCall, select_forwarded_headers
 from isthmus.engine.queries import Query, parse_query, serialize_query
-from isthmus.errors import BadRequest, NotExecutable, failure
+from isthmus.errors import BadRequest, failure
 from isthmus.expressions.host import Blob
 
 __all__ = [
@@ -85,8 +85,8 @@ def parse_call(
     """Parses the parts of an HTTP request into a call of `method`.
 
     A parameter `id` that repeats the id of the path is dropped, because clients that call tools send both.
-    Raises BadRequest for a malformed limit, cursor or response option and for an unknown `truto_` or
-    `isthmus_` parameter, NotExecutable for a platform parameter that is not supported yet.
+    Raises BadRequest for a malformed limit, cursor or response option, for an unknown `truto_` or `isthmus_`
+    parameter, and for `truto_super_query`, which reads synced records: no account has any.
     """
     values = query.nested
     if not values:
@@ -110,8 +110,16 @@ def parse_call(
             ],
         )
     if _parse_text(values, "truto_super_query"):
-        raise NotExecutable(
-            "truto_super_query is not available yet. Leave it out to ask the provider itself."
+        raise BadRequest(
+            "This account has no SuperQuery: its features.super_query is null, for no records of it are kept "
+            "here to be read. Leave truto_super_query out to ask the provider itself.",
+            failures=[
+                failure(
+                    "truto_super_query",
+                    "must be absent, as the account's features.super_query is null",
+                    "no_super_query",
+                )
+            ],
         )
     has_path_id = id is not None and values.get("id") == id
     return Call(

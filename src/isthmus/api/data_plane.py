@@ -74,10 +74,10 @@ class DataPlane:
 
         async def run(connection: Connection, call: Call) -> CallResult:
             """Calls the unified method, mapped for the account's integration."""
-            schema, mapping = await connection.find_mapping(model, resource, method)
+            schema, mapping, name = await connection.find_mapping(model, resource, method)
             target = UnifiedTarget(model, resource, schema, connection.integration_name)
             return await unified.call_method(
-                connection.upstream, connection.definition, target, mapping, call
+                connection.upstream, connection.definition, target, mapping, call.with_method(name)
             )
 
         return await self._serve_call(request, method, record_id, run)

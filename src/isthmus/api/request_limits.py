@@ -1,5 +1,5 @@
-"""The rate limits of this server itself: requests per token and per account, and the headers that report
-them."""
+"""The rate limits of this server itself: requests per token and per account in all its processes, and the
+headers that report them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from isthmus.api.outgoing_response import OutgoingResponse
+from isthmus.db import Database
+from isthmus.db.window_counts import WindowSharing
 from isthmus.errors import TooManyRequests
 from isthmus.kit.clock import Clock
 from isthmus.kit.fixed_window import FixedWindowCounter
@@ -37,14 +39,14 @@ class Standing:
 
 
 class RequestLimit:
-    """Counts requests per key in windows of ten seconds. `limit`: 0 for none. `key_name`: what a key is, for
-    the error message."""
+    """Limits the requests per key. `limit`: 0 for none. `counter`: of windows of ten seconds. `key_name`:
+    what a key is, for the error message."""
 
-    def __init__(self, limit: int, clock: Clock, key_name: str) -> None:
+    def __init__(self, limit: int, counter: FixedWindowCounter, clock: Clock, key_name: str) -> None:
         self._limit = limit
+        self._counter = counter
         self._clock = clock
         self._key_name = key_name
-        self._counter = FixedWindowCounter(_WINDOW_SECONDS, clock)
 
     def take(self, key: str) -> Standing | None:
         """Counts one request and returns what is left; None if there is no limit. Raises TooManyRequests,
@@ -53,7 +55,7 @@ class RequestLimit:
             return None
         window = self._counter.count(key, self._limit)
         reset_at = math.ceil(self._clock.now().timestamp() + window.seconds_left)
-        standing = Standing(self._limit, self._limit - window.count, reset_at)
+        standing = Standing(self._limit, max(0, self._limit - window.count), reset_at)
         if window.is_exceeded:
             wait = math.ceil(window.seconds_left)
             error = TooManyRequests(
@@ -67,11 +69,25 @@ class RequestLimit:
 
 class RequestLimits:
     """The limits of requests per token and per account. `per_token`, `per_account`: requests in ten seconds,
-    0 for no limit."""
+    0 for no limit. Once started, they hold for all processes of the database together."""
 
-    def __init__(self, *, per_token: int, per_account: int, clock: Clock) -> None:
-        self._tokens = RequestLimit(per_token, clock, "token")
-        self._accounts = RequestLimit(per_account, clock, "account")
+    def __init__(self, *, per_token: int, per_account: int, database: Database, clock: Clock) -> None:
+        counter = FixedWindowCounter(_WINDOW_SECONDS, clock)  # ids of tokens and accounts are never the same
+        self._tokens = RequestLimit(per_token, counter, clock, "token")
+        self._accounts = RequestLimit(per_account, counter, clock, "account")
+        is_shared = bool(per_token or per_account) and not database.is_sqlite
+        self._sharing = WindowSharing(counter, database, clock) if is_shared else None
+
+    async def start(self) -> None:
+        """Shares what is counted with the other processes of the database, if there is a limit, and there can
+        be others. Raises what the database raises."""
+        if self._sharing is not None:
+            await self._sharing.start()
+
+    async def stop(self) -> None:
+        """Ends the sharing."""
+        if self._sharing is not None:
+            await self._sharing.stop()
 
     def take_token(self, principal: Principal) -> Standing | None:
         """Counts one request of the principal's token; returns what is left, None if there is no limit.

@@ -110,7 +110,8 @@ class Settings:
         default=0,
         metadata=_describe(
             parsers.make_integer_parser(0, 1_000_000),
-            "Requests in 10 seconds that one token may make; 0 = no limit. (The platform's own: 500.)",
+            "Requests in 10 seconds that one token may make, in all processes together; 0 = no limit. "
+            "(The platform's own: 500.)",
             shown="`0`",
         ),
     )
@@ -118,7 +119,8 @@ class Settings:
         default=0,
         metadata=_describe(
             parsers.make_integer_parser(0, 1_000_000),
-            "Unified, proxy and custom requests in 10 seconds to one integrated account; 0 = no limit. "
+            "Unified, proxy and custom requests in 10 seconds to one integrated account, in all processes "
+            "together; 0 = no limit. "
             "(The platform's own: 50.)",
             shown="`0`",
         ),

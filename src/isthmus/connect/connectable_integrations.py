@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.rows.context import build_effective_context
 from isthmus.connect.errors import InvalidIntegration
 from isthmus.connect.link_tokens import LinkToken
 from isthmus.connect.screens import IntegrationSummary
@@ -24,12 +25,18 @@ from isthmus.db.tables import (
     unified_model,
     unified_model_resource_method,
 )
-from isthmus.definitions.credentials import Credential
+from isthmus.definitions.credentials import Credential, OAuth1Credential, OAuth2Credential
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
+from isthmus.engine.calls import NO_BODY
+from isthmus.engine.evaluation import make_template_scope
 from isthmus.errors import IsthmusError
+from isthmus.expressions import UNDEFINED
+from isthmus.expressions.placeholders import Template, UnresolvedPlaceholder
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions, Layer
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
+
+_VARIABLES: Final = "environment_variables"
 
 __all__ = [
     "ConnectableIntegration",
@@ -44,13 +51,16 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class ConnectableIntegration:
     """An integration that a session may connect. `definition`: with the environment's override.
-    `callback_url`: where the provider redirects browsers to, None for the server's own callback."""
+    `offered_formats`: of its credentials, those that a person can connect with; not those whose OAuth app is
+    not set up. `callback_url`: where the provider redirects browsers to, None for the server's own
+    callback."""
 
     install_id: str
     integration_id: str
     slug: str
     summary: IntegrationSummary
     definition: IntegrationConfig
+    offered_formats: tuple[str, ...]
     callback_url: str | None = None
 
     @property
@@ -102,7 +112,13 @@ async def load_connectable(
     except IsthmusError as broken:
         raise InvalidIntegration(f"“{slug}” is not set up correctly.") from broken
     return ConnectableIntegration(
-        row["install_id"], row["id"], slug, _build_summary(row), definition, row["callback_url"]
+        install_id=row["install_id"],
+        integration_id=row["id"],
+        slug=slug,
+        summary=_build_summary(row),
+        definition=definition,
+        offered_formats=_list_offered_formats(definition),
+        callback_url=row["callback_url"],
     )
 
 
@@ -138,6 +154,27 @@ async def find_scopes(
     credential = connectable_integration.credentials.get("oauth2")
     default = tuple(credential.config.scope) if credential is not None else ()  # type: ignore[union-attr]  # the key is the format
     return needed or default
+
+
+def _list_offered_formats(definition: IntegrationConfig) -> tuple[str, ...]:
+    """Returns the formats of the definition's credentials, without those whose OAuth app has no id."""
+    context = build_effective_context({}, definition.reveal_variables())
+    scope = make_template_scope(context, id=None, query={}, body=NO_BODY)
+    return tuple(
+        name
+        for name, credential in definition.credentials.items()
+        if not isinstance(credential, OAuth2Credential | OAuth1Credential)
+        or _has_app(credential.config.client.id, scope)
+    )
+
+
+def _has_app(client_id: Template | None, scope: Mapping[str, Any]) -> bool:
+    """Returns True if the id of an OAuth app has a value, or may have one with what the form or the link
+    gives. `scope`: what its template sees without them."""
+    try:
+        return client_id is not None and client_id.render_strict(scope) not in (None, UNDEFINED, "")
+    except UnresolvedPlaceholder as missing:
+        return _VARIABLES not in missing.name
 
 
 def _select_installs(environment_id: str) -> Any:

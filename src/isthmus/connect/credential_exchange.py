@@ -11,6 +11,7 @@ from isthmus.accounts.rows.context import build_effective_context
 from isthmus.connect.authorization_requests import AuthorizationRequest
 from isthmus.connect.connectable_integrations import ConnectableIntegration
 from isthmus.connect.errors import ConnectionFailed
+from isthmus.connect.person_messages import describe_exchange_failure
 from isthmus.connect.redirect_uris import CALLBACK_PATH, add_query
 from isthmus.definitions.credentials import (
     KekaCredential,
@@ -32,7 +33,7 @@ from isthmus.engine.authorization.grants import (
 )
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.evaluation import make_template_scope
-from isthmus.errors import BadRequest, CredentialsRefused, EgressDenied, IsthmusError, UpstreamError
+from isthmus.errors import EgressDenied, IsthmusError
 from isthmus.http import Guard
 from isthmus.http.guard import parse_literal_address
 from isthmus.kit.clock import Clock
@@ -165,7 +166,7 @@ class CredentialExchange:
             address = build()
             self._require_public(address)
         except IsthmusError as failed:
-            raise ConnectionFailed(_make_person_message(integration, failed)) from failed
+            raise ConnectionFailed(describe_exchange_failure(integration.summary.label, failed)) from failed
         return address
 
     def _require_public(self, address: str) -> None:
@@ -189,7 +190,7 @@ async def _run_grant(
         return await drive_flow(grant, http.send)
     except IsthmusError as failed:
         raise ConnectionFailed(
-            _make_person_message(integration, failed, has_own_client=has_own_client)
+            describe_exchange_failure(integration.summary.label, failed, has_own_client=has_own_client)
         ) from failed
 
 
@@ -233,23 +234,3 @@ def _make_access_token_grant(
         secret=request.request_token[1],
         verifier=verifier,
     )
-
-
-def _make_person_message(
-    integration: ConnectableIntegration, error: IsthmusError, *, has_own_client: bool = False
-) -> str:
-    """Returns the message about an error for a person who is no engineer. The details are in the log."""
-    label = integration.summary.label
-    match error:
-        case CredentialsRefused(code="invalid_client" | "unauthorized_client") if not has_own_client:
-            return f"{label} does not know the app that asks for access. Tell who runs this page."
-        case CredentialsRefused():
-            return f"{label} did not accept this. {error.message}"
-        case EgressDenied():
-            return f"That address of {label} cannot be used. Check what you entered."
-        case UpstreamError():
-            return f"{label} could not be reached, or did not answer as it should. Try again in a moment."
-        case BadRequest():
-            return f"{label} is not set up correctly: {error.message}"
-        case _:
-            return f"Connecting {label} failed. Try again."

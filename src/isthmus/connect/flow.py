@@ -45,6 +45,7 @@ from isthmus.connect.screen_builder import (
     ScreenBuilder,
     load_chosen_integration,
     read_link_of_session,
+    require_way_to_connect,
 )
 from isthmus.connect.screens import IntegrationSummary, Problem, RapidForm, Screen
 from isthmus.connect.sessions import (
@@ -57,7 +58,7 @@ from isthmus.connect.sessions import (
     update_session,
 )
 from isthmus.db.database import Database
-from isthmus.errors import NotFound
+from isthmus.errors import IsthmusError, NotFound
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.kit.secret import Secret
 
@@ -151,12 +152,13 @@ class Flow:
         return form or screen.after
 
     async def choose_integration(self, session: Session, slug: str, format: str | None = None) -> Session:
-        """Stores the choice of an integration, and of a credential format if given. Raises
-        InvalidIntegration."""
+        """Stores the choice of an integration, and of a credential format if given. Raises InvalidIntegration
+        and stores nothing where it cannot be connected, so that the person can choose another."""
         async with self._database.write() as conn:
             link = await read_link_of_session(conn, session)
             integration = await load_chosen_integration(conn, self._effective, session, link, slug)
-            if format is not None and format not in integration.credentials:
+            require_way_to_connect(session, integration)
+            if format is not None and format not in integration.offered_formats:
                 raise _make_unavailable_error(integration)
             return await update_session(
                 conn, session, slug=slug, format=format, entered={}, error=None, is_away=False
@@ -190,9 +192,9 @@ class Flow:
             link = await read_link_of_session(conn, session)
             integration = await load_chosen_integration(conn, self._effective, session, link, slug)
             http = await select_sender(conn, self._http, link.environment_id, link.gate_id)
-        credential = integration.credentials.get(format)
-        if credential is None:
+        if format not in integration.offered_formats:
             raise _make_unavailable_error(integration)
+        credential = integration.credentials[format]
         parsed = parse_form(credential, sent, link.context)
         if parsed.errors:
             form = self._screens.build_form(session, link, integration, format, sent=sent, parsed=parsed)
@@ -335,15 +337,13 @@ class Flow:
             )
 
     async def _record_failure(self, session: Session, error: ConnectError, **changes: Any) -> Session:
-        """Logs why connecting failed, and stores the message in the session with `changes` to its other
-        fields. Returns the session."""
+        """Logs why connecting failed, in words for who runs the server, and stores the person's message in
+        the session with `changes` to its other fields. Returns the session."""
         cause = error.__cause__
-        log.info(
-            "session %s: connecting failed: %s%s",
-            session.id,
-            type(error).__name__,
-            "" if cause is None else f" ({type(cause).__name__})",
-        )
+        if isinstance(cause, IsthmusError):
+            log.warning("session %s: connecting failed: %s", session.id, cause.message)
+        else:
+            log.info("session %s: connecting failed: %s", session.id, error.message)
         async with self._database.write() as conn:
             return await update_session(conn, session, error=error.message, is_away=False, **changes)
 
@@ -384,5 +384,5 @@ async def _write_account(
 
 
 def _make_unavailable_error(integration: ConnectableIntegration) -> InvalidIntegration:
-    """Returns the error for a credential format that the integration does not have."""
+    """Returns the error for a credential format that is not to choose from."""
     return InvalidIntegration(f"{integration.summary.label} cannot be connected this way.")

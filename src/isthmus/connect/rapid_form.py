@@ -6,6 +6,7 @@ merged into the context, and the steps after the form run.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ from isthmus.accounts.connections.context_store import merge_context
 from isthmus.accounts.lifecycle.account_jobs import start_lifecycle
 from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.connect.errors import RapidFormFailed, truncate_message
+from isthmus.connect.person_messages import describe_form_failure
 from isthmus.connect.rapid_form_fields import FieldChoices, FormAnswers, build_field, parse_answers
 from isthmus.connect.screens import IntegrationSummary, RapidForm
 from isthmus.connect.sessions import Session
@@ -27,7 +29,7 @@ from isthmus.engine.calls import NO_BODY, Call, ListResult
 from isthmus.engine.evaluation import evaluate_mapping, make_template_scope
 from isthmus.engine.queries import Query
 from isthmus.engine.steps import Progress, make_action_runner
-from isthmus.errors import AccountError, IsthmusError, UpstreamError
+from isthmus.errors import IsthmusError
 from isthmus.events.catalogue import IntegratedAccountPostConnectFormSubmitted
 from isthmus.expressions import UNDEFINED, Expression
 from isthmus.kit.ids import new_id
@@ -37,6 +39,8 @@ __all__ = ["RapidForms"]
 FORM_ACTION: Final = "post_connect_user_form"
 _MAX_PAGES: Final = 20
 _PAGE_SIZE: Final = 100
+
+log = logging.getLogger("isthmus.connect")
 
 
 @dataclass(slots=True)
@@ -125,7 +129,7 @@ class RapidForms:
                 return None
             fields = await self._read_fields(connection, action.steps[index], index, progress)
         except IsthmusError as failed:
-            raise RapidFormFailed(_make_person_message(failed)) from failed
+            raise _make_failure(failed) from failed
         return _OpenForm(connection, action, index, fields, progress)
 
     async def _read_fields(
@@ -208,7 +212,7 @@ class RapidForms:
             record_list = records if isinstance(records, list) else [records]
             return FieldChoices(tuple([await _build_option(spec, record) for record in record_list]), more)
         except IsthmusError as failed:
-            raise RapidFormFailed(_make_person_message(failed)) from failed
+            raise _make_failure(failed) from failed
 
     async def _fetch_all_choices(
         self, form: _OpenForm, spec: FormField, sent: Mapping[str, Sequence[str]]
@@ -259,7 +263,7 @@ class RapidForms:
             for number, remaining_step in enumerate(remaining_steps, form.index + 1):
                 await runner.run_step(remaining_step, number, form.progress)
         except IsthmusError as failed:
-            raise RapidFormFailed(_make_person_message(failed)) from failed
+            raise _make_failure(failed) from failed
 
 
 async def _skip_wait() -> None:
@@ -295,12 +299,7 @@ def _drop_secrets(context: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in context.items() if name not in protected}
 
 
-def _make_person_message(error: IsthmusError) -> str:
-    """Returns the message about an error for a person who is no engineer."""
-    match error:
-        case AccountError():
-            return "The account must be reconnected before its settings can be changed."
-        case UpstreamError():
-            return f"The choices could not be fetched: {error.message}"
-        case _:
-            return f"The form could not be shown: {error.message}"
+def _make_failure(error: IsthmusError) -> RapidFormFailed:
+    """Returns the error to raise for one that ends the form, whose own message is logged."""
+    log.warning("the form of an account failed: %s", error.message)
+    return RapidFormFailed(describe_form_failure(error))

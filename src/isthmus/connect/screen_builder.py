@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.lifecycle.causes import FailureCause
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
-from isthmus.accounts.rows.account_views import read_status
+from isthmus.accounts.rows.account_views import AccountStatus, read_status
 from isthmus.connect.connectable_integrations import (
     ConnectableIntegration,
     find_slug_of_account,
@@ -20,6 +22,7 @@ from isthmus.connect.connectable_integrations import (
 from isthmus.connect.credential_forms import FORMAT_LABELS, FormValues, build_form
 from isthmus.connect.errors import ConnectError, ErrorType, InvalidIntegration, InvalidToken, truncate_message
 from isthmus.connect.link_tokens import LINK_USED, LinkToken, read_link
+from isthmus.connect.person_messages import describe_missing_app, describe_stage_failure
 from isthmus.connect.screens import (
     Away,
     Done,
@@ -34,7 +37,15 @@ from isthmus.connect.screens import (
 from isthmus.connect.sessions import Session
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 
-__all__ = ["RapidFormPending", "ScreenBuilder", "load_chosen_integration", "read_link_of_session"]
+__all__ = [
+    "RapidFormPending",
+    "ScreenBuilder",
+    "load_chosen_integration",
+    "read_link_of_session",
+    "require_way_to_connect",
+]
+
+log = logging.getLogger("isthmus.connect")
 
 _ERROR_TYPES: Final[Mapping[str, ErrorType]] = {
     "post_install_error": "post_install_error",
@@ -116,7 +127,7 @@ class ScreenBuilder:
         """Builds the form of a credential format. `sent`: what was typed; `parsed`: that, with its errors;
         `error`: why the last try failed."""
         is_format_fixed = (
-            session.options.auth_format in integration.credentials or len(integration.credentials) < 2
+            session.options.auth_format in integration.offered_formats or len(integration.offered_formats) < 2
         )
         return build_form(
             integration.summary,
@@ -154,7 +165,7 @@ class ScreenBuilder:
         slug = await find_slug_of_account(conn, session.environment_id, account_id)
         if account_status is None or slug is None:
             return Problem("invalid_token", "The account was removed.", can_retry=False)
-        status, last_error = account_status
+        status = account_status.status
         summary = await read_summary(conn, session.environment_id, slug)
         link = None if session.link_id is None else await read_link(conn, session.link_id)
         redirect_uri = None if link is None else link.redirect_uri
@@ -167,7 +178,7 @@ class ScreenBuilder:
                 "rapid_form_error", message, can_retry=False, integration=summary, account_id=account_id
             )
         if status in _ERROR_TYPES:
-            message = truncate_message(last_error or "")
+            message = truncate_message(_describe_failure(summary.label, account_status))
             return Problem(
                 _ERROR_TYPES[status],
                 message,
@@ -189,6 +200,14 @@ class ScreenBuilder:
         return RapidFormPending(summary, account_id, Done(summary, account_id, redirect_uri))
 
 
+def _describe_failure(label: str, account: AccountStatus) -> str:
+    """Returns the text for the person about an account that is not connected; "" where nothing is known of
+    why."""
+    error = (account.last_action or {}).get("error") or {}
+    cause: FailureCause | None = "credentials" if account.status == "needs_reauth" else error.get("cause")
+    return describe_stage_failure(label, cause, account.last_error or "")
+
+
 def _can_go_back(session: Session, link: LinkToken) -> bool:
     """Returns True if the person may go back and choose another integration."""
     is_fixed = session.account_id is not None or link.account_id is not None
@@ -196,19 +215,32 @@ def _can_go_back(session: Session, link: LinkToken) -> bool:
 
 
 def _select_format(session: Session, integration: ConnectableIntegration) -> str | None:
-    """Returns the credential format to connect with; None if the person has to choose one. Raises
-    InvalidIntegration if there is none."""
-    names = list(integration.credentials)
-    if not names:
-        raise InvalidIntegration(
-            f"{integration.summary.label} cannot be connected: it has no credential format."
-        )
+    """Returns the credential format to connect with; None if the person has to choose one. Raises what
+    `require_way_to_connect` raises."""
+    require_way_to_connect(session, integration)
+    names = integration.offered_formats
     for format in (session.options.auth_format, session.format):
-        if format in integration.credentials:
+        if format in names:
             return format
     return names[0] if len(names) == 1 else None
 
 
+def require_way_to_connect(session: Session, integration: ConnectableIntegration) -> None:
+    """Raises InvalidIntegration if there is no credential format to connect with, or the one that the page is
+    opened with lacks its app."""
+    names, label = integration.offered_formats, integration.summary.label
+    if not integration.credentials:
+        raise InvalidIntegration(f"{label} cannot be connected: it has no credential format.")
+    without_app = integration.credentials.keys() - set(names)
+    if not names or session.options.auth_format in without_app:
+        log.warning(
+            "%s cannot be connected by %s: set credentials.<format>.config.client in its install's override",
+            integration.slug,
+            ", ".join(sorted(without_app)),
+        )
+        raise InvalidIntegration(describe_missing_app(label))
+
+
 def _label_formats(integration: ConnectableIntegration) -> tuple[tuple[str, str], ...]:
-    """Returns name and label of each credential format of the integration."""
-    return tuple((name, FORMAT_LABELS.get(name, name)) for name in integration.credentials)
+    """Returns name and label of each credential format to choose from."""
+    return tuple((name, FORMAT_LABELS.get(name, name)) for name in integration.offered_formats)

@@ -23,7 +23,9 @@ from isthmus.expressions import Expression
 from isthmus.kit.cron import CronError, check_cron
 
 __all__ = [
+    "LIFECYCLE_ACTIONS",
     "RESERVED_ACTIONS",
+    "STEP_SCOPES",
     "STEP_TYPES",
     "Action",
     "ExpressionConfig",
@@ -40,7 +42,44 @@ __all__ = [
     "UpdateContextStep",
 ]
 
-RESERVED_ACTIONS: Final = ("post_install", "validation", "post_connect_user_form", "refresh_token")
+LIFECYCLE_ACTIONS: Final[Mapping[str, str]] = {
+    "post_install": "Once an account is connected, before its validation. A step that fails is a "
+    "`post_install_error`.",
+    "validation": "After `post_install`, after new credentials, and every `validation_interval_hours`. The "
+    "account is active if the last result is truthy; a step that fails, or a falsy result, is a "
+    "`validation_error`. Without it an account is active whatever its key.",
+    "post_connect_user_form": "When the form of an active account is opened: the steps before its `form` "
+    "step. What is submitted is merged into the context; then the steps after it run.",
+    "refresh_token": "In place of the standard OAuth grant, when a token expires or is refused. Its "
+    "steps store the new token themselves, with `update_context`; if they leave none, the refresh failed.",
+}
+"""The actions that an account's lifecycle runs by itself: when it does, and what comes of it."""
+
+RESERVED_ACTIONS: Final = tuple(LIFECYCLE_ACTIONS)
+_CALL_NAMES: Final[Mapping[str, str]] = {
+    "id": "the caller's id; undefined without one",
+    "query": "the caller's query",
+    "body": "the caller's body; undefined without one",
+    "context": "the account's context as it is by then, with `environment_variables`",
+}
+STEP_SCOPES: Final[Mapping[str, Mapping[str, str]]] = {
+    "actions": {
+        **_CALL_NAMES,
+        "credentials": "another name of `context`",
+        "environment_variables": "the definition's variables",
+        "previous": "the result of the step before, also as `$previous`; undefined before the first",
+        "steps": "the results of the steps before, by their `name`, else `step_<index>`",
+        "account": "`{id, tenant_id, is_sandbox}`",
+    },
+    "before": {**_CALL_NAMES, "step": "the result of the step before; undefined before the first"},
+    "after": {
+        **_CALL_NAMES,
+        "step": "the result of the step before; undefined before the first",
+        "data": "the mapped record, or list of records; a `transform` step replaces it",
+    },
+}
+"""The names that steps see by the place that holds them, and what they are."""
+
 STEP_TYPES: Final = ("request", "transform", "update_context", "set_context", "get_context", "form")
 
 

@@ -38,7 +38,11 @@ class IntegrationConfig(DefinitionModel):
         default=None,
         description="Prefix of every method's path. A placeholder without a value fails the call.",
     )
-    logo: str | None = Field(default=None, description="URL of a square image, 256 by 256 pixels advised.")
+    logo: str | None = Field(
+        default=None,
+        description="Address of a square image, 256 by 256 pixels advised, for the connect page: https, or "
+        "`data:image/…`. `isthmus integrations apply` takes logo.svg of the folder where it is absent.",
+    )
     icon: str | None = Field(default=None, description="URL of a small monochrome image for lists.")
     headers: TemplatesByKey = Field(
         default={}, description="Default headers; null removes one even if a method sets it."

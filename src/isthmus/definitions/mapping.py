@@ -119,8 +119,8 @@ class MappingConfig(DefinitionModel):
     body: OptionalTemplateField = Field(default=None, description="Default body; meta output shows it.")
     path_mapping: OptionalExpr = Field(
         default=None,
-        description="URL path under the base URL; the method's path where absent. In scope: `headers`, "
-        "`body`, `query`, `rawQuery`, `context`, `before`, `id`.",
+        description="URL path under the base URL; the method's path where absent or undefined. In scope: "
+        "`headers`, `body`, `query`, `rawQuery`, `context`, `before`, `id`.",
     )
     request_header_mapping: OptionalMappingField = Field(
         default=None,

@@ -47,16 +47,16 @@ class ObjectMapping:
     def __init__(self, source: Mapping[str, object]) -> None:
         self.source: Final = source
         self._root: Final = _compile_node(source, "")
-        self._leaves: Final = tuple(_iterate_expressions(self._root))
-        self.names: Final = frozenset(name for leaf in self._leaves for name in leaf.names)
+        self._leaves: Final = tuple(_iterate_expressions(self._root, ""))
+        self.names: Final = frozenset(name for _, leaf in self._leaves for name in leaf.names)
 
     def reads_path(self, *names: str) -> bool:
         """Returns True if any leaf reads a path that starts with these names."""
-        return any(leaf.reads_path(*names) for leaf in self._leaves)
+        return any(leaf.reads_path(*names) for _, leaf in self._leaves)
 
     def reads_field(self, *names: str) -> bool:
         """Returns True if any leaf reads a field of one of these names, of whatever object."""
-        return any(leaf.reads_field(*names) for leaf in self._leaves)
+        return any(leaf.reads_field(*names) for _, leaf in self._leaves)
 
     def can_give_key(self, name: str) -> bool:
         """Returns True if the result can be an object with this key."""
@@ -90,11 +90,17 @@ class ObjectMapping:
         limits: Limits | None = None,
         services: Services | None = None,
     ) -> object:
-        """Returns what `evaluate` returns, for expressions whose functions have to be awaited."""
-        values = {
-            id(leaf): await leaf.evaluate_async(input, bindings, limits=limits, services=services)
-            for leaf in self._leaves
-        }
+        """Returns what `evaluate` returns, for expressions whose functions have to be awaited. The error that
+        it raises names the leaf."""
+        values = {}
+        for path, leaf in self._leaves:
+            try:
+                values[id(leaf)] = await leaf.evaluate_async(
+                    input, bindings, limits=limits, services=services
+                )
+            except ExpressionError as error:
+                error.path = path
+                raise
 
         def value(node: _Node) -> object:
             """Returns the value of a node, whose expressions are evaluated already."""
@@ -127,23 +133,24 @@ def _compile_node(value: object, path: str) -> _Node:
     if isinstance(value, Mapping):
         if set(value) == {LITERAL_KEY}:
             return _Literal(value[LITERAL_KEY])
-        return {
-            key: _compile_node(item, f"{path}.{key}" if path else str(key)) for key, item in value.items()
-        }
+        return {key: _compile_node(item, _join_path(path, key)) for key, item in value.items()}
     if isinstance(value, list):
-        return [
-            _compile_node(item, f"{path}.{index}" if path else str(index)) for index, item in enumerate(value)
-        ]
+        return [_compile_node(item, _join_path(path, index)) for index, item in enumerate(value)]
     return _Literal(value)
 
 
-def _iterate_expressions(node: _Node) -> Iterator[Expression]:
-    """Yields the expressions of a node and all nodes below it."""
+def _iterate_expressions(node: _Node, path: str) -> Iterator[tuple[str, Expression]]:
+    """Yields the expressions of a node and all nodes below it, each with its path. `path`: of the node."""
     if isinstance(node, Expression):
-        yield node
+        yield path, node
     elif isinstance(node, dict):
-        for item in node.values():
-            yield from _iterate_expressions(item)
+        for key, item in node.items():
+            yield from _iterate_expressions(item, _join_path(path, key))
     elif isinstance(node, list):
-        for item in node:
-            yield from _iterate_expressions(item)
+        for index, item in enumerate(node):
+            yield from _iterate_expressions(item, _join_path(path, index))
+
+
+def _join_path(path: str, name: object) -> str:
+    """Returns the dotted path of an entry or item below a path, "" for the root."""
+    return f"{path}.{name}" if path else str(name)

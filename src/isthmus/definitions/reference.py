@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from isthmus.definitions import unsupported_features
+from isthmus.definitions.actions import LIFECYCLE_ACTIONS, STEP_SCOPES
 from isthmus.definitions.file_models import (
     AuditNote,
     DocumentationRow,
@@ -77,6 +78,7 @@ def render_page() -> str:
         parts.append(f"## {title}\n\n{text}\n")
         for model in models:
             parts.extend(_render_sections(model, rendered))
+    parts.append(_render_steps())
     parts.append(_render_unsupported())
     return "\n".join(parts)
 
@@ -198,6 +200,32 @@ def _describe_plain_kind(field: Schema) -> str:
     return {"string": "text", "boolean": "true or false", "integer": "whole number", "number": "number"}.get(
         str(kind), "any JSON"
     )
+
+
+def _render_steps() -> str:
+    """Returns the section on the actions of the lifecycle, and on the names that steps see."""
+    lines = [
+        "## Actions and steps",
+        "",
+        "The account's lifecycle runs these actions by itself. `POST /proxy/_/{action}` and a `schedule` run "
+        "any other.",
+        "",
+        "| action | when it runs, and what comes of it |",
+        "| --- | --- |",
+        *(f"| `{name}` | {text} |" for name, text in LIFECYCLE_ACTIONS.items()),
+        "",
+        "The expressions and placeholders of a step see these names. The lifecycle has no caller: there, "
+        "`id` and `body` are undefined, and `query` is empty. In an action, and in the placeholders of every "
+        "step, `credentials`, `environment_variables` and each key of the context are names too, if no other "
+        "has the name.",
+        "",
+    ]
+    for place, names in STEP_SCOPES.items():
+        where = "an action" if place == "actions" else f"`{place}` of a mapping"
+        lines += [f"| in {where} | is |", "| --- | --- |"]
+        lines += [f"| `{name}` | {text} |" for name, text in names.items()]
+        lines.append("")
+    return "\n".join(lines)
 
 
 def _render_unsupported() -> str:

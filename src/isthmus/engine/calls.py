@@ -7,7 +7,7 @@ The parameters of an HTTP request are parsed into a `Call` by `api.call_parsing`
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
 from isthmus.engine.queries import Query, format_scalar, parse_whole_number
@@ -114,6 +114,11 @@ class Call:
             limit=parse_whole_number(parameters.get("limit")) or None,
             cursor=format_scalar(cursor) if cursor else None,
         )
+
+    def with_method(self, name: str) -> Call:
+        """Returns the call of the method of this name: that of the definition, where the caller wrote it with
+        another separator."""
+        return self if name == self.method else replace(self, method=name)
 
     @property
     def kind(self) -> OperationKind:

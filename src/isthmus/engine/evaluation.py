@@ -17,14 +17,12 @@ from isthmus.definitions.body_path import BodyPath
 from isthmus.engine.calls import NO_BODY
 from isthmus.errors import BadRequest, MappingFailed, failure
 from isthmus.expressions import (
-    LIMIT,
-    NOT_CONFIGURED,
-    REFUSED,
     UNDEFINED,
     Expression,
     ExpressionError,
     Limits,
     Services,
+    explain_without_data,
 )
 from isthmus.expressions.placeholders import PlaceholderError, Template, UnresolvedPlaceholder
 
@@ -50,9 +48,6 @@ __all__ = [
     "require_object",
     "use_evaluation_settings",
 ]
-
-_CODES_WITH_SAFE_MESSAGE: Final = frozenset({LIMIT, NOT_CONFIGURED, REFUSED})
-"""Their messages hold names and numbers of our own; those of other codes may hold the data."""
 
 _LOG = logging.getLogger("isthmus.engine")
 
@@ -222,19 +217,27 @@ def require_object(value: Any, field: str) -> dict[str, Any]:
     raise make_wrong_result_error(field, "an object")
 
 
-def find_at_path(path: BodyPath, body: Any) -> Any:
-    """Returns the value at a path of a body; UNDEFINED where there is none. Raises ExpressionError."""
+def find_at_path(field: str, path: BodyPath, body: Any) -> Any:
+    """Returns the value at a path of a body; UNDEFINED where there is none. `field`: where the path stands,
+    for messages. Raises MappingFailed for an expression that fails."""
     settings = EVALUATION_SETTINGS.get()
-    return path.read(body, limits=settings.limits, services=settings.services)
+    try:
+        return path.read(body, limits=settings.limits, services=settings.services)
+    except ExpressionError as error:
+        raise make_mapping_error(field, error) from error
 
 
 def make_mapping_error(field: str, error: ExpressionError) -> MappingFailed:
-    """Returns the error for an expression that failed. `field`: where it stands in the definition."""
+    """Returns the error for an expression that failed. `field`: where it, or the object that holds it, stands
+    in the definition."""
+    if error.path:
+        field = f"{field}.{error.path}"
     where = "" if error.position is None else f" at position {error.position}"
-    why = f"{error.code}: {error.message}" if error.code in _CODES_WITH_SAFE_MESSAGE else error.code
+    meaning = explain_without_data(error)
+    why = f"({error.code}): {meaning[:1].lower()}{meaning[1:]}" if meaning else f"({error.code})"
     return MappingFailed(
-        f"The expression of {field} failed{where} ({why}). Try it on a recorded answer of the "
-        f"provider, and correct {field}.",
+        f"The expression of {field} failed{where} {why}. Try it on a recorded answer of the provider, and "
+        f"correct {field}.",
         field=field,
         position=error.position,
         code=error.code,

@@ -24,9 +24,16 @@ from isthmus.engine.urls import BaseUrl, PathTemplate
 from isthmus.errors import DefinitionError, NotFound
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template
-from isthmus.kit.close_names import find_close_names
+from isthmus.kit.close_names import find_close_names, find_name_ignoring_separator
 
-__all__ = ["MethodPlan", "PlanCache", "plan_ad_hoc_method", "plan_method", "suggest_names"]
+__all__ = [
+    "MethodPlan",
+    "PlanCache",
+    "find_method_name",
+    "plan_ad_hoc_method",
+    "plan_method",
+    "suggest_names",
+]
 
 Owner = TypeVar("Owner")
 K = TypeVar("K")
@@ -124,6 +131,15 @@ def plan_method(config: IntegrationConfig, resource: str, method: str) -> Method
         where = f"resources.{resource}.{method}"
         plan = plans[resource, method] = _make_plan(config, resource, method, definition, where)
     return plan
+
+
+def find_method_name(config: IntegrationConfig, resource: str, name: str) -> str:
+    """Returns the definition's name of a method that a caller may have written with `-` for `_`, or the other
+    way round; `name` itself where there is none."""
+    methods = config.resources.get(resource, {})
+    if name in methods:
+        return name
+    return find_name_ignoring_separator(name, [key for key in methods if methods[key] is not None]) or name
 
 
 def plan_ad_hoc_method(

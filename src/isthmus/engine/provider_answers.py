@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from isthmus.engine.calls import StreamResult
-from isthmus.engine.evaluation import find_at_path, make_mapping_error
+from isthmus.engine.evaluation import find_at_path
 from isthmus.engine.method_plans import MethodPlan
 from isthmus.engine.pagination import Cursors, PageAnswer, PageRequest, RangePaginator
 from isthmus.engine.partial_failures import find_partial_failure
@@ -24,7 +24,7 @@ from isthmus.engine.responses import (
 )
 from isthmus.engine.upstream import Upstream
 from isthmus.errors import UpstreamError, UpstreamInvalid
-from isthmus.expressions import UNDEFINED, ExpressionError, run_in_turns
+from isthmus.expressions import UNDEFINED, run_in_turns
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpResponse, HttpStream
 from isthmus.kit.call_warnings import CallWarning
@@ -286,13 +286,12 @@ def _read_cursors(
     MappingFailed."""
     if plan.paginator is None:
         return _NO_CURSORS
-    try:
-        root = body if plan.cursor_root is None else find_at_path(plan.cursor_root, body)
-        root = None if root is UNDEFINED else root
-        answer = PageAnswer(root, response.headers, response.url, len(raw), response.status)
-        return plan.paginator.read_cursors(page, answer)
-    except ExpressionError as error:
-        raise make_mapping_error("pagination", error) from error
+    root = body
+    if plan.cursor_root is not None:
+        root = find_at_path(f"resources.{plan.resource}.{plan.name}.pagination_path", plan.cursor_root, body)
+    root = None if root is UNDEFINED else root
+    answer = PageAnswer(root, response.headers, response.url, len(raw), response.status)
+    return plan.paginator.read_cursors(page, answer)
 
 
 @dataclass(frozen=True, slots=True)

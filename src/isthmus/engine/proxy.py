@@ -15,7 +15,7 @@ from isthmus.engine.calls import (
     ValueResult,
     make_deleted_record,
 )
-from isthmus.engine.method_plans import MethodPlan, plan_method
+from isthmus.engine.method_plans import MethodPlan, find_method_name, plan_method
 from isthmus.engine.pagination import RangePaginator
 from isthmus.engine.pagination.paginator import require_backward_paging
 from isthmus.engine.provider_answers import Page, ProviderAnswer, fetch_answer, fetch_filled_page
@@ -44,7 +44,7 @@ async def call_method(
     Raises NotFound for an unknown resource or method, BadRequest for what the call lacks, RemoteError for an
     error of the provider, and what `Upstream.send` raises.
     """
-    plan = plan_method(config, resource, call.method)
+    plan = plan_method(config, resource, find_method_name(config, resource, call.method))
     if call.method == "list":
         inputs, cursor = make_inputs(plan, call)
         return await _fetch_list(upstream, plan, inputs, cursor, clock)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from isthmus.expressions.error_meanings import explain_without_data
 from isthmus.expressions.errors import LIMIT, NOT_CONFIGURED, REFUSED, ExpressionError
 from isthmus.expressions.expression import Expression
 from isthmus.expressions.languages import DIALECT, STANDARD
@@ -36,6 +37,7 @@ __all__ = [
     "Services",
     "UndefinedType",
     "compile",
+    "explain_without_data",
     "run_in_turns",
 ]
 

@@ -152,7 +152,7 @@ def add_position(error: ExpressionError, position: int, token: str | None) -> No
     if error.token is None and token is not None:
         error.token = token
         if "{token}" in error.message:
-            error.message = error.message.replace("{token}", token)
+            error.message = error.message.replace("{token}", f"${token}")
             error.args = (error.message,)
 
 

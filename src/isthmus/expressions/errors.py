@@ -39,7 +39,8 @@ class ExpressionError(Exception):
     `code`: JSONata's (`S…` syntax, `T…` types, `D…` evaluation) or ours (`ISTHMUS_…`). `position`: index into
     the expression's text behind the token that failed, as JSONata counts; None where no place is known.
     `token`, `value`: what the message is about; `value` never leaves the process by itself. `text`: the whole
-    expression, where known; `str()` then shows the line with a caret under the place.
+    expression, where known; `str()` then shows the line with a caret under the place. `path`: where it stands
+    in an object of expressions, dotted; "" for one that stands alone.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class ExpressionError(Exception):
         self.token = token
         self.value = value
         self.text = text
+        self.path = ""
 
     def __str__(self) -> str:
         head = f"{self.code}: {self.message}"

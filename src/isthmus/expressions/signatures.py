@@ -17,6 +17,10 @@ from isthmus.expressions.values import UNDEFINED, LazyRange, is_function
 
 __all__ = ["Signature", "get_type_letter"]
 
+_KINDS: Final = {
+    "a": "an array", "b": "a boolean", "f": "a function", "j": "a JSON value", "l": "null", "n": "a number",
+    "o": "an object", "s": "a string", "x": "a value",
+}  # fmt: skip
 _KIND_NAMES: Final = {
     "a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o": "objects", "s": "strings",
 }  # fmt: skip
@@ -84,11 +88,7 @@ class Signature:
                 self._plans[word] = plan
         if isinstance(plan, int):
             value = arguments[plan] if plan < len(arguments) else UNDEFINED
-            raise ExpressionError(
-                "T0410",
-                f"Argument {plan + 1} of function {{token}} does not match function signature",
-                value=value,
-            )
+            raise ExpressionError("T0410", self._describe_mismatch(plan), value=value)
         bound: list[Any] = []
         for action, at, parameter in plan:
             if action == _TAKE:
@@ -102,8 +102,8 @@ class Signature:
                 if not re.match(parameter.context_pattern, get_type_letter(context)):
                     raise ExpressionError(
                         "T0411",
-                        f"Context value is not a compatible type with argument {at + 1} of function"
-                        " {token}",
+                        f"The context of {{token}}, which stands for argument {at + 1}, must be "
+                        f"{_describe_kind(parameter.kind)}",
                         value=context,
                     )
                 bound.append(context)
@@ -132,6 +132,13 @@ class Signature:
                 index += 1
         return tuple(plan)
 
+    def _describe_mismatch(self, index: int) -> str:
+        """Return the message about an argument that does not fit, by its index."""
+        argument = f"Argument {index + 1} of {{token}}"
+        if index >= len(self.parameters):
+            return f"{argument} is one too many"
+        return f"{argument} must be {_describe_kind(self.parameters[index].kind)}"
+
     def _find_first_bad(self, word: str) -> int:
         """Return the index of the first argument that does not fit."""
         pattern = ""
@@ -143,6 +150,12 @@ class Signature:
                 return fitting
             fitting = match.end()
         return fitting
+
+
+def _describe_kind(kind: str) -> str:
+    """Return the words for a parameter's kind: a letter, or letters in brackets for a choice."""
+    letters = kind.strip("()")
+    return " or ".join(_KINDS.get(letter, letter) for letter in letters)
 
 
 def _choose_action(parameter: _Parameter, letter: str, matched: str, index: int) -> int:
@@ -177,7 +190,7 @@ def _make_item_type_error(subtype: str, index: int, value: Any) -> ExpressionErr
     """Return the error T0412 of an array whose items have another type."""
     return ExpressionError(
         "T0412",
-        f"Argument {index + 1} of function {{token}} must be an array of {_KIND_NAMES.get(subtype, subtype)}",
+        f"Argument {index + 1} of {{token}} must be an array of {_KIND_NAMES.get(subtype, subtype)}",
         value=value,
     )
 

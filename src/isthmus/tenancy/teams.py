@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
@@ -19,7 +20,10 @@ from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["Teams", "Users", "create_team", "create_user"]
 
-_WRITABLE_FIELDS: Final = frozenset({"name", "logo"})
+_WRITABLE_FIELDS: Final = frozenset({"name", "domain", "logo"})
+_DOMAIN: Final = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*\Z"
+)
 _USER_FIELDS = ("id", "name", "email", "is_active", "is_staff", "last_login_at", "created_at", "updated_at")
 
 
@@ -44,8 +48,8 @@ class Teams:
         return dict(row)
 
     async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Change the team and return its row. `changes`: `name`, `logo` (a URL or None). Raises NotFound,
-        BadRequest."""
+        """Change the team and return its row. `changes`: `name`, `domain` (a host name or None), `logo` (a
+        URL or None). Raises NotFound, BadRequest."""
         await self.get(id)
         require_writable_field(changes, _WRITABLE_FIELDS)
         values = {key: changes[key] for key in _WRITABLE_FIELDS & changes.keys()}
@@ -58,9 +62,15 @@ class Teams:
 
 
 def _check_values(values: Mapping[str, Any]) -> None:
-    """Raises BadRequest for an empty name and a logo that is no http or https URL."""
+    """Raises BadRequest for an empty name, a domain that is no host name, and a logo that is no http or https
+    URL."""
     if "name" in values and not str(values["name"] or "").strip():
         raise BadRequest("a team needs a name.", failures=[failure("name", "must be a text", "required")])
+    if values.get("domain") is not None and not _DOMAIN.match(values["domain"]):
+        raise BadRequest(
+            "a domain is a host name like acme.example. Send that alone, without https://, or null for none.",
+            failures=[failure("domain", "must be a host name, or null", "domain")],
+        )
     if values.get("logo") is not None and not _is_http_url(values["logo"]):
         raise BadRequest(
             "a logo is the address of an image. Send an http or https URL, or null for none.",

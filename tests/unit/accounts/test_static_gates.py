@@ -22,7 +22,7 @@ from isthmus.db.epochs import increment_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult
-from isthmus.errors import BadRequest, Conflict, NotFound, UpstreamUnreachable
+from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound, UpstreamUnreachable
 from isthmus.kit.secret import Secret
 
 
@@ -122,6 +122,19 @@ async def test_a_gates_token_is_shown_once_and_sealed(desk: Desk, database: Data
         assert [each["id"] for each in page.rows] == [row["id"]]
         changed = await gates.update(row["id"], {"domain": "other.example:8443"})
         assert changed["domain"] == "other.example:8443"
+
+
+async def test_a_gate_is_not_made_for_another_environment(
+    desk: Desk, database: Database, world: World
+) -> None:
+    values = {"name": "g", "domain": "gate.example", "environment_id": world.foreign.environment_id}
+    async with database.write() as conn:
+        with pytest.raises(Forbidden, match="is not this token's"):
+            await StaticGates(conn, desk.scope).create(values)
+        own = values | {"environment_id": desk.scope.environment_id}
+        assert (await StaticGates(conn, desk.scope).create(own))[
+            "environment_id"
+        ] == desk.scope.environment_id
 
 
 async def test_a_gate_of_another_environment_is_none(desk: Desk, database: Database, world: World) -> None:

@@ -15,7 +15,7 @@ from isthmus.api.call_parsing import (
 from isthmus.api.incoming_request import IncomingRequest
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.queries import parse_query
-from isthmus.errors import BadRequest, NotExecutable
+from isthmus.errors import BadRequest
 from isthmus.expressions.host import Blob
 
 
@@ -59,9 +59,10 @@ def test_a_malformed_platform_parameter_is_named(query: str, path: str) -> None:
     assert caught.value.details["failures"][0]["path"] == path
 
 
-def test_a_parameter_that_is_not_executed_is_refused() -> None:
-    with pytest.raises(NotExecutable, match="truto_super_query"):
+def test_super_query_is_refused_for_an_account_without_it() -> None:
+    with pytest.raises(BadRequest, match="has no SuperQuery: its features") as caught:
         parse_call("list", query=parse_query("truto_super_query=wnam"))
+    assert caught.value.details["failures"][0]["path"] == "truto_super_query"
 
 
 @pytest.mark.parametrize(("text", "limit"), [("1", 1), ("1000000", 1_000_000), ("", None), ("007", 7)])

@@ -8,6 +8,12 @@ from tests.fakes.clock import VirtualClock
 from isthmus.api.outgoing_response import OutgoingResponse
 from isthmus.api.request_limits import RequestLimit, Standing, with_rate_limit_headers
 from isthmus.errors import TooManyRequests
+from isthmus.kit.fixed_window import FixedWindowCounter
+
+
+def limit_of(limit: int, clock: VirtualClock | None = None) -> RequestLimit:
+    clock = clock or VirtualClock()
+    return RequestLimit(limit, FixedWindowCounter(10, clock), clock, "token")
 
 
 def remaining(window: RequestLimit, key: str = "a") -> int:
@@ -17,7 +23,7 @@ def remaining(window: RequestLimit, key: str = "a") -> int:
 
 
 async def test_as_many_requests_as_the_limit_pass_and_one_more_is_refused() -> None:
-    window = RequestLimit(3, VirtualClock(), "token")
+    window = limit_of(3)
     assert [remaining(window) for _ in range(3)] == [2, 1, 0]
     with pytest.raises(TooManyRequests, match="more than 3 requests in 10 seconds with one token") as caught:
         window.take("a")
@@ -28,7 +34,7 @@ async def test_as_many_requests_as_the_limit_pass_and_one_more_is_refused() -> N
 
 async def test_a_window_ends_after_ten_seconds_and_not_before() -> None:
     clock = VirtualClock()
-    window = RequestLimit(1, clock, "token")
+    window = limit_of(1, clock)
     assert remaining(window) == 0
     await clock.advance(9.999)
     with pytest.raises(TooManyRequests) as caught:
@@ -39,12 +45,12 @@ async def test_a_window_ends_after_ten_seconds_and_not_before() -> None:
 
 
 async def test_a_limit_of_0_is_none() -> None:
-    window = RequestLimit(0, VirtualClock(), "token")
+    window = limit_of(0)
     assert [window.take("a") for _ in range(3)] == [None, None, None]
 
 
 async def test_the_key_that_has_not_called_for_longest_is_forgotten_first() -> None:
-    window = RequestLimit(1, VirtualClock(), "token")
+    window = limit_of(1)
     for number in range(10_000):
         window.take(str(number))
     with pytest.raises(TooManyRequests):

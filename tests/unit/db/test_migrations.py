@@ -113,6 +113,13 @@ ADDED_SINCE_FIRST = (
 )
 
 
+async def undo_later_migrations(conn: AsyncConnection) -> None:
+    await conn.execute(text("DROP TABLE window_count"))
+    for table, column in ADDED_SINCE_FIRST:
+        await conn.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+    await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{FIRST}'"))
+
+
 async def test_a_database_of_before_the_first_release_gets_the_later_migrations(
     settings: Settings, database: Database
 ) -> None:
@@ -121,9 +128,7 @@ async def test_a_database_of_before_the_first_release_gets_the_later_migrations(
         current = await conn.run_sync(shape)
     async with database.write() as conn:
         await conn.execute(text("CREATE TABLE untouched (id INTEGER)"))
-        for table, column in ADDED_SINCE_FIRST:
-            await conn.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{FIRST}'"))
+        await undo_later_migrations(conn)
     reopened = await open_database(settings)
     async with reopened.read() as conn:
         upgraded = await conn.run_sync(shape)
@@ -179,9 +184,7 @@ async def test_an_upgrade_gives_way_to_transactions_that_hold_locks_a_few_times(
 ) -> None:
     monkeypatch.setattr(upgrade, "_LOCK_MILLISECONDS", 30)
     async with database.write() as conn:
-        for table, column in ADDED_SINCE_FIRST:
-            await conn.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{FIRST}'"))
+        await undo_later_migrations(conn)
     async with database.open_reader() as reader:
         holder = await reader.execution_options(isolation_level="READ COMMITTED")
         await holder.execute(text("SELECT 1 FROM job_timer"))

@@ -14,9 +14,14 @@ import jsonschema
 import pytest
 
 from isthmus.definitions import reference, unsupported_features
+from isthmus.definitions.actions import RESERVED_ACTIONS, STEP_SCOPES
 from isthmus.definitions.json_schema import EXPORTED, make_json_schema
 from isthmus.definitions.layers import merge_integration, merge_mapping
 from isthmus.definitions.yaml_source import read_document
+from isthmus.engine.calls import Call
+from isthmus.engine.steps import ActionScope, Progress
+from isthmus.engine.unified.pipeline import CallStepScope
+from isthmus.engine.unified.request_mapping import CallerInput
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import compile_template
 
@@ -46,6 +51,20 @@ def test_every_field_has_a_meaning() -> None:
     rows = [line for line in reference.render_page().splitlines() if line.startswith("| `")]
     assert len(rows) > 200
     assert [row for row in rows if row.endswith("|  |")] == []
+
+
+def test_the_reference_lists_the_names_that_steps_see() -> None:
+    context: dict[str, Any] = {"environment_variables": {}}
+    of_action = ActionScope({}).names(Progress(), context)
+    assert of_action.keys() == STEP_SCOPES["actions"].keys()
+    caller = CallerInput(Call(method="list"), {}, {}, context)
+    before = CallStepScope(caller).names(Progress(), context)
+    after = CallStepScope(caller).names(Progress(data=[]), context)
+    assert after.keys() == STEP_SCOPES["after"].keys()
+    assert {name for name in before if before[name] is not UNDEFINED} <= STEP_SCOPES["before"].keys()
+    page = reference.render_page()
+    for name in (*of_action, *after, *RESERVED_ACTIONS):
+        assert f"| `{name}` |" in page.partition("## Actions and steps")[2]
 
 
 def test_the_reference_names_what_is_not_active() -> None:

@@ -13,7 +13,7 @@ from isthmus.engine.calls import ListResult
 from isthmus.engine.method_plans import plan_method
 from isthmus.engine.pagination.provider_cursors import parse_link_header, seal_address
 from isthmus.engine.queries import parse_query
-from isthmus.errors import BadRequest, UpstreamInvalid
+from isthmus.errors import BadRequest, MappingFailed, UpstreamInvalid
 from isthmus.http.messages import HttpRequest, HttpResponse
 
 NONE = (None, None)
@@ -143,6 +143,40 @@ async def test_cursor(config: Any, query: str, response: HttpResponse, sent: Any
     _, *found = await _page(upstream, _pages("cursor", **{"cursor_path": "meta.next", **config}), query)
     assert upstream.query == sent
     assert tuple(found) == cursors
+
+
+@pytest.mark.parametrize(
+    ("format", "config", "field"),
+    [
+        ("cursor", {"cursor_path": "$match(meta.next, /x/)"}, "cursor_path"),
+        ("cursor", {"cursor_path": "n", "prev_cursor_path": "$match(meta.next, /x/)"}, "prev_cursor_path"),
+        ("cursor", {"cursor_path": "n", "has_more_path": "$match(meta.next, /x/)"}, "has_more_path"),
+        ("page", {"total_pages_path": "$match(meta.next, /x/)"}, "total_pages_path"),
+        ("offset", {"total_path": "$match(meta.next, /x/)"}, "total_path"),
+        (
+            "dynamic",
+            {"get_cursor_from_response_expression": "$match(body.meta.next, /x/)"},
+            "get_cursor_from_response_expression",
+        ),
+    ],
+)
+async def test_an_expression_of_a_pagination_that_fails_is_told_by_its_field(
+    format: str, config: Any, field: str
+) -> None:
+    upstream = MemoryUpstream([_rows(1, meta={"next": None})])
+    with pytest.raises(MappingFailed) as caught:
+        await _page(upstream, _pages(format, **config))
+    field = f"pagination.config.{field}"
+    assert caught.value.message.startswith(
+        f"The expression of {field} failed at position 7 (T0410): argument 1 of $match must be a string. "
+    )
+    assert caught.value.details == {"field": field, "expression_position": 7, "code": "T0410"}
+
+
+async def test_an_expression_of_a_pagination_path_that_fails_is_told_by_its_field() -> None:
+    upstream = MemoryUpstream([_rows(1, meta={"next": None})])
+    with pytest.raises(MappingFailed, match=r"resources\.things\.list\.pagination_path failed at position 7"):
+        await _page(upstream, _pages("cursor", cursor_path="n"), pagination_path="$match(meta.next, /x/)")
 
 
 async def test_a_page_with_records_that_leads_to_itself_is_no_end_of_the_list() -> None:

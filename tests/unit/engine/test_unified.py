@@ -208,6 +208,15 @@ async def test_an_expression_that_fails_is_told_without_its_data() -> None:
     assert "s3cr3t" not in caught.value.message
 
 
+async def test_an_expression_in_an_object_that_fails_is_told_by_its_path() -> None:
+    mapping = {"title": "response.title", "owner": [{"name": "$uppercase(response.owner)"}]}
+    upstream = MemoryUpstream([answer({"title": "t", "owner": None})])
+    with pytest.raises(MappingFailed) as caught:
+        await value_of(upstream, {"response_mapping": mapping}, parse_call("get", id="1"))
+    assert caught.value.details["field"] == "response_mapping.owner.0.name"
+    assert "position 11 (T0410): argument 1 of $uppercase must be a string" in caught.value.message
+
+
 async def test_a_mapping_that_fails_on_an_empty_answer_of_a_write_is_logged_by_its_code(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -272,6 +272,16 @@ async def test_path_mapping_replaces_the_path_and_stays_on_the_origin() -> None:
         await listed(upstream, {"path_mapping": "1"})
 
 
+async def test_an_undefined_path_mapping_leaves_the_methods_path() -> None:
+    upstream = MemoryUpstream([answer({"items": []})] * 2)
+    mapping = {"path_mapping": "query.board ? '/boards/' & query.board", "query_mapping": "{}"}
+    methods = {"list": {"path": "/things", "response_path": "items"}}
+    await listed(upstream, mapping, "board=7", methods=methods)
+    assert upstream.request.url == "https://api.acme.test/v1/boards/7"
+    await listed(upstream, mapping, methods=methods)
+    assert upstream.request.url == "https://api.acme.test/v1/things"
+
+
 async def test_request_header_mapping_replaces_the_set_and_authorization_still_wins() -> None:
     upstream = MemoryUpstream([answer({"no": 1})])
     mapping = {

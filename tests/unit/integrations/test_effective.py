@@ -73,16 +73,16 @@ async def test_three_layers_make_one_mapping(
     database: Database, world: World, epochs: EpochWatcher, installed: str
 ) -> None:
     effective = EffectiveDefinitions(database, epochs)
-    resource, mapping = await resolve(effective, world, "desk", "tickets", "list")
+    resource, mapping, _ = await resolve(effective, world, "desk", "tickets", "list")
     assert resource.record_schema["type"] == "object"
     assert mapping.response_mapping_method == "item"
     await lay_over(database, world, installed, {"query": {"lang": "en"}, "response_mapping_method": None})
     account = Layer("a", 1, {"desk": {"tickets": {"list": {"query": {"expand": None, "deep": "1"}}}}})
-    _, mapping = await resolve(effective, world, "desk", "tickets", "list", account=account)
+    _, mapping, _ = await resolve(effective, world, "desk", "tickets", "list", account=account)
     assert mapping.query is not None
     assert mapping.query.source == {"lang": "en", "deep": "1"}
     assert mapping.response_mapping_method == "array"
-    _, without = await resolve(effective, world, "desk", "tickets", "list")
+    _, without, _ = await resolve(effective, world, "desk", "tickets", "list")
     assert without.query is not None
     assert without.query.source == {"expand": "owner", "lang": "en"}
 
@@ -91,14 +91,14 @@ async def test_a_mapping_is_parsed_once_until_its_row_changes(
     database: Database, world: World, catalog: Catalog, epochs: EpochWatcher, installed: str
 ) -> None:
     effective = EffectiveDefinitions(database, epochs)
-    _, first = await resolve(effective, world, "desk", "tickets", "list")
+    _, first, _ = await resolve(effective, world, "desk", "tickets", "list")
     async with database.write() as conn:
         await increment_epoch(conn, world.mine.environment_id)
-    _, after_other_write = await resolve(effective, world, "desk", "tickets", "list")
+    _, after_other_write, _ = await resolve(effective, world, "desk", "tickets", "list")
     assert after_other_write is first
     write_catalog(catalog.path, mapping=MAPPING.replace("$string(response.no), 'title'", "'x', 'title'"))
     await sync_catalog(database, catalog)
-    _, changed = await resolve(effective, world, "desk", "tickets", "list")
+    _, changed, _ = await resolve(effective, world, "desk", "tickets", "list")
     assert changed is not first
 
 
@@ -148,9 +148,28 @@ async def test_either_separator_names_a_resource(
     effective = EffectiveDefinitions(database, epochs)
     account = Layer("a", 1, {"desk": {"work-logs": {"list": {"response_mapping": "$"}}}})
     for name in ("work-logs", "work_logs"):
-        resource, mapping = await resolve(effective, world, "desk", name, "list", account=account)
+        resource, mapping, _ = await resolve(effective, world, "desk", name, "list", account=account)
         assert resource.description == "Time spent."
         assert (mapping.resource, mapping.method) == ("work-logs", "list")
+
+
+async def test_either_separator_names_a_method(
+    database: Database, world: World, epochs: EpochWatcher, installed: str
+) -> None:
+    mapped = {"list": {"response_mapping": "$"}, "bulk-create": {"response_mapping": "$"}}
+    account = Layer("a", 1, {"desk": {"tickets": mapped, "parts": mapped}})
+    resources = {"tickets": {"methods": ["list", "bulk-create"]}, "parts": {"schema": {"type": "object"}}}
+    async with database.write() as conn:
+        await EnvironmentUnifiedModels(conn, world.mine).update(
+            installed, {"override": {"resources": resources}}
+        )
+    effective = EffectiveDefinitions(database, epochs)
+    for resource in ("tickets", "parts"):  # one lists its methods, the other allows all
+        for written in ("bulk-create", "bulk_create"):
+            resolved = await resolve(effective, world, "desk", resource, written, account=account)
+            assert (resolved.method, resolved.mapping.method) == ("bulk-create", "bulk-create")
+        with pytest.raises(NotFound):
+            await resolve(effective, world, "desk", resource, "bulk_delete", account=account)
 
 
 async def test_a_model_of_another_environment_is_not_called(
@@ -274,6 +293,6 @@ async def test_mappings_of_one_account_onto_two_models_are_told_apart(
     override = {name: {"tickets": {"get": {"query": {"of": name}}}} for name in ("one", "two")}
     account = Layer("a", 1, override)
     for name in ("one", "two"):
-        _, mapping = await resolve(effective, world, name, "tickets", "get", account=account)
+        _, mapping, _ = await resolve(effective, world, name, "tickets", "get", account=account)
         assert mapping.query is not None
         assert mapping.query.source == {"of": name}

@@ -223,7 +223,7 @@ async def test_calls_see_the_model_and_the_mapping_of_one_environment(
 ) -> None:
     effective = EffectiveDefinitions(database, epochs)
     names = ("brightfold", NO_OVERRIDE, "desk", "comments", "list")
-    _, mapping = await effective.get_mapping(world.sibling.environment_id, *names)
+    _, mapping, _ = await effective.get_mapping(world.sibling.environment_id, *names)
     assert mapping.response_mapping is not None
     with pytest.raises(NotFound, match="no unified model desk is installed"):
         await effective.get_mapping(world.mine.environment_id, *names)

@@ -11,10 +11,12 @@ from tests.unit.integrations.world import World, query
 
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.listing import ListQuery
-from isthmus.db.tables import integration
+from isthmus.db.tables import integration, team
 from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound
 from isthmus.integrations.catalog.integrations import INTEGRATION_SECRETS, Integrations
+from isthmus.integrations.catalog.unified_models import UnifiedModels
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope
 
 pytestmark = pytest.mark.both_databases
@@ -66,6 +68,21 @@ async def test_others_read_its_face_and_forms_only(database: Database, world: Wo
         "credentials": {"oauth2": {"format": "oauth2", "config": {}}},
     }
     assert not seen["can_install"]
+
+
+async def test_the_team_of_a_definition_is_an_object_whoever_owns_it(
+    database: Database, world: World
+) -> None:
+    own = await create(database, world.mine)
+    async with database.write() as conn:
+        shipped = await Integrations(conn, world.mine).get("brightfold")
+        model = await UnifiedModels(conn, world.mine).get("desk")
+        install = await EnvironmentUnifiedModels(conn, world.mine).create({"unified_model_id": "desk"})
+        mine = (await conn.execute(select(team).where(team.c.id == world.mine.team_id))).mappings().one()
+    assert own["team"] == dict(mine)
+    nobody = {"id": None, "domain": None, "logo": None, "created_at": None, "updated_at": None}
+    for row in (shipped, model, install["unified_model"]):
+        assert (row["team_id"], row["team"]) == (None, {**nobody, "name": "Isthmus"})
 
 
 async def test_one_that_is_not_shared_does_not_exist_for_others(database: Database, world: World) -> None:

@@ -89,9 +89,9 @@ async def test_a_team_is_renamed_by_its_members_environments_notice(
     before = epochs.get_epoch(tenancy.production)
     async with database.write() as conn:
         row = await Teams(conn, tenancy.team_id).update(
-            tenancy.team_id, {"name": "Acme", "logo": None, "domain": "ignored.example"}
+            tenancy.team_id, {"name": "Acme", "logo": None, "domain": "acme.example"}
         )
-    assert (row["name"], row["domain"]) == ("Acme", None)
+    assert (row["name"], row["domain"]) == ("Acme", "acme.example")
     assert epochs.get_epoch(tenancy.production) == before + 1
 
 
@@ -100,8 +100,8 @@ async def test_a_patch_of_nothing_that_can_be_changed_names_what_can(
 ) -> None:
     before = epochs.get_epoch(tenancy.development)
     async with database.write() as conn:
-        for changes in ({}, {"domain": "x.example", "id": "mine", "team_id": "mine"}):
-            with pytest.raises(BadRequest, match="at least one of: logo, name"):
+        for changes in ({}, {"id": "mine", "team_id": "mine"}):
+            with pytest.raises(BadRequest, match="at least one of: domain, logo, name"):
                 await Teams(conn, tenancy.team_id).update(tenancy.team_id, changes)
             with pytest.raises(BadRequest, match="at least one of: name, settings"):
                 await Environments(conn, tenancy.team_id).update(tenancy.development, changes)
@@ -117,6 +117,17 @@ async def test_a_logo_is_the_address_of_an_image(database: Database, tenancy: Te
             assert refused.value.details["failures"][0]["path"] == "logo"
         shown = "https://acme.example/logo.svg"
         assert (await teams.update(tenancy.team_id, {"logo": shown}))["logo"] == shown
+
+
+async def test_a_domain_is_a_host_name_alone(database: Database, tenancy: Tenancy) -> None:
+    async with database.write() as conn:
+        teams = Teams(conn, tenancy.team_id)
+        for wrong in ("https://acme.example", "acme.example/x", "a b", "-acme.example", "acme..example", ""):
+            with pytest.raises(BadRequest) as refused:
+                await teams.update(tenancy.team_id, {"domain": wrong})
+            assert refused.value.details["failures"][0]["path"] == "domain"
+        for domain in ("my-team.acme.example", None):
+            assert (await teams.update(tenancy.team_id, {"domain": domain}))["domain"] == domain
 
 
 async def test_a_user_has_the_shape_of_the_wire(database: Database, tenancy: Tenancy) -> None:

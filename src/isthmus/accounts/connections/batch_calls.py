@@ -78,9 +78,11 @@ class BatchCalls:
         model, _, unified_resource = resource.partition("/")
         if not unified_resource:
             return await proxy.call_method(upstream, connection.definition, resource, call)
-        schema, mapping = await connection.find_mapping(model, unified_resource, call.method)
+        schema, mapping, method = await connection.find_mapping(model, unified_resource, call.method)
         target = UnifiedTarget(model, unified_resource, schema, connection.integration_name)
-        return await unified.call_method(upstream, connection.definition, target, mapping, call)
+        return await unified.call_method(
+            upstream, connection.definition, target, mapping, call.with_method(method)
+        )
 
 
 class _AdmittedUpstream:

@@ -117,8 +117,8 @@ class Connection:
         self.upstream: Final[Upstream] = upstream
 
     async def find_mapping(self, model: str, resource: str, method: str) -> ResolvedMapping:
-        """Return the resource of the unified model and the effective mapping of the method. Raises
-        NotFound."""
+        """Return the resource of the unified model, the effective mapping of the method, and its name.
+        Raises NotFound."""
         key = (model, resource, method)
         mapping = self._cached.mappings.get(key)
         if mapping is None:

@@ -27,6 +27,7 @@ from isthmus.accounts.lifecycle.account_jobs import (
     find_lost_lifecycles,
     schedule_actions,
 )
+from isthmus.accounts.lifecycle.causes import find_cause
 from isthmus.accounts.lifecycle.outages import (
     StageTimeout,
     compute_next_retry,
@@ -339,5 +340,8 @@ class Lifecycle:
             await emit_account_events(conn, state.environment_id, state.account_id, *events)
 
     def _make_result(self, name: str, error: IsthmusError | None) -> dict[str, Any]:
-        """Return the JSON value of `last_action_run_result`."""
-        return make_action_result(name, error, self._clock.now())
+        """Return the JSON value of `last_action_run_result`, with the `cause` of an error."""
+        result = make_action_result(name, error, self._clock.now())
+        if error is not None:
+            result["error"]["cause"] = find_cause(error)
+        return result

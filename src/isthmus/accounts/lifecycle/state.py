@@ -20,6 +20,7 @@ from isthmus.errors import IsthmusError
 from isthmus.expressions import UNDEFINED
 
 __all__ = [
+    "CheckNotPassed",
     "LifecycleState",
     "StageFailed",
     "encrypt_progress",
@@ -33,7 +34,13 @@ _PROGRESS: Final = EncryptedJSON(account_lifecycle.c.progress)
 
 
 class StageFailed(IsthmusError):
-    """A stage failed although no step did: the validation did not pass, or a result cannot be stored."""
+    """A stage failed although no step did: a result cannot be stored."""
+
+    status = 422
+
+
+class CheckNotPassed(IsthmusError):
+    """All steps of a validation ran, and the last gave nothing truthy."""
 
     status = 422
 
@@ -101,13 +108,13 @@ def start_validation(state: LifecycleState, now: datetime) -> LifecycleState:
 
 
 def require_passed(state: LifecycleState, action: Action | None) -> None:
-    """Raises StageFailed if the result of the last step of a validation is not truthy. Other stages, and a
+    """Raises CheckNotPassed if the result of the last step of a validation is not truthy. Other stages, and a
     validation without steps, pass."""
     if state.stage != "validation" or action is None or not action.steps:
         return
     last = state.progress.last
     if last is UNDEFINED or not is_truthy(last):
-        raise StageFailed("The check of the connection did not pass. Check what was entered.")
+        raise CheckNotPassed("The check of the connection did not pass. Check what was entered.")
 
 
 def list_replaceable_statuses(state: LifecycleState) -> frozenset[str]:

@@ -4,6 +4,7 @@ datetimes."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Select, null, select
@@ -17,7 +18,7 @@ from isthmus.integrations.rows.wire_rows import (
     read_integration_summaries,
 )
 
-__all__ = ["build_account_views", "read_status", "select_accounts"]
+__all__ = ["AccountStatus", "build_account_views", "read_status", "select_accounts"]
 
 _HIDDEN_COLUMNS: Final = frozenset(
     {"context_secrets", "integration_override_secrets", "closed_until", "closed_at", "revision"}
@@ -43,15 +44,24 @@ _STATE_FIELDS: Final = (
 _INSTALL_PREFIX: Final = "install__"
 
 
-async def read_status(
-    conn: AsyncConnection, environment_id: str, account_id: str
-) -> tuple[str, str | None] | None:
-    """Return (status, last_error) of an account of the environment; None if there is no such account."""
-    statement = select(integrated_account.c.status, integrated_account.c.last_error).where(
-        integrated_account.c.id == account_id, integrated_account.c.environment_id == environment_id
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """The status of an account, its `last_error`, and how its latest action ended
+    (`last_action_run_result`)."""
+
+    status: str
+    last_error: str | None
+    last_action: Mapping[str, Any] | None
+
+
+async def read_status(conn: AsyncConnection, environment_id: str, account_id: str) -> AccountStatus | None:
+    """Return the status of an account of the environment; None if there is no such account."""
+    columns = integrated_account.c
+    statement = select(columns.status, columns.last_error, columns.last_action_run_result).where(
+        columns.id == account_id, columns.environment_id == environment_id
     )
     row = (await conn.execute(statement)).one_or_none()
-    return None if row is None else (row.status, row.last_error)
+    return None if row is None else AccountStatus(*row)
 
 
 def select_accounts(environment_id: str) -> Select[Any]:

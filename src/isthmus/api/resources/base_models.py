@@ -19,6 +19,7 @@ __all__ = [
     "DeletedOut",
     "ErrorOut",
     "ListOut",
+    "OwnerOut",
     "Row",
     "Sharing",
     "SuccessOut",
@@ -100,6 +101,17 @@ class Body(BaseModel):
             for name, value in self._unread.items()
             if name not in Row.model_fields and name in row and row[name] != value
         ]
+
+
+class OwnerOut(BaseModel):
+    """The team that owns a definition. Of one that is shipped with Isthmus, only the name is not null."""
+
+    id: str | None
+    name: str
+    domain: str | None
+    logo: str | None
+    created_at: str | None
+    updated_at: str | None
 
 
 class ListOut(BaseModel, Generic[T]):

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from isthmus.api.resources.base_models import Body, Row, Sharing
+from isthmus.api.resources.base_models import Body, OwnerOut, Row, Sharing
 from isthmus.api.resources.crud import add_read_routes, add_write_routes
 from isthmus.integrations.catalog.integrations import Integrations
 
@@ -25,7 +25,7 @@ class IntegrationOut(Row):
         description="Without client secrets; only its public parts for other teams."
     )
     team_id: str | None = Field(description="null: shipped with Isthmus.")
-    team: dict[str, Any] | None
+    team: OwnerOut
     can_install: bool
     installed_environment: list[str]
     version: int

@@ -19,7 +19,8 @@ from isthmus.api.resources.base_models import ListOut
 from isthmus.definitions.json_schema import PUBLISHED, make_published_schema
 from isthmus.definitions.schema_examples import make_example
 from isthmus.integrations.effective.environment_models import read_model, read_models
-from isthmus.integrations.rows.unknown_names import find_name_ignoring_separator, make_unknown_name_error
+from isthmus.integrations.rows.unknown_names import make_unknown_name_error
+from isthmus.kit.close_names import find_name_ignoring_separator
 
 __all__ = ["router"]
 

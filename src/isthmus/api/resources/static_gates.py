@@ -27,6 +27,7 @@ class StaticGateOut(Row):
 
 class NewStaticGateOut(StaticGateOut):
     api_token: str = Field(description="The key with which requests pass the gate. It is not shown again.")
+    api_token_secret: str = Field(description="The same key, by the name that it is sent by.")
 
 
 class StaticGateIn(Body):
@@ -34,6 +35,7 @@ class StaticGateIn(Body):
 
     name: str
     domain: str
+    environment_id: str | None = Field(None, description="Only that of the token.")
     api_token_secret: str | None = Field(
         None, description="The gate's own key, if it has one already; a random one is made otherwise."
     )

@@ -46,6 +46,7 @@ class TeamPatch(Body):
     ROW = TeamOut
 
     name: str | None = None
+    domain: str | None = Field(None, description="A host name; null for none.")
     logo: str | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from isthmus.api.resources.base_models import Body, Row, Sharing
+from isthmus.api.resources.base_models import Body, OwnerOut, Row, Sharing
 from isthmus.api.resources.crud import add_read_routes, add_write_routes
 from isthmus.integrations.catalog.unified_models import UnifiedModels
 
@@ -26,7 +26,7 @@ class UnifiedModelOut(Row):
     docs: dict[str, Any]
     webhooks: dict[str, Any]
     team_id: str | None = Field(description="null: shipped with Isthmus.")
-    team: dict[str, Any] | None
+    team: OwnerOut
     installed_environment: list[str]
     version: int
 

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from isthmus.authoring.lint.integration_subject import IntegrationSubject, Method, get_at, iter_texts
+from isthmus.definitions.actions import STEP_SCOPES
 from isthmus.definitions.body_path import is_dotted
 from isthmus.definitions.json_values import as_list, as_mapping
 
 __all__ = ["MAPPING_SCOPES", "TEMPLATE_ROOTS", "Site", "iter_integration_sites", "iter_mapping_sites"]
 
 TEMPLATE_ROOTS: Final = frozenset({"id", "query", "body", "credentials", "context", "environment_variables"})
-_STEP_SCOPES: Final = {
-    "before": frozenset({"id", "query", "body", "context", "step"}),
-    "after": frozenset({"id", "query", "body", "context", "step", "data"}),
-}
-_ACTION_SCOPE: Final = TEMPLATE_ROOTS | {"previous", "steps", "account"}
 _WEBHOOK_SCOPE: Final = frozenset({"body", "headers", "query", "method", "path", "rawBody"})
 _RESPONSE_SCOPE: Final = frozenset({"response", "headers", "status", "data"})
 _PAGE_SCOPE: Final = frozenset({"query", "url", "requestOptions"})
@@ -93,7 +89,9 @@ def iter_integration_sites(subject: IntegrationSubject) -> Iterator[Site]:
             get_at(action, "schedule", "run_if"), f"actions.{name}.schedule.run_if", "actions"
         )
         steps = as_mapping(action).get("steps")
-        yield from _iter_step_sites(steps, f"actions.{name}.steps", "actions", _ACTION_SCOPE | context_names)
+        yield from _iter_step_sites(
+            steps, f"actions.{name}.steps", "actions", frozenset(STEP_SCOPES["actions"]) | context_names
+        )
 
 
 def iter_mapping_sites(config: Mapping[str, Any], path: str, resource: str, method: str) -> Iterator[Site]:
@@ -116,7 +114,8 @@ def _iter_cell_sites(config: Mapping[str, Any], path: str) -> Iterator[Site]:
         if scope is not None and field == "request_body_mapping":
             scope |= frozenset(as_mapping(config.get("body")))
         yield from _iter_mapping_field(config.get(field), f"{path}.{field}", scope)
-    for field, names in _STEP_SCOPES.items():
+    for field in ("before", "after"):
+        names = frozenset(STEP_SCOPES[field])
         yield from _iter_step_sites(config.get(field), f"{path}.{field}", "mapping", names)
     for key, load in as_mapping(config.get("side_load")).items():
         below = f"{path}.side_load.{key}"

@@ -13,6 +13,7 @@ import typer
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Models, read_entry
 from isthmus.authoring.lint import validate_file
 from isthmus.cli.authoring.integration_folders import find_folder, list_model_folders
+from isthmus.cli.authoring.logo_file import read_logo
 from isthmus.cli.authoring.mapping_changes import find_layer, format_counts, plan_changes, send_change
 from isthmus.cli.record_output import Json
 from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, report_error
@@ -132,7 +133,8 @@ async def _apply_integration(
     """
     file, remote = application.entry.definition, application.remote
     row = {name: file[name] for name in ("category", "is_beta", "sharing") if name in file}
-    config = {"label": file.get("label", application.name), **file["config"]}
+    logo = read_logo(application.entry.directory)
+    config = {"label": file.get("label", application.name), **logo, **file["config"]}
     done = "unchanged"
     if stored_row is None:
         done = "created"

@@ -25,7 +25,7 @@ from isthmus.db.tables.integrations import (
     unified_model_resource_method,
 )
 from isthmus.db.tables.jobs import engine_metadata, job, job_schedule, job_timer, job_worker
-from isthmus.db.tables.storage import epoch, key_grant, server_secret
+from isthmus.db.tables.storage import epoch, key_grant, server_secret, window_count
 from isthmus.db.tables.tenancy import api_token, environment, team, user
 
 __all__ = [
@@ -62,4 +62,5 @@ __all__ = [
     "unified_model",
     "unified_model_resource_method",
     "user",
+    "window_count",
 ]

@@ -1,13 +1,13 @@
-"""The storage's own tables: epochs, the server's secrets, and granted keys."""
+"""The storage's own tables: epochs, the server's secrets, granted keys, and counts of a window."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, Named, String, Table, TypedColumns
+from sqlalchemy import BigInteger, Column, Double, Integer, LargeBinary, Named, String, Table, TypedColumns
 
 from isthmus.db.column_types import Encrypted
 from isthmus.db.tables.base import Row, metadata
 
-__all__ = ["epoch", "key_grant", "server_secret"]
+__all__ = ["epoch", "key_grant", "server_secret", "window_count"]
 
 
 class EpochColumns(TypedColumns):
@@ -38,3 +38,16 @@ class KeyGrantColumns(Row):
 
 
 key_grant = Table("key_grant", metadata, KeyGrantColumns)
+
+
+class WindowCountColumns(TypedColumns):
+    """What a process has counted for a key (an id) since its window began (`db.window_counts`). `process`: a
+    number that each makes up when it starts. `started`: seconds since 1970."""
+
+    key: Named[str] = Column(String(36), primary_key=True)
+    process: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    started: Named[float] = Column(Double)
+    count: Named[int] = Column(Integer)
+
+
+window_count = Table("window_count", metadata, WindowCountColumns)

@@ -108,7 +108,8 @@ def read_token_reply(response: HttpResponse) -> dict[str, Any]:
             is_retryable=True,
         )
     if error or (response.status in _REFUSAL_STATUSES and (reply or response.status != _FORBIDDEN)):
-        raise CredentialsRefused(_make_refusal_message(host, code, reply, response.status), code=code)
+        message = _make_refusal_message(host, code, reply, response.status)
+        raise CredentialsRefused(message, code=code, reason=_find_reason(reply))
     if response.status >= 300:
         raise TokenEndpointFailed(
             f"{host} answered a token call with {response.status}: is {urlsplit(response.url).path} its "
@@ -147,8 +148,14 @@ def _make_refusal_message(host: str | None, code: str | None, reply: Mapping[str
 
 def _format_reason(reply: Mapping[str, Any]) -> str:
     """Returns the provider's explanation of an error, behind a colon; "" for none."""
+    reason = _find_reason(reply)
+    return f": {reason}" if reason else ""
+
+
+def _find_reason(reply: Mapping[str, Any]) -> str:
+    """Returns the provider's explanation of an error, without a full stop; "" for none."""
     reason = reply.get("error_description") or reply.get("message")
-    return f": {reason[:_MAX_REASON].rstrip('.')}" if isinstance(reason, str) and reason else ""
+    return reason[:_MAX_REASON].rstrip(".") if isinstance(reason, str) else ""
 
 
 def render_address(host: Template, path: Template, scope: Scope, field: str) -> str:

@@ -39,7 +39,7 @@ class PagePaginator(SizedPaginator):
         """Returns the numbers of the pages next to this one. There is a next page where the total says so,
         or, without a total, where this page is full."""
         page = self.config.start_page if request.position is None else request.position
-        total = _read_total(self.config.total_pages_path, answer.body)
+        total = _read_total("pagination.config.total_pages_path", self.config.total_pages_path, answer.body)
         more = page < total if total is not None else _is_full(request, answer)
         return Cursors(
             next=str(page + 1) if more else None,
@@ -63,7 +63,7 @@ class OffsetPaginator(SizedPaginator):
         first = self.config.start_offset
         offset = first if request.position is None else request.position
         next_offset = offset + answer.record_count
-        total = _read_total(self.config.total_path, answer.body)
+        total = _read_total("pagination.config.total_path", self.config.total_path, answer.body)
         more = next_offset < total + first if total is not None else _is_full(request, answer)
         if answer.record_count == 0:
             more = False
@@ -131,7 +131,7 @@ def _is_full(request: PageRequest, answer: PageAnswer) -> bool:
     return answer.record_count >= request.size if request.size else answer.record_count > 0
 
 
-def _read_total(path: BodyPath | None, body: Any) -> int | None:
+def _read_total(field: str, path: BodyPath | None, body: Any) -> int | None:
     """Returns the total that the provider tells; None where it tells no number, so that the page's size
-    decides."""
-    return None if path is None else parse_whole_number(find_at_path(path, body))
+    decides. `field`: that holds the path, for messages."""
+    return None if path is None else parse_whole_number(find_at_path(field, path, body))

@@ -79,12 +79,18 @@ class CursorPaginator(SizedPaginator):
         cursor equal to the one that was sent, on a page without records. Raises UpstreamInvalid for one on a
         page with records."""
         config = self.config
-        next_cursor = _read_cursor(config.cursor_path, answer.body, request.key)
-        if config.has_more_path is not None and not _is_true(find_at_path(config.has_more_path, answer.body)):
+        next_cursor = _read_cursor(
+            "pagination.config.cursor_path", config.cursor_path, answer.body, request.key
+        )
+        if config.has_more_path is not None and not _is_true(
+            find_at_path("pagination.config.has_more_path", config.has_more_path, answer.body)
+        ):
             next_cursor = None
         return Cursors(
             next=_end_where_repeated(next_cursor, request, answer),
-            prev=_read_cursor(config.prev_cursor_path, answer.body, request.key),
+            prev=_read_cursor(
+                "pagination.config.prev_cursor_path", config.prev_cursor_path, answer.body, request.key
+            ),
         )
 
 
@@ -101,20 +107,20 @@ def _end_where_repeated(next_cursor: str | None, request: PageRequest, answer: P
     return None
 
 
-def _read_cursor(path: BodyPath | None, body: Any, key: bytes) -> str | None:
+def _read_cursor(field: str, path: BodyPath | None, body: Any, key: bytes) -> str | None:
     """Returns the cursor at a path of the body as the caller gets it, an address sealed; None where there is
-    none.
+    none. `field`: that holds the path, for messages.
 
     Raises UpstreamInvalid where an object or array stands there.
     """
-    value = UNDEFINED if path is None else find_at_path(path, body)
+    value = UNDEFINED if path is None else find_at_path(field, path, body)
     if value is UNDEFINED or value is None or value is False or value == "":
         return None
     if isinstance(value, (dict, list)):
         assert path is not None
         raise UpstreamInvalid(
             f"The provider's answer holds no cursor at {path.text}, but a whole object or array. Correct "
-            "pagination.config.cursor_path."
+            f"{field}."
         )
     text = format_scalar(value)
     if text.startswith(("http://", "https://")) and urlsplit(text).netloc:

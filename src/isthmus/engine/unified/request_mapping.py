@@ -196,8 +196,8 @@ async def _map_headers(
 async def _map_path(
     mapping: MappingConfig, method: MethodPlan, scope: Mapping[str, Any], template_names: Mapping[str, Any]
 ) -> str | None:
-    """Returns the path that replaces the method's; None where the mapping has none. `template_names`: what
-    the definition's templates see."""
+    """Returns the path that replaces the method's; None where the mapping has none, or gives undefined for
+    this call. `template_names`: what the definition's templates see."""
     if mapping.path_mapping is None:
         return None
     root = {**scope, "headers": await run_in_turns(render_default_headers, method, template_names)}
@@ -205,8 +205,10 @@ async def _map_path(
         name: _escape_path_syntax(root[name]) for name in ("id", "query", "rawQuery", "body") if name in root
     }
     result = await evaluate_mapping("path_mapping", mapping.path_mapping, root)
+    if result is UNDEFINED:
+        return None
     if not isinstance(result, str):
-        raise make_wrong_result_error("path_mapping", "a string")
+        raise make_wrong_result_error("path_mapping", "a string, or undefined for the method's own path")
     return PathTemplate(compile_template(result), "path_mapping").render(template_names)
 
 

@@ -139,9 +139,7 @@ def evaluate_text(
     if text is UNDEFINED:
         return UNDEFINED
     if type(text) is not str:
-        raise ExpressionError(
-            "T0410", "Argument 1 of function eval does not match function signature", position, token="eval"
-        )
+        raise ExpressionError("T0410", "Argument 1 of $eval must be a string", position, token="eval")
     focus = arguments[1] if len(arguments) > 1 and arguments[1] is not UNDEFINED else context
     library = evaluation.library
     try:

@@ -245,7 +245,7 @@ def check_not_function(first: Any, position: int) -> None:
     if is_function(first):
         raise ExpressionError(
             "T0410",
-            "Argument 3 of function reduce does not match function signature",
+            "Argument 3 of $reduce must not be a function",
             position,
             token="reduce",
         )

@@ -86,7 +86,7 @@ class Transformer(FunctionValue):
             return UNDEFINED
         if not isinstance(argument, (dict, list)):
             raise ExpressionError(
-                "T0410", "Argument 1 of function {token} does not match function signature", value=argument
+                "T0410", "The argument of a transform must be an object or an array", value=argument
             )
         result = clone_value(self.evaluation, argument)
         own_objects = _collect_objects(self.evaluation, result)

@@ -52,7 +52,7 @@ def _find_matches(evaluation: Evaluation, matcher: Any, text: str) -> Any:
 
 
 _BAD_MATCHER_MESSAGE: Final = (
-    "The matcher function argument passed to function {token} does not return the correct object structure"
+    "The matcher function argument passed to {token} does not return the correct object structure"
 )
 
 

@@ -23,7 +23,7 @@ from isthmus.db.tables import environment, integration, team, unified_model
 from isthmus.errors import Conflict, Forbidden, NotFound
 from isthmus.integrations.rows.body_checks import name_taken_error
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.wire_rows import Row
+from isthmus.integrations.rows.wire_rows import OWNER_COLUMNS, Row
 from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.ids import is_uuid
 
@@ -180,17 +180,17 @@ class OwnedDefinitions(ABC):
     def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
         """Returns the row in the shape of the API.
 
-        `row`: the columns that are not hidden, and `team_name`. `installed`: ids of the team's environments
+        `row`: the columns that are not hidden, and OWNER_COLUMNS. `installed`: ids of the team's environments
         that have it installed.
         """
 
     def _select_visible(self) -> Select[Any]:
-        """Returns the SELECT of the rows that the team sees, without hidden columns, with `team_name`."""
+        """Returns the SELECT of the rows that the team sees, without hidden columns, with OWNER_COLUMNS."""
         table = self._TABLE
         return (
             select(
                 *(column for column in table.c if column.key not in self._HIDDEN),
-                team.c.name.label("team_name"),
+                *OWNER_COLUMNS,
             )
             .outerjoin(team, team.c.id == table.c.team_id)
             .where(is_visible_to_team(table, self._scope.team_id))

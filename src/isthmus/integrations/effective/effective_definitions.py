@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,15 +30,24 @@ from isthmus.integrations.catalog.integrations import build_usable_config
 from isthmus.integrations.effective.environment_models import read_installed_names
 from isthmus.integrations.effective.revision_cache import RevisionCache
 from isthmus.integrations.effective.unified_names import (
-    match_resource,
+    match_names,
     model_not_installed_error,
     unmapped_error,
 )
 from isthmus.integrations.mappings.mapping_rows import iter_override_mappings, read_mapping_rows
+from isthmus.kit.close_names import find_name_ignoring_separator
 
 __all__ = ["EffectiveDefinitions", "Layer", "ResolvedMapping"]
 
-ResolvedMapping = tuple[UnifiedResource, MappingConfig]
+
+class ResolvedMapping(NamedTuple):
+    """What a unified call needs: the resource of the unified model, the effective mapping, and the method's
+    name in the definitions."""
+
+    resource: UnifiedResource
+    mapping: MappingConfig
+    method: str
+
 
 _MAX_DEFINITIONS: Final = 256
 _MAX_MODELS: Final = 128
@@ -109,7 +118,8 @@ class EffectiveDefinitions:
         resource: str,
         method: str,
     ) -> ResolvedMapping:
-        """Returns (resource of the unified model, merged mapping) for a unified call.
+        """Returns the merged mapping of a unified call. The caller's names may have `-` for `_`, or the other
+        way round.
 
         `account`: the account's `unified_model_override`. Raises NotFound with names close to the unknown
         one.
@@ -136,23 +146,31 @@ class EffectiveDefinitions:
         resource: str,
         method: str,
     ) -> ResolvedMapping:
-        """Reads the model and the mapping's rows, merges them, and returns both. Raises like
-        `get_mapping`."""
+        """Reads the model and the mapping's rows, and merges them. Raises like `get_mapping`."""
         definition = self._installed.get(environment_id, model)
         if definition is None:
             definition = await self._installed.load(
                 environment_id, model, lambda: self._read_model(environment_id, model)
             )
         methods = {name: unified_resource.methods for name, unified_resource in definition.resources.items()}
-        name = match_resource(model, methods, resource, method)
+        name, method = match_names(model, methods, resource, method)
         partial = find_account_mapping(account.content, model, name, method)
         async with self._database.read() as conn:
             rows = await read_mapping_rows(
                 conn, environment_id, integration_name, model=model, resource=name, method=method
             )
-            if not rows and partial is None:
+        if not rows and partial is None:
+            async with self._database.read() as conn:
                 mapped = await _read_mapped_names(conn, environment_id, integration_name, account, model)
-                raise unmapped_error(integration_name, model, name, method, mapped)
+            # A model that lists no methods leaves their names to the mappings.
+            candidates = () if methods[name] else [other for owner, other in mapped if owner == name]
+            mapped_method = find_name_ignoring_separator(method, candidates)
+            if mapped_method is None:
+                names = {f"{owner}.{other}" for owner, other in mapped}
+                raise unmapped_error(integration_name, model, name, method, names)
+            return await self._resolve_mapping(
+                environment_id, integration_name, account, model, name, mapped_method
+            )
         stored = {row.layer: Layer(row.id, row.revision, row.config) for row in rows}
         layers = (stored.get("model"), stored.get("environment"))
         revisions = tuple(None if layer is None else (layer.id, layer.revision) for layer in layers)
@@ -173,7 +191,7 @@ class EffectiveDefinitions:
             merged = {"resource": name, "method": method, **merge_mapping(*contents)}
             source = f"mapping of {model}/{name}.{method} to {integration_name}"
             mapping = self._mappings.store(key, load_mapping(merged, source=source))
-        return definition.resources[name], mapping
+        return ResolvedMapping(definition.resources[name], mapping, method)
 
     async def _read_model(self, environment_id: str, name: str) -> UnifiedModelDefinition:
         """Reads a model with the environment's override. Raises NotFound if it is not installed."""
@@ -212,11 +230,11 @@ def _digest(content: Mapping[str, Any]) -> bytes:
 
 async def _read_mapped_names(
     conn: AsyncConnection, environment_id: str, integration_name: str, account: Layer, model: str
-) -> set[str]:
-    """Reads `resource.method` of each mapping of the integration in the model, in any layer."""
+) -> set[tuple[str, str]]:
+    """Reads resource and method of each mapping of the integration in the model, in any layer."""
     rows = await read_mapping_rows(conn, environment_id, integration_name, model=model)
-    return {f"{row.resource}.{row.method}" for row in rows} | {
-        f"{resource}.{method}"
+    return {(row.resource, row.method) for row in rows} | {
+        (resource, method)
         for owner, resource, method in iter_override_mappings(account.content)
         if owner == model
     }

@@ -6,15 +6,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from isthmus.errors import NotFound
-from isthmus.integrations.rows.unknown_names import find_name_ignoring_separator, make_unknown_name_error
+from isthmus.integrations.rows.unknown_names import make_unknown_name_error
+from isthmus.kit.close_names import find_name_ignoring_separator
 
-__all__ = ["match_resource", "model_not_installed_error", "unmapped_error"]
+__all__ = ["match_names", "model_not_installed_error", "unmapped_error"]
 
 
-def match_resource(
+def match_names(
     model: str, methods_by_resource: Mapping[str, Sequence[str] | None], resource: str, method: str
-) -> str:
-    """Returns the model's name for `resource`, which may be written with `-` for `_` or the other way round.
+) -> tuple[str, str]:
+    """Returns the model's names for `resource` and `method`, which may be written with `-` for `_` or the
+    other way round.
 
     A resource without methods in `methods_by_resource` allows every method. Raises NotFound for an unknown
     resource or method.
@@ -28,11 +30,14 @@ def match_resource(
             f"Its resources: {', '.join(sorted(methods_by_resource))}.",
         )
     methods = methods_by_resource[name]
-    if methods and method not in methods:
+    if not methods:
+        return name, method
+    method_name = find_name_ignoring_separator(method, methods)
+    if method_name is None:
         raise make_unknown_name_error(
             f"{model}/{name} has no method {method}", method, methods, f"Its methods: {', '.join(methods)}."
         )
-    return name
+    return name, method_name
 
 
 def model_not_installed_error(name: str, installed: Collection[str]) -> NotFound:

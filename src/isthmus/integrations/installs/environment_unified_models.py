@@ -13,7 +13,7 @@ from isthmus.definitions.layers import apply_patch
 from isthmus.integrations.installs.installs import InstalledDefinitions
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_record_schemas, check_unified_model
-from isthmus.integrations.rows.wire_rows import Row, environment_model_to_wire, model_to_wire
+from isthmus.integrations.rows.wire_rows import OWNER_COLUMNS, Row, environment_model_to_wire, model_to_wire
 from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.writable_fields import require_writable_field
 
@@ -80,7 +80,7 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
             select(
                 environment_unified_model,
                 *_MODEL,
-                team.c.name.label("team_name"),
+                *OWNER_COLUMNS,
                 unified_model.c.name.label("unified_model_name"),
                 unified_model.c.category.label("unified_model_category"),
             )
@@ -95,8 +95,8 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
 
     def _to_wire(self, row: Mapping[str, Any]) -> Row:
         """Returns an install in the shape of the API, with its model."""
-        model = {**_extract_model(row), "team_name": row["team_name"]}
-        embedded = model_to_wire(model, [self._scope.environment_id])
+        owner = {column.name: row[column.name] for column in OWNER_COLUMNS}
+        embedded = model_to_wire({**_extract_model(row), **owner}, [self._scope.environment_id])
         return environment_model_to_wire({**row, "unified_model": embedded})
 
 

@@ -18,7 +18,7 @@ from isthmus.definitions.object_mapping import LITERAL_KEY
 from isthmus.engine.unified.mapping_plans import merge_schemas
 from isthmus.expressions import Expression
 from isthmus.integrations.effective.environment_models import EnvironmentModel, read_model
-from isthmus.integrations.effective.unified_names import match_resource, unmapped_error
+from isthmus.integrations.effective.unified_names import match_names, unmapped_error
 from isthmus.integrations.mappings.mapping_rows import read_mapping_rows
 from isthmus.integrations.rows.scope import Scope
 
@@ -49,7 +49,7 @@ async def read_method_meta(
     methods = {
         resource_name: definition.get("methods") for resource_name, definition in model.resources.items()
     }
-    name = match_resource(model.name, methods, resource, method)
+    name, method = match_names(model.name, methods, resource, method)
     definition = model.resources[name]
     config = await _read_merged_mapping(conn, scope, integration_name, model, name, method, account_override)
     schema = definition.get("schema") or {}

@@ -1,5 +1,4 @@
-"""Makes the errors for unknown names, with suggestions of known names that are close to them; also finds a
-name that was written with `-` in place of `_`, or the reverse."""
+"""Makes the errors for unknown names, with suggestions of known names that are close to them."""
 
 from __future__ import annotations
 
@@ -12,7 +11,6 @@ from isthmus.kit.close_names import find_close_names
 
 __all__ = [
     "check_resource_and_method",
-    "find_name_ignoring_separator",
     "make_unknown_name_error",
     "suggest_names",
 ]
@@ -45,15 +43,6 @@ def check_resource_and_method(
         failures.add(
             failure_paths[1], f"must be a method of {resource}: {', '.join(methods)}", "unknown_method"
         )
-
-
-def find_name_ignoring_separator(name: str, known_names: Iterable[str]) -> str | None:
-    """Returns the known name equal to `name`, also with `-` and `_` exchanged; None if there is none."""
-    names = set(known_names)
-    for candidate in (name, name.replace("-", "_"), name.replace("_", "-")):
-        if candidate in names:
-            return candidate
-    return None
 
 
 def make_unknown_name_error(problem: str, name: str, known_names: Iterable[str], advice: str) -> NotFound:

@@ -11,10 +11,11 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.tables import integration
+from isthmus.db.tables import integration, team
 from isthmus.definitions.credentials import normalise_credentials
 
 __all__ = [
+    "OWNER_COLUMNS",
     "Row",
     "environment_integration_to_wire",
     "environment_model_to_wire",
@@ -28,6 +29,11 @@ __all__ = [
 
 Row = dict[str, Any]
 
+_OWNER_FIELDS: Final = ("name", "domain", "logo", "created_at", "updated_at")
+OWNER_COLUMNS: Final = tuple(team.c[name].label(f"team_{name}") for name in _OWNER_FIELDS)
+"""What a SELECT of definitions, joined to their teams, needs for the field `team`."""
+
+_SHIPPER: Final = "Isthmus"
 _PUBLIC: Final = ("label", "logo", "icon")
 _PUBLIC_CREDENTIAL: Final = ("fields", "documentation_link", "permissions_text")
 
@@ -36,7 +42,7 @@ def integration_to_wire(row: Mapping[str, Any], team_id: str, installed: Sequenc
     """Returns an integration in the shape of the API. `config` is complete for the owner and only its public
     part for other teams.
 
-    `row`: the table's columns without secrets, and `team_name`. `installed`: ids of the team's environments
+    `row`: the table's columns without secrets, and OWNER_COLUMNS. `installed`: ids of the team's environments
     that have the integration installed.
     """
     is_own = row["team_id"] == team_id
@@ -96,8 +102,8 @@ def environment_integration_to_wire(row: Mapping[str, Any]) -> Row:
 
 
 def model_to_wire(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
-    """Returns a unified model in the shape of the API. `installed`: ids of the team's environments that have
-    it installed."""
+    """Returns a unified model in the shape of the API. `row`: the table's columns, and OWNER_COLUMNS.
+    `installed`: ids of the team's environments that have it installed."""
     names = ("id", "name", "category", "description", "sharing", "resources", "scopes", "docs", "webhooks")
     return {
         **{name: row[name] for name in names},
@@ -132,9 +138,14 @@ def mapping_to_wire(row: Mapping[str, Any], parent: str) -> Row:
 
 
 def _owner_fields(row: Mapping[str, Any]) -> Row:
-    """Returns the fields `team_id` and `team` of a definition's owner; both None for shipped ones."""
+    """Returns the fields `team_id` and `team` of a definition's owner. The team of shipped ones has no id,
+    since it is none of this server's."""
     owner = row["team_id"]
-    return {"team_id": owner, "team": None if owner is None else {"id": owner, "name": row["team_name"]}}
+    fields = {name: row[f"team_{name}"] for name in _OWNER_FIELDS}
+    return {
+        "team_id": owner,
+        "team": {"id": owner, **fields} if owner else {"id": None, **fields, "name": _SHIPPER},
+    }
 
 
 def select_public_config(config: Mapping[str, Any]) -> Row:

@@ -163,10 +163,10 @@ async def test_layers_of_install_and_account_reach_the_call(
     assert second.definition.pagination is not None
     assert second.definition.pagination.format == "page"
     assert first.upstream.context["environment_variables"] == {"a": "1"}
-    _, mapping = await second.find_mapping("desk", "tickets", "list")
+    _, mapping, _ = await second.find_mapping("desk", "tickets", "list")
     assert mapping.query is not None
     assert mapping.query.source == {"expand": "owner", "mine": "yes"}
-    _, mapping = await first.find_mapping("desk", "tickets", "list")
+    _, mapping, _ = await first.find_mapping("desk", "tickets", "list")
     assert mapping.query is not None
     assert mapping.query.source == {"expand": "owner"}
 

@@ -39,15 +39,15 @@ async def test_an_account_is_prepared_then_checked_then_active(
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "status", "called"),
+    ("path", "answer", "status", "called", "cause"),
     [
-        ("/me", (500, {"message": "on fire"}), "post_install_error", 1),
-        ("/me", (401, {"message": "no"}), "post_install_error", 1),
-        ("/me", (200, ["no object"]), "post_install_error", 1),
-        ("/orgs/acme/hooks", (422, {"message": "no hooks"}), "post_install_error", 2),
-        ("/check", (200, {"ok": False}), "validation_error", 3),
-        ("/check", (200, {}), "validation_error", 3),
-        ("/check", (401, {"message": "no"}), "validation_error", 3),
+        ("/me", (500, {"message": "on fire"}), "post_install_error", 1, "connection"),
+        ("/me", (401, {"message": "no"}), "post_install_error", 1, "provider"),
+        ("/me", (200, ["no object"]), "post_install_error", 1, "definition"),
+        ("/orgs/acme/hooks", (422, {"message": "no hooks"}), "post_install_error", 2, "provider"),
+        ("/check", (200, {"ok": False}), "validation_error", 3, "check"),
+        ("/check", (200, {}), "validation_error", 3, "check"),
+        ("/check", (401, {"message": "no"}), "validation_error", 3, "provider"),
     ],
 )
 async def test_the_first_failure_stops_and_is_told_once(
@@ -59,6 +59,7 @@ async def test_the_first_failure_stops_and_is_told_once(
     answer: tuple[int, Any],
     status: str,
     called: int,
+    cause: str,
 ) -> None:
     id = await connect(desk)
     product.answers[path] = answer
@@ -67,6 +68,7 @@ async def test_the_first_failure_stops_and_is_told_once(
     assert (row["status"], len(product.seen)) == (status, called)
     assert row["last_error"]
     assert row["last_action_run_result"]["status"] == "error"
+    assert row["last_action_run_result"]["error"]["cause"] == cause
     assert await desk.told(id) == ["created", status]
     product.answers.clear()
     async with database.write() as conn:
