@@ -11,6 +11,7 @@ import pytest
 from isthmus.authoring.contract import checks
 from isthmus.authoring.contract.lost_values_check import check_lost_values
 from isthmus.authoring.contract.missing_values_check import check_missing_values
+from isthmus.authoring.contract.validation_check import check_validation
 from tests.contract.catalog import CatalogEntry, entry
 
 Check = Callable[[CatalogEntry], list[str] | Awaitable[list[str]]]
@@ -165,6 +166,21 @@ def a_write_that_sends_nothing(copy: CatalogEntry) -> None:
     _cell(copy, "ticketing", "tickets", "update")["request_body_mapping"] = "{ 'title': body.title }"
 
 
+def no_validation(copy: CatalogEntry) -> None:
+    del copy.definition["config"]["actions"]["validation"]
+
+
+def a_validation_that_asks_nobody(copy: CatalogEntry) -> None:
+    for step in copy.definition["config"]["actions"]["validation"]["steps"]:
+        step["run_if"] = "false"
+
+
+def a_validation_that_ignores_a_refusal(copy: CatalogEntry) -> None:
+    request = copy.definition["config"]["actions"]["validation"]["steps"][0]
+    step = {"type": "transform", "config": "true"}
+    copy.definition["config"]["actions"]["validation"]["steps"] = [{**request, "ignore_error": True}, step]
+
+
 CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (checks.check_lint, HELPDESK, a_header_name_that_subtracts, "headers.retry-after subtracts"),
     (checks.check_lint, HELPDESK, a_path_with_an_undeclared_variable, "sub_domain"),
@@ -176,6 +192,14 @@ CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (checks.check_example_coverage, HELPDESK, one_page_only, "has 1 answers, not 2"),
     (checks.check_example_coverage, HELPDESK, no_error, "no example of an error"),
     (checks.check_example_coverage, DIRECTORY, a_failure_that_nothing_tells, "usergroups has no example"),
+    (check_validation, HELPDESK, no_validation, "told that it worked"),
+    (check_validation, HELPDESK, a_validation_that_asks_nobody, "asks the provider nothing"),
+    (
+        check_validation,
+        HELPDESK,
+        a_validation_that_ignores_a_refusal,
+        "passes where the provider answers 401",
+    ),
     (checks.check_records, HELPDESK, an_id_that_is_a_number, "$.id"),
     (checks.check_records, HELPDESK, a_date_that_is_none, "is not a 'date-time'"),
     (checks.check_records, HELPDESK, an_expression_that_fails, "response_mapping"),

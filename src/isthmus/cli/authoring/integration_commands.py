@@ -16,6 +16,14 @@ integrations = typer.Typer(
     no_args_is_help=True,
 )
 
+ModelsFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Your own unified models, <name>/model.yaml; they count before shipped ones of their names.",
+    ),
+]
+
 Folder = Annotated[
     str,
     typer.Argument(metavar="FOLDER", help="Folder of the integration, or a name in the shipped catalogue."),
@@ -137,6 +145,7 @@ def validate(
             show_default="the shipped ones",
         ),
     ] = None,
+    models: ModelsFolder = None,
     api_url: ApiUrl = None,
     token: Token = None,
     output: Annotated[
@@ -163,6 +172,7 @@ def validate(
         stdin=stdin,
         against=against,
         corpus=integration_config_dir,
+        models=models,
         api_url=api_url,
         token=token,
     )
@@ -175,6 +185,7 @@ def validate(
 def run_contract(
     integration: Folder,
     check: Annotated[list[str] | None, typer.Option(help="Show this check only; repeat for several.")] = None,
+    models: ModelsFolder = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Show every complaint, not the first 20 of each check.")
     ] = False,
@@ -192,10 +203,14 @@ def run_contract(
     isthmus integrations test quillboard
 
     isthmus integrations test quillboard --check fields -o json
+
+    isthmus integrations test quillboard --models unified
     """
     from isthmus.cli.authoring.contract_suite import run_contract
 
-    raise typer.Exit(run_contract(integration, only=check or (), all_complaints=everything, output=output))
+    raise typer.Exit(
+        run_contract(integration, only=check or (), models=models, all_complaints=everything, output=output)
+    )
 
 
 @integrations.command("record")
