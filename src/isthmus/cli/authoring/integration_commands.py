@@ -232,6 +232,13 @@ def record(
     redact: Annotated[
         list[str] | None, typer.Option(help="Dotted path whose value is redacted; repeat.")
     ] = None,
+    id_field: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Dotted field, or RESOURCE=FIELD, of the ids that gets are called by; repeat.",
+            show_default="the mapping's id, else id",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")
     ] = False,
@@ -244,7 +251,8 @@ def record(
     Works on this server's database, beside a running server. Only lists and
     gets are called, by the definition in the folder. Secrets, names, e-mails,
     telephone numbers, ids and texts are replaced; the rules are in
-    docs/reference/recordings.md. The same answers give the same files.
+    docs/reference/recordings.md. The same answers give the same files. At a
+    rate limit, it waits as long as the provider asks, 5 minutes a call at most.
 
     Exit 0: each method was recorded; 1: one was not; 2: asked for wrongly;
     3: credentials refused; 4: no such account; 5: the provider cannot be reached.
@@ -268,6 +276,7 @@ def record(
             pages=pages,
             keep=keep or (),
             redact=redact or (),
+            id_fields=id_field or (),
             dry_run=dry_run,
             output=output,
         )
