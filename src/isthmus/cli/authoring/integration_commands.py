@@ -303,6 +303,9 @@ def apply(
     POST or PATCH /integration, POST /environment-integration, a row of
     /environment-unified-model-resource-method for each mapping, and of
     /documentation for each row in the file and docs.md. Nothing is deleted.
+    The models are checked first: one that is not installed, or lacks a mapped
+    resource or method, ends it with nothing written. After a refusal in the
+    midst, it says what was done before.
     A file `<name>.integration.json` is applied without a folder around it.
 
     Exit 0: done; 1: errors in the files; 2: wrong usage, or the files cannot
