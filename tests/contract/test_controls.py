@@ -12,6 +12,7 @@ from isthmus.authoring.contract import checks
 from isthmus.authoring.contract.lost_values_check import check_lost_values
 from isthmus.authoring.contract.missing_values_check import check_missing_values
 from isthmus.authoring.contract.validation_check import check_validation
+from isthmus.errors import IsthmusError
 from tests.contract.catalog import CatalogEntry, entry
 
 Check = Callable[[CatalogEntry], list[str] | Awaitable[list[str]]]
@@ -229,3 +230,17 @@ async def test_a_check_finds(check: Check, name: str, plant: Plant, said: str) -
     found = check(entry(name).copy_changed(plant))
     complaints = await found if inspect.isawaitable(found) else found
     assert any(said in complaint for complaint in complaints), complaints
+
+
+async def test_a_validation_may_need_what_post_install_writes_and_nobody_else_does() -> None:
+    def plant(copy: CatalogEntry) -> None:
+        step = copy.definition["config"]["actions"]["validation"]["steps"][0]
+        step["config"] = {"path": "/me", "base_url": "{{context.found_site}}"}
+
+    def plant_without(copy: CatalogEntry) -> None:
+        plant(copy)
+        del copy.definition["config"]["actions"]["post_install"]
+
+    assert await check_validation(entry("jira").copy_changed(plant)) == []
+    with pytest.raises(IsthmusError, match="found_site"):
+        await check_validation(entry("jira").copy_changed(plant_without))

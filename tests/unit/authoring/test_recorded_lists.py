@@ -116,9 +116,10 @@ async def replay(desk: Desk, exchanges: list[dict[str, Any]]) -> list[Any]:
     """The records that a walk through the recorded pages gives."""
     data = json.loads(json.dumps(exchanges))
     entry = CatalogEntry("desk", Path(), Models(), desk.entry_data, {}, {"notes.list": data})
-    upstream, records, cursor = ReplayUpstream(entry), [], None
+    upstream, cursor = ReplayUpstream(entry), None
+    records: list[Any] = []
     for _ in range(2 * PAGES):
-        query = {"next_cursor": cursor} if cursor else {}
+        query: dict[str, Any] = {"next_cursor": cursor} if cursor else {}
         result = await proxy.call_method(
             upstream, entry.file.config, "notes", Call.from_values("list", query=query)
         )

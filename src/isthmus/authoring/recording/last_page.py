@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from isthmus.authoring.recording.body_places import replace_value
+from isthmus.authoring.recording.body_places import find_place, replace_value
 from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.pagination import (
     CursorPagination,
@@ -57,8 +57,12 @@ def mark_last_page(
 
 def _replace_number(body: Any, path: BodyPath, number: int) -> bool:
     """Replaces the number at a path, by a text if it is one there. Returns False if there is none."""
-    is_text = isinstance(path.read(body), str)
-    return replace_value(body, path.text, str(number) if is_text else number)
+    place = find_place(body, path.text)
+    if place is None:
+        return False
+    holder, key = place
+    holder[key] = str(number) if isinstance(holder[key], str) else number
+    return True
 
 
 def _remove_last_record(body: Any, records_path: BodyPath | None) -> bool:

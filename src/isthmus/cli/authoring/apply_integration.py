@@ -246,8 +246,9 @@ async def _write_integration(application: _Application, plan: _Plan, progress: _
     if stored_row is None:
         with progress.writing(subject, plan.name, "created"):
             if not application.dry_run:
-                body = {"name": plan.name, **row, "config": config}
-                stored_row = await remote.call("POST", "/integration", body=body)
+                stored_row = await remote.call(
+                    "POST", "/integration", body={"name": plan.name, **row, "config": config}
+                )
     else:
         changes: dict[str, Json] = {
             name: value for name, value in row.items() if stored_row.get(name) != value
