@@ -11,6 +11,8 @@ import pytest
 from isthmus.authoring.contract import checks
 from isthmus.authoring.contract.lost_values_check import check_lost_values
 from isthmus.authoring.contract.missing_values_check import check_missing_values
+from isthmus.authoring.contract.validation_check import check_validation
+from isthmus.errors import IsthmusError
 from tests.contract.catalog import CatalogEntry, entry
 
 Check = Callable[[CatalogEntry], list[str] | Awaitable[list[str]]]
@@ -161,6 +163,21 @@ def a_write_that_sends_nothing(copy: CatalogEntry) -> None:
     _cell(copy, "ticketing", "tickets", "update")["request_body_mapping"] = "{ 'title': body.title }"
 
 
+def no_validation(copy: CatalogEntry) -> None:
+    del copy.definition["config"]["actions"]["validation"]
+
+
+def a_validation_that_asks_nobody(copy: CatalogEntry) -> None:
+    for step in copy.definition["config"]["actions"]["validation"]["steps"]:
+        step["run_if"] = "false"
+
+
+def a_validation_that_ignores_a_refusal(copy: CatalogEntry) -> None:
+    request = copy.definition["config"]["actions"]["validation"]["steps"][0]
+    step = {"type": "transform", "config": "true"}
+    copy.definition["config"]["actions"]["validation"]["steps"] = [{**request, "ignore_error": True}, step]
+
+
 CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (checks.check_lint, HELPDESK, a_header_name_that_subtracts, "headers.retry-after subtracts"),
     (checks.check_lint, HELPDESK, a_path_with_an_undeclared_variable, "sub_domain"),
@@ -172,6 +189,14 @@ CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (checks.check_example_coverage, HELPDESK, one_page_only, "has 1 answers, not 2"),
     (checks.check_example_coverage, HELPDESK, no_error, "no example of an error"),
     (checks.check_example_coverage, DIRECTORY, a_failure_that_nothing_tells, "usergroups has no example"),
+    (check_validation, HELPDESK, no_validation, "told that it worked"),
+    (check_validation, HELPDESK, a_validation_that_asks_nobody, "asks the provider nothing"),
+    (
+        check_validation,
+        HELPDESK,
+        a_validation_that_ignores_a_refusal,
+        "passes where the provider answers 401",
+    ),
     (checks.check_records, HELPDESK, an_id_that_is_a_number, "$.id"),
     (checks.check_records, HELPDESK, a_date_that_is_none, "is not a 'date-time'"),
     (checks.check_records, HELPDESK, an_expression_that_fails, "response_mapping"),
@@ -200,3 +225,17 @@ async def test_a_check_finds(check: Check, name: str, plant: Plant, said: str) -
     found = check(entry(name).copy_changed(plant))
     complaints = await found if inspect.isawaitable(found) else found
     assert any(said in complaint for complaint in complaints), complaints
+
+
+async def test_a_validation_may_need_what_post_install_writes_and_nobody_else_does() -> None:
+    def plant(copy: CatalogEntry) -> None:
+        step = copy.definition["config"]["actions"]["validation"]["steps"][0]
+        step["config"] = {"path": "/me", "base_url": "{{context.found_site}}"}
+
+    def plant_without(copy: CatalogEntry) -> None:
+        plant(copy)
+        del copy.definition["config"]["actions"]["post_install"]
+
+    assert await check_validation(entry("jira").copy_changed(plant)) == []
+    with pytest.raises(IsthmusError, match="found_site"):
+        await check_validation(entry("jira").copy_changed(plant_without))

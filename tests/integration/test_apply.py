@@ -147,3 +147,70 @@ async def test_a_file_with_an_id_maps_the_integration_that_has_it_whatever_its_n
         "integration larkdesk-two: unchanged",
         "mappings crm: 0 created, 0 updated, 5 unchanged",
     ]
+
+
+async def count_rows(server: Server, path: str, **filters: str) -> int:
+    async with ApiClient(server.url, server.token) as remote:
+        return len(await remote.fetch_all_rows(path, **filters))
+
+
+async def test_a_model_that_is_not_installed_is_told_before_anything_is_written(
+    server: Server, tmp_path: Path
+) -> None:
+    await server.install_of_model("crm")
+    environ = {"HOME": str(tmp_path), "ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
+    for more in ((), ("--dry-run",)):
+        code, said, errors = await apply(environ, DEFINITION, *more)
+        assert (code, said) == (2, "")
+        assert "the unified model ticketing is not installed here" in errors
+        assert errors.splitlines()[-1] == "Nothing was written."
+    assert await count_rows(server, "/integration", name="larkdesk") == 0
+
+
+async def test_a_mapping_that_the_servers_model_has_no_place_for_is_told_before_anything_is_written(
+    environ: dict[str, str], server: Server, tmp_path: Path
+) -> None:
+    """The server's model may differ from the one in files."""
+    folder = Path(shutil.copytree(DEFINITION, tmp_path / "larkdesk"))
+    path = folder / "mappings" / "crm.yaml"
+    path.write_text(path.read_text().replace("resource_name: contacts", "resource_name: contcats"))
+    code, said, errors = await apply(environ, folder)
+    assert (code, said) == (2, "")
+    assert "the model crm at" in errors
+    assert "contcats.list must be a resource of crm" in errors
+    assert await count_rows(server, "/integration", name="larkdesk") == 0
+
+
+async def test_a_resource_that_the_environment_adds_to_a_model_can_be_mapped(
+    environ: dict[str, str], server: Server, tmp_path: Path
+) -> None:
+    (row,) = (await server.ok("GET", "/environment-unified-model?unified_model.name=crm"))["result"]
+    override = {"resources": {"desks": {"methods": ["list"], "schema": {"type": "object"}}}}
+    await server.ok("PATCH", f"/environment-unified-model/{row['id']}", json={"override": override})
+    folder = Path(shutil.copytree(DEFINITION, tmp_path / "larkdesk"))
+    path = folder / "mappings" / "crm.yaml"
+    cell = "  - {resource_name: desks, method_name: list, config: {resource: contacts}}"
+    path.write_text(path.read_text().replace("cells:\n", f"cells:\n{cell}\n"))
+    code, said, errors = await apply(environ, folder)
+    assert (code, "mappings crm: 6 created" in said) == (0, True), errors
+
+
+async def test_what_was_done_before_a_refusal_is_told(
+    environ: dict[str, str], server: Server, tmp_path: Path
+) -> None:
+    """A misspelt field of a mapping is a warning in files, and refused by the server."""
+    folder = Path(shutil.copytree(DEFINITION, tmp_path / "larkdesk"))
+    path = folder / "mappings" / "crm.yaml"
+    before, get, after = path.read_text().partition("method_name: get")
+    assert get
+    path.write_text(before + get + after.replace("{resource:", "{resorce: x, resource:", 1))
+    code, said, errors = await apply(environ, folder)
+    assert (code, said) == (1, "")
+    assert "resorce" in errors.splitlines()[0]
+    assert errors.splitlines()[1:] == [
+        "Done before: integration larkdesk: created, installed",
+        "Done before: mappings crm: 1 created, 0 updated, 0 unchanged",
+        "It failed at mappings crm: contacts.get.",
+    ]
+    mapped = "/environment-unified-model-resource-method"
+    assert await count_rows(server, mapped, integration_name="larkdesk") == 1

@@ -56,3 +56,29 @@ async def test_of_two_names_of_one_field_the_one_that_was_changed_counts(setting
         await server.ok("DELETE", one)
         both = {"integration_id": "zendesk", "is_enabled": True, "is_active": False}
         assert (await server.ok("POST", INSTALLS, json=both))["is_enabled"] is False
+
+
+async def test_a_sandbox_account_has_values_of_the_form_after_connecting(server: Server) -> None:
+    """Both stored in its row, and of a form that the definition got later."""
+
+    def make_form(*names: str) -> dict[str, object]:
+        fields = [{"name": name, "format": "url"} for name in names]
+        return {"post_connect_user_form": {"steps": [{"type": "form", "config": fields}]}}
+
+    method = {"path": "/notes", "examples": {"response": '[{"id": 1}]'}}
+    config = {
+        "base_url": "{{context.desk}}",
+        "credentials": {"format": "api_key", "config": {"fields": [{"name": "api_key"}]}},
+        "actions": make_form("desk"),
+        "resources": {"notes": {"list": method}},
+    }
+    row = await server.ok("POST", "/integration", json={"name": "quill", "config": config})
+    await server.ok("POST", INSTALLS, json={"integration_id": row["id"]})
+    account = await server.sandbox_of("quill")
+    shown = await server.ok("GET", f"/integrated-account/{account}")
+    assert shown["context"]["desk"] == "https://example.com"
+    listed = f"/proxy/notes?integrated_account_id={account}"
+    assert (await server.ok("GET", listed))["result"] == [{"id": 1}]
+    changed = {"base_url": "{{context.board}}", "actions": make_form("board")}
+    await server.ok("PATCH", f"/integration/{row['id']}", json={"version": row["version"], "config": changed})
+    assert (await server.ok("GET", listed))["result"] == [{"id": 1}]

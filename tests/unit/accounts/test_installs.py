@@ -130,6 +130,34 @@ async def test_no_account_is_connected_while_its_install_is_being_removed(
         await connecting[0]
 
 
+def test_every_field_of_the_form_after_connecting_has_an_example_as_the_form_stores_it() -> None:
+    options = [{"label": "EU", "value": "eu"}, {"label": "US", "value": "us"}]
+    select = {"type": "resource_select", "resource": "boards"}
+    fields = [
+        {"name": "host", "format": "url"},
+        {"name": "zone", "type": "single_select", "options": options},
+        {"name": "zones", "type": "multi_select", "options": options},
+        {"name": "count", "type": "number"},
+        {"name": "all", "type": "checkbox"},
+        {"name": "board", **select, "default": "b1"},
+        {"name": "boards", **select, "multiple": True, "store": "object", "placeholder": "b1"},
+        {"name": "key"},
+    ]
+    steps = [{"type": "transform", "config": "1"}, {"type": "form", "config": fields}]
+    credentials = {"api_key": {"config": {"fields": [{"name": "key", "default": "k"}]}}}
+    actions = {"post_connect_user_form": {"steps": steps}}
+    assert build_example_context(load_integration({"credentials": credentials, "actions": actions})) == {
+        "key": "k",
+        "host": "https://example.com",
+        "zone": "eu",
+        "zones": ["eu"],
+        "count": 1,
+        "all": True,
+        "board": "b1",
+        "boards": [{"label": "b1", "value": "b1"}],
+    }
+
+
 def test_every_field_of_every_format_has_an_example_that_the_field_accepts() -> None:
     fields = [
         {"name": "mail", "format": "email", "required": True},

@@ -82,6 +82,9 @@ RULES: list[tuple[str, object, str, str, str]] = [
     ("rate_limit", ..., "info", "presence_check", "rate_limit"),
     ("error_expression", ..., "info", "presence_check", "error_expression"),
     ("headers", ..., "warn", "presence_check", "headers"),
+    ("actions", ..., "warn", "presence_check", "actions.validation"),
+    ("actions.validation", {"steps": [TRANSFORM]}, "warn", "presence_check", "actions.validation"),
+    ("actions.validation", ["request"], "warn", "presence_check", "actions.validation"),
     ("resources", {}, "warn", "presence_check", "resources"),
     (
         f"{LIST}",
@@ -257,14 +260,10 @@ def test_a_client_secret_in_a_file_is_found_in_either_shape() -> None:
         (LIST, NODES),
         (f"{CREATE}.body", "{ 'a': body.a, 'of': region, 'by': context.any }"),
         ("pagination.config.cursor_path", "headers.x-next"),
-        ("actions", {"x": {"steps": [{"type": "transform", "config": "previous.a & steps.b & region"}]}}),
+        ("actions.x", {"steps": [{"type": "transform", "config": "previous.a & steps.b & region"}]}),
         (
-            "actions",
-            {
-                "post_connect_user_form": {
-                    "steps": [{"type": "form", "config": [{**SELECT, "query": {"a": "{{form.a}}"}}]}]
-                }
-            },
+            "actions.post_connect_user_form",
+            {"steps": [{"type": "form", "config": [{**SELECT, "query": {"a": "{{form.a}}"}}]}]},
         ),
         (f"{LIST}.path", "/t/{{account_id|region}}"),
         (f"{LIST}.path", "/t/{{context.oauth.token.access_token}}"),

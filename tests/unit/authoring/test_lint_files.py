@@ -366,7 +366,7 @@ class TestSamples:
         export = {"integration_name": "desk", "unified_model_name": model, "cells": [cell]}
         path = tmp_path / "desk.crm.mappings.json"
         path.write_text(json.dumps(export))
-        report = validate_file(path, models=self.MODEL)
+        report = validate_file(path, models=[self.MODEL])
         return [item.message for item in report.findings if "sample" in item.message]
 
     def test_a_sample_that_maps_to_a_valid_record(self, tmp_path: Path) -> None:

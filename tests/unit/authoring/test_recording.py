@@ -29,7 +29,7 @@ async def test_an_error_whose_body_is_broken_is_recorded_all_the_same(tmp_path: 
     upstream = MemoryUpstream([answer('{"fault', status)])
     recorder = Recorder(upstream, entry, entry.file.config, limit=3, pages=2, query={})
     await recorder.record_methods([("notes", "get")])
-    (recording,) = recorder.build_recordings(Redaction(b"key", frozenset()))
+    (recording,) = await recorder.build_recordings(Redaction(b"key", frozenset()))
     assert recording.skipped is None
     (exchange,) = recording.exchanges
     assert exchange["request"] == {"path_params": {"id": "no-such-id"}}

@@ -20,6 +20,7 @@ CLEAN: dict[str, Any] = {
     "pagination": {"format": "cursor", "config": {"cursor_path": "next"}},
     "rate_limit": {"is_rate_limited": "status = 429"},
     "error_expression": "data.fault",
+    "actions": {"validation": {"steps": [{"type": "request", "config": {"path": "/me"}}]}},
     "resources": {
         "tickets": {
             "list": {"path": "/tickets", "response_path": "rows"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -22,6 +22,7 @@ from isthmus.db.tables import (
     unified_model_resource_method,
 )
 from isthmus.db.upsert import insert_into
+from isthmus.definitions.actions import FormField, FormStep
 from isthmus.definitions.credentials import CredentialField
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration
@@ -43,6 +44,7 @@ _EXAMPLE_BY_FORMAT: Final = {
     "uuid": "00000000-0000-4000-8000-000000000000",
     "url": "https://example.com",
 }
+_EXAMPLE_BY_TYPE: Final = {"checkbox": True, "number": 1}
 _EXAMPLE_OAUTH_TOKEN: Final = {
     "access_token": "sandbox-access-token",
     "refresh_token": "sandbox-refresh-token",
@@ -56,8 +58,8 @@ def derive_sandbox_account_id(environment_id: str, integration_id: str) -> str:
 
 
 def build_example_context(definition: IntegrationConfig) -> dict[str, Any]:
-    """Return a context with an example value for every credential field of every format, so that all
-    templates of the definition can be filled."""
+    """Return a context with an example value for every credential field of every format, and for every field
+    of the form after connecting that the definition writes out, so that its templates can be filled."""
     context: dict[str, Any] = {}
     for credential in definition.credentials.values():
         for field in credential.config.fields:
@@ -67,7 +69,26 @@ def build_example_context(definition: IntegrationConfig) -> dict[str, Any]:
                 "oauth",
                 {"token": dict(_EXAMPLE_OAUTH_TOKEN), "scope": list(getattr(credential.config, "scope", ()))},
             )
+    for form_field in _iter_form_fields(definition):
+        context.setdefault(form_field.name, _choose_form_example(form_field))
     return context
+
+
+def _iter_form_fields(definition: IntegrationConfig) -> Iterator[FormField]:
+    """Yield the fields of the form after connecting; those that an expression computes are not known."""
+    action = definition.actions.get("post_connect_user_form")
+    for step in action.steps if action is not None else ():
+        if isinstance(step, FormStep) and isinstance(step.config, tuple):
+            yield from step.config
+
+
+def _choose_form_example(field: FormField) -> Any:
+    """Return an example of what the form stores for a field: a list if several values may be chosen."""
+    if field.default is not None:
+        return field.default
+    value = _EXAMPLE_BY_TYPE.get(field.type) or _choose_example(field)
+    stored = {"label": str(value), "value": value} if field.store == "object" else value
+    return [stored] if field.is_multiple else stored
 
 
 async def create_sandbox_account(
@@ -79,7 +100,8 @@ async def create_sandbox_account(
 ) -> str:
     """Create the sandbox account of an install unless it exists, and return its id. `config`: of the
     integration. The caller increments the epoch."""
-    definition = load_integration({"credentials": config.get("credentials")}, source="credentials")
+    read = {name: config[name] for name in ("credentials", "actions") if name in config}
+    definition = load_integration(read, source="integration")
     plain, secrets = split_context(build_example_context(definition), list_secret_fields(definition))
     identity, now = derive_sandbox_account_id(environment_id, integration_id), current_time(conn)
     statement: Any = insert_into(conn, integrated_account).values(
@@ -105,7 +127,7 @@ async def create_sandbox_account(
     return identity
 
 
-def _choose_example(field: CredentialField) -> Any:
+def _choose_example(field: CredentialField | FormField) -> Any:
     """Return the first example value that is valid for the field."""
     candidates = [
         field.default,
@@ -125,7 +147,7 @@ def _placeholder_to_value(placeholder: str | None) -> str | None:
     return placeholder if placeholder and not any(letter.isspace() for letter in placeholder) else None
 
 
-def _is_valid_value(field: CredentialField, candidate: Any) -> bool:
+def _is_valid_value(field: CredentialField | FormField, candidate: Any) -> bool:
     """Return True if the form of the field accepts the value."""
     problems: list[str] = []
     validate_form([field], {field.name: candidate}, lambda path, *_: problems.append(path), complete=True)

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
+from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
 from isthmus.definitions import yaml_source
 from isthmus.definitions.file_models import (
     EXCHANGES,
@@ -21,6 +23,7 @@ from isthmus.definitions.file_models import (
     ModelFile,
     Unmapped,
 )
+from isthmus.definitions.load import list_failures
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice
 from isthmus.definitions.record_validation import make_record_validator
 from isthmus.engine.provider_errors import find_failure
@@ -37,8 +40,7 @@ _SCHEMA_SUFFIX: Final = ".schema.yaml"
 
 @dataclass(frozen=True)
 class Model:
-    """A unified model. `data`: of `model.yaml`. `schemas`: the record schema of each resource, by its
-    name."""
+    """A unified model. `data`: of `model.yaml`, valid. `schemas`: the record schemas by resource."""
 
     data: Mapping[str, Any]
     schemas: Mapping[str, Mapping[str, Any]]
@@ -46,13 +48,23 @@ class Model:
 
     @cached_property
     def file(self) -> ModelFile:
-        """The parsed `model.yaml`. Raises pydantic's ValidationError."""
+        """The parsed `model.yaml`."""
         return ModelFile.model_validate(self.data)
 
+    def get_schema(self, resource: str) -> Mapping[str, Any]:
+        """Returns the schema of a resource's records. Raises SetupError if the model has none."""
+        if resource not in self.schemas:
+            raise SetupError(
+                f"the unified model {self.file.name} has no schema of {resource}: add "
+                f"{resource}{_SCHEMA_SUFFIX} beside its model.yaml."
+            )
+        return self.schemas[resource]
+
     def get_validator(self, resource: str) -> Draft202012Validator:
-        """Returns the validator of a resource's records."""
+        """Returns the validator of a resource's records. Raises SetupError if the model has no schema of
+        it."""
         if resource not in self._validators:
-            self._validators[resource] = make_record_validator(self.schemas[resource])
+            self._validators[resource] = make_record_validator(self.get_schema(resource))
         return self._validators[resource]
 
 
@@ -61,34 +73,43 @@ class Models:
     counts."""
 
     def __init__(self, *folders: Path) -> None:
-        self._folders = folders
+        self.folders = folders
         self._read: dict[str, Model] = {}
 
     @property
     def names(self) -> list[str]:
         """The names of the models in all folders, sorted."""
-        return sorted({path.parent.name for folder in self._folders for path in folder.glob("*/model.yaml")})
+        return sorted({path.parent.name for folder in self.folders for path in folder.glob("*/model.yaml")})
 
     def __getitem__(self, name: str) -> Model:
-        """Returns the model with a name, read once. Raises SetupError for an unknown one."""
+        """Returns the model with a name, read once. Raises SetupError for an unknown or invalid one."""
         if name not in self._read:
             self._read[name] = self._load(name)
         return self._read[name]
 
     def _load(self, name: str) -> Model:
-        """Reads a model and its record schemas. Raises SetupError for an unknown one."""
+        """Reads a model and its record schemas, from `<resource>.schema.yaml` or else `model.yaml`. Raises
+        SetupError for an unknown or invalid one."""
         if name not in self.names:
             raise SetupError(
                 f"there is no unified model {name}; there are {', '.join(self.names) or 'none'}."
             )
-        directory = next(
-            folder / name for folder in self._folders if (folder / name / "model.yaml").is_file()
-        )
-        schemas = {
+        directory = next(folder / name for folder in self.folders if (folder / name / "model.yaml").is_file())
+        data = _read_yaml(directory / "model.yaml")
+        try:
+            resources = ModelFile.model_validate(data).resources
+        except ValidationError as error:
+            first, *_ = list_failures(error, data)
+            raise SetupError(
+                f"{directory / 'model.yaml'} is no unified model: {first['path']} {first['message']}. "
+                f"`isthmus integrations validate {directory}` tells all that is wrong."
+            ) from None
+        in_model = {name: each.record_schema for name, each in resources.items() if each.record_schema}
+        in_files = {
             path.name.removesuffix(_SCHEMA_SUFFIX): _read_yaml(path)
             for path in sorted(directory.glob(f"*{_SCHEMA_SUFFIX}"))
         }
-        return Model(_read_yaml(directory / "model.yaml"), schemas)
+        return Model(data, {**in_model, **in_files})
 
 
 @dataclass(frozen=True)
@@ -223,14 +244,10 @@ class CatalogEntry:
         answer = HttpResponse(status=response.status, headers=dict(response.headers), body=b"", url="")
         return find_failure(expression, answer, response.body, 0.0) is not None
 
-    @property
-    def example_context(self) -> dict[str, str]:
-        """A context with an example value for every credential field of every credential format."""
-        return {
-            item.name: str(item.default or item.placeholder or item.name)
-            for credential in self.file.config.credentials.values()
-            for item in credential.config.fields
-        }
+    @cached_property
+    def example_context(self) -> dict[str, Any]:
+        """The context of the integration's sandbox accounts."""
+        return build_example_context(self.file.config)
 
 
 def read_entry(directory: Path, models: Models) -> CatalogEntry:

@@ -19,6 +19,7 @@ from isthmus.authoring.contract.recorded_calls import (
 from isthmus.authoring.contract.replay_upstreams import NotRecorded, ReplayUpstream, SingleAnswerUpstream
 from isthmus.authoring.lint import Report, validate_document
 from isthmus.definitions.file_models import EXCHANGES, Exchange, IntegrationFile, MappingFile
+from isthmus.definitions.json_values import as_mapping
 from isthmus.definitions.load import list_failures
 from isthmus.definitions.record_validation import find_violations
 from isthmus.definitions.unsupported_features import find_unsupported_blocks, find_unsupported_steps
@@ -83,7 +84,9 @@ def _lint_files(entry: CatalogEntry) -> list[Report]:
     reports = [validate_document(Document(entry.definition), "integration.yaml")]
     for name, mapping in entry.mappings.items():
         path = entry.directory / "mappings" / f"{name}.yaml"
-        reports.append(validate_document(Document(mapping), f"mappings/{name}.yaml", path))
+        reports.append(
+            validate_document(Document(mapping), f"mappings/{name}.yaml", path, models=entry.models.folders)
+        )
     for name, exchanges in entry.exchanges_data.items():
         reports.append(validate_document(Document(exchanges), f"examples/{name}.json"))
     return reports
@@ -354,11 +357,11 @@ async def check_field_coverage(entry: CatalogEntry) -> list[str]:
             )
     complaints: list[str] = []
     for (model_name, resource), names in filled.items():
-        properties = entry.models[model_name].schemas[resource]["properties"]
+        properties = entry.models[model_name].get_schema(resource).get("properties", {})
         reasons = entry.get_unmapped(model_name, resource).fields
         for name, schema in properties.items():
             if (
-                schema["x-source"] in _SOURCED_KINDS
+                as_mapping(schema).get("x-source") in _SOURCED_KINDS
                 and name not in names
                 and not reasons.get(name, "").strip()
             ):

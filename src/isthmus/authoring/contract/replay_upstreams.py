@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from isthmus.authoring.contract.catalog_entry import CatalogEntry
@@ -14,11 +14,13 @@ from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.http.messages import HttpResponse
 
-__all__ = ["NotRecorded", "ReplayUpstream", "SingleAnswerUpstream"]
+__all__ = ["NotRecorded", "RefusingUpstream", "ReplayUpstream", "SingleAnswerUpstream"]
 
 _ACCOUNT = AccountFacts(
     id="contract-account", tenant_id="contract", environment_id="contract", authentication_method="api_key"
 )
+
+_UNAUTHORIZED: Final = 401
 
 
 class NotRecorded(Exception):
@@ -45,6 +47,16 @@ class _ContractUpstream:
     async def update_context(self, patch: Mapping[str, Any]) -> None:
         """Merges `patch` into the context."""
         self._context.update(patch)
+
+
+class RefusingUpstream(_ContractUpstream):
+    """Answers every request like a provider that does not know the credentials: with a 401."""
+
+    async def send(self, request: OutgoingRequest) -> HttpResponse:
+        """Returns the 401."""
+        self.sent.append(request)
+        headers = {"content-type": "application/json"}
+        return HttpResponse(status=_UNAUTHORIZED, headers=headers, body=b"{}", url=request.http.url)
 
 
 class SingleAnswerUpstream(_ContractUpstream):

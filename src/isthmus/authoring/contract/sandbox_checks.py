@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from isthmus.accounts.sandbox.replay import SandboxUpstream
-from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, MappedMethod
 from isthmus.authoring.contract.checks import iter_schema_errors
 from isthmus.authoring.contract.recorded_calls import build_call, run_unified_call
@@ -58,7 +57,7 @@ class SandboxList:
         self.mapped_method = mapped_method
         config = entry.file.config
         self.upstream = SandboxUpstream(
-            _ACCOUNT, build_example_context(config), entry.name, config, _EntryExchanges(entry)
+            _ACCOUNT, entry.example_context, entry.name, config, _EntryExchanges(entry)
         )
 
     def build_target(self) -> unified.UnifiedTarget:

@@ -12,6 +12,7 @@ from isthmus.authoring.contract.catalog_entry import CatalogEntry
 from isthmus.authoring.contract.lost_values_check import check_lost_values
 from isthmus.authoring.contract.missing_values_check import check_missing_values
 from isthmus.authoring.contract.replay_upstreams import NotRecorded
+from isthmus.authoring.contract.validation_check import check_validation
 from isthmus.errors import IsthmusError
 
 __all__ = ["CHECKS", "Check", "Outcome", "run_suite"]
@@ -42,6 +43,7 @@ CHECKS: Final = (
     Check("names", "what mappings and examples refer to is defined", checks.check_references, is_basic=True),
     Check("examples", "each tool and each mapped method has an answer, each mapped list two pages, and each "
           "mapped resource an error", checks.check_example_coverage),
+    Check("validation", "connecting fails where the provider refuses the credentials", check_validation),
     Check("records", "every answer maps to records that are valid against the model's schema",
           checks.check_records),
     Check("pages", "reading all pages ends, and gives each record once", checks.check_pagination),

@@ -3,7 +3,7 @@ it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +46,7 @@ _METHOD_DEPTH: Final = 3
 def validate_file(
     path: Path,
     *,
-    models: Path | None = None,
+    models: Sequence[Path] = (),
     model: Mapping[str, Any] | None = None,
     against: Mapping[str, Any] | None = None,
     corpus: Corpus | None = None,
@@ -54,9 +54,10 @@ def validate_file(
     """Checks a definition file of any kind, or a file with a bare config. Never raises.
 
     Files that it refers to are read from where the catalogue has them, and references to absent files are not
-    checked. `models`: a folder of unified models, for mappings without one in the catalogue's place. `model`:
-    a unified model to use instead of any file. `against`: an earlier integration file or config; new and
-    removed methods are reported. `corpus`: definitions that sections are compared with.
+    checked. `models`: folders of unified models, of which the first that has a mapping's model counts; none
+    for the folder in the catalogue's place. `model`: a unified model to use instead of any file. `against`:
+    an earlier integration file or config; new and removed methods are reported. `corpus`: definitions that
+    sections are compared with.
     """
     try:
         document = read_document(path)
@@ -75,7 +76,7 @@ def validate_document(
     source: str,
     path: Path | None = None,
     *,
-    models: Path | None = None,
+    models: Sequence[Path] = (),
     model: Mapping[str, Any] | None = None,
     against: Mapping[str, Any] | None = None,
     corpus: Corpus | None = None,
@@ -239,10 +240,10 @@ def _prefix_path(finding: Finding, prefix: str) -> Finding:
 
 
 def _check_mapping_file(
-    data: Mapping[str, Any], path: Path | None, models: Path | None, given_model: Mapping[str, Any] | None
+    data: Mapping[str, Any], path: Path | None, models: Sequence[Path], given_model: Mapping[str, Any] | None
 ) -> list[Finding]:
-    """Returns the findings of a mapping file. `models`: a folder of unified models. `given_model`: a unified
-    model to use instead of any file."""
+    """Returns the findings of a mapping file. `models`: folders of unified models, none for the one in the
+    catalogue's place. `given_model`: a unified model to use instead of any file."""
     is_export = "unified_model_name" in data or "integration_name" in data
     shape: type[MappingFile] | type[MappingsExport] = MappingsExport if is_export else MappingFile
     model, findings = parse_model(shape, data)
@@ -254,11 +255,12 @@ def _check_mapping_file(
         data.get("unified_model_name" if is_export else "unified_model"),
         data.get("integration_name" if is_export else "integration"),
     )
-    subject = _build_mapping_subject(cells, path, str(names[0]), str(names[1]))
-    if given_model is not None:
-        subject = replace(subject, model=given_model)
-    elif subject.model is None and models is not None and str(names[0]) in {x.name for x in models.iterdir()}:
-        subject = replace(subject, model=_read_model(models / str(names[0])))
+    if not models and path is not None:
+        models = (path.resolve().parent.parent.parent.parent / "unified",)
+    subject = replace(
+        _build_mapping_subject(cells, path, str(names[1])),
+        model=given_model or _find_model(str(names[0]), models),
+    )
     findings += check_mappings(subject)
     findings += check_samples(data, subject.model)
     for cell in cells:
@@ -300,11 +302,9 @@ def _check_cell(cell: Cell) -> Iterator[Finding]:
         yield from check_expression(site) if site.kind == "expression" else check_placeholder_syntax(site)
 
 
-def _build_mapping_subject(
-    cells: tuple[Cell, ...], path: Path | None, model: str, integration: str
-) -> MappingSubject:
-    """Returns the cells with the integration and model that the catalogue has around the file, or that lie
-    beside an export."""
+def _build_mapping_subject(cells: tuple[Cell, ...], path: Path | None, integration: str) -> MappingSubject:
+    """Returns the cells with the integration that the catalogue has around the file, or that lies beside an
+    export."""
     if path is None:
         return MappingSubject(cells)
     home = path.resolve().parent.parent
@@ -317,7 +317,13 @@ def _build_mapping_subject(
     others = frozenset(
         item.parent.name for item in home.parent.glob(f"*/{_INTEGRATION_FILE}") if item.parent != home
     )
-    return MappingSubject(cells, config, _read_model(home.parent.parent / "unified" / model), others)
+    return MappingSubject(cells, config, other_integration_names=others)
+
+
+def _find_model(name: str, folders: Sequence[Path]) -> Mapping[str, Any] | None:
+    """Reads the unified model from the first folder that has it; None if none has."""
+    places = (place for folder in folders if folder.is_dir() for place in folder.iterdir())
+    return next((model for place in places if place.name == name and (model := _read_model(place))), None)
 
 
 def _read_model(folder: Path) -> Mapping[str, Any] | None:
@@ -326,10 +332,17 @@ def _read_model(folder: Path) -> Mapping[str, Any] | None:
     if not isinstance(model, Mapping):
         return None
     resources = {
-        name: {**as_mapping(resource), "schema": _read_or_none(folder / f"{name}.schema.yaml")}
+        name: {**as_mapping(resource), **_read_schema(folder / f"{name}.schema.yaml")}
         for name, resource in as_mapping(model.get("resources")).items()
     }
     return {**model, "resources": resources}
+
+
+def _read_schema(path: Path) -> dict[str, Any]:
+    """Returns the record schema in a file under the name that `model.yaml` has for it; empty if it cannot be
+    read."""
+    schema = _read_or_none(path)
+    return {} if schema is None else {"schema": schema}
 
 
 def _read_or_none(path: Path) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from isthmus.authoring.lint.integration_subject import IntegrationSubject
+from isthmus.authoring.lint.integration_subject import IntegrationSubject, get_at
 from isthmus.definitions.findings import Finding, Severity
-from isthmus.definitions.json_values import as_mapping
+from isthmus.definitions.json_values import as_list, as_mapping
 
 __all__ = ["check_presence"]
 
@@ -18,7 +18,7 @@ def check_presence(subject: IntegrationSubject) -> Iterator[Finding]:
 
 
 def _check_connection_blocks(subject: IntegrationSubject) -> Iterator[Finding]:
-    """Yields findings on a missing label, credentials and authorization."""
+    """Yields findings on a missing label, credentials, authorization and validation."""
     config = subject.config
     if not config.get("label") and not subject.has_label:
         yield _make_missing_finding(
@@ -35,6 +35,17 @@ def _check_connection_blocks(subject: IntegrationSubject) -> Iterator[Finding]:
             yield _make_missing_finding(
                 "warn", "authorization", "has neither credentials nor authorization", None
             )
+        return
+    steps = as_list(get_at(config, "actions", "validation", "steps"))
+    if not any(get_at(step, "type") == "request" for step in steps):
+        yield Finding(
+            severity="warn",
+            section="actions",
+            source="presence_check",
+            path="actions.validation",
+            message="calls nothing when somebody connects: an account with a wrong key becomes active",
+            fix="add `actions.validation` with a step of the type request, to what every key may read",
+        )
 
 
 def _check_call_blocks(subject: IntegrationSubject) -> Iterator[Finding]:

@@ -87,6 +87,12 @@ RULES: Final = tuple(
         ),
         (
             "presence_check",
+            "no action `validation` that calls the provider, beside credentials",
+            "W",
+            "an account that is connected with a wrong key would be active",
+        ),
+        (
+            "presence_check",
             "no Accept or Content-Type header",
             "W",
             "providers then answer in a format of their choice",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from isthmus.authoring.recording.body_places import find_place, replace_value
 from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.pagination import (
     CursorPagination,
@@ -15,9 +16,8 @@ from isthmus.definitions.pagination import (
     Pagination,
 )
 
-__all__ = ["mark_last_page", "read_text"]
+__all__ = ["mark_last_page"]
 
-_NAMES: Final = re.compile(r"[\w@-]+(?:\.[\w@-]+)*")
 _NEXT: Final = re.compile(r",?\s*<[^<>]*>[^,]*\brel=\"?next\"?[^,]*")
 
 
@@ -41,37 +41,27 @@ def mark_last_page(
         return True
     if isinstance(pagination, CursorPagination):
         config = pagination.config
-        done = _replace_value(body, config.cursor_path, None)
+        done = replace_value(body, config.cursor_path.text, None)
         if config.has_more_path is not None:
-            done = _replace_value(body, config.has_more_path, False) or done
+            done = replace_value(body, config.has_more_path.text, False) or done
         return done
     if isinstance(pagination, PagePagination):
         total = pagination.config.total_pages_path
         last = pagination.config.start_page + page - 1
-        return _replace_value(body, total, last) if total else _remove_last_record(body, records_path)
+        return _replace_number(body, total, last) if total else _remove_last_record(body, records_path)
     if isinstance(pagination, OffsetPagination):
         path = pagination.config.total_path
-        return _replace_value(body, path, record_count) if path else _remove_last_record(body, records_path)
+        return _replace_number(body, path, record_count) if path else _remove_last_record(body, records_path)
     return False
 
 
-def read_text(body: Any, path: BodyPath) -> str | None:
-    """Returns the text at a path; None if there is no text, or an empty one."""
-    text = path.read(body)
-    return text if isinstance(text, str) and text else None
-
-
-def _replace_value(body: Any, path: BodyPath, value: Any) -> bool:
-    """Replaces the value at a path. Returns False if there is none, or the path is no plain dotted path."""
-    if not _NAMES.fullmatch(path.text):
+def _replace_number(body: Any, path: BodyPath, number: int) -> bool:
+    """Replaces the number at a path, by a text if it is one there. Returns False if there is none."""
+    place = find_place(body, path.text)
+    if place is None:
         return False
-    *parents, last = path.text.split(".")
-    place = body
-    for name in parents:
-        place = place.get(name) if isinstance(place, dict) else None
-    if not isinstance(place, dict) or last not in place:
-        return False
-    place[last] = value
+    holder, key = place
+    holder[key] = str(number) if isinstance(holder[key], str) else number
     return True
 
 

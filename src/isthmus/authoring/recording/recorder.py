@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, ProxyMethodName
-from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
-from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
-from isthmus.authoring.contract.sent_bodies import parse_sent_body
-from isthmus.authoring.recording.last_page import mark_last_page, read_text
+from isthmus.authoring.recording.exchange_building import (
+    UNKNOWN_ID,
+    RecordedCall,
+    build_exchanges,
+    build_raw_exchange,
+)
+from isthmus.authoring.recording.last_page import mark_last_page
+from isthmus.authoring.recording.record_ids import IdFields, read_ids
 from isthmus.authoring.recording.redaction import Redaction
 from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.file_models import Exchange
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.definitions.pagination import CursorPagination
-from isthmus.definitions.secrets import is_secret_name
 from isthmus.engine import proxy
 from isthmus.engine.calls import Call, ListResult, StreamResult
 from isthmus.engine.queries import nest_pairs
 from isthmus.engine.responses import parse_body, parse_error_body
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest, Upstream
-from isthmus.errors import IsthmusError, RemoteError, UpstreamInvalid
+from isthmus.errors import IsthmusError, RemoteError, SetupError, UpstreamError, UpstreamInvalid
 from isthmus.expressions import Expression
 from isthmus.http.messages import HttpResponse
+from isthmus.kit.clock import Clock, SystemClock
 
-__all__ = ["Recorder", "Recording", "list_read_methods"]
+__all__ = ["LONGEST_WAIT_SECONDS", "Recorder", "Recording", "list_read_methods"]
+
+LONGEST_WAIT_SECONDS: Final = 300
+"""How long one call waits at most for the provider's rate limit, over all its tries."""
 
 _MIN_ERROR_STATUS: Final = 400
-_UNKNOWN_ID: Final = "no-such-id"
-_ID_FIELDS: Final = ("id", "uuid", "guid", "gid", "key", "number")
-_NOTE: Final = "Redacted."
-_LAST_PAGE_NOTE: Final = "Redacted; made the last page."
-_KEPT_HEADERS: Final = frozenset(
-    {"content-type", "link", "retry-after", "content-range", "x-total", "x-total-count", "x-total-pages"}
-    | {"x-page", "x-per-page", "x-next-page", "x-prev-page"}
-)
+_TOO_MANY_REQUESTS: Final = 429
+_DEFAULT_WAIT_SECONDS: Final = 10
 
 
 @dataclass(slots=True)
@@ -56,17 +56,6 @@ class Recording:
     def name(self) -> str:
         """Resource and method: `contacts.list`."""
         return f"{self.resource}.{self.method}"
-
-
-@dataclass(slots=True)
-class _RecordedCall:
-    """One request and its answer, before redaction."""
-
-    request: OutgoingRequest
-    status: int
-    headers: dict[str, str]
-    body: Any
-    note: str = _NOTE
 
 
 class _CapturingUpstream:
@@ -113,7 +102,8 @@ class Recorder:
     """Records methods of one account.
 
     `limit`: records on a page. `pages`: maximum number of pages of a list. `query`: parameters that paths
-    need, such as ids of parents.
+    need, such as ids of parents. `id_fields`: where records have their ids. `report_wait`: called with the
+    name of a method and the seconds before each wait for a rate limit.
     """
 
     def __init__(
@@ -125,6 +115,9 @@ class Recorder:
         limit: int,
         pages: int,
         query: Mapping[str, str],
+        id_fields: IdFields | None = None,
+        clock: Clock | None = None,
+        report_wait: Callable[[str, int], None] = lambda _name, _seconds: None,
     ) -> None:
         self._upstream = _CapturingUpstream(upstream)
         self._entry = entry
@@ -132,9 +125,11 @@ class Recorder:
         self._limit = limit
         self._pages = pages
         self._query = dict(query)
-        self._recorded: dict[ProxyMethodName, list[_RecordedCall]] = {}
+        self._id_fields = id_fields or IdFields()
+        self._clock = clock or SystemClock()
+        self._report_wait = report_wait
+        self._recorded: dict[ProxyMethodName, list[RecordedCall]] = {}
         self._skipped: dict[ProxyMethodName, str] = {}
-        self._cursors: list[str] = []
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -164,20 +159,45 @@ class Recorder:
             except IsthmusError as error:
                 self._skipped[proxy_method] = error.message or f"it was answered with {error.status}"
 
-    def build_recordings(self, redaction: Redaction) -> list[Recording]:
+    async def build_recordings(self, redaction: Redaction) -> list[Recording]:
         """Redacts what was recorded. Returns one recording for each method, in the order of the calls."""
-        for number, cursor in enumerate(dict.fromkeys(self._cursors), start=1):
-            redaction.fixed.setdefault(cursor, f"cursor-{number}")
+        ids_by_resource: dict[str, dict[str, str]] = {}
         recordings = []
         for proxy_method in dict.fromkeys((*self._recorded, *self._skipped)):
+            resource, name = proxy_method
             method = self._config.find_method(*proxy_method)
-            exchanges = [
-                _build_exchange(method, recorded_call, redaction)
-                for recorded_call in self._recorded.get(proxy_method, [])
-            ]
             skipped = self._skipped.get(proxy_method)
-            recordings.append(Recording(*proxy_method, [] if skipped else exchanges, skipped))
+            if skipped is not None or method is None:
+                recordings.append(Recording(*proxy_method, skipped=skipped))
+                continue
+            exchanges = build_exchanges(
+                method,
+                self._config.choose_pagination(method),
+                self._recorded[proxy_method],
+                redaction,
+                ids_by_resource.get(resource, {}),
+            )
+            recordings.append(Recording(*proxy_method, exchanges))
+            if name == "list" and (resource, "get") in self._recorded:
+                ids_by_resource[resource] = await self._pair_ids(resource, exchanges)
         return recordings
+
+    async def _pair_ids(self, resource: str, exchanges: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """Returns what stands for each listed id in the redacted exchanges of a list."""
+        pairs: dict[str, str] = {}
+        for recorded_call, exchange in zip(self._recorded[resource, "list"], exchanges, strict=True):
+            try:
+                ids = await self._read_ids(resource, build_raw_exchange(recorded_call))
+                redacted_ids = await self._read_ids(resource, Exchange.model_validate(exchange))
+            except SetupError:  # a mapping that a redacted value breaks: ids are redacted by their own form
+                continue
+            if len(ids) == len(redacted_ids):
+                pairs.update(zip(ids, redacted_ids, strict=True))
+        return pairs
+
+    async def _read_ids(self, resource: str, exchange: Exchange) -> list[str]:
+        """Returns the ids in an answer of a resource's list. Raises SetupError if its mapping fails."""
+        return await read_ids(self._entry, self._config, resource, exchange, self._id_fields)
 
     async def _record_list(self, proxy_method: ProxyMethodName, method: MethodDefinition) -> None:
         """Calls a list page by page, up to the maximum, and marks the last page."""
@@ -194,60 +214,72 @@ class Recorder:
             if not isinstance(result, ListResult):
                 return
             count += len(result.records)
-            if isinstance(pagination, CursorPagination):
-                self._cursors += (
-                    [text] if (text := read_text(recorded_call.body, pagination.config.cursor_path)) else []
-                )
             cursor = result.next_cursor
             if cursor is None:
                 return
             if page == self._pages:
-                at, body = method.response_path, recorded_call.body
-                if mark_last_page(
+                recorded_call.is_made_last = mark_last_page(
                     pagination,
-                    body,
+                    recorded_call.body,
                     recorded_call.headers,
                     page=page,
                     record_count=count,
-                    records_path=_as_body_path(at),
-                ):
-                    recorded_call.note = _LAST_PAGE_NOTE
+                    records_path=_as_body_path(method.response_path),
+                )
 
     async def _record_get(self, proxy_method: ProxyMethodName, method: MethodDefinition) -> None:
-        """Calls `get` for each record of the recorded list, and for an id that does not exist."""
-        listed = self._recorded.get((proxy_method[0], "list"), [])
-        ids = list(
-            dict.fromkeys(
-                [
-                    id
-                    for recorded_call in listed
-                    for id in await self._find_ids(proxy_method[0], recorded_call)
-                ]
-            )
-        )
-        if not ids and listed:
-            self._skipped[proxy_method] = "no id was found in what the list answered"
+        """Calls `get` for each record of the recorded list, and for an id that does not exist; once if it
+        takes no id."""
         query = nest_pairs(self._select_query(method).items())
-        for id in ids if "id" in _list_path_parameters(method) else [None]:
+        if "id" not in _list_path_parameters(method):
+            await self._call_proxy(proxy_method, Call.from_values("get", query=query))
+            self._keep_last_answer(proxy_method, method)
+            return
+        listed = self._recorded.get((proxy_method[0], "list"), [])
+        ids = [
+            id for each in listed for id in await self._read_ids(proxy_method[0], build_raw_exchange(each))
+        ]
+        if not ids and listed:
+            self._skipped[proxy_method] = (
+                "no id was found in what the list answered: name the field of the ids by --id-field"
+            )
+            return
+        for id in dict.fromkeys(ids):
             await self._call_proxy(proxy_method, Call.from_values("get", id=id, query=query))
             self._keep_last_answer(proxy_method, method)
-        if "id" in _list_path_parameters(method):
-            try:
-                await self._call_proxy(proxy_method, Call.from_values("get", id=_UNKNOWN_ID, query=query))
-            except RemoteError:
-                self._keep_last_answer(proxy_method, method)
+        try:
+            await self._call_proxy(proxy_method, Call.from_values("get", id=UNKNOWN_ID, query=query))
+        except RemoteError:
+            self._keep_last_answer(proxy_method, method)
 
     async def _call_proxy(self, proxy_method: ProxyMethodName, call: Call) -> Any:
-        """Makes a proxy call. Returns its result. Raises UpstreamInvalid if it is a stream of bytes."""
-        result = await proxy.call_method(self._upstream, self._config, proxy_method[0], call)
-        if isinstance(result, StreamResult):
-            await result.stream.close()
-            raise UpstreamInvalid(
-                f"{'.'.join(proxy_method)} is answered with bytes, which no exchange can hold."
-            )
-        return result
+        """Makes a proxy call, again after each wait that the provider's rate limit asks for. Returns its
+        result. Raises UpstreamInvalid if it is a stream of bytes, UpstreamError if it would wait too long."""
+        waited = 0
+        while True:
+            try:
+                result = await proxy.call_method(self._upstream, self._config, proxy_method[0], call)
+            except RemoteError as error:
+                if error.status != _TOO_MANY_REQUESTS:
+                    raise
+                wait = int(error.headers.get("retry-after", _DEFAULT_WAIT_SECONDS))
+                waited += wait
+                if waited > LONGEST_WAIT_SECONDS:
+                    raise UpstreamError(
+                        f"the provider's rate limit asks for {wait} more seconds, and a call waits "
+                        f"{LONGEST_WAIT_SECONDS} at most: record it later, or with fewer --pages"
+                    ) from error
+                self._report_wait(".".join(proxy_method), wait)
+                await self._clock.sleep(wait)
+                continue
+            if isinstance(result, StreamResult):
+                await result.stream.close()
+                raise UpstreamInvalid(
+                    f"{'.'.join(proxy_method)} is answered with bytes, which no exchange can hold."
+                )
+            return result
 
-    def _keep_last_answer(self, proxy_method: ProxyMethodName, method: MethodDefinition) -> _RecordedCall:
+    def _keep_last_answer(self, proxy_method: ProxyMethodName, method: MethodDefinition) -> RecordedCall:
         """Adds the last request and its answer to the method's recorded calls. Returns the added call. Raises
         UpstreamInvalid if nothing was sent."""
         if self._upstream.last is None:
@@ -258,56 +290,13 @@ class Recorder:
             if response.status >= _MIN_ERROR_STATUS
             else _parse_raw_body(method, response)
         )
-        recorded_call = _RecordedCall(request, response.status, dict(response.headers), copy.deepcopy(body))
+        recorded_call = RecordedCall(request, response.status, dict(response.headers), copy.deepcopy(body))
         self._recorded[proxy_method].append(recorded_call)
         return recorded_call
 
     def _select_query(self, method: MethodDefinition) -> dict[str, str]:
         """Returns the given query parameters that the method's path takes."""
         return {name: value for name, value in self._query.items() if name in _list_path_parameters(method)}
-
-    async def _find_ids(self, resource: str, recorded_call: _RecordedCall) -> list[str]:
-        """Returns the ids in an answer of the list: from the mapping, or else from fields that usually hold
-        ids."""
-        exchange = Exchange.model_validate(
-            {
-                "provenance": "recorded",
-                "request": {"query": dict(parse_qsl(urlsplit(recorded_call.request.http.url).query))},
-                "response": {
-                    "status": recorded_call.status,
-                    "headers": recorded_call.headers,
-                    "body": recorded_call.body,
-                },
-            }
-        )
-        for mapped_method in self._entry.mapped_methods:
-            if mapped_method.method == "list" and (resource, "list") in mapped_method.proxy_methods:
-                proxy_method = (resource, "list")
-                call = build_call(self._entry, mapped_method, proxy_method, exchange)
-                try:
-                    mapped = await read_unified_records(
-                        self._entry,
-                        mapped_method,
-                        proxy_method,
-                        call,
-                        SingleAnswerUpstream(self._entry, exchange),
-                    )
-                except IsthmusError:
-                    break
-                return [str(record["id"]) for record in mapped if record.get("id") is not None]
-        method = self._config.find_method(resource, "list")
-        path = None if method is None else _as_body_path(method.response_path)
-        rows = recorded_call.body if path is None else path.read(recorded_call.body)
-        return [id for row in rows if (id := _find_plain_id(row))] if isinstance(rows, list) else []
-
-
-def _find_plain_id(row: Any) -> str | None:
-    """Returns the id of a provider's record, from the first field that usually holds one; None if it has
-    none."""
-    id_value = (
-        next((row[name] for name in _ID_FIELDS if name in row), None) if isinstance(row, dict) else None
-    )
-    return None if id_value is None else str(id_value)
 
 
 def _list_path_parameters(method: MethodDefinition) -> set[str]:
@@ -332,52 +321,3 @@ def _parse_raw_body(method: MethodDefinition, response: HttpResponse) -> Any:
     if isinstance(parsed_body, dict | list) and "json" not in response.headers.get("content-type", "json"):
         return response.body.decode(errors="replace")
     return parsed_body
-
-
-def _build_exchange(
-    method: MethodDefinition | None, recorded_call: _RecordedCall, redaction: Redaction
-) -> dict[str, Any]:
-    """Returns the redacted exchange of one call, in the shape of the example files."""
-    operation = recorded_call.request.operation
-    query = {
-        name: value
-        for name, value in _collect_parameters(recorded_call).items()
-        if not is_secret_name(name) or value in redaction.fixed
-    }
-    request: dict[str, Any] = {}
-    if query:
-        request["query"] = redaction.redact(query)
-    if operation.id is not None:
-        is_unknown_id = operation.id == _UNKNOWN_ID
-        request["path_params"] = (
-            {"id": operation.id} if is_unknown_id else redaction.redact({"id": operation.id})
-        )
-    body = (
-        None if recorded_call.request.http.method == "GET" else parse_sent_body(method, recorded_call.request)
-    )
-    if body is not None:
-        request["body"] = redaction.redact(body)
-    headers = {name: value for name, value in sorted(recorded_call.headers.items()) if name in _KEPT_HEADERS}
-    return {
-        "provenance": "recorded",
-        "note": recorded_call.note,
-        "request": request,
-        "response": {
-            "status": recorded_call.status,
-            "headers": {name: redaction.redact_urls(value) for name, value in headers.items()},
-            "body": redaction.redact(recorded_call.body),
-        },
-    }
-
-
-def _collect_parameters(recorded_call: _RecordedCall) -> dict[str, Any]:
-    """Returns the parameters of the sent URL, and those of the call that its path was built from."""
-    parents = {
-        name: value
-        for name, value in recorded_call.request.operation.query.items()
-        if isinstance(value, str) and value and value in recorded_call.request.http.url
-    }
-    return {
-        **parents,
-        **dict(parse_qsl(urlsplit(recorded_call.request.http.url).query, keep_blank_values=True)),
-    }

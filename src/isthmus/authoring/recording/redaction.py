@@ -105,7 +105,7 @@ class Redaction:
 
     `key`: from which replacements are derived. `secrets`: texts that must not remain anywhere. `hosts`: hosts
     of the account, which are replaced by `host`. `keep_patterns`, `redact_patterns`: patterns of dotted paths
-    whose texts are kept, or always redacted. `fixed`: texts with a given replacement, such as cursors.
+    whose texts are kept, or always redacted.
     """
 
     def __init__(
@@ -124,7 +124,6 @@ class Redaction:
         self._host = host
         self._keep_patterns = tuple(keep_patterns)
         self._redact_patterns = tuple(redact_patterns)
-        self.fixed: dict[str, str] = {}
 
     def redact(self, value: Any, path: tuple[str, ...] = ()) -> Any:
         """Returns the redacted JSON value. `path`: its names from the top, without indexes."""
@@ -141,10 +140,6 @@ class Redaction:
     def contains_secret(self, text: str) -> bool:
         """Returns True if a secret is in the text."""
         return any(form in text for form in self._secrets)
-
-    def replace_identifier(self, value: str) -> str:
-        """Returns the replacement of an id, the same in requests and in answers."""
-        return self.fixed.get(value) or self._replace_same_shape(value)
 
     def redact_urls(self, text: str) -> str:
         """Returns the value of a header with its URLs and secrets redacted."""
@@ -164,8 +159,6 @@ class Redaction:
         name = _to_snake_case(path[-1]) if path else ""
         if any(fnmatchcase(dotted, pattern) for pattern in self._redact_patterns):
             return REDACTED if isinstance(value, str) else 0
-        if isinstance(value, str) and value in self.fixed:
-            return self.fixed[value]
         if not isinstance(value, str):
             return self._redact_number(value, name)
         if any(fnmatchcase(dotted, pattern) for pattern in self._keep_patterns):
@@ -212,7 +205,7 @@ class Redaction:
             return self._replace_phone(value)
         is_kind = any(_KIND_KEY.search(_to_snake_case(path_name)) for path_name in path[-2:])
         if _ID_KEY.search(name) or (_IDENTIFIER.fullmatch(value) and not is_kind):
-            return self.replace_identifier(value)
+            return self._replace_same_shape(value)
         if is_kind or _WORD.fullmatch(value):
             return value
         return self._replace_free_text(value)
@@ -242,7 +235,7 @@ class Redaction:
     def _replace_company(self, value: str) -> str:
         """Returns the replacement of a company's name, or of an id in its place."""
         return (
-            self.replace_identifier(value)
+            self._replace_same_shape(value)
             if _IDENTIFIER.fullmatch(value)
             else f"Company {self._compute_digest(value)[:4]}"
         )
@@ -295,7 +288,7 @@ class Redaction:
         if _EMAIL.search(clean):
             return self._replace_free_text(clean)
         is_id = _IDENTIFIER.fullmatch(clean) or (clean.isdigit() and int(clean) >= _SMALL_NUMBER)
-        return self.replace_identifier(clean) if is_id else clean
+        return self._replace_same_shape(clean) if is_id else clean
 
     def _redact_query_value(self, name: str, value: str) -> str:
         """Returns the redacted value of a query parameter."""
@@ -310,8 +303,8 @@ class Redaction:
         return _TOKEN.sub(REDACTED, value)
 
     def _replace_same_shape(self, value: str) -> str:
-        """Returns a replacement of the same form: digits for digits, letters for letters. Small numbers are
-        kept."""
+        """Returns the replacement of an id, the same in requests and in answers: digits for digits, letters
+        for letters. Small numbers are kept."""
         if value.isdigit() and int(value) < _SMALL_NUMBER:
             return value
         stream = self._iter_bytes(value)

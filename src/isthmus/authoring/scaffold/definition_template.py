@@ -55,6 +55,7 @@ def _render_config(request: ScaffoldRequest) -> Iterator[str]:
     yield from ("    $exists(headers.`retry-after`) ? $number(headers.`retry-after`)", "")
     yield "# Truthy: the answer is an error, whatever its status; the message is what callers are told."
     yield from ("error_expression: >-", '  data.error ? { "message": data.error.message }', "")
+    yield from _render_validation(request.resources[0])
     if request.has_webhook:
         yield from _render_webhook()
     yield "resources:"
@@ -66,7 +67,7 @@ def _render_credentials(request: ScaffoldRequest) -> Iterator[str]:
     """Yields the lines of the `credentials` block."""
     form = request.auth in _FORM_AUTHS
     yield from (f"  {'api_key' if form else request.auth}:", "    config:")
-    fields = [_render_field(name, "text") for name in request.address_fields]
+    fields = [_render_address_field(name, request) for name in request.address_fields]
     if request.auth == "basic":
         fields += [_render_field("username", "text"), _render_field("password", "password")]
     elif form:
@@ -104,6 +105,12 @@ def _render_field(name: str, kind: str, *, required: bool = True) -> list[str]:
     return [*lines, "  required: true"] if required else lines
 
 
+def _render_address_field(name: str, request: ScaffoldRequest) -> list[str]:
+    """Returns the lines of the field for a part of the base URL; that of its beginning is a URL itself."""
+    lines = _render_field(name, "text")
+    return [*lines, "  format: url"] if name == request.origin_field else lines
+
+
 def _render_authorization(request: ScaffoldRequest) -> Iterator[str]:
     """Yields the lines of the `authorization` block."""
     if request.auth == "api_key":
@@ -116,6 +123,15 @@ def _render_authorization(request: ScaffoldRequest) -> Iterator[str]:
         yield from ("  format: bearer", "  config:", '    token: "{{credentials.api_key}}"')
     else:
         yield "  format: bearer"
+
+
+def _render_validation(resource: Resource) -> Iterator[str]:
+    """Yields the lines of the `actions` block: a validation that reads a list of the resource."""
+    yield "# Runs when somebody connects; if it fails, or its last step gives nothing, they are told."
+    yield "# Best is a call that every key may make, such as that for the user it belongs to."
+    yield from ("actions:", "  validation:", "    steps:", "      - type: request")
+    yield from ("        config:", f"          path: /{resource.name}", "      - type: transform")
+    yield from ("        config: $exists(previous.data)", "")
 
 
 def _render_webhook() -> Iterator[str]:

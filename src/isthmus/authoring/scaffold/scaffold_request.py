@@ -175,6 +175,12 @@ class ScaffoldRequest:
             names.append(rest[0] if root in _NAMED_ROOTS and rest else root)
         return list(dict.fromkeys(names))
 
+    @property
+    def origin_field(self) -> str | None:
+        """The name of the placeholder that the base URL begins with, whose value begins with the scheme; None
+        where it begins with a text."""
+        return self.address_fields[0] if self.base_url.startswith("{{") else None
+
 
 def _list_types(schema: Mapping[str, Any]) -> list[str]:
     """Returns the types of a JSON Schema, as a list."""

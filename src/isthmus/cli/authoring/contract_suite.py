@@ -28,12 +28,15 @@ _MARKS: Final = {"passed": "ok", "failed": "FAIL", "skipped": "--"}
 _MAX_COMPLAINTS: Final = 20
 
 
-def run_contract(name: str, *, only: Sequence[str], all_complaints: bool, output: str) -> int:
+def run_contract(
+    name: str, *, only: Sequence[str], models: Path | None, all_complaints: bool, output: str
+) -> int:
     """Runs the contract suite and prints the outcomes. Returns the exit code: 0 if all checks pass, 1 if one
     fails, 2 for unreadable files.
 
-    `only`: the checks to show; empty for all. `all_complaints`: prints all complaints of a check, not only
-    the first 20.
+    `only`: the checks to show; empty for all. `models`: a folder of unified models that count before others
+    of the same names; None for none. `all_complaints`: prints all complaints of a check, not only the first
+    20.
     """
     known = [check.name for check in (*CHECKS, _SANDBOX)]
     unknown = sorted(set(only) - set(known))
@@ -44,7 +47,7 @@ def run_contract(name: str, *, only: Sequence[str], all_complaints: bool, output
         return 2
     try:
         folder = find_folder(name)
-        entry = read_entry(folder, Models(*list_model_folders(folder)))
+        entry = read_entry(folder, Models(*list_model_folders(folder, models)))
     except SetupError as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2

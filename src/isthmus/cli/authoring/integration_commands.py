@@ -16,6 +16,14 @@ integrations = typer.Typer(
     no_args_is_help=True,
 )
 
+ModelsFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Your own unified models, <name>/model.yaml; they count before shipped ones of their names.",
+    ),
+]
+
 Folder = Annotated[
     str,
     typer.Argument(metavar="FOLDER", help="Folder of the integration, or a name in the shipped catalogue."),
@@ -137,6 +145,7 @@ def validate(
             show_default="the shipped ones",
         ),
     ] = None,
+    models: ModelsFolder = None,
     api_url: ApiUrl = None,
     token: Token = None,
     output: Annotated[
@@ -163,6 +172,7 @@ def validate(
         stdin=stdin,
         against=against,
         corpus=integration_config_dir,
+        models=models,
         api_url=api_url,
         token=token,
     )
@@ -175,6 +185,7 @@ def validate(
 def run_contract(
     integration: Folder,
     check: Annotated[list[str] | None, typer.Option(help="Show this check only; repeat for several.")] = None,
+    models: ModelsFolder = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Show every complaint, not the first 20 of each check.")
     ] = False,
@@ -192,10 +203,14 @@ def run_contract(
     isthmus integrations test quillboard
 
     isthmus integrations test quillboard --check fields -o json
+
+    isthmus integrations test quillboard --models unified
     """
     from isthmus.cli.authoring.contract_suite import run_contract
 
-    raise typer.Exit(run_contract(integration, only=check or (), all_complaints=everything, output=output))
+    raise typer.Exit(
+        run_contract(integration, only=check or (), models=models, all_complaints=everything, output=output)
+    )
 
 
 @integrations.command("record")
@@ -217,6 +232,13 @@ def record(
     redact: Annotated[
         list[str] | None, typer.Option(help="Dotted path whose value is redacted; repeat.")
     ] = None,
+    id_field: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Dotted field, or RESOURCE=FIELD, of the ids that gets are called by; repeat.",
+            show_default="the mapping's id, else id",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")
     ] = False,
@@ -229,7 +251,8 @@ def record(
     Works on this server's database, beside a running server. Only lists and
     gets are called, by the definition in the folder. Secrets, names, e-mails,
     telephone numbers, ids and texts are replaced; the rules are in
-    docs/reference/recordings.md. The same answers give the same files.
+    docs/reference/recordings.md. The same answers give the same files. At a
+    rate limit, it waits as long as the provider asks, 5 minutes a call at most.
 
     Exit 0: each method was recorded; 1: one was not; 2: asked for wrongly;
     3: credentials refused; 4: no such account; 5: the provider cannot be reached.
@@ -253,6 +276,7 @@ def record(
             pages=pages,
             keep=keep or (),
             redact=redact or (),
+            id_fields=id_field or (),
             dry_run=dry_run,
             output=output,
         )
@@ -279,6 +303,9 @@ def apply(
     POST or PATCH /integration, POST /environment-integration, a row of
     /environment-unified-model-resource-method for each mapping, and of
     /documentation for each row in the file and docs.md. Nothing is deleted.
+    The models are checked first: one that is not installed, or lacks a mapped
+    resource or method, ends it with nothing written. After a refusal in the
+    midst, it says what was done before.
     A file `<name>.integration.json` is applied without a folder around it.
 
     Exit 0: done; 1: errors in the files; 2: wrong usage, or the files cannot

@@ -35,8 +35,14 @@ def find_folder(name: str) -> Path:
     )
 
 
-def list_model_folders(folder: Path) -> tuple[Path, ...]:
-    """Returns the folders with unified models for the integration in `folder`: beside it, then the shipped
-    ones."""
+def list_model_folders(folder: Path, own: Path | None = None) -> tuple[Path, ...]:
+    """Returns the folders with unified models for the integration in `folder`: `own`, beside it, then the
+    shipped ones.
+
+    Raises SetupError if there is no model in `own`.
+    """
+    if own is not None and not any(own.glob("*/model.yaml")):
+        raise SetupError(f"{own} is no folder of unified models: --models names one with <name>/model.yaml.")
     sibling = folder.resolve().parent.parent / "unified"
-    return (*([sibling] if sibling.is_dir() else []), find_catalog().path / "unified")
+    candidates = ([own] if own is not None else []) + ([sibling] if sibling.is_dir() else [])
+    return (*candidates, find_catalog().path / "unified")

@@ -10,8 +10,10 @@ from typing import Final, Literal, TypeAlias
 
 from isthmus.cli.record_output import Json
 from isthmus.cli.remote.api_client import ApiClient
-from isthmus.definitions.layers import make_patch
+from isthmus.definitions.layers import apply_patch, make_patch
 from isthmus.errors import Conflict, SetupError
+from isthmus.integrations.rows.body_checks import Failures
+from isthmus.integrations.rows.unknown_names import check_resource_and_method
 
 __all__ = [
     "LayerName",
@@ -30,11 +32,14 @@ _ALWAYS_COUNTED: Final = ("created", "updated", "unchanged")
 
 @dataclass(frozen=True, slots=True)
 class MappingLayer:
-    """The route of a model's mapping rows. `owner`: the field with the id of the model, or of its install."""
+    """The route of a model's mapping rows. `owner`: the field with the id of the model, or of its install.
+    `model`: its name. `resources`: of the model, as the layer changes them."""
 
     remote: ApiClient
     route: str
     owner: Mapping[str, str]
+    model: str
+    resources: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +63,19 @@ async def find_layer(remote: ApiClient, target: LayerName, model: str) -> Mappin
             raise SetupError(
                 f"there is no unified model {model} at {remote.url}: POST /unified-model makes it."
             )
-        return MappingLayer(remote, "/unified-model-resource-method", {"unified_model_id": models[0]["id"]})
+        owner = {"unified_model_id": models[0]["id"]}
+        return MappingLayer(
+            remote, "/unified-model-resource-method", owner, model, models[0].get("resources") or {}
+        )
     models = await remote.fetch_all_rows("/environment-unified-model", **{"unified_model.name": model})
     if not models:
         raise SetupError(
             f"the unified model {model} is not installed here: POST /environment-unified-model installs it."
         )
     owner = {"environment_unified_model_id": models[0]["id"]}
-    return MappingLayer(remote, "/environment-unified-model-resource-method", owner)
+    override = models[0].get("override") or {}
+    resources = apply_patch(models[0]["unified_model"]["resources"], override.get("resources") or {})
+    return MappingLayer(remote, "/environment-unified-model-resource-method", owner, model, resources)
 
 
 async def plan_changes(
@@ -74,12 +84,27 @@ async def plan_changes(
     """Returns the change for each cell of a file, in which a cell is the mapping of one method; nothing is
     sent.
 
-    Raises Conflict for a cell whose `existing_version` differs from the version of the row.
+    Raises Conflict for a cell whose `existing_version` differs from the version of the row, SetupError for
+    cells of a resource or method that the server's model does not have.
     """
+    _require_known_names(layer, cells)
     owner = {**layer.owner, "integration_name": integration}
     rows = await layer.remote.fetch_all_rows(layer.route, **owner)
     rows_by_method = {(row["resource_name"], row["method_name"]): row for row in rows}
     return [_plan_change(layer.route, owner, cell, rows_by_method) for cell in cells]
+
+
+def _require_known_names(layer: MappingLayer, cells: Sequence[Mapping[str, Json]]) -> None:
+    """Raises SetupError if the model does not have the resource or method of a cell that is applied."""
+    failures = Failures()
+    for cell in cells:
+        names = (cell["resource_name"], cell["method_name"])
+        if cell.get("apply_db_action") != "skip":
+            paths = (f"{names[0]}.{names[1]}",) * 2
+            check_resource_and_method(failures, layer.model, layer.resources, names, paths)
+    if failures.entries:
+        reasons = "; ".join(f"{entry['path']} {entry['message']}" for entry in failures.entries)
+        raise SetupError(f"the model {layer.model} at {layer.remote.url} does not fit: {reasons}.")
 
 
 def _plan_change(

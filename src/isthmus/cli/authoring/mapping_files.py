@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 from isthmus.authoring.lint import Report, validate_document
+from isthmus.cli.authoring.integration_folders import list_model_folders
 from isthmus.cli.authoring.mapping_changes import (
     LayerName,
     MappingChange,
@@ -24,7 +25,6 @@ from isthmus.cli.remote.arguments import confirm
 from isthmus.definitions.layers import apply_patch
 from isthmus.definitions.yaml_source import Document, Unreadable, read_document
 from isthmus.errors import Conflict, IsthmusError, SetupError
-from isthmus.integrations.catalog.shipped_files import find_catalog
 
 __all__ = ["apply", "validate"]
 
@@ -149,7 +149,7 @@ def _read_mapping_file(path: Path) -> Document:
 
 def _check_document(name: str, document: Document, model: Mapping[str, Json] | None) -> Report:
     """Lints a mapping file. `model`: to check against, None for the one in files."""
-    models = find_catalog().path / "unified"
+    models = list_model_folders(Path(name).resolve().parent.parent)
     return validate_document(document, name, Path(name), models=models, model=model)
 
 

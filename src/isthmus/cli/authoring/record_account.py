@@ -15,11 +15,13 @@ from isthmus.accounts.rows.context import list_secret_fields
 from isthmus.app import open_core_for_command
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Models, ProxyMethodName, read_entry
 from isthmus.authoring.recording.example_files import FileChange, plan_changes, write_changes
+from isthmus.authoring.recording.record_ids import IdFields
 from isthmus.authoring.recording.recorder import Recorder, Recording, list_read_methods
 from isthmus.authoring.recording.redaction import Redaction, list_secret_forms
 from isthmus.cli.authoring.integration_folders import find_folder, list_model_folders
 from isthmus.config import Settings
 from isthmus.db import get_server_secret
+from isthmus.definitions.body_path import BodyPath, is_dotted
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration
 from isthmus.definitions.secrets import split_context
@@ -42,6 +44,7 @@ def record(
     pages: int,
     keep: Sequence[str],
     redact: Sequence[str],
+    id_fields: Sequence[str],
     dry_run: bool,
     output: str,
 ) -> int:
@@ -50,7 +53,7 @@ def record(
     unknown account, 5 if the provider cannot be reached.
 
     `methods`: empty for all that read. `query`: `name=value` texts. `limit`: records of a page. `pages`: of a
-    list, at most. `keep`, `redact`: dotted paths.
+    list, at most. `keep`, `redact`: dotted paths. `id_fields`: `field` or `resource=field` texts.
     """
     try:
         folder = find_folder(name)
@@ -58,9 +61,19 @@ def record(
         config = load_integration(entry.definition.get("config") or {}, source=f"{folder}/integration.yaml")
         chosen = [_parse_method(text) for text in methods] or list_read_methods(config)
         parameters = dict(_parse_parameter(text) for text in query)
+        ids = _parse_id_fields(id_fields, config)
         recorded = asyncio.run(
             _record_account(
-                entry, config, account, chosen, parameters, limit=limit, pages=pages, keep=keep, redact=redact
+                entry,
+                config,
+                account,
+                chosen,
+                parameters,
+                ids,
+                limit=limit,
+                pages=pages,
+                keep=keep,
+                redact=redact,
             )
         )
         recordings, changes = recorded
@@ -82,6 +95,7 @@ async def _record_account(
     account: str,
     methods: Sequence[ProxyMethodName],
     query: Mapping[str, str],
+    id_fields: IdFields,
     *,
     limit: int,
     pages: int,
@@ -115,7 +129,16 @@ async def _record_account(
             }
         )
         upstream = connection.upstream
-        recorder = Recorder(upstream, entry, config, limit=limit, pages=pages, query=query)
+        recorder = Recorder(
+            upstream,
+            entry,
+            config,
+            limit=limit,
+            pages=pages,
+            query=query,
+            id_fields=id_fields,
+            report_wait=_print_wait,
+        )
         await recorder.record_methods(methods)
         key = await get_server_secret(core.database, "recordings")
         redaction = Redaction(
@@ -126,7 +149,7 @@ async def _record_account(
             keep_patterns=keep,
             redact_patterns=redact,
         )
-    recordings = recorder.build_recordings(redaction)
+    recordings = await recorder.build_recordings(redaction)
     return recordings, plan_changes(entry.directory, recordings, redaction.contains_secret)
 
 
@@ -165,6 +188,28 @@ def _parse_parameter(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise SetupError(f"--query {text} is no parameter: write <name>=<value>.")
     return name, value
+
+
+def _parse_id_fields(texts: Sequence[str], config: IntegrationConfig) -> IdFields:
+    """Returns what `<field>` and `<resource>=<field>` texts say. Raises SetupError for other texts."""
+    by_resource: dict[str, BodyPath] = {}
+    other: BodyPath | None = None
+    for text in texts:
+        resource, equals, path = text.rpartition("=")
+        if not is_dotted(path) or (equals and resource not in config.resources):
+            raise SetupError(
+                f"--id-field {text} names no field: write <field> or <resource>=<field>, the field dotted."
+            )
+        if equals:
+            by_resource[resource] = BodyPath(path)
+        else:
+            other = BodyPath(path)
+    return IdFields(by_resource, other)
+
+
+def _print_wait(method: str, seconds: int) -> None:
+    """Prints that a method waits for the provider's rate limit."""
+    typer.echo(f"{method}: waits {seconds} seconds, as the provider's rate limit asks", err=True)
 
 
 def _get_exit_code(error: IsthmusError) -> int:

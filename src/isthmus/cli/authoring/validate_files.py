@@ -15,6 +15,7 @@ from typing import Any, Final
 import typer
 
 from isthmus.authoring.lint import CSV_COLUMNS, Corpus, Report, validate_document, validate_file
+from isthmus.cli.authoring.integration_folders import list_model_folders
 from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, report_error
 from isthmus.definitions.yaml_source import Document, Unreadable, parse_document, read_document
 from isthmus.errors import NotFound, SetupError
@@ -33,13 +34,15 @@ class ValidationRequest:
     """What to check.
 
     `names`: files, folders, and ids or names of stored integrations. `against`: an earlier integration file.
-    `corpus`: a folder of integrations to compare with; None for the shipped ones.
+    `corpus`: a folder of integrations to compare with; None for the shipped ones. `models`: a folder of
+    unified models that count before others of the same names; None for none.
     """
 
     names: Sequence[str]
     stdin: bool = False
     against: Path | None = None
     corpus: Path | None = None
+    models: Path | None = None
     api_url: str | None = None
     token: str | None = None
 
@@ -68,7 +71,6 @@ def _iter_reports(request: ValidationRequest) -> Iterator[Report]:
     if not request.names and not request.stdin:
         raise SetupError("name a file, a folder or a stored integration, or give --stdin.")
     lint_options: dict[str, Any] = {
-        "models": find_catalog().path / "unified",
         "against": None if request.against is None else _read_earlier(request.against),
         "corpus": _build_corpus(request.corpus),
     }
@@ -77,12 +79,14 @@ def _iter_reports(request: ValidationRequest) -> Iterator[Report]:
             document = parse_document(sys.stdin.read())
         except Unreadable as error:
             raise SetupError(f"{_STDIN} cannot be read: {error}") from error
-        yield validate_document(document, _STDIN, **lint_options)
+        models = list_model_folders(Path(), request.models)
+        yield validate_document(document, _STDIN, models=models, **lint_options)
     for name in request.names:
         path = Path(name)
         if path.exists() or path.suffix in _SUFFIXES or len(path.parts) > 1:
             for file_path in _iter_files(path):
-                yield validate_file(file_path, **lint_options)
+                models = list_model_folders(file_path.resolve().parent.parent, request.models)
+                yield validate_file(file_path, models=models, **lint_options)
         else:
             try:
                 remote = ApiClient(request.api_url, request.token)

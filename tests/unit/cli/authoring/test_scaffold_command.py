@@ -14,12 +14,15 @@ from tests.contract.catalog import CATALOG, model, model_names
 from typer.testing import CliRunner, Result
 
 from isthmus.authoring.contract.catalog_entry import Models, read_entry
-from isthmus.authoring.contract.suite import run_suite
+from isthmus.authoring.contract.sandbox_checks import check_sandbox
+from isthmus.authoring.contract.suite import Check, run_suite
 from isthmus.authoring.lint import validate_file
 from isthmus.authoring.scaffold import AUTH_METHODS, PAGINATIONS, Resource, ScaffoldRequest, build_scaffold
 from isthmus.cli.main import app
 
 MODELS = Models(CATALOG / "unified")
+SANDBOX = Check("sandbox", "", check_sandbox)
+ADDRESSES = ["https://quillboard.example/api", "{{credentials.url}}/api", "https://{{region}}.quill.example"]
 RESOURCES = [(name, resource) for name in model_names() for resource in model(name).file.resources]
 
 
@@ -51,7 +54,7 @@ def blocking(folder: Path) -> list[str]:
     return [line for path in files for line in validate_file(path).format_lines() if ": info: " not in line]
 
 
-@pytest.mark.parametrize("address", ["https://quillboard.example/api", "{{credentials.url}}/api"])
+@pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("auth", AUTH_METHODS)
 def test_a_definition_is_valid_whatever_it_connects_with(tmp_path: Path, auth: str, address: str) -> None:
     folder = written(tmp_path, wanted(auth=auth, base_url=address, has_webhook=True))
@@ -60,10 +63,15 @@ def test_a_definition_is_valid_whatever_it_connects_with(tmp_path: Path, auth: s
     assert first.startswith("# yaml-language-server: $schema=http://127.0.0.1:8000/schemas/integration.")
 
 
+@pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("pagination", PAGINATIONS)
-async def test_all_but_the_fields_to_map_holds_whatever_pages_it_has(tmp_path: Path, pagination: str) -> None:
-    outcomes = await run_suite(read_entry(written(tmp_path, wanted(pagination=pagination)), MODELS))
-    assert [each.name for each in outcomes if each.status != "passed"] == ["fields"]
+async def test_all_but_the_fields_to_map_holds_whatever_pages_it_has(
+    tmp_path: Path, pagination: str, address: str
+) -> None:
+    folder = written(tmp_path, wanted(pagination=pagination, base_url=address))
+    outcomes = await run_suite(read_entry(folder, MODELS), [SANDBOX])
+    said = {each.name: each.complaints for each in outcomes if each.status != "passed"}
+    assert list(said) == ["fields"], said
 
 
 @pytest.mark.parametrize(("name", "unified"), RESOURCES)
