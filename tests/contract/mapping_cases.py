@@ -157,6 +157,16 @@ UNIFIED: Final = (
     Case(f"{R}.methods", ["get"], given=MAPPED),
     Case(f"{R}.query_schema", REQUIRES, given=MAPPED),
     Case(f"{R}.request_body_schema", {"create": {"required": ["m"]}}, "create", body={"n": 1}, given=MAPPED),
+    Case(
+        f"{R}.aliases",
+        {"email": "emails[].email"},
+        "create",
+        body={"email": "a"},
+        given={
+            f"{M}.request_body_mapping": "{'mail': body.emails.email}",
+            f"{R}.schema": {"properties": {"emails": {"type": "array", "items": {"type": "object"}}}},
+        },
+    ),
     Case(f"{R}.scopes", {"mirror": {"list": ["read"]}}, given=MAPPED, replies=FORBIDDEN),
 )
 

@@ -70,8 +70,10 @@ def exchange_of(body: Any) -> Exchange:
 
 
 def _seen(request: OutgoingRequest) -> Sent:
-    """Returns method, path, query and JSON body of a request."""
+    """Returns method, path, query and body of a request: the value of JSON, else the text."""
     http = request.http
     url = urlsplit(http.url)
-    body = json.loads(http.body) if isinstance(http.body, bytes) and http.body else None
+    body: Any = http.body.decode() if isinstance(http.body, bytes) and http.body else None
+    if body is not None and "json" in http.headers.get("Content-Type", ""):
+        body = json.loads(body)
     return http.method, url.path, dict(parse_qsl(url.query)), body

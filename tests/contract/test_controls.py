@@ -214,7 +214,7 @@ CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (check_lost_values, CRM, a_reason_for_a_value_that_no_answer_has, "shoe_size is listed as unmapped"),
     (check_missing_values, HELPDESK, a_null_that_is_not_expected, "with status null"),
     (checks.check_writes, TRACKER, a_write_that_fails_on_what_was_read, "D3030"),
-    (checks.check_writes, TRACKER, a_write_that_sends_nothing, "sends b'{}'"),
+    (checks.check_writes, TRACKER, a_write_that_sends_nothing, "makes nothing of what was sent"),
 ]
 
 

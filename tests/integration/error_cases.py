@@ -232,6 +232,18 @@ async def missing_field(it: Scene) -> Answered:
     return status, body
 
 
+async def unknown_name(it: Scene) -> Answered:
+    status, body = await it.unified("POST", json={"name": "x", "descripton": "x"})
+    assert "Did you mean description?" in body["message"]
+    return status, body
+
+
+async def nothing_sent(it: Scene) -> Answered:
+    status, body = await it.unified("PATCH", "tickets/1", json={"assignees": []})
+    assert "makes nothing of what was sent (assignees)" in body["message"]
+    return status, body
+
+
 async def platform_cursor(it: Scene) -> Answered:
     return await it.server.call("GET", "/integration?next_cursor=abc")
 
@@ -425,6 +437,8 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "custom path that leads elsewhere": elsewhere,
     "body of another type": lambda it: it.unified("POST", data="a=1", headers=FORM),
     "missing required body field": missing_field,
+    "name that nobody knows": unknown_name,
+    "write of which nothing remains": nothing_sent,
     "body too large": lambda it: it.unified("POST", data=b" " * 200_000, headers=JSON),
     "bad limit": lambda it: it.unified(query="&limit=none"),
     "bad cursor of a platform list": platform_cursor,

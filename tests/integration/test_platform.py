@@ -38,8 +38,9 @@ async def test_settings_are_removed_by_name_and_not_by_null(server: Server) -> N
     status, body = await server.call("PATCH", own, json={"name": "other", "settings": None})
     assert (status, body["details"]["failures"][0]["path"]) == (400, "settings")
     row = await server.ok("GET", own)
-    assert (row["name"], row["settings"]) == ("development", theme)
-    assert (await server.ok("PATCH", own, json={"settings": {"connect_theme": None}}))["settings"] == {}
+    assert (row["name"], row["settings"]) == ("development", theme | {"unknown_names": "refuse"})
+    removed = {"settings": {"connect_theme": None, "unknown_names": None}}
+    assert (await server.ok("PATCH", own, json=removed))["settings"] == {}
 
 
 async def test_an_account_is_made_read_only_and_writable_again(server: Server) -> None:

@@ -93,7 +93,7 @@ async def tenancy(walk: Walk) -> None:
     changed = await walk(
         "PATCH /environment/{id}", environment["id"], json={"settings": {"connect_theme": {"radius": 4}}}
     )
-    assert changed["settings"] == {"connect_theme": {"radius": 4}}
+    assert changed["settings"]["connect_theme"] == {"radius": 4}
     team = await walk.reads("/team", me["team"]["id"])
     renamed = await walk("PATCH /team/{id}", team["id"], json={"name": "Acme", "domain": "acme.example"})
     assert (renamed["name"], renamed["domain"]) == ("Acme", "acme.example")

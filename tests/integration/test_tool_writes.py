@@ -1,25 +1,25 @@
-"""What an agent writes with a tool of a shipped product arrives whole: a fake provider gets each field."""
+"""What is written with the names of a schema arrives whole: a fake provider of each shipped product gets each
+field, of tools and of unified bodies."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
 import pytest
 from aiohttp import web
 
-from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
 from isthmus.definitions.file_models import Exchange
-from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.schema_examples import make_example
-from isthmus.engine.queries import nest_pairs
-from isthmus.engine.xml import parse_xml
-from tests.contract.catalog import CatalogEntry, entry, integration_names
+from tests.contract.catalog import MappedMethod, entry, integration_names, model
 from tests.fakes.listening import listening
+from tests.fakes.storing import read_body
 from tests.integration.serving import Server
+from tests.integration.shipped_accounts import connect
 from tests.integration.toolset import Tool, Toolset
 
 Leaf = tuple[tuple[str, ...], str]
@@ -43,24 +43,6 @@ class Provider:
         return web.Response(status=response.status, body=body, content_type="application/json")
 
 
-async def connect(server: Server, of: CatalogEntry, url: str) -> str:
-    """Installs the integration with the provider at `url` in its place; returns the id of an account."""
-    here = {"base_url": url, "no_auth": True}
-    config = of.file.config
-    override = {
-        "actions": {name: {"steps": []} for name in config.actions},
-        "resources": {
-            resource: {name: here for name, method in methods.items() if method is not None}
-            for resource, methods in config.resources.items()
-        },
-    }
-    body = {"integration_id": of.name, "override": override}
-    await server.ok("POST", "/environment-integration", json=body)
-    method = next(iter(config.credentials))
-    values = {"authentication_method": method, "context": build_example_context(config)}
-    return str((await server.account_of(of.name, **values))["id"])
-
-
 def make_arguments(tool: Tool) -> dict[str, Any]:
     """Returns a value for each name of the tool's schemas, and for no other."""
     values = {**make_example(tool["query_schema"]), **make_example(tool["body_schema"])}
@@ -74,15 +56,6 @@ def _fill(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _fill(item) for key, item in value.items()} or {"cf_own": "of our own"}
     return value
-
-
-def read_body(method: MethodDefinition, body: bytes) -> Any:
-    """Returns the body of a request as JSON, from the format in which the method sends it."""
-    if method.body_format == "form":
-        return nest_pairs(parse_qsl(body.decode(), keep_blank_values=True))
-    if method.body_format == "xml":
-        return parse_xml(body, method.body_format_config)
-    return json.loads(body) if body else None
 
 
 def iterate_leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[Leaf]:
@@ -131,3 +104,69 @@ async def test_what_a_toolset_sends_goes_out_whole(server: Server, name: str) ->
             assert find_lost(fields, read_body(method, provider.body), provider.url) == [], tool["name"]
             written += 1
     assert len(provider.seen) == written > 0
+
+
+def make_marked(schema: Mapping[str, Any], field: Mapping[str, Any], marks: Iterator[int]) -> Any:
+    """Returns a value for a schema, each text and number in it a mark of its own. `field`: the model's schema
+    of the same, for entries that the schema does not describe."""
+    kinds = schema.get("type") or field.get("type", "string")
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    if kind == "array":
+        return [make_marked(schema.get("items", {}), field.get("items", {}), marks)]
+    if kind == "object":
+        properties = schema.get("properties") or field.get("properties", {})
+        return {name: make_marked(part, {}, marks) for name, part in properties.items() if name != "type"}
+    if kind == "boolean":
+        return True
+    mark = next(marks)
+    return mark if kind in ("integer", "number") else str(mark)
+
+
+def holds_mark(sent: str, value: Any) -> bool:
+    """Returns True if a request holds a mark of the value."""
+    return any(mark in sent for _, mark in iterate_leaves(value) if mark.isdigit())
+
+
+def list_words(field: Mapping[str, Any]) -> list[Any]:
+    """Lists the usual values of a model's field: words, or objects with one as their name."""
+    name = field.get("properties", {}).get("name", {})
+    return [*field.get("x-enum", ()), *({"name": word} for word in name.get("x-enum", ()))]
+
+
+@pytest.mark.walk(share=0.2)
+@pytest.mark.parametrize("name", integration_names())
+async def test_each_field_of_a_unified_body_goes_out(server: Server, name: str) -> None:
+    of = entry(name)
+    provider = Provider()
+    async with listening(provider.answer) as url:
+        account = await connect(server, of, url)
+
+        async def write(cell: MappedMethod, body: dict[str, Any]) -> str:
+            """Makes a unified call; returns the request that it made."""
+            path = f"/unified/{cell.model}/{cell.resource}?integrated_account_id={account}"
+            await server.ok("POST", path, json=body)
+            return f"{provider.url} {unquote_plus(provider.body.decode())}"
+
+        for cell in of.mapped_methods:
+            if cell.method != "create":
+                continue
+            await server.install_of_model(cell.model)
+            provider.exchange = of.find_exchanges(*cell.proxy_methods[0], error=False)[0]
+            path = f"/unified/{cell.model}/{cell.resource}/{name}/meta/create"
+            schema = (await server.ok("GET", path))["request_body_schema"]
+            fields = model(cell.model).schemas[cell.resource]["properties"]
+            marks = itertools.count(7007001)
+            given = {
+                key: make_marked(part, fields[key], marks)
+                for key, part in schema["properties"].items()
+                if "x-alias-of" not in part and (key != "custom_fields" or "properties" in part)
+            }
+            whole = await write(cell, given)
+            required = {key: given[key] for key in schema.get("required", ())}
+            bare = await write(cell, required)
+            for key, value in given.items():
+                if holds_mark(whole, value) or (key in required and holds_mark(bare, value)):
+                    continue
+                # It is a flag or one of a few words, or gives way to another field, as to the full name.
+                tried = [value, *list_words(fields[key])]
+                assert any([await write(cell, {**required, key: item}) != bare for item in tried]), key

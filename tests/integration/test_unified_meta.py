@@ -25,11 +25,13 @@ async def test_a_method_of_an_account_is_told_with_all_layers(server: Server) ->
     meta = await server.ok("GET", path)
     assert meta.keys() == {
         "method", "schema", "documentation_link", "response_mapping", "query_schema",
-        "request_body_schema", "default_query", "default_body",
+        "request_body_schema", "used_query", "used_body", "default_query", "default_body",
     }  # fmt: skip
     assert (meta["method"], meta["schema"]["title"]) == ("list", "Ticket")
     assert "$string(response.id)" in meta["response_mapping"]
     assert "status" in meta["query_schema"]["properties"]
+    assert {"status.id", "search", "updated_at"} <= set(meta["used_query"])
+    assert meta["used_body"] is None
     for part in ("schema", "query_schema", "request_body_schema"):
         jsonschema.Draft202012Validator.check_schema(meta[part])
 
@@ -89,6 +91,21 @@ async def test_what_only_resembles_json_schema_is_told_as_it_is_and_fails_no_cal
     account = await server.sandbox_of("zendesk")
     query = f"integrated_account_id={account}&since=x&codes=a,b&like=c"
     await server.ok("GET", f"/unified/ticketing/tickets?{query}")
+
+
+async def test_the_aliases_that_a_method_takes_are_told(server: Server) -> None:
+    await server.sandbox_of("hubspot", "crm")
+    create = await server.ok("GET", "/unified/crm/contacts/hubspot/meta/create")
+    assert create["request_body_schema"]["properties"]["email"] == {
+        "type": ["string", "null"],
+        "description": "Short for `email_addresses[].email`. Send one of the two.",
+        "x-alias-of": "email_addresses[].email",
+    }
+    listed = await server.ok("GET", "/unified/crm/contacts/hubspot/meta/list")
+    assert listed["query_schema"]["properties"]["email"]["x-alias-of"] == "email_addresses[].email"
+    assert "phone" not in listed["query_schema"]["properties"]  # there is no filter for it
+    tickets = await server.ok("GET", "/unified/ticketing/tickets/zendesk/meta/create")
+    assert "collection" not in tickets["request_body_schema"]["properties"]  # the mapping does not read them
 
 
 async def test_the_fields_that_a_mapping_fills_are_told(server: Server) -> None:

@@ -53,7 +53,14 @@ class CallExplanations:
         schema, mapping, method = await dry_call.connection.find_mapping(model, resource, method)
         call = await read_data_call(request, method, record_id)
         target = UnifiedTarget(model, resource, schema, dry_call.connection.integration_name)
-        explanation = await explain_unified(dry_call.dry_run, dry_call.definition, target, mapping, call)
+        explanation = await explain_unified(
+            dry_call.dry_run,
+            dry_call.definition,
+            target,
+            mapping,
+            call,
+            refuses_unknown_names=dry_call.connection.refuses_unknown_names,
+        )
         explained = await self._connections.read_explained_mappings(
             dry_call.account, model=model, method=method
         )

@@ -77,7 +77,12 @@ class DataPlane:
             schema, mapping, name = await connection.find_mapping(model, resource, method)
             target = UnifiedTarget(model, resource, schema, connection.integration_name)
             return await unified.call_method(
-                connection.upstream, connection.definition, target, mapping, call.with_method(name)
+                connection.upstream,
+                connection.definition,
+                target,
+                mapping,
+                call.with_method(name),
+                refuses_unknown_names=connection.refuses_unknown_names,
             )
 
         return await self._serve_call(request, method, record_id, run)

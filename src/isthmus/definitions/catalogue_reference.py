@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from isthmus.definitions.file_models import IntegrationFile, MappingFile, ModelFile
+from isthmus.definitions.unified_model import UnifiedResource
 from isthmus.definitions.yaml_source import read_document
 
 __all__ = ["render_pages"]
@@ -120,11 +121,20 @@ def _render_model_page(directory: Path, mapped: Mapped) -> str:
         lines += ["| field | type | meaning | from |", "| --- | --- | --- | --- |"]
         lines += [_render_field_row(field, item) for field, item in schema["properties"].items()]
         lines.append("")
+        lines += _render_aliases(resource)
         for method, query in resource.query_schema.items():
             lines += [f"Filters of `{method}`:", "", "| filter | meaning | from |", "| --- | --- | --- |"]
             lines += list(_render_filter_rows(query))
             lines.append("")
     return "\n".join(lines)
+
+
+def _render_aliases(resource: UnifiedResource) -> list[str]:
+    """Returns the line that names a resource's aliases; none where it has none."""
+    if not resource.aliases:
+        return []
+    told = ", ".join(f"`{name}` for `{target}`" for name, target in resource.aliases.items())
+    return [f"Short names in bodies and filters: {told}.", ""]
 
 
 def _render_support_table(model: ModelFile, mapped: Mapped) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from isthmus import expressions
 from isthmus.expressions import UNDEFINED, Expression, ExpressionError, Limits, Services
+from isthmus.expressions.field_reads import FieldReads, merge_reads
 
 __all__ = ["LITERAL_KEY", "ObjectMapping", "ObjectMappingError"]
 
@@ -57,6 +58,10 @@ class ObjectMapping:
     def reads_field(self, *names: str) -> bool:
         """Returns True if any leaf reads a field of one of these names, of whatever object."""
         return any(leaf.reads_field(*names) for _, leaf in self._leaves)
+
+    def find_field_reads(self) -> FieldReads:
+        """Returns what the leaves read of their input, at every depth."""
+        return merge_reads(leaf.find_field_reads() for leaf in self._leaves)
 
     def can_give_key(self, name: str) -> bool:
         """Returns True if the result can be an object with this key."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
+from isthmus.definitions.aliases import TARGET_PATTERN
 from isthmus.definitions.field_types import DefinitionModel, Expr, JsonObject
 
 __all__ = [
@@ -37,6 +38,11 @@ class UnifiedResource(DefinitionModel):
     )
     request_body_schema: dict[str, JsonObject] = Field(
         default={}, description="By method: JSON Schema of the body, under each mapping's own."
+    )
+    aliases: dict[str, Annotated[str, StringConstraints(pattern=TARGET_PATTERN)]] = Field(
+        default={},
+        description="Short names that bodies and filters may use for one entry of a list field: "
+        "`email: email_addresses[].email`, or `address: addresses[]` for the whole entry.",
     )
     scopes: dict[str, dict[str, tuple[str, ...]]] = Field(
         default={}, description="By integration and method: OAuth scopes beside those of the proxy method."

@@ -113,7 +113,7 @@ async def _send_and_read(
             None,
             None,
             stream=response.stream,
-            warnings=response.warnings,
+            warnings=(*inputs.warnings, *response.warnings),
         )
     answer = await run_in_turns(_make_answer, plan, inputs, response, page, reader)
     failure = find_partial_failure(
@@ -123,7 +123,7 @@ async def _send_and_read(
         answer.data,
         is_write=not inputs.asks_for_list and is_write(plan, inputs.kind),
     )
-    warnings = (*response.warnings, *(() if failure is None else (failure,)))
+    warnings = (*inputs.warnings, *response.warnings, *(() if failure is None else (failure,)))
     return replace(answer, warnings=warnings) if warnings else answer
 
 

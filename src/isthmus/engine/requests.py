@@ -40,6 +40,7 @@ from isthmus.engine.urls import (
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.http.messages import HttpRequest
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = ["MethodInputs", "add_cursor", "build_request", "render_default_headers"]
 
@@ -57,6 +58,7 @@ class MethodInputs:
     whether pages, limits and cursors apply. `names_cursors`: the answer's mapping gives cursors of its own,
     which the method's pagination need not know. `names`: further names that templates see. `scopes`: OAuth
     scopes beside those of the method. `reads_whole`: bytes are read into a blob instead of being streamed.
+    `warnings`: what the caller sent and the request does not hold.
     """
 
     kind: OperationKind
@@ -77,6 +79,7 @@ class MethodInputs:
     names: Mapping[str, Any] | None = None
     scopes: tuple[str, ...] = ()
     reads_whole: bool = False
+    warnings: tuple[CallWarning, ...] = ()
 
 
 _UNPAGED: Final = PageRequest()
@@ -124,6 +127,7 @@ def build_request(
         throttling=ThrottleDetector(plan.config.rate_limit),
         scopes=tuple(dict.fromkeys((*plan.definition.scopes, *inputs.scopes))),
         drop_credentials_on_redirect=plan.definition.ignore_credentials_on_redirect,
+        unused=tuple(warning.field for warning in inputs.warnings if warning.field is not None),
     )
     return outgoing, page
 

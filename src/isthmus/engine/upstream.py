@@ -50,7 +50,8 @@ class OutgoingRequest:
     `scopes`: OAuth scopes that the method needs, to explain a 403. `drop_credentials_on_redirect`: when a
     redirect leaves the origin, every header that authorization builds is dropped, not only `Authorization`.
     `status_of`: the status that an answer means, where the definition recognises errors by more than the
-    status (a refusal of the credentials in a 200); None where the status itself tells."""
+    status (a refusal of the credentials in a 200); None where the status itself tells. `unused`: paths of
+    what the caller sent and the request does not hold, for the call log."""
 
     http: HttpRequest
     operation: Operation
@@ -59,6 +60,7 @@ class OutgoingRequest:
     scopes: tuple[str, ...] = ()
     drop_credentials_on_redirect: bool = False
     status_of: Callable[[HttpResponse], int] | None = None
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from weakref import ref
 from isthmus.expressions.compiler.code_writer import make_nesting_error
 from isthmus.expressions.compiler.program import Program, as_expression_error, compile_tree
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.field_reads import FieldReads, find_field_reads
 from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.meter import Meter
@@ -107,6 +108,10 @@ class Expression:
         that is data, and a name that is computed while it runs do not: see `static_analysis.reads_field`.
         """
         return reads_field(self.tree, names)
+
+    def find_field_reads(self) -> FieldReads:
+        """Return what the expression reads of its input, at every depth."""
+        return find_field_reads(self.tree)
 
     def can_give_key(self, name: str) -> bool:
         """Return whether the result may be an object (or a list of objects) with this key, by what the

@@ -16,10 +16,9 @@ from typing import Any, Final
 
 from isthmus.errors import BadRequest, failure
 
-__all__ = ["SETTING_NAMES", "ConnectSettings", "Theme", "check_connect_settings"]
+__all__ = ["CONNECT_SETTING_NAMES", "ConnectSettings", "Theme", "check_connect_settings"]
 
-SETTING_NAMES: Final = ("embedding_origins", "connect_theme")
-"""The names of all settings that an environment has."""
+CONNECT_SETTING_NAMES: Final = ("embedding_origins", "connect_theme")
 
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")

@@ -15,11 +15,13 @@ from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
-from isthmus.tenancy.connect_settings import SETTING_NAMES, ConnectSettings, check_connect_settings
+from isthmus.tenancy.call_settings import CALL_SETTING_NAMES, NEW_SETTINGS, check_call_settings
+from isthmus.tenancy.connect_settings import CONNECT_SETTING_NAMES, ConnectSettings, check_connect_settings
 
 __all__ = ["Environments", "FillEnvironment", "read_connect_settings", "read_team_id"]
 
 _WRITABLE_FIELDS: Final = frozenset({"name", "settings"})
+_SETTING_NAMES: Final = (*CONNECT_SETTING_NAMES, *CALL_SETTING_NAMES)
 _MAX_NAME_LENGTH: Final = 200
 
 FillEnvironment = Callable[[AsyncConnection, str], Awaitable[None]]
@@ -66,7 +68,12 @@ class Environments:
         name = await self._validate_name(name)
         identity, now = new_id(), current_time(self._conn)
         statement = insert(environment).values(
-            id=identity, created_at=now, updated_at=now, team_id=self._team_id, name=name, settings={}
+            id=identity,
+            created_at=now,
+            updated_at=now,
+            team_id=self._team_id,
+            name=name,
+            settings=dict(NEW_SETTINGS),
         )
         await self._execute_or_conflict(statement, name)
         if fill_environment is not None:
@@ -156,10 +163,10 @@ def _check_settings(settings: Mapping[str, Any] | None, stored: Mapping[str, Any
     unknown = [
         name
         for name, value in settings.items()
-        if name not in SETTING_NAMES and value is not None and name not in stored
+        if name not in _SETTING_NAMES and value is not None and name not in stored
     ]
     if unknown:
-        known_names = ", ".join(SETTING_NAMES)
+        known_names = ", ".join(_SETTING_NAMES)
         raise BadRequest(
             f"settings.{unknown[0]} is no setting of an environment. There are: {known_names}.",
             failures=[
@@ -168,3 +175,4 @@ def _check_settings(settings: Mapping[str, Any] | None, stored: Mapping[str, Any
             ],
         )
     check_connect_settings(settings)
+    check_call_settings(settings)

@@ -11,8 +11,10 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from isthmus.api.data_plane import COLLECTION_METHODS, CUSTOM_VERBS, ITEM_METHODS
+from isthmus.api.openapi.unified_operations import add_unified_models
 from isthmus.api.platform_app import build_platform
 from isthmus.api.resources import ROUTERS
+from isthmus.integrations.effective.environment_models import EnvironmentModel
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +194,20 @@ def test_every_change_of_a_row_may_answer_with_a_warning(document: dict[str, Any
     ]
     assert len(changes) > 8
     assert all("Isthmus-Warning" in operation["responses"]["200"]["headers"] for operation in changes)
+
+
+def test_the_aliases_of_a_resource_are_in_its_body_and_its_filters(document: dict[str, Any]) -> None:
+    emails = {"type": "array", "items": {"type": "object", "properties": {"email": {"format": "email"}}}}
+    people = {
+        "schema": {"type": "object", "properties": {"id": {"type": "string"}, "emails": emails}},
+        "aliases": {"email": "emails[].email", "mail": "emails[].mail"},
+        "query_schema": {"list": {"properties": {"emails": {"properties": {"email": {"type": "string"}}}}}},
+    }
+    model = EnvironmentModel("1", "staff", "crm", None, "2", {"people": people}, {}, {})
+    made = add_unified_models(document, [model])
+    sent = made["components"]["schemas"]["staff.people.sent"]["properties"]
+    assert (sent.keys(), sent["email"]["format"]) == ({"id", "emails", "email"}, "email")
+    assert "email" not in made["components"]["schemas"]["staff.people"]["properties"]
+    parameters = {item["name"]: item for item in made["paths"]["/unified/staff/people"]["get"]["parameters"]}
+    assert parameters["email"]["schema"]["x-alias-of"] == "emails[].email"
+    assert "mail" not in parameters

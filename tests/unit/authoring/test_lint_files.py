@@ -117,6 +117,21 @@ class TestFiles:
         report = self.validate(tmp_path / "model.yaml", json.dumps(model))
         assert [item.path for item in report.findings] == [f"resources.r.schema.{path}"]
 
+    @pytest.mark.parametrize("is_beside", [True, False])
+    def test_an_alias_leads_to_a_list_of_the_schema(self, tmp_path: Path, is_beside: bool) -> None:
+        entries = {"type": "array", "items": {"type": "object", "properties": {"email": {}}}}
+        schema = {"type": "object", "properties": {"id": {"type": "string"}, "emails": entries}}
+        people: dict[str, Any] = {"aliases": {"email": "emails[].email", "mail": "emails[].mail"}}
+        if is_beside:
+            (tmp_path / "people.schema.yaml").write_text(json.dumps(schema))
+        else:
+            people["schema"] = schema
+        model = {"name": "staff", "resources": {"people": people}}
+        report = self.validate(tmp_path / "model.yaml", json.dumps(model))
+        (found,) = [item for item in report.findings if item.severity == "error"]
+        assert found.path == "resources.people.aliases.mail"
+        assert found.message == "stands for mail of an entry of emails, which has email"
+
 
 class TestMappings:
     def home(self, root: Path) -> Path:

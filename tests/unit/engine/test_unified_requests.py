@@ -227,7 +227,11 @@ async def test_the_body_is_mapped_over_its_default() -> None:
     assert value == {"id": "1", "name": "n", "remote_data": {"no": 1, "label": "n"}}
     await value_of(upstream, {"body": {"kind": 1, "name": "default"}}, call)
     assert upstream.body == {"kind": 1, "name": "n", "k": 1}
-    await value_of(upstream, {"request_body_mapping": "nothing", "body": {"kind": 1}}, call)
+    await value_of(
+        upstream,
+        {"request_body_mapping": "nothing", "body": {"kind": 1}},
+        parse_call("create", body={}),
+    )
     assert upstream.body == {"kind": 1}
     await value_of(
         upstream, {"request_body_mapping": {"a": "body.name", "b": {"$literal": 1}, "c": "no"}}, call

@@ -266,3 +266,66 @@ async def test_only_the_models_that_an_override_names_are_read(database: Databas
         with pytest.raises(BadRequest, match="must be a unified model: own"):
             await check_mapping_overrides(conn, world.mine, {"owm": {"people": {"list": {}}}})
         assert [each for each in statements if "unified_model.resources" in each and " IN " not in each] == []
+
+
+LISTED = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "codes": {"type": "array", "items": {"type": "string"}},
+        "emails": {"type": "array", "items": {"type": "object", "properties": {"email": {}, "type": {}}}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "told"),
+    [
+        ("id", "emails[].email", "is the name of a field of the record"),
+        ("mail", "mails[].email", "mails, which is no field of the record"),
+        ("code", "codes[]", "codes, which is no list of objects"),
+        ("code", "id[].x", "id, which is no list of objects"),
+        ("mail", "emails[].mail", "mail of an entry of emails, which has email, type"),
+        ("mail", "emails.email", "pattern"),
+    ],
+)
+async def test_an_alias_that_leads_to_no_entry_of_a_list_is_not_stored(
+    database: Database, world: World, name: str, target: str, told: str
+) -> None:
+    people = {"schema": LISTED, "aliases": {name: target}}
+    with pytest.raises(DefinitionInvalid) as refused:
+        await model(database, world.mine, resources={"people": people})
+    (failure,) = refused.value.details["failures"]
+    assert failure["path"] == f"resources.people.aliases.{name}"
+    assert told in failure["message"]
+
+
+async def test_a_patch_of_the_schema_must_leave_the_lists_of_aliases(
+    database: Database, world: World
+) -> None:
+    people = {"schema": LISTED, "aliases": {"email": "emails[].email"}}
+    row = await model(database, world.mine, resources={"people": people})
+    async with database.write() as conn:
+        mine = UnifiedModels(conn, world.mine)
+        with pytest.raises(DefinitionInvalid):
+            await mine.update(
+                row["id"], {"resources": {"people": {"schema": {"properties": {"emails": None}}}}}
+            )
+        await mine.update(row["id"], {"resources": {"people": {"aliases": {"email": None}}}})
+
+
+async def test_an_override_may_add_a_field_under_the_name_of_an_alias(
+    database: Database, world: World
+) -> None:
+    people = {"schema": LISTED, "aliases": {"email": "emails[].email"}}
+    row = await model(database, world.mine, resources={"people": people})
+    field = {"schema": {"properties": {"email": {"type": "string"}}}}
+    async with database.write() as conn:
+        installs = EnvironmentUnifiedModels(conn, world.mine)
+        sent = {"unified_model_id": row["id"], "override": {"resources": {"people": field}}}
+        installed = await installs.create(sent)
+        own = {"resources": {"people": {**field, "aliases": {"email": "emails[].email"}}}}
+        with pytest.raises(DefinitionInvalid) as refused:
+            await installs.update(installed["id"], {"override": own})
+    (failure,) = refused.value.details["failures"]
+    assert failure["path"] == "override.resources.people.aliases.email"

@@ -70,7 +70,19 @@ async def test_settings_of_an_environment_are_laid_over_those_it_has(
         row = await environments.update(
             tenancy.development, {"settings": {"connect_theme": None, "embedding_origins": []}}
         )
-    assert row["settings"] == {"embedding_origins": []}
+    assert row["settings"] == {"embedding_origins": [], "unknown_names": "refuse"}
+
+
+@pytest.mark.parametrize("value", ["ignore", "", "REFUSE", True, ["refuse"], {}])
+async def test_what_becomes_of_unknown_names_is_one_of_two_words(
+    database: Database, tenancy: Tenancy, value: object
+) -> None:
+    async with database.write() as conn:
+        environments = Environments(conn, tenancy.team_id)
+        with pytest.raises(BadRequest, match=r"settings\.unknown_names must be one of warn, refuse"):
+            await environments.update(tenancy.development, {"settings": {"unknown_names": value}})
+        row = await environments.update(tenancy.development, {"settings": {"unknown_names": "warn"}})
+    assert row["settings"] == {"unknown_names": "warn"}
 
 
 async def test_a_taken_or_empty_name_is_refused(database: Database, tenancy: Tenancy) -> None:

@@ -49,6 +49,7 @@ def select_account(environment_id: str, account_id: str) -> Any:
             integration.c.id.label("integration_id"),
             integration.c.revision.label("integration_revision"),
             integration.c.name.label("integration_name"),
+            environment.c.settings.label("environment_settings"),
             (integration.c.team_id == environment.c.team_id).label("is_owner"),
             blocked_account.c.id.is_not(None).label("is_blocked"),
         )

@@ -20,7 +20,8 @@ call_logger: Final = logging.getLogger("isthmus.calls")
 class CallRecord:
     """One line of the call log. `status`: of the provider's response, None without one; then `error` is the
     name of the error's class. `milliseconds`: of the whole call, including waits and retries. `host`: None if
-    nothing was sent."""
+    nothing was sent. `unused`: paths of what the caller sent and the request does not hold
+    (`body.emial`)."""
 
     request_id: str
     environment_id: str
@@ -34,6 +35,7 @@ class CallRecord:
     milliseconds: float
     retries: int
     error: str | None = None
+    unused: tuple[str, ...] = ()
 
 
 class CallLog(Protocol):
@@ -70,6 +72,7 @@ class JsonCallLog:
                 "milliseconds": round(call.milliseconds, 2),
                 "retries": call.retries,
                 **({"error": call.error} if call.error else {}),
+                **({"unused": call.unused} if call.unused else {}),
             }
         ).decode()
         # Straight to the handlers: `info()` would look for its caller's line on the stack first.

@@ -48,6 +48,7 @@ from isthmus.integrations.effective.explanations import ExplainedMapping, explai
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS as INSTALL_SECRETS
 from isthmus.jobs import Run
 from isthmus.kit.clock import Clock
+from isthmus.tenancy.call_settings import refuses_unknown_names
 
 __all__ = ["Connection", "Connections"]
 
@@ -78,7 +79,8 @@ class _LoadedAccount:
     incremented.
 
     `sandbox`: replays recorded exchanges, for an account without a provider; else None. `mappings`: those
-    that were used so far, by model, resource and method.
+    that were used so far, by model, resource and method. `refuses_unknown_names`: a setting of the
+    environment, for unified calls.
     """
 
     gateway: GatewayAccount
@@ -89,6 +91,7 @@ class _LoadedAccount:
     sandbox: SandboxUpstream | None
     status: str
     last_error: str | None
+    refuses_unknown_names: bool
     mappings: dict[tuple[str, str, str], ResolvedMapping] = field(default_factory=dict)
 
     def require_callable(self) -> None:
@@ -104,9 +107,18 @@ class _LoadedAccount:
 
 class Connection:
     """An account, opened for one call. `definition`: its effective definition. `upstream`: sends the call's
-    requests to the provider."""
+    requests to the provider. `refuses_unknown_names`: whether the environment refuses unified calls that send
+    a name which nobody knows."""
 
-    __slots__ = ("_cached", "_connections", "account", "definition", "integration_name", "upstream")
+    __slots__ = (
+        "_cached",
+        "_connections",
+        "account",
+        "definition",
+        "integration_name",
+        "refuses_unknown_names",
+        "upstream",
+    )
 
     def __init__(self, connections: Connections, cached: _LoadedAccount, upstream: Upstream) -> None:
         self._connections = connections
@@ -114,6 +126,7 @@ class Connection:
         self.account: Final[AccountFacts] = cached.gateway.facts
         self.integration_name: Final[str] = cached.gateway.integration
         self.definition: Final[IntegrationConfig] = cached.definition
+        self.refuses_unknown_names: Final[bool] = cached.refuses_unknown_names
         self.upstream: Final[Upstream] = upstream
 
     async def find_mapping(self, model: str, resource: str, method: str) -> ResolvedMapping:
@@ -383,6 +396,7 @@ class Connections:
             sandbox=sandbox if is_offline else None,
             status=row["status"],
             last_error=row["last_error"],
+            refuses_unknown_names=refuses_unknown_names(row["environment_settings"]),
         )
 
     def _get_throttle(self, account_id: str) -> AccountThrottle:

@@ -318,6 +318,7 @@ class Gateway:
                 milliseconds=(self._parts.clock.monotonic() - started) * 1000,
                 retries=attempt.retries,
                 error=attempt.error,
+                unused=request.unused,
             )
         )
 

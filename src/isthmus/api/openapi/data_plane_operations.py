@@ -8,6 +8,7 @@ from isthmus.api.data_plane import COLLECTION_METHODS, CUSTOM_VERBS, ITEM_METHOD
 from isthmus.api.openapi.idempotency_parameters import IDEMPOTENCY_PARAMETERS
 from isthmus.api.resources.base_models import PROVIDER_ERRORS
 from isthmus.engine.custom import METHOD_CONFIG
+from isthmus.kit.call_warnings import WARNING_HEADER
 
 __all__ = ["build_data_plane_paths"]
 
@@ -50,6 +51,13 @@ _EXPLAIN_PARAMETER: Final = {
         "Respond with `{explain}`: the request that would be sent, and the definition and mapping behind it. "
         "Nothing is sent.",
     )
+}
+_WARNING_HEADERS: Final = {
+    WARNING_HEADER.title(): {
+        "description": "What the call was asked for and did not do: a list of texts, each with a `code` and, "
+        "where one name caused it, a `field`. Absent where nothing was left out.",
+        "schema": {"type": "string"},
+    }
 }
 _ACCOUNT_DESCRIPTION: Final = "The integrated account to call."
 
@@ -141,14 +149,17 @@ def _build_custom_operation(verb: str) -> dict[str, Any]:
             },
         }
     if verb in ("HEAD", "OPTIONS"):
-        operation["responses"]["200"] = {"description": "The provider's response."}
+        operation["responses"]["200"] = {
+            "description": "The provider's response.",
+            "headers": _WARNING_HEADERS,
+        }
     return operation
 
 
 def _build_responses(answer: dict[str, Any]) -> dict[int | str, Any]:
     """Builds the responses of a call, for the schema of a successful one."""
     return {
-        "200": {"description": "Done.", "content": {JSON: {"schema": answer}}},
+        "200": {"description": "Done.", "headers": _WARNING_HEADERS, "content": {JSON: {"schema": answer}}},
         **PROVIDER_ERRORS,
     }
 

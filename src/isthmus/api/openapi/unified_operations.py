@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from isthmus.api.data_plane import COLLECTION_METHODS, ITEM_METHODS
 from isthmus.api.openapi.tags import build_model_tag
+from isthmus.definitions.aliases import describe_aliases, list_aliases, select_aliases
 from isthmus.definitions.authored_schemas import as_json_schema
 from isthmus.definitions.schema_examples import make_example
 from isthmus.integrations.effective.environment_models import EnvironmentModel
@@ -61,13 +62,17 @@ class _Resource:
         record.pop("$schema", None)
         sent = {key: part for key, part in record.items() if key != "required"}
         if isinstance(sent.get("properties"), Mapping):
-            sent["properties"] = {
-                name: part for name, part in sent["properties"].items() if name != "remote_data"
-            }
+            fields = {name: part for name, part in sent["properties"].items() if name != "remote_data"}
+            sent["properties"] = {**fields, **self._describe_aliases(fields)}
         return {
             self._name: {**record, "title": self._name, "examples": [make_example(record)]},
             f"{self._name}.sent": {**sent, "title": f"{self._name}.sent"},
         }
+
+    def _describe_aliases(self, properties: Mapping[str, Any]) -> Json:
+        """Returns the schemas of the aliases that a body or a query with these properties takes, by name."""
+        held = list_aliases(self._definition.get("aliases"), self._definition.get("schema"))
+        return describe_aliases(select_aliases(held, properties), properties)
 
     def build_paths(self) -> Json:
         """Builds the operations by path and verb."""
@@ -134,7 +139,8 @@ class _Resource:
         """Yields the query parameters that the model declares for a method."""
         schema = self._find_schema("query_schema", method) or {}
         required = schema.get("required") or ()
-        for name, part in (schema.get("properties") or {}).items():
+        properties = schema.get("properties") or {}
+        for name, part in {**properties, **self._describe_aliases(properties)}.items():
             parameter: Json = {"name": name, "in": "query", "required": name in required, "schema": part}
             if isinstance(part, Mapping):
                 if part.get("description"):

@@ -33,7 +33,12 @@ class EnvironmentPatch(Body):
     ROW = EnvironmentOut
 
     name: str | None = None
-    settings: dict[str, Any] | None = Field(None, description="Merged by key; null removes one.")
+    settings: dict[str, Any] | None = Field(
+        None,
+        description="Merged by key; null removes one. `unknown_names` (ours): `warn` or `refuse`, what "
+        "becomes of unified calls that send a name which neither model nor mapping knows. `connect_theme` "
+        "and `embedding_origins`: of the connect pages.",
+    )
 
 
 class TeamOut(Row):

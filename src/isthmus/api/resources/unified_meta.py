@@ -48,6 +48,14 @@ class MethodMetaOut(BaseModel):
     response_mapping: Any = Field(description="All layers merged; null: the provider's record as it is.")
     query_schema: dict[str, Any]
     request_body_schema: dict[str, Any]
+    used_query: list[str] | None = Field(
+        description="Dotted paths of what the mapping uses of a query; null: of every name. Other names are "
+        "named in the header `Isthmus-Warning`, or refused."
+    )
+    used_body: list[str] | None = Field(
+        description="Dotted paths of what the mapping uses of a body, those of list items without their "
+        "position; null: of every field."
+    )
     default_query: dict[str, Any]
     default_body: Any
 

@@ -48,8 +48,13 @@ class Model:
 
     @cached_property
     def file(self) -> ModelFile:
-        """The parsed `model.yaml`."""
-        return ModelFile.model_validate(self.data)
+        """The parsed `model.yaml`, with the record schemas in it."""
+        file = ModelFile.model_validate(self.data)
+        resources = {
+            name: resource.model_copy(update={"record_schema": self.schemas.get(name, {})})
+            for name, resource in file.resources.items()
+        }
+        return file.model_copy(update={"resources": resources})
 
     def get_schema(self, resource: str) -> Mapping[str, Any]:
         """Returns the schema of a resource's records. Raises SetupError if the model has none."""

@@ -26,6 +26,7 @@ from isthmus.authoring.lint.sample_rules import check_samples
 from isthmus.authoring.lint.schema_parsing import parse_model, salvage_model
 from isthmus.authoring.lint.security_rules import check_security
 from isthmus.authoring.lint.shape_comparison import Corpus, check_shapes
+from isthmus.definitions.aliases import find_alias_fault
 from isthmus.definitions.file_models import Exchange, IntegrationFile, MappingFile, MappingsExport, ModelFile
 from isthmus.definitions.findings import Finding, find_unknown_keys
 from isthmus.definitions.integration import IntegrationConfig
@@ -95,7 +96,7 @@ def validate_document(
     elif mode == "mapping":
         findings = _check_mapping_file(document.data, path, models, model)
     elif mode == "model":
-        findings = _check_model_file(document.data)
+        findings = _check_model_file(document.data, path)
     elif mode == "schema":
         findings = list(check_schema(document.data, "", "schema"))
     elif mode == "exchanges":
@@ -353,20 +354,39 @@ def _read_or_none(path: Path) -> Any:
         return None
 
 
-def _check_model_file(data: Mapping[str, Any]) -> list[Finding]:
-    """Returns the findings of a unified model's file: unknown keys and bad schemas."""
+def _check_model_file(data: Mapping[str, Any], path: Path | None) -> list[Finding]:
+    """Returns the findings of a unified model's file: unknown keys, bad schemas and bad aliases. `path`: of
+    the file, which may have schemas beside it."""
     model, findings = parse_model(ModelFile, data)
     model = model or salvage_model(ModelFile, data, findings)
     if model is not None:
         findings += find_unknown_keys(model, top="warn")
     for name, resource in as_mapping(data.get("resources")).items():
-        path = f"resources.{name}"
-        findings += _check_schemas({"schema": as_mapping(resource).get("schema")}, path, "model")
+        place = f"resources.{name}"
+        schema = as_mapping(resource).get("schema")
+        findings += _check_schemas({"schema": schema}, place, "model")
         for field in ("query_schema", "request_body_schema"):
             findings += _check_schemas(
-                as_mapping(as_mapping(resource).get(field)), f"{path}.{field}", "model"
+                as_mapping(as_mapping(resource).get(field)), f"{place}.{field}", "model"
             )
+        if schema is None and path is not None:
+            schema = _read_or_none(path.parent / f"{name}.schema.yaml")
+        findings += _check_aliases(as_mapping(resource).get("aliases"), schema, place)
     return findings
+
+
+def _check_aliases(aliases: Any, schema: Any, path: str) -> Iterator[Finding]:
+    """Yields the findings of a resource's aliases. `schema`: of its record; None where it is not at hand."""
+    for name, target in as_mapping(aliases).items() if schema is not None else ():
+        fault = find_alias_fault(name, str(target), schema)
+        if fault is not None:
+            yield Finding(
+                severity="error",
+                section="model",
+                source="schema",
+                path=f"{path}.aliases.{name}",
+                message=fault,
+            )
 
 
 def _check_schemas(schemas: Mapping[str, Any], path: str, section: str) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from isthmus.cli.record_output import Json, get_at_path, replace_control_charact
 from isthmus.cli.remote.profiles.profile_file import Profiles
 from isthmus.config.command_variables import API_TOKEN, API_URL
 from isthmus.errors import IsthmusError, SetupError
+from isthmus.kit.call_warnings import WARNING_HEADER, parse_warning_header
 
 __all__ = [
     "IDEMPOTENCY_KEY",
@@ -90,6 +91,7 @@ class ApiClient:
             raise SetupError("the token holds characters that no token has: was more than the token copied?")
         self._headers = {"authorization": f"Bearer {self.token}"}
         self._session: aiohttp.ClientSession | None = None
+        self._warned: set[str] = set()
 
     async def __aenter__(self) -> ApiClient:
         """Opens the connection to the server."""
@@ -128,7 +130,8 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
     ) -> ApiResponse:
         """Sends a request and returns the successful response. A GET, or a request with an idempotency key,
-        is retried if the server is busy: after its Retry-After, otherwise after half a second, then one.
+        is retried if the server is busy: after its Retry-After, otherwise after half a second, then one. What
+        the response's warnings say is printed on standard error.
         Raises RemoteCallFailed."""
         if self._session is None:
             raise SetupError("the connection to the server is not open.")
@@ -144,6 +147,7 @@ class ApiClient:
                     answer = ApiResponse(response.status, response.content_type, await response.read())
                     wait = response.headers.get("retry-after", "")
                     location = response.headers.get("location", "")
+                    warnings = response.headers.get(WARNING_HEADER, "")
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise RemoteCallFailed(
                     _make_connection_error_message(self.url, error), _UNREACHABLE_EXIT_CODE
@@ -170,7 +174,15 @@ class ApiClient:
                 _read_error_message(answer.body) or f"status {answer.status}"
             )
             raise RemoteCallFailed(f"{verb} {path}: {message}", code, answer.status)
+        self._print_warnings(warnings)
         return answer
+
+    def _print_warnings(self, header: str) -> None:
+        """Prints on standard error what a call left out; what an earlier call left out as well only once."""
+        for warning in parse_warning_header(header):
+            if warning.message not in self._warned:
+                self._warned.add(warning.message)
+                typer.echo(f"isthmus: warning: {replace_control_characters(warning.message)}", err=True)
 
     async def fetch_all_rows(self, path: str, **params: str) -> list[dict[str, Json]]:
         """Fetches all pages of a list, and returns the rows. `params`: filters."""

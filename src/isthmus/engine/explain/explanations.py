@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from isthmus.engine.unified.request_mapping import CallerInput, map_request
 from isthmus.engine.upstream import OutgoingRequest
 from isthmus.errors import IsthmusError
 from isthmus.expressions import run_in_turns
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = [
     "CallExplanation",
@@ -42,7 +43,9 @@ class CallExplanation:
     """What a call would do. `request`: as `describe_request` returns it; None where it is not known, which
     `obstacle` explains. `waits_for`: the step before the call whose answer the request may depend on, None
     where it is certain. `resource`, `method`: of the integration, None where no method of it is called;
-    `definition`: of that method. `before`, `side_load`, `after`: the steps and further calls."""
+    `definition`: of that method. `aliases`: by alias of the model that the caller sent (`body.email`), what
+    it was read as. `before`, `side_load`, `after`: the steps and further calls. `warnings`: what the call
+    would leave out."""
 
     kind: str
     resource: str | None = None
@@ -51,9 +54,11 @@ class CallExplanation:
     request: Mapping[str, Any] | None = None
     obstacle: str | None = None
     waits_for: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
     before: list[dict[str, Any]] = field(default_factory=list)
     side_load: list[dict[str, Any]] = field(default_factory=list)
     after: list[dict[str, Any]] = field(default_factory=list)
+    warnings: tuple[CallWarning, ...] = ()
 
     @property
     def body(self) -> dict[str, Any]:
@@ -70,9 +75,11 @@ class CallExplanation:
             "resource": self.resource,
             "method": self.method,
             "definition": definition,
+            "aliases": self.aliases,
             "before": self.before,
             "side_load": self.side_load,
             "after": self.after,
+            "warnings": [asdict(warning) for warning in self.warnings],
         }
 
 
@@ -110,11 +117,19 @@ async def explain_action(
 
 
 async def explain_unified(
-    dry_run: DryRun, config: IntegrationConfig, target: UnifiedTarget, mapping: MappingConfig, call: Call
+    dry_run: DryRun,
+    config: IntegrationConfig,
+    target: UnifiedTarget,
+    mapping: MappingConfig,
+    call: Call,
+    *,
+    refuses_unknown_names: bool = False,
 ) -> CallExplanation:
     """Explains a unified call. Raises what the call would raise before sending; behind a step that was not
     run, that becomes the `obstacle`."""
-    prepared = await prepare_call(config, target, mapping, call, dry_run.context)
+    prepared = await prepare_call(
+        config, target, mapping, call, dry_run.context, refuses_unknown_names=refuses_unknown_names
+    )
     runner = StepRunner(dry_run, config, CallStepScope(prepared.caller), "before")
     steps = await explain_steps(runner, dry_run, mapping.before)
     caller = replace(prepared.caller, before=steps.progress.named, context=dry_run.context)
@@ -133,9 +148,11 @@ async def explain_unified(
         request=request,
         obstacle=obstacle,
         waits_for=steps.waits_for,
+        aliases=prepared.aliases,
         before=steps.entries,
         side_load=[_describe_side_load(key, mapping) for key in mapping.side_load],
         after=describe_after_steps(mapping.after),
+        warnings=prepared.caller.warnings,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from isthmus.definitions.aliases import add_aliases, list_aliases
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice, SideLoad
 from isthmus.definitions.object_mapping import ObjectMapping
 from isthmus.definitions.unified_model import UnifiedResource
@@ -13,6 +14,9 @@ from isthmus.definitions.unsupported_features import find_unsupported_steps
 from isthmus.engine.evaluation import evaluate_mapping
 from isthmus.engine.input_schemas import InputSchema
 from isthmus.engine.method_plans import PlanCache, suggest_names
+from isthmus.engine.unified.aliases import AliasPlan, plan_aliases
+from isthmus.engine.unified.call_names import CallNames
+from isthmus.engine.unified.caller_reads import find_caller_reads
 from isthmus.errors import BadRequest, NotExecutable, NotFound, failure
 from isthmus.expressions import Expression
 
@@ -83,12 +87,13 @@ class MappingPlan:
     with it. `scopes`: OAuth scopes that the model names for this integration and method, beside those of the
     provider's method. `names_cursors`, `names_way_back`: the mapping of the answer may set cursors itself,
     and `prev_cursor` among them. `places_cursor`: the body's mapping reads the cursor itself, so no page
-    overwrites where it put it."""
+    overwrites where it put it. `call_names`: the names that a call may send."""
 
     mapping: MappingConfig
     definition: UnifiedResource
     query_schema: InputSchema
     body_schema: InputSchema
+    aliases: AliasPlan
     response: ResponseView
     header_response: ResponseView
     side_loads: tuple[SideLoadPlan, ...]
@@ -97,6 +102,7 @@ class MappingPlan:
     names_cursors: bool
     names_way_back: bool
     places_cursor: bool
+    call_names: CallNames
 
 
 _PLANS: Final[PlanCache[MappingConfig, tuple[str, str], MappingPlan]] = PlanCache()
@@ -122,13 +128,16 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
         )
     definition = target.definition
     body_mapping, answer_mapping = mapping.request_body_mapping, mapping.response_mapping
+    reads = find_caller_reads(mapping)
+    aliases = list_aliases(definition.aliases, definition.record_schema)
+    query_schema = merge_schemas(definition.query_schema.get(method), mapping.query_schema)
+    body_schema = merge_schemas(definition.request_body_schema.get(method), mapping.request_body_schema)
     return MappingPlan(
         mapping=mapping.model_copy(),
         definition=definition,
-        query_schema=InputSchema(merge_schemas(definition.query_schema.get(method), mapping.query_schema)),
-        body_schema=InputSchema(
-            merge_schemas(definition.request_body_schema.get(method), mapping.request_body_schema)
-        ),
+        query_schema=InputSchema(query_schema),
+        body_schema=InputSchema(body_schema),
+        aliases=plan_aliases(reads, definition, method, query_schema, body_schema),
         response=ResponseView.from_mapping(mapping.response_mapping),
         header_response=ResponseView.from_mapping(mapping.response_header_mapping),
         side_loads=tuple(
@@ -140,6 +149,12 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
         names_way_back=answer_mapping is not None and answer_mapping.can_give_key("prev_cursor"),
         places_cursor=body_mapping is not None and body_mapping.reads_field("cursor", "next_cursor"),
         scopes=definition.scopes.get(target.integration, {}).get(method, ()),
+        call_names=CallNames(
+            reads=reads,
+            query_schema=add_aliases(query_schema or {}, aliases),
+            body_schemas=(add_aliases(definition.record_schema, aliases), body_schema),
+            target=f"{target.name} {method}",
+        ),
     )
 
 

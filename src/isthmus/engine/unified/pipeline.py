@@ -23,6 +23,8 @@ from isthmus.engine.provider_answers import Page, ProviderAnswer, fetch_answer, 
 from isthmus.engine.provider_errors import ProviderFailure
 from isthmus.engine.responses import as_records, read_media_type
 from isthmus.engine.steps import Progress, StepRunner
+from isthmus.engine.unified.aliases import resolve_aliases
+from isthmus.engine.unified.call_names import require_known_names
 from isthmus.engine.unified.error_mapping import make_insights, to_unified_error
 from isthmus.engine.unified.mapping_plans import (
     MappingPlan,
@@ -58,15 +60,19 @@ async def call_method(
     mapping: MappingConfig,
     call: Call,
     *,
+    refuses_unknown_names: bool = False,
     clock: Clock = _CLOCK,
 ) -> CallResult:
     """Calls a unified method through its mapping, whose layers are merged. `list` gives a ListResult, any
-    other method a ValueResult, and bytes a StreamResult.
+    other method a ValueResult, and bytes a StreamResult. The result names what the caller sent and the
+    mapping does not use. `refuses_unknown_names`: a name that neither model nor mapping knows is an error.
 
     Raises what `proxy.call_method` raises, and MappingFailed for an expression that fails. Errors of the
     provider are worded by `error_mapping` and carry insights.
     """
-    prepared = await prepare_call(config, target, mapping, call, upstream.context)
+    prepared = await prepare_call(
+        config, target, mapping, call, upstream.context, refuses_unknown_names=refuses_unknown_names
+    )
     caller = prepared.caller
     if mapping.before:
         caller = await _run_steps_before(upstream, config, prepared, clock)
@@ -79,12 +85,14 @@ async def call_method(
 @dataclass(frozen=True, slots=True)
 class PreparedCall:
     """A unified call before its first step: the caller's input, the mapping, the provider's method, and the
-    cursor of the page."""
+    cursor of the page. `aliases`: what the aliases that the caller sent stand for, as `resolve_aliases`
+    returns them."""
 
     plan: MappingPlan
     method: MethodPlan
     caller: CallerInput
     cursor: str | None
+    aliases: Mapping[str, str]
 
 
 async def prepare_call(
@@ -93,6 +101,8 @@ async def prepare_call(
     mapping: MappingConfig,
     call: Call,
     context: Mapping[str, Any],
+    *,
+    refuses_unknown_names: bool = False,
 ) -> PreparedCall:
     """Chooses the mapping and the provider's method of a call, and checks the caller's input.
 
@@ -100,10 +110,14 @@ async def prepare_call(
     """
     require_method(target, call.method)
     plan = plan_mapping(mapping, target, call.method)
+    call, aliases = resolve_aliases(plan.aliases, call)
     caller, cursor = read_caller_input(plan, call, context)
     # Bytes that pass through are the provider's body: the required fields of a unified body are not in them.
     body_schema = _ANY_INPUT if call.body_passthrough else plan.body_schema
     require_inputs(plan.query_schema, body_schema, caller.query, call.body)
+    if refuses_unknown_names:
+        require_known_names(caller.warnings)
+    plan.call_names.require_used_field(call)
     shared = caller.scope(cursor)
     scope = {**{name: shared[name] for name in ("query", "rawQuery", "context")}, "body": call.body}
     resource = await choose_name("resource", mapping.resource, target.resource, scope)
@@ -111,7 +125,7 @@ async def prepare_call(
     method = _use_upload_format(plan_method(config, resource, name), mapping)
     if call.goes_back and method.paginator is not None and not plan.names_way_back:
         require_backward_paging(method.paginator)
-    return PreparedCall(plan, method, caller, cursor)
+    return PreparedCall(plan, method, caller, cursor, aliases)
 
 
 def _use_upload_format(method: MethodPlan, mapping: MappingConfig) -> MethodPlan:

@@ -32,6 +32,7 @@ from isthmus.engine.urls import PathTemplate
 from isthmus.expressions import UNDEFINED, run_in_turns
 from isthmus.expressions.host import Blob
 from isthmus.expressions.placeholders import compile_template
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = [
     "CallerInput",
@@ -55,13 +56,15 @@ _PATH_SYNTAX: Final = re.compile(r"[{}?#\\]")
 @dataclass(frozen=True, slots=True)
 class CallerInput:
     """The caller's input as the expressions of a mapping see it. `query`: coerced, without platform
-    parameters and cursors. `raw_query`: as sent. `before`: the results of the steps before the call."""
+    parameters and cursors. `raw_query`: as sent. `before`: the results of the steps before the call.
+    `warnings`: what of it the mapping does not use."""
 
     call: Call
     query: Mapping[str, Any]
     raw_query: Mapping[str, Any]
     context: Mapping[str, Any]
     before: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[CallWarning, ...] = ()
 
     def scope(self, cursor: str | None) -> dict[str, Any]:
         """Returns the names that the expressions of most fields see. `cursor`: as they see it."""
@@ -83,7 +86,8 @@ def read_caller_input(
     alias = nested.get("cursor")
     cursor = call.cursor or (alias if isinstance(alias, str) and alias else None)
     query = plan.query_schema.coerce({name: value for name, value in nested.items() if name != "cursor"})
-    return CallerInput(call, query, nested, context), cursor
+    warnings = plan.call_names.find_unused(call)
+    return CallerInput(call, query, nested, context, warnings=warnings), cursor
 
 
 async def map_request(
@@ -121,6 +125,7 @@ async def map_request(
         asks_for_list=is_list,
         names_cursors=plan.names_cursors,
         scopes=plan.scopes,
+        warnings=caller.warnings,
     )
 
 
@@ -128,27 +133,27 @@ async def _make_body(
     plan: MappingPlan, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
 ) -> Any:
     """Returns the mapped body, with the caller's further fields (`remote_data`) under it."""
-    body = await _map_body(plan.mapping, scope, templates)
-    if plan.handles_remote_data or not isinstance(call.body, dict) or "remote_data" not in call.body:
-        return body
-    return add_remote_data(body, call, call.record_id)
-
-
-async def _map_body(mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any]) -> Any:
-    """Returns the body by the mapping: its default `body`, and the result of `request_body_mapping` or the
-    caller's body."""
+    mapping = plan.mapping
     default = NO_BODY
     if mapping.body is not None:
         default = render(mapping.body, templates, "body")
         default = NO_BODY if default is UNDEFINED else default
     if mapping.request_body_mapping is None:
-        body = drop_remote_data(scope["body"])
-        if isinstance(default, dict) and isinstance(body, dict):
-            return {**default, **body}
-        return default if body is NO_BODY else body
-    root = {**default, **scope} if isinstance(default, dict) else scope
-    result = await evaluate_mapping("request_body_mapping", mapping.request_body_mapping, root)
-    return default if result is UNDEFINED else result
+        mapped = drop_remote_data(scope["body"])
+        if isinstance(default, dict) and isinstance(mapped, dict):
+            mapped = {**default, **mapped}
+        body = default if mapped is NO_BODY else mapped
+    else:
+        root = {**default, **scope} if isinstance(default, dict) else scope
+        mapped = await evaluate_mapping("request_body_mapping", mapping.request_body_mapping, root)
+        body = default if mapped is UNDEFINED else mapped
+    if not plan.handles_remote_data and isinstance(call.body, dict) and "remote_data" in call.body:
+        complete = add_remote_data(body, call, call.record_id)
+        if complete is not body:
+            return complete
+    if mapping.request_body_mapping is not None:
+        plan.call_names.require_sent_field(call, mapped)
+    return body
 
 
 async def _map_query(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from isthmus.expressions.field_reads import FieldReads, make_path_reads, merge_reads
 from isthmus.expressions.placeholders.casts import cast, to_text_form
 from isthmus.expressions.placeholders.parser import (
     IsAbsent,
@@ -302,6 +303,14 @@ class Template:
     def is_placeholder(self) -> bool:
         """Whether the source is a string that is exactly one placeholder."""
         return isinstance(self._part, _PlaceholderPart)
+
+    def find_field_reads(self) -> FieldReads:
+        """Return what the placeholders read of the scope."""
+        return merge_reads(
+            make_path_reads(alternative.path)
+            for placeholder in self.placeholders
+            for alternative in placeholder.alternatives
+        )
 
     def render(self, scope: Mapping[str, object]) -> object:
         """Return the value; a placeholder without one stays as its text. UNDEFINED for a whole string that

@@ -118,7 +118,8 @@ def _check_override(model: Mapping[str, Any], override: Any) -> list[CallWarning
                 failures.check_object(f"override.{name}", value)
     failures.raise_if_any("the environment unified model is not valid")
     merged = {name: apply_patch(model[name], override.get(name) or {}) for name in _SLOTS}
-    of_model = check_unified_model(model, field="override")
-    of_both = check_unified_model({**model, **merged}, field="override")
-    of_schemas = check_record_schemas(model["name"], override.get("resources"), field="override.resources")
+    resources = override.get("resources") or {}
+    of_model = check_unified_model(model, field="override", own={})
+    of_both = check_unified_model({**model, **merged}, field="override", own=resources)
+    of_schemas = check_record_schemas(model["name"], resources, field="override.resources")
     return [warning for warning in of_both if warning not in of_model] + of_schemas

@@ -11,12 +11,17 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.definitions.aliases import add_aliases
 from isthmus.definitions.authored_schemas import as_object_schema
 from isthmus.definitions.layers import find_account_mapping, merge_mapping
 from isthmus.definitions.load import load_mapping
 from isthmus.definitions.object_mapping import LITERAL_KEY
+from isthmus.definitions.unified_model import UnifiedResource
+from isthmus.engine.unified.aliases import plan_aliases
+from isthmus.engine.unified.caller_reads import find_caller_reads
 from isthmus.engine.unified.mapping_plans import merge_schemas
 from isthmus.expressions import Expression
+from isthmus.expressions.field_reads import FieldReads
 from isthmus.integrations.effective.environment_models import EnvironmentModel, read_model
 from isthmus.integrations.effective.unified_names import match_names, unmapped_error
 from isthmus.integrations.mappings.mapping_rows import read_mapping_rows
@@ -42,8 +47,10 @@ async def read_method_meta(
     """Returns the response body of the API's method metadata, from the mapping with all layers merged.
 
     `query_schema` and `request_body_schema` are those that calls are checked with: the model's, with the
-    mapping's merged over them. `response_schema` is `schema` reduced to the fields that the mapping fills.
-    Raises NotFound for a name that does not exist, or is not mapped.
+    mapping's merged over them, and the aliases that the method takes. `used_query` and `used_body` are the
+    dotted paths of what the mapping uses of a call, None for everything. `response_schema` is `schema`
+    reduced to the fields that the mapping fills. Raises NotFound for a name that does not exist, or is not
+    mapped.
     """
     model = await read_model(conn, scope, model_name)
     methods = {
@@ -52,18 +59,22 @@ async def read_method_meta(
     name, method = match_names(model.name, methods, resource, method)
     definition = model.resources[name]
     config = await _read_merged_mapping(conn, scope, integration_name, model, name, method, account_override)
+    reads = find_caller_reads(load_mapping(config))
     schema = definition.get("schema") or {}
     query, body = (
-        as_object_schema(merge_schemas((definition.get(kind) or {}).get(method), config.get(kind)))
+        merge_schemas((definition.get(kind) or {}).get(method), config.get(kind))
         for kind in ("query_schema", "request_body_schema")
     )
+    aliases = plan_aliases(reads, UnifiedResource.model_validate(definition), method, query, body)
     return {
         "method": method,
         "schema": schema,
         "documentation_link": config.get("documentation_link"),
         "response_mapping": config.get("response_mapping"),
-        "query_schema": query,
-        "request_body_schema": body,
+        "query_schema": add_aliases(as_object_schema(query), aliases.query),
+        "request_body_schema": add_aliases(as_object_schema(body), aliases.body, schema),
+        "used_query": _list_paths(reads.query),
+        "used_body": _list_paths(reads.body),
         "default_query": config.get("query") or {},
         "default_body": config.get("body") or {},
         "response_schema": _select_filled_properties(schema, config.get("response_mapping")),
@@ -92,6 +103,11 @@ async def _read_merged_mapping(
         mapped = {f"{row.resource}.{row.method}" for row in others}
         raise unmapped_error(integration_name, model.name, resource, method, mapped)
     return merge_mapping(*layers)
+
+
+def _list_paths(reads: FieldReads) -> list[str] | None:
+    """Returns the dotted paths of what a mapping reads; None where it may read everything."""
+    return None if reads.is_whole else [".".join(path) for path in reads.iterate_paths()]
 
 
 def _select_filled_properties(schema: Mapping[str, Any], response_mapping: Any) -> Json:

@@ -6,14 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from isthmus.definitions.aliases import find_alias_fault
 from isthmus.definitions.authored_schemas import check_schema_part
 from isthmus.definitions.findings import Finding, find_unknown_keys
 from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.json_values import as_mapping
 from isthmus.definitions.layers import merge_integration, merge_mapping
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.schema_checks import check_schema
-from isthmus.definitions.unified_model import UnifiedModelDefinition
+from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
 from isthmus.definitions.unsupported_features import (
     find_unsupported_blocks,
     find_unsupported_steps,
@@ -90,16 +92,41 @@ def _to_warnings(findings: Iterable[Finding], prefix: str = "") -> list[CallWarn
     return warnings
 
 
-def check_unified_model(values: Mapping[str, Any], *, field: str = "") -> list[CallWarning]:
-    """Raises DefinitionInvalid for a row of a unified model. `field`: prefix of the paths of its failures."""
+def check_unified_model(values: Mapping[str, Any], *, field: str = "", own: Any = None) -> list[CallWarning]:
+    """Raises DefinitionInvalid for a row of a unified model.
+
+    `field`: prefix of the paths of its failures. `own`: the resources of an override that is merged into the
+    row, whose aliases alone are checked then: a field that an override adds hides the model's alias of its
+    name.
+    """
     names = ("name", "category", "description", "sharing", "resources", "webhooks")
+    source = f"unified model {values['name']}"
     definition = load(
         UnifiedModelDefinition,
         {name: values[name] for name in names if name in values},
-        source=f"unified model {values['name']}",
+        source=source,
         prefix=field,
     )
+    prefix = f"{field}." if field else ""
+    failures = [
+        failure(f"{prefix}resources.{resource}.aliases.{name}", fault, "alias")
+        for resource, part in definition.resources.items()
+        for name, fault in _find_alias_faults(
+            part, None if own is None else as_mapping(as_mapping(own).get(resource))
+        )
+    ]
+    if failures:
+        raise DefinitionInvalid(source, failures)
     return _to_warnings(find_unknown_keys(definition, top="warn"), field)
+
+
+def _find_alias_faults(resource: UnifiedResource, own: Any) -> Iterator[tuple[str, str]]:
+    """Yields (alias, what is wrong with it). `own`: an override of the resource, whose aliases alone are
+    checked; None for all."""
+    for name, target in resource.aliases.items():
+        fault = find_alias_fault(name, target, resource.record_schema)
+        if fault is not None and (own is None or name in as_mapping(as_mapping(own).get("aliases"))):
+            yield name, fault
 
 
 def check_record_schemas(name: str, resources: Any, *, field: str = "resources") -> list[CallWarning]:

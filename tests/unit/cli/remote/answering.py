@@ -11,6 +11,8 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from isthmus.kit.call_warnings import WARNING_HEADER
+
 __all__ = ["ACCOUNT", "Answering", "Asked", "answering"]
 
 
@@ -37,6 +39,7 @@ class Answering:
     answers: list[tuple[int, str, bytes]] = field(default_factory=list)
     retry_after: str | None = None
     location: str | None = None
+    warning: str | None = None
     asked: list[Asked] = field(default_factory=list)
     hold_after: int | None = None
     """How many are answered; the next one waits for `release`, and `held` tells that it came."""
@@ -79,7 +82,12 @@ def answering() -> Iterator[Answering]:
             self.send_response(status)
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(content)))
-            for name, text in (("retry-after", told.retry_after), ("location", told.location)):
+            headers_to_send = {
+                "retry-after": told.retry_after,
+                "location": told.location,
+                WARNING_HEADER: told.warning,
+            }
+            for name, text in headers_to_send.items():
                 if text is not None:
                     self.send_header(name, text)
             self.end_headers()

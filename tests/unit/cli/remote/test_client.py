@@ -11,6 +11,7 @@ from tests.unit.cli.remote.answering import ACCOUNT, Answering, answering
 from typer.testing import CliRunner, Result
 
 from isthmus.cli.main import app
+from isthmus.kit.call_warnings import CallWarning, format_warning_header
 
 
 @pytest.fixture
@@ -226,3 +227,15 @@ def test_a_server_that_never_answers_is_told(server: Answering, monkeypatch: pyt
     ran = run(server.url, "accounts", "get", "x")
     server.release.set()
     assert (ran.exit_code, f"{server.url} does not respond" in ran.stderr) == (5, True)
+
+
+def test_what_a_call_left_out_is_told_once_and_beside_its_records(server: Answering) -> None:
+    warning = CallWarning("unknown_name", "query.x\x1b is not known.", "query.x")
+    server.warning = format_warning_header([warning])
+    for cursor in ("c1", None):
+        server.will({"result": [{"id": "1"}], "next_cursor": cursor})
+
+    ran = run(server.url, "export", "crm/contacts", "-a", ACCOUNT, "-o", "ndjson")
+
+    assert (ran.exit_code, ran.stdout) == (0, '{"id":"1"}\n{"id":"1"}\n')
+    assert ran.stderr.count("isthmus: warning: query.x%1B is not known.") == 1

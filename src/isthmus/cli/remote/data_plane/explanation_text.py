@@ -37,6 +37,10 @@ def _format_lines(explanation: Json) -> Iterator[str]:
             yield from text.splitlines()
     if get_at_path(explanation, "is_certain") is False:
         yield f"Not certain: it depends on the step {format_cell(get_at_path(explanation, 'waits_for'))}."
+    for name, target in (get_at_path(explanation, "aliases") or {}).items():
+        yield f"{name} was read as {format_cell(target)}."
+    for warning in get_at_path(explanation, "warnings") or ():
+        yield f"Warning: {format_cell(get_at_path(warning, 'message'))}"
     for kind in _STEPS:
         for step in get_at_path(explanation, kind) or ():
             yield ""

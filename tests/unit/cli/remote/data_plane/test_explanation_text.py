@@ -25,6 +25,17 @@ REQUEST = {"method": "POST", "url": "https://x.example/a", "headers": {"Accept":
             {"request": REQUEST | {"headers": {}, "body": None}, "is_certain": False, "waits_for": "token"},
             ["POST https://x.example/a", "Not certain: it depends on the step token."],
         ),
+        (
+            {"request": REQUEST | {"headers": {}, "body": None}, "aliases": {"body.a": "body.b[].c"}},
+            ["POST https://x.example/a", "body.a was read as body.b[].c."],
+        ),
+        (
+            {
+                "request": REQUEST | {"headers": {}, "body": None},
+                "warnings": [{"code": "unknown_name", "message": "body.x is not known.", "field": "body.x"}],
+            },
+            ["POST https://x.example/a", "Warning: body.x is not known."],
+        ),
     ],
 )
 def test_the_request_comes_first_or_why_there_is_none(

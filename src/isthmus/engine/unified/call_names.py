@@ -1,0 +1,214 @@
+"""Names what a caller sends and a unified call does not use.
+
+A mapping that reads a whole object, or fields of it by names that it computes, uses every field of it. Names
+are compared at every depth; the items of a list count alike, whatever their position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from isthmus.definitions.authored_schemas import as_object_schema
+from isthmus.definitions.json_values import as_mapping
+from isthmus.engine.calls import NO_BODY, Call
+from isthmus.engine.method_plans import suggest_names
+from isthmus.engine.unified.caller_reads import CallerReads
+from isthmus.errors import BadRequest, failure
+from isthmus.expressions import UNDEFINED
+from isthmus.expressions.field_reads import NO_FIELDS, FieldReads
+from isthmus.kit.call_warnings import CallWarning
+
+__all__ = ["CallNames", "require_known_names"]
+
+_UNKNOWN_NAME: Final = "unknown_name"
+_UNUSED_NAME: Final = "unused_name"
+
+_MAX_NAMED: Final = 100
+"""Names that a call is told, each with its similar names."""
+_LIST_QUERY_NAMES: Final = frozenset({"limit", "cursor"})
+_QUERY_NAMES: Final = _LIST_QUERY_NAMES | {"id"}
+"""Query names with a meaning of their own (`id`: of the record, in place of that of the path)."""
+_BODY_NAMES: Final = frozenset({"id", "remote_data"})
+"""Body fields with a meaning of their own, in every call."""
+_OPEN_KEYWORDS: Final = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "patternProperties")
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallNames:
+    """The names that one unified method knows. `reads`: those that its mapping reads. `query_schema`,
+    `body_schemas`: describe those that the model knows, as their authors wrote them; a body may have what any
+    of them describes. `target`: the method, for messages (`crm/contacts create`)."""
+
+    reads: CallerReads
+    query_schema: Mapping[str, Any] | None
+    body_schemas: tuple[Mapping[str, Any] | None, ...]
+    target: str
+
+    def find_unused(self, call: Call) -> tuple[CallWarning, ...]:
+        """Returns a warning for each name in the query and body of a call that the mapping does not read, and
+        that has no meaning of its own."""
+        query, body = call.query.nested, call.body
+        if not query and body is NO_BODY:
+            return ()
+        own_names = _LIST_QUERY_NAMES if call.method == "list" else _QUERY_NAMES
+        unread = {
+            **_find_unread("query", self.reads.query, query, own_names),
+            **_find_unread("body", self.reads.body, body, _BODY_NAMES),
+        }
+        if not unread:
+            return ()
+        schemas = {
+            "query": [as_object_schema(self.query_schema)],
+            "body": [as_object_schema(schema) for schema in self.body_schemas],
+        }
+        warnings = [
+            self._make_warning(path, place, schemas[path[0]])
+            for path, place in islice(unread.items(), _MAX_NAMED)
+        ]
+        if len(unread) > _MAX_NAMED:
+            warnings.append(CallWarning("left_out", f"{len(unread) - _MAX_NAMED} more names are not used."))
+        return tuple(warnings)
+
+    def require_used_field(self, call: Call) -> None:
+        """Raises BadRequest for a create or update that sends fields, none of which the mapping reads for the
+        request, before anything is sent. `remote_data` may still hold some."""
+        fields = _select_written_fields(call)
+        if not fields or call.body.get("remote_data") or _reads_any(self.reads.sent_body, fields):
+            return
+        raise self._make_lost_write_error(fields)
+
+    def require_sent_field(self, call: Call, mapped: Any) -> None:
+        """Raises BadRequest for a create or update that sends fields, none of which the request holds.
+        `mapped`: what the mapping of the body gave."""
+        fields = _select_written_fields(call)
+        if fields and _is_empty(mapped) and not _reads_any(self.reads.beside_body, fields):
+            raise self._make_lost_write_error(fields)
+
+    def _make_lost_write_error(self, fields: Mapping[str, Any]) -> BadRequest:
+        """Returns the error for a write of which nothing would reach the provider."""
+        names = list(islice(fields, _MAX_NAMED))
+        carried = ", ".join(".".join(path) for path in self.reads.sent_body.iterate_paths())
+        return BadRequest(
+            f"The mapping of {self.target} makes nothing of what was sent ({', '.join(names)}), so nothing "
+            f"was sent on. It carries {carried or 'no field'}.",
+            failures=[failure(f"body.{name}", "does not reach the provider", _UNUSED_NAME) for name in names],
+        )
+
+    def _make_warning(self, path: Path, place: str, schemas: Sequence[Mapping[str, Any]]) -> CallWarning:
+        """Returns the warning for one name. `path`: from `query` or `body` on. `place`: the same with the
+        positions in lists. `schemas`: describe that query or body."""
+        kind, *names = path
+        reads = self.reads.query if kind == "query" else self.reads.body
+        for name in names[:-1]:
+            reads = reads.find_below(name) or NO_FIELDS
+            schemas = [_find_below(schema, name) for schema in schemas]
+        # A schema that names no properties leaves it to the others to describe them.
+        schemas = [schema for schema in schemas if schema.get("properties")] or schemas
+        if any(_describes(schema, names[-1], is_top=len(names) == 1) for schema in schemas):
+            message = f"{place} is not used: the mapping of {self.target} does not carry it."
+            return CallWarning(_UNUSED_NAME, message, place)
+        known = {name for schema in schemas for name in as_mapping(schema.get("properties"))} | {
+            *reads.fields
+        }
+        hint = suggest_names(names[-1], known, "Known there")
+        return CallWarning(_UNKNOWN_NAME, f"{place} is not known to {self.target}. {hint}", place)
+
+
+def require_known_names(warnings: Iterable[CallWarning]) -> None:
+    """Raises BadRequest if there are names among the warnings that neither model nor mapping knows."""
+    unknown = [warning for warning in warnings if warning.code == _UNKNOWN_NAME]
+    if not unknown:
+        return
+    others = len(unknown) - 1
+    more = f" {others} more {'names are' if others > 1 else 'name is'} unknown." if others else ""
+    raise BadRequest(
+        f"{unknown[0].message}{more} Nothing was sent: the environment's setting unknown_names is refuse.",
+        failures=[failure(warning.field or "", warning.message, _UNKNOWN_NAME) for warning in unknown],
+    )
+
+
+def _find_unread(kind: str, reads: FieldReads, values: Any, own_names: frozenset[str]) -> dict[Path, str]:
+    """Returns the paths of the names in a query or body (`kind`) that are not read, each with the first place
+    where it stands. `own_names`: names at the top that have a meaning of their own."""
+    if reads.is_whole:
+        return {}
+    unread: dict[Path, str] = {}
+    for path, place in _iterate_unread(reads, values, (kind,), kind):
+        if path[1] not in own_names:
+            unread.setdefault(path, place)
+    return unread
+
+
+def _iterate_unread(reads: FieldReads, value: Any, path: Path, place: str) -> Iterator[tuple[Path, str]]:
+    """Yields path and place of each name in a value that is not read. Lists in lists are not searched."""
+    if isinstance(value, list):
+        for position, item in enumerate(value):
+            if isinstance(item, Mapping):
+                yield from _iterate_unread(reads, item, path, f"{place}.{position}")
+        return
+    for name, item in value.items() if isinstance(value, Mapping) else ():
+        below = reads.fields.get(name)
+        if below is None:
+            yield (*path, name), f"{place}.{name}"
+        elif not below.is_whole and isinstance(item, Mapping | list):
+            yield from _iterate_unread(below, item, (*path, name), f"{place}.{name}")
+
+
+def _select_written_fields(call: Call) -> dict[str, Any]:
+    """Returns the fields of a create or update, without those that have a meaning of their own; empty for any
+    other call."""
+    body = call.body
+    if call.method not in ("create", "update") or not isinstance(body, Mapping):
+        return {}
+    return {name: value for name, value in body.items() if name not in _BODY_NAMES}
+
+
+def _reads_any(reads: FieldReads, value: Any) -> bool:
+    """Returns True if any single value in a value is read, or an object or list without one."""
+    if reads.is_whole or not value:
+        return True
+    if isinstance(value, Mapping):
+        return any(
+            name in reads.fields and _reads_any(reads.fields[name], item) for name, item in value.items()
+        )
+    if isinstance(value, list):
+        return any(isinstance(item, list) or _reads_any(reads, item) for item in value)
+    return True
+
+
+def _is_empty(mapped: Any) -> bool:
+    """Returns True if a mapped body is nothing, or an object with no values but such objects. An empty list
+    is a value: it may empty one of the record's."""
+    if isinstance(mapped, Mapping):
+        return all(isinstance(item, Mapping) and _is_empty(item) for item in mapped.values())
+    return mapped is UNDEFINED or mapped is None
+
+
+def _find_below(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Returns the schema of a property, of a list that of its items; empty for one that is not described."""
+    schema = as_mapping(as_mapping(schema.get("properties")).get(name))
+    while isinstance(schema.get("items"), Mapping):
+        schema = schema["items"]
+    return schema
+
+
+def _describes(schema: Mapping[str, Any], name: str, *, is_top: bool) -> bool:
+    """Returns True if a schema describes the property, or leaves the names of its properties open. `is_top`:
+    it is that of the whole query or body, which describes nothing where it is empty."""
+    properties = as_mapping(schema.get("properties"))
+    if name in properties or schema.get("additionalProperties", False) is not False:
+        return True
+    if any(keyword in schema for keyword in _OPEN_KEYWORDS):
+        return True
+    return not properties and not is_top and _allows(schema, "object")
+
+
+def _allows(schema: Mapping[str, Any], kind: str) -> bool:
+    """Returns True if a schema names a type."""
+    kinds = schema.get("type")
+    return kind in kinds if isinstance(kinds, list) else kinds == kind
