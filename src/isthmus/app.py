@@ -20,6 +20,7 @@ from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.lifecycle.actions import ScheduledActions
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.accounts.sandbox.sandbox_accounts import find_sample_account
+from isthmus.accounts.sandbox.stored_records import delete_expired_records
 from isthmus.api.authentication import Authentication
 from isthmus.api.batch import BatchRequests
 from isthmus.api.data_plane import DataPlane
@@ -207,6 +208,12 @@ def _register_background_work(core: Core, handlers: Handlers) -> None:
             await delete_expired_sessions(conn, before)
             await delete_links(conn, before)
 
+    async def delete_old_sandbox_records(run: Run) -> None:
+        """Deletes what was written to sandbox accounts and has expired."""
+        async with run.write() as conn:
+            await delete_expired_records(conn)
+
+    handlers.register_scheduled("sandbox.prune", "27 * * * *", delete_old_sandbox_records)
     handlers.register_scheduled("events.prune", "17 * * * *", delete_old_events)
     handlers.register_scheduled("connect.prune", "47 * * * *", delete_old_connect_sessions)
     Lifecycle(core.database, core.connections, core.clock).register(handlers)

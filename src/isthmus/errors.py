@@ -6,7 +6,7 @@
     │   ├── Unauthorized              401  no token, or one that is unknown, revoked or expired
     │   ├── Forbidden                 403  a known token that may not do this
     │   ├── NotFound                  404  no such row, route, resource or method for this caller
-    │   ├── MethodNotAllowed          405  also: a write on a sandbox account
+    │   ├── MethodNotAllowed          405  also: a write on a read-only account
     │   ├── Conflict                  409  uniqueness, or a stale `version`
     │   │   └── OutcomeUnknown        409  a repeated key whose first request may have been carried out
     │   ├── PayloadTooLarge           413

@@ -72,8 +72,8 @@ _SCHEDULED: Final = "tests/unit/accounts/test_scheduled_actions.py"
 _RAPID: Final = "tests/unit/connect/test_rapid_form.py"
 PROVEN_ELSEWHERE: Final[dict[tuple[type[DefinitionModel], str], str]] = {
     (IntegrationConfig, "tool_tags"): "tests/integration/test_tools.py",
-    (methods.MethodDefinition, "examples"): "tests/unit/accounts/sandbox/test_replay.py",
-    (methods.MethodExamples, "response"): "tests/unit/accounts/sandbox/test_replay.py",
+    (methods.MethodDefinition, "examples"): "tests/unit/accounts/sandbox",
+    (methods.MethodExamples, "response"): "tests/unit/accounts/sandbox",
     (actions.Action, "schedule"): _SCHEDULED,
     (actions.Schedule, "cron"): _SCHEDULED,
     (actions.Schedule, "run_if"): _SCHEDULED,

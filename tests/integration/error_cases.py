@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts import install_everything
 from isthmus.accounts.block_list import BlockList
+from isthmus.accounts.sandbox.stored_records import MAX_RECORDS, AccountRecords, StoredRecord
+from isthmus.db import Database
 from isthmus.tenancy import Administration, ApiTokens, Environments
 from isthmus.tenancy.administration import IssuedToken
 from tests.fakes.larkdesk import Fault, Larkdesk, RequestLimit, running
@@ -24,6 +26,11 @@ from tests.integration.serving import Server
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 Answered = tuple[int, Any]
+
+
+@dataclass(frozen=True)
+class FullSandbox:
+    records: list[StoredRecord]
 
 
 @dataclass
@@ -217,9 +224,28 @@ async def no_ascii(it: Scene) -> Answered:
     return int(head.split()[1]), json.loads(body)
 
 
-async def sandbox_write(it: Scene) -> Answered:
+async def read_only_write(it: Scene) -> Answered:
+    await it.server.ok("POST", "/sandbox-integrated-account", json={"id": it.account})
+    return await it.unified("POST", json={})
+
+
+async def sandbox_search(it: Scene) -> Answered:
     sandbox = await it.server.sandbox_of("hubspot", "crm")
-    return await it.server.call("POST", f"/unified/crm/contacts?integrated_account_id={sandbox}", json={})
+    return await it.server.call("POST", f"/proxy/contacts/search?integrated_account_id={sandbox}", json={})
+
+
+async def full_sandbox(it: Scene) -> Answered:
+    sandbox = await it.server.sandbox_of("hubspot", "crm")
+    environment_id = (await it.server.ok("GET", "/me"))["environment"]["id"]
+    full = FullSandbox([StoredRecord("notes", str(number)) for number in range(MAX_RECORDS)])
+
+    async def fill(database: Database) -> None:
+        """Stores as many records as an account may have."""
+        await AccountRecords(database, environment_id, sandbox, ()).write(lambda _: full)
+
+    await it.server.use_database(fill)
+    path = f"/unified/crm/contacts?integrated_account_id={sandbox}"
+    return await it.server.call("POST", path, json={"first_name": "Ada"})
 
 
 async def unknown_model(it: Scene) -> Answered:
@@ -422,7 +448,9 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "account is blocked": blocked_account,
     "account needs reconnecting": needs_reauth,
     "status of a refused account": revived,
-    "write on a sandbox account": sandbox_write,
+    "write on a read-only account": read_only_write,
+    "custom method of a sandbox account": sandbox_search,
+    "sandbox account is full": full_sandbox,
     "unknown route": lambda it: it.server.call("GET", "/nowhere"),
     "verb that is not served": lambda it: it.server.call("PUT", "/integration"),
     "unknown unified model": unknown_model,

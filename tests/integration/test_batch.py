@@ -212,14 +212,34 @@ async def test_a_body_is_json_and_is_told_so_in_its_own_words(desk: Desk) -> Non
             )
 
 
-async def test_a_sandbox_account_is_read_and_not_written(desk: Desk) -> None:
+async def test_a_read_only_account_is_read_and_not_written(desk: Desk) -> None:
+    await desk.server.ok("POST", "/sandbox-integrated-account", json={"id": desk.account})
+    body = await desk.ok(
+        {"resource": TICKETS, "method": "list"},
+        {"resource": TICKETS, "name": "new", "method": "create", "body": {"name": "x"}},
+    )
+    assert body["result"][TICKETS]
+    assert [each["statusCode"] for each in body["errors"][TICKETS]] == [405]
+
+
+async def test_a_node_reads_what_another_created_in_a_sandbox_account(desk: Desk) -> None:
     desk.account = await desk.server.sandbox_of("zendesk", "ticketing")
     body = await desk.ok(
-        {"resource": "ticketing/tickets", "method": "list"},
-        {"resource": "ticketing/tickets", "name": "new", "method": "create", "body": {"name": "x"}},
+        {
+            "resource": "ticketing/tickets",
+            "method": "create",
+            "body": {"name": "Pump", "description": "It hums."},
+        },
+        {
+            "resource": "tickets",
+            "method": "get",
+            "loop_on": "resources.ticketing.tickets",
+            "id": "{{resources.ticketing.tickets.id}}",
+            "persist": True,
+        },
     )
-    assert body["result"]["ticketing/tickets"]
-    assert [each["statusCode"] for each in body["errors"]["ticketing/tickets"]] == [405]
+    assert body["errors"] == {"ticketing/tickets": [], "tickets": []}
+    assert [record["subject"] for record in body["result"]["tickets"]] == ["Pump"]
 
 
 async def test_the_example_of_the_page_runs(desk: Desk) -> None:

@@ -101,8 +101,8 @@ async def test_super_query_is_refused_for_an_account_without_it(desk: Desk) -> N
     assert "features.super_query is null" in body["message"]
 
 
-async def test_a_sandbox_account_refuses_every_post(desk: Desk) -> None:
-    for path in ("/proxy/tickets", "/proxy/tickets/list", "/unified/ticketing/tickets/get"):
+async def test_a_sandbox_account_refuses_what_it_cannot_keep(desk: Desk) -> None:
+    for path in ("/proxy/tickets/search", "/proxy/tickets/list", "/unified/ticketing/tickets/get"):
         status, _ = await desk.server.call("POST", f"{path}?integrated_account_id={desk.sandbox}", json={})
         assert status == 405, path
     path = f"/custom/tickets?integrated_account_id={desk.sandbox}"

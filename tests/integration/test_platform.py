@@ -66,7 +66,7 @@ async def test_an_account_is_made_read_only_and_writable_again(server: Server) -
 async def test_the_account_that_answers_from_examples_stays_read_only(server: Server) -> None:
     account = await server.sandbox_of("zendesk")
     status, body = await server.call("DELETE", f"/sandbox-integrated-account/{account}")
-    assert (status, "nothing to write to" in body["message"]) == (409, True)
+    assert (status, "no provider to write to" in body["message"]) == (409, True)
     shown = await server.ok("GET", f"/sandbox-integrated-account?{ZENDESK}&select=id")
     assert shown["result"] == [{"id": account}]
 

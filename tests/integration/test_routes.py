@@ -169,6 +169,9 @@ async def accounts(walk: Walk, install_id: str, account: str) -> None:
     flag = await walk("POST /sandbox-integrated-account", json={"id": made[0]})
     assert await walk.reads("/sandbox-integrated-account", made[0]) == flag
     assert await walk("DELETE /sandbox-integrated-account/{id}", made[0]) == {"id": made[0]}
+    sandbox = await walk.server.sandbox_of("larkdesk")
+    emptied = await walk("DELETE /integrated-account/{id}/sandbox", sandbox)
+    assert emptied == {"id": sandbox, "deleted_records": 0}
     gate = await walk("POST /static-gate", json={"name": "walked", "domain": "gate.example"})
     assert len(token := gate.pop("api_token")) > 32
     assert gate.pop("api_token_secret") == token

@@ -7,6 +7,7 @@ from isthmus.accounts.installs import Installs, install_everything
 from isthmus.accounts.own_account import OwnAccount
 from isthmus.accounts.read_only_flags import ReadOnlyFlags
 from isthmus.accounts.sandbox.sandbox_accounts import derive_sandbox_account_id
+from isthmus.accounts.sandbox.stored_records import empty_sandbox
 
 __all__ = [
     "Accounts",
@@ -19,5 +20,6 @@ __all__ = [
     "OwnAccount",
     "ReadOnlyFlags",
     "derive_sandbox_account_id",
+    "empty_sandbox",
     "install_everything",
 ]

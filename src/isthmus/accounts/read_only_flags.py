@@ -56,7 +56,7 @@ class ReadOnlyFlags:
         row = await self.get(account_id)
         if row["integrated_account"]["authentication_method"] == SANDBOX_METHOD:
             raise Conflict(
-                f"the account {account_id} answers from examples: there is nothing to write to. Connect a "
+                f"the account {account_id} answers from examples, and has no provider to write to. Connect a "
                 "real account, or delete this one with DELETE /integrated-account/{id}."
             )
         await self._accounts.set_sandbox_flag(account_id, False)

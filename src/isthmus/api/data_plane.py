@@ -1,7 +1,7 @@
 """The handlers of the data plane: `/unified/*`, `/proxy/*` and `/custom/*`.
 
 Every call is checked in the same order: token, kind of token, the token's rate limit, account, the account's
-rate limit, writes on a sandbox account, idempotency key, and then the mapping. Only a call with an
+rate limit, writes on a read-only account, idempotency key, and then the mapping. Only a call with an
 idempotency key reads the database here: everything else that a call needs is cached by the environment's
 epoch.
 """

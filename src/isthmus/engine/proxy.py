@@ -128,6 +128,7 @@ def make_inputs(plan: MethodPlan, call: Call) -> tuple[MethodInputs, str | None]
         id=call.record_id if call.kind == "custom" else call.id,
         query=query,
         fixed=frozenset(call.remote_query),
+        caller_query=nested,
         scope_query=nested,
         body=call.body,
         raw=call.passed_through_body,

@@ -31,6 +31,8 @@ class Operation:
     `id`: the path id, None where there is none. `query`: nested and unencoded, without pagination
     parameters. `cursor`: as the caller sent it, None on the first page. `limit`: page size after
     `default_limit` and `max_limit`, None where nobody asked for one. `body`: before encoding, None for none.
+    `sent_body`: the caller's or the mapped one, before the definition's own body is put around it.
+    `caller_query`: as the caller sent it; of a unified call, before it was mapped.
     """
 
     kind: OperationKind
@@ -41,6 +43,8 @@ class Operation:
     cursor: str | None = None
     limit: int | None = None
     body: Any = None
+    sent_body: Any = None
+    caller_query: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,8 @@ ADDED_SINCE_FIRST = (
 
 
 async def undo_later_migrations(conn: AsyncConnection) -> None:
+    """Makes the schema that of the first migration."""
+    await conn.execute(text("DROP TABLE sandbox_record"))
     await conn.execute(text("DROP TABLE window_count"))
     for table, column in ADDED_SINCE_FIRST:
         await conn.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))

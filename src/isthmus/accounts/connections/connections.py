@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +26,7 @@ from isthmus.accounts.rows.account_checks import SANDBOX_METHOD, account_not_fou
 from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
 from isthmus.accounts.sandbox.replay import SandboxUpstream
 from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
+from isthmus.accounts.sandbox.stored_records import AccountRecords, StoredRecord, read_records
 from isthmus.db.database import Database, get_key_ring
 from isthmus.db.epochs import EpochCache, Epochs, get_epoch_group
 from isthmus.db.outages import OutageReporter
@@ -57,6 +58,7 @@ _EARLY_JOB: Final = timedelta(minutes=1)
 """How long before its moment a refresh job may run."""
 _MAX_THROTTLES: Final = 8_192
 _READ_METHODS: Final = frozenset({"list", "get"})
+_OFFLINE_WRITES: Final = frozenset({"create", "update", "delete"})
 
 
 def require_callable(integration: str, account_id: str, *, is_enabled: bool, is_blocked: bool) -> None:
@@ -154,13 +156,22 @@ class Connection:
         await self._connections.record_action_result(self.account, name, error)
 
     def require_writable(self, method: str, label: str | None = None) -> None:
-        """Raises MethodNotAllowed for any method but list and get on a sandbox account. `label`: what the
-        message calls the method, if not by its name."""
-        if self.account.is_sandbox and method not in _READ_METHODS:
+        """Raises MethodNotAllowed for a method that a sandbox account does not take: of one that answers from
+        recorded exchanges any but the five, of another one any but list and get. `label`: what the message
+        calls the method, if not by its name."""
+        if not self.account.is_sandbox or method in _READ_METHODS:
+            return
+        if self._cached.sandbox is None:
             raise MethodNotAllowed(
                 f"{label or method} is a write, and {self.account.id} is a sandbox account, which is "
                 "read-only. Connect a real account to write.",
                 headers={"allow": "GET, HEAD"},
+            )
+        if method not in _OFFLINE_WRITES:
+            raise MethodNotAllowed(
+                f"{label or method} is a write that the sandbox account {self.account.id} cannot carry out "
+                "offline. It takes create, update and delete; connect a real account for the rest.",
+                headers={"allow": "GET, HEAD, POST, PATCH, DELETE"},
             )
 
 
@@ -347,7 +358,8 @@ class Connections:
             gate_id = row["truto_static_gate_id"]
             sender = AccountSender(self._parts.http, account_id)
             http = await select_sender(conn, sender, environment_id, gate_id)
-        account = self._build_account(environment_id, row, definition, context, http)
+            written = await read_records(conn, account_id) if _is_offline(row) else []
+        account = self._build_account(environment_id, row, definition, context, http, written)
         account.gateway.throttle.follow_row(row["closed_until"], row["closed_at"], read_at=read_at)
         return account
 
@@ -358,9 +370,10 @@ class Connections:
         definition: IntegrationConfig,
         context: Mapping[str, Any],
         http: Sender,
+        written: Sequence[StoredRecord],
     ) -> _LoadedAccount:
         """Build the account for calls from its row, its definition and its decrypted context. `http`: sends
-        directly or through the account's static gate."""
+        directly or through the account's static gate. `written`: what was written to a sandbox account."""
         facts = AccountFacts(
             id=row["id"],
             tenant_id=row["tenant_id"],
@@ -370,8 +383,7 @@ class Connections:
             cursor_key=hmac.digest(self._cursor_secret, row["id"].encode(), "sha256"),
             product=definition.label or row["integration_name"],
         )
-        is_offline = row["authentication_method"] == SANDBOX_METHOD
-        if is_offline:
+        if _is_offline(row):
             # Fields that the definition has got since the account was created have example values, too.
             context = {**build_example_context(definition), **context}
         forbidden = row["last_forbidden_error"]
@@ -386,14 +398,23 @@ class Connections:
             gate_id=row["truto_static_gate_id"],
             last_forbidden=None if forbidden is None else (forbidden["resource"], forbidden["method"]),
         )
-        sandbox = SandboxUpstream(facts, gateway.context, gateway.integration, definition, self._exchanges)
+        sandbox = None
+        if _is_offline(row):
+            sandbox = SandboxUpstream(
+                facts,
+                gateway.context,
+                gateway.integration,
+                definition,
+                self._exchanges,
+                AccountRecords(self._database, environment_id, row["id"], written),
+            )
         return _LoadedAccount(
             gateway=gateway,
             definition=definition,
             mapping_layer=Layer(row["id"], row["revision"], row["unified_model_override"] or {}),
             is_enabled=row["is_enabled"],
             is_blocked=bool(row["is_blocked"]),
-            sandbox=sandbox if is_offline else None,
+            sandbox=sandbox,
             status=row["status"],
             last_error=row["last_error"],
             refuses_unknown_names=refuses_unknown_names(row["environment_settings"]),
@@ -414,3 +435,8 @@ class Connections:
         """Store a patch of the account's context and return the new effective context."""
         context = await store_context(self._database, account, patch)
         return build_effective_context(context, account.definition.reveal_variables())
+
+
+def _is_offline(row: Mapping[str, Any]) -> bool:
+    """Return True if the account of the row answers from recorded exchanges."""
+    return bool(row["authentication_method"] == SANDBOX_METHOD)

@@ -7,12 +7,20 @@ the pagination of the definition finds it, and it is read back from the request 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from isthmus.accounts.sandbox.body_places import (
+    Path,
+    find_record_path,
+    get_path,
+    set_at_place,
+    set_path,
+    split_plain_path,
+)
 from isthmus.definitions.body_path import BodyPath
 from isthmus.definitions.file_models import Exchange, ExchangeResponse
 from isthmus.definitions.methods import MethodDefinition
@@ -27,10 +35,12 @@ from isthmus.definitions.pagination import (
 from isthmus.engine.upstream import OutgoingRequest
 from isthmus.expressions import UNDEFINED
 
-__all__ = ["RecordedList", "RecordedPages", "build_recorded_list"]
+__all__ = ["EditRecord", "RecordedList", "RecordedPages", "build_recorded_list", "edit_page"]
 
-_PLAIN_PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 _SANDBOX_CURSOR: Final = re.compile(r"sandbox-([0-9]+)\Z")
+EditRecord: TypeAlias = Callable[[Any], Any | None]
+"""Returns a record as it is now, None if it is not in the list any more."""
+
 _OFFSET_PARAMETER: Final = "sandbox_offset"
 _SIZE_PARAMETER: Final = "sandbox_size"
 
@@ -57,6 +67,15 @@ class RecordedList:
     starts: Sequence[int]
     path: tuple[str, ...]
     pagination: Pagination | None
+
+    def edit(self, edit_record: EditRecord, added: Sequence[Any]) -> RecordedList:
+        """Return the list with `added` before its records, each record as `edit_record` returns it, and
+        without those for which that is None."""
+        records, starts = list(added), list[int]()
+        for start, end in pairwise([*self.starts, len(self.records)]):
+            starts.append(len(records) if starts else 0)
+            records += edit_records(self.records[start:end], edit_record)
+        return replace(self, records=records, starts=starts)
 
     def build_page(self, request: OutgoingRequest) -> ExchangeResponse | None:
         """Return the response with the page that the request asks for; None if its cursor is none of this
@@ -109,9 +128,14 @@ class RecordedList:
         if index < 0:
             return None
         if size is None:
-            return [*self.starts, len(self.records)][index] if index <= len(self.starts) else None
+            ends = [*self._list_filled_starts(), len(self.records)]
+            return ends[index] if index < len(ends) else None
         start = index * size
         return min(start, len(self.records)) if start < len(self.records) + size else None
+
+    def _list_filled_starts(self) -> list[int]:
+        """Return the starts of the recorded pages that have records, and of the first one."""
+        return sorted({start for start in self.starts if start < len(self.records)} | {0})
 
     def _find_start_of_cursor(self, spec: CursorPagination, token: str) -> int | None:
         """Return the index of the first record that a cursor, recorded or our own, leads to; else None."""
@@ -127,7 +151,7 @@ class RecordedList:
         """Return a recorded response whose array holds the records of the window, with cursors and totals to
         match."""
         page = self.pages[max(index for index, start in enumerate(self.starts) if start <= window.start)]
-        body = _set_path(page.response.body, self.path, list(self.records[window.start : window.end]))
+        body = set_path(page.response.body, self.path, list(self.records[window.start : window.end]))
         headers = {name: value for name, value in page.response.headers.items() if name != "link"}
         spec = self.pagination
         if isinstance(spec, CursorPagination):
@@ -138,16 +162,14 @@ class RecordedList:
             last = f"{window.start}-{window.end - 1}" if window.end > window.start else "*"
             headers["content-range"] = f"{spec.config.range_unit} {last}/{len(self.records)}"
         elif isinstance(spec, OffsetPagination):
-            body = _set_at_place(body, spec.config.total_path, len(self.records))
+            body = set_at_place(body, spec.config.total_path, len(self.records))
         elif isinstance(spec, PagePagination):
-            body = _set_at_place(
-                body, spec.config.total_pages_path, self._number_last_page(spec, window.size)
-            )
+            body = set_at_place(body, spec.config.total_pages_path, self._number_last_page(spec, window.size))
         return page.response.model_copy(update={"body": body, "headers": headers})
 
     def _number_last_page(self, spec: PagePagination, size: int | None) -> int:
         """Return the number of the last page, in the counting of the provider."""
-        count = len(self.starts) if size is None else -(-len(self.records) // size)
+        count = len(self._list_filled_starts()) if size is None else -(-len(self.records) // size)
         return spec.config.start_page + max(count, 1) - 1
 
     def _set_cursors(
@@ -157,12 +179,12 @@ class RecordedList:
         this window."""
         config = spec.config
         more = window.end < len(self.records)
-        body = _set_at_place(
+        body = set_at_place(
             body, config.cursor_path, self._make_cursor(spec, request, window.end) if more else None
         )
-        body = _set_at_place(body, config.has_more_path, more)
+        body = set_at_place(body, config.has_more_path, more)
         back = max(0, window.start - (window.size or 1))
-        return _set_at_place(body, config.prev_cursor_path, f"sandbox-{back}" if window.start else None)
+        return set_at_place(body, config.prev_cursor_path, f"sandbox-{back}" if window.start else None)
 
     def _make_cursor(self, spec: CursorPagination, request: OutgoingRequest, offset: int) -> str:
         """Return a cursor for the page that starts at `offset`: the recorded one if there is one, a URL if
@@ -196,11 +218,22 @@ class RecordedList:
 class RecordedPages:
     """A recorded list whose pages cannot be cut anew, because an expression finds its records or cursors. It
     is answered page by page as it was recorded. `root`: the part of the body that the cursor's path starts
-    from, None for the whole body."""
+    from, None for the whole body. `path`: of the array in each body, None if an expression finds it."""
 
     pages: Sequence[Exchange]
     pagination: CursorPagination
     root: BodyPath | None
+    path: Path | None
+
+    def edit(self, edit_record: EditRecord, added: Sequence[Any]) -> RecordedPages:
+        """Return the list as `RecordedList.edit` does; itself if an expression finds its records."""
+        if self.path is None:
+            return self
+        pages = [
+            edit_page(page, self.path, edit_record, () if number else added)
+            for number, page in enumerate(self.pages)
+        ]
+        return replace(self, pages=pages)
 
     def build_page(self, request: OutgoingRequest) -> ExchangeResponse | None:
         """Return the recorded response of the page that is asked for, whatever the limit; None for an unknown
@@ -229,7 +262,27 @@ def build_recorded_list(
         joined is not None and _has_plain_paths(method, pagination)
     ):
         return joined
-    return RecordedPages(pages, pagination, method.cursor_root)
+    return RecordedPages(pages, pagination, method.cursor_root, find_record_path(method))
+
+
+def edit_page(page: Exchange, path: Path, edit_record: EditRecord, added: Sequence[Any]) -> Exchange:
+    """Return a recorded page with `added` before its records, edited as by `RecordedList.edit`. `path`: of
+    its array, which a page of one record may not have."""
+    body = page.response.body
+    records = get_path(body, path)
+    if records is UNDEFINED:
+        return page
+    edited: Any = [*added, *edit_records(records if isinstance(records, list) else [records], edit_record)]
+    if not isinstance(records, list) and len(edited) == 1:
+        [edited] = edited  # one record without an array around it
+    response = page.response.model_copy(update={"body": set_path(body, path, edited)})
+    return page.model_copy(update={"response": response})
+
+
+def edit_records(records: Sequence[Any], edit_record: EditRecord) -> list[Any]:
+    """Return the records as `edit_record` returns them, without those for which that is None."""
+    edited = (edit_record(record) for record in records)
+    return [record for record in edited if record is not None]
 
 
 def _has_plain_paths(method: MethodDefinition, pagination: CursorPagination) -> bool:
@@ -237,7 +290,7 @@ def _has_plain_paths(method: MethodDefinition, pagination: CursorPagination) -> 
     config = pagination.config
     places = (config.cursor_path, config.has_more_path, config.prev_cursor_path)
     return method.cursor_root is None and all(
-        place is None or _split_plain_path(place.text) for place in places
+        place is None or split_plain_path(place.text) for place in places
     )
 
 
@@ -245,14 +298,13 @@ def _join_pages(
     pages: Sequence[Exchange], method: MethodDefinition, pagination: Pagination | None
 ) -> RecordedList | None:
     """Join the records of all pages; None if a page has no array at a path of plain names."""
-    text = "" if method.response_path is None else method.response_path.text.strip()
-    path = tuple(text.split(".")) if _PLAIN_PATH.match(text) else ()
-    if text and not path:
+    path = find_record_path(method)
+    if path is None:
         return None
     records: list[Any] = []
     starts = []
     for page in pages:
-        page_records = _get_path(page.response.body, path)
+        page_records = get_path(page.response.body, path)
         if not isinstance(page_records, list):
             return None
         starts.append(len(records))
@@ -273,18 +325,6 @@ def _build_page_url(request: OutgoingRequest, offset: int, size: int | None) -> 
     return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(query), ""))
 
 
-def _split_plain_path(text: str) -> tuple[str, ...]:
-    """Split a dotted path of plain names into the names; return an empty tuple for an expression."""
-    return tuple(text.split(".")) if _PLAIN_PATH.match(text) else ()
-
-
-def _set_at_place(body: Any, place: BodyPath | None, value: Any) -> Any:
-    """Return a copy of `body` with `value` at the path `place`; `body` itself if that is no path of plain
-    names."""
-    names = () if place is None else _split_plain_path(place.text)
-    return _set_path(body, names, value) if names else body
-
-
 def _parse_integer(value: Any, absent: int | None) -> int | None:
     """Parse a number without a sign. Returns `absent` if the value is None, and None for any other text."""
     if value is None:
@@ -298,25 +338,3 @@ def _cursor_to_text(value: Any) -> str | None:
     return (
         str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None
     )
-
-
-def _get_path(body: Any, path: Sequence[str]) -> Any:
-    """Return the value at a path of object keys, UNDEFINED if there is none."""
-    for name in path:
-        body = body.get(name, UNDEFINED) if isinstance(body, Mapping) else UNDEFINED
-    return body
-
-
-def _set_path(body: Any, path: Sequence[str], value: Any) -> Any:
-    """Return a copy of `body` with `value` at `path`. Missing objects on the way are created, unless `value`
-    is None."""
-    if not path:
-        return value
-    if not isinstance(body, Mapping):
-        if value is None:
-            return body
-        body = {}
-    name, *rest = path
-    if value is None and name not in body:
-        return body
-    return {**body, name: _set_path(body.get(name), rest, value)}

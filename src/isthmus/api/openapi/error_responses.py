@@ -15,7 +15,7 @@ _DESCRIPTIONS: Final = {
     "401": "No token, or one that is unknown, revoked or expired.",
     "403": "A token that may not do this.",
     "404": "No such row, resource or method for this token.",
-    "405": "A write on a sandbox account, or a verb that is not served there.",
+    "405": "A write on a read-only account, or a verb that is not served there.",
     "409": "It conflicts with an existing row, or changes a version that is not the current one; or the call "
     "of this idempotency key is under way, or its outcome unknown (`outcome_unknown`).",
     "413": "The body is larger than this server accepts.",

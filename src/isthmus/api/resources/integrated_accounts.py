@@ -7,7 +7,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from isthmus.accounts import Accounts, OwnAccount
+from isthmus.accounts import Accounts, OwnAccount, empty_sandbox
 from isthmus.api.dependencies import AccountPrincipal, ApiPrincipal, Parts
 from isthmus.api.resources.base_models import PROVIDER_ERRORS, Body, Row, SuccessOut
 from isthmus.api.resources.crud import add_read_routes, add_write_routes
@@ -92,6 +92,11 @@ class AccountChoice(Body):
     id: str = Field(description="The integrated account.")
 
 
+class SandboxEmptiedOut(BaseModel):
+    id: str = Field(description="Id of the account.")
+    deleted_records: int = Field(description="How many created, changed and deleted records were kept.")
+
+
 class OwnPatch(Body):
     context: dict[str, Any] = Field(
         description="Merged by top-level keys; what `GET` showed may come back with it. No credentials."
@@ -141,6 +146,15 @@ async def delete_accounts(parts: Parts, principal: ApiPrincipal, body: BulkDelet
     async with parts.database.write() as conn:
         await Accounts(conn, principal).delete_many(body.get_sent_fields())
     return SuccessOut(success=True)
+
+
+@router.delete("/{id}/sandbox")
+async def empty_account_sandbox(parts: Parts, principal: ApiPrincipal, id: str) -> SandboxEmptiedOut:
+    """Deletes everything that was written to a sandbox account, so that it answers with its examples again.
+    409 for an account that was connected to a provider."""
+    async with parts.database.write() as conn:
+        deleted = await empty_sandbox(conn, principal.environment_id, id)
+    return SandboxEmptiedOut(id=id, deleted_records=deleted)
 
 
 @router.post("/refresh-credentials", responses=PROVIDER_ERRORS)

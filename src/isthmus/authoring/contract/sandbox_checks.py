@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from isthmus.accounts.sandbox.replay import SandboxUpstream
+from isthmus.accounts.sandbox.stored_records import MemoryRecords
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, MappedMethod
 from isthmus.authoring.contract.checks import iter_schema_errors
 from isthmus.authoring.contract.recorded_calls import build_call, run_unified_call
@@ -50,14 +51,21 @@ class _EntryExchanges:
 
 
 class SandboxList:
-    """Calls one unified list, and `get` for its records, on a sandbox account."""
+    """Calls one unified list, and `get` for its records, on a sandbox account. `records`: what is written to
+    it."""
 
     def __init__(self, entry: CatalogEntry, mapped_method: MappedMethod) -> None:
         self.entry = entry
         self.mapped_method = mapped_method
+        self.records = MemoryRecords()
         config = entry.file.config
         self.upstream = SandboxUpstream(
-            _ACCOUNT, entry.example_context, entry.name, config, _EntryExchanges(entry)
+            _ACCOUNT,
+            entry.example_context,
+            entry.name,
+            config,
+            _EntryExchanges(entry),
+            self.records,
         )
 
     def build_target(self) -> unified.UnifiedTarget:

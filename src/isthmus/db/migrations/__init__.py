@@ -7,7 +7,7 @@ __all__ = ["FIRST", "HEAD", "REPLACED_REVISIONS", "VERSION_TABLE"]
 FIRST: Final = "0013"
 """The oldest revision that this version has migrations from."""
 
-HEAD: Final = "0016"
+HEAD: Final = "0017"
 """The revision this version works on. It stands here too, so that a start on a current schema need not import
 alembic; a test compares it with the migrations."""
 

@@ -8,6 +8,7 @@ from isthmus.db.tables.accounts import (
     credential_revocation,
     idempotency_record,
     integrated_account,
+    sandbox_record,
     static_gate,
 )
 from isthmus.db.tables.base import metadata
@@ -56,6 +57,7 @@ __all__ = [
     "key_grant",
     "link_token",
     "metadata",
+    "sandbox_record",
     "server_secret",
     "static_gate",
     "team",

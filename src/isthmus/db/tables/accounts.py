@@ -1,5 +1,5 @@
 """Integrated accounts, and what is kept beside each: lifecycle, credential refresh and revocation, answers
-under idempotency keys, the block list, static gates."""
+under idempotency keys, the block list, static gates, what was written to sandbox accounts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -30,6 +31,7 @@ __all__ = [
     "credential_revocation",
     "idempotency_record",
     "integrated_account",
+    "sandbox_record",
     "static_gate",
 ]
 
@@ -173,3 +175,28 @@ class StaticGateColumns(Revisioned, Row):
 
 
 static_gate = Table("static_gate", metadata, StaticGateColumns)
+
+
+class SandboxRecordColumns(Row):
+    """A record that was created, changed or deleted in a sandbox account. `collection`: the resource whose
+    records it belongs to. `record_id`: as in the paths of the provider. `number`: grows in the order in which
+    the records of the account were first written. `content`: what `accounts.sandbox.stored_records` makes of
+    the record; encrypted, because it is the customer's data. After `expires_at` the row is ignored."""
+
+    environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"), index=True)
+    integrated_account_id: Named[str] = Column(Uuid, ForeignKey("integrated_account.id", ondelete="CASCADE"))
+    collection: Named[str] = Column(Text)
+    record_id: Named[str] = Column(Text)
+    number: Named[int] = Column(Integer)
+    is_created: Named[bool] = Column(Boolean)
+    is_deleted: Named[bool] = Column(Boolean)
+    content: Named[bytes] = Column(Encrypted, nullable=False)
+    expires_at: Named[datetime] = Column(UtcDateTime, index=True)
+
+
+sandbox_record = Table(
+    "sandbox_record",
+    metadata,
+    SandboxRecordColumns,
+    UniqueConstraint("integrated_account_id", "collection", "record_id"),
+)

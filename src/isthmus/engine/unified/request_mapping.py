@@ -113,6 +113,7 @@ async def map_request(
         id=call.id if is_list else call.record_id,
         query=query,
         fixed=fixed,
+        caller_query=caller.raw_query,
         scope_query=query,
         body=body,
         body_is_mapped=mapping.request_body_mapping is not None,

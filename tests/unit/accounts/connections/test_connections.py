@@ -8,7 +8,7 @@ import pytest
 from tests.unit.accounts.conftest import Desk, install
 from tests.unit.integrations.world import World
 
-from isthmus.accounts import Accounts, Connection, Connections, derive_sandbox_account_id
+from isthmus.accounts import Accounts, Connection, Connections, ReadOnlyFlags, derive_sandbox_account_id
 from isthmus.accounts.connections.account_states import AccountStates
 from isthmus.db import Database
 from isthmus.db.epochs import get_epoch_group
@@ -117,16 +117,30 @@ async def test_accounts_that_are_not_quite_there_are_tried(
     assert await connections.open(desk.scope.environment_id, row["id"], request_id="r")
 
 
-async def test_a_sandbox_account_takes_no_writes(connections: Connections, desk: Desk) -> None:
+async def test_a_sandbox_account_takes_the_five_methods_alone(connections: Connections, desk: Desk) -> None:
     sandbox = derive_sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
     connection = await connections.open(desk.scope.environment_id, sandbox, request_id="r")
-    for method in ("list", "get"):
+    for method in ("list", "get", "create", "update", "delete"):
         connection.require_writable(method)
+    for method in ("search", "POST", "methodConfig", "custom"):
+        with pytest.raises(MethodNotAllowed, match="cannot carry out offline"):
+            connection.require_writable(method)
+
+
+async def test_a_flagged_account_takes_no_writes(
+    connections: Connections, database: Database, desk: Desk
+) -> None:
+    account = await desk.connect()
+    real = await connections.open(desk.scope.environment_id, account["id"], request_id="r")
+    real.require_writable("create")
+    async with database.write() as conn:
+        await ReadOnlyFlags(conn, desk.scope).create(account["id"])
+    flagged = await connections.open(desk.scope.environment_id, account["id"], request_id="r")
+    for method in ("list", "get"):
+        flagged.require_writable(method)
     for method in ("create", "update", "delete", "search"):
         with pytest.raises(MethodNotAllowed, match="read-only"):
-            connection.require_writable(method)
-    real = await connections.open(desk.scope.environment_id, (await desk.connect())["id"], request_id="r")
-    real.require_writable("create")
+            flagged.require_writable(method)
 
 
 async def test_a_sandbox_account_has_an_example_of_a_field_that_came_later(

@@ -119,6 +119,7 @@ def test_the_owner_of_a_token_is_shown_in_brief_to_people_and_whole_to_programs(
         ),
         ("accounts tools x --methods read", "GET /integrated-account/x/tools?methods=read"),
         ("accounts refresh-credentials x", "POST /integrated-account/refresh-credentials"),
+        ("accounts empty-sandbox x", "DELETE /integrated-account/x/sandbox"),
         ("accounts create-token x", "POST /integrated-account/token"),
         ("integrations tools x --tags a,b", "GET /integration/x/tools?tags=a%2Cb"),
         ("integrations unified-apis x", "GET /integration/x/unified-apis"),

@@ -22,6 +22,7 @@ def add_commands(accounts: typer.Typer, integrations: typer.Typer) -> None:
     """Adds the commands to the groups of accounts and of integrations."""
     accounts.command("identify")(identify_account)
     accounts.command("refresh-credentials")(refresh_credentials)
+    accounts.command("empty-sandbox")(empty_sandbox)
     accounts.command("create-token")(create_token)
     accounts.command("tools")(list_account_tools)
     integrations.command("tools")(list_integration_tools)
@@ -59,6 +60,21 @@ def refresh_credentials(
     raise typer.Exit(
         call_route("POST", "/integrated-account/refresh-credentials", api_url, token, output, body={"id": id})
     )
+
+
+def empty_sandbox(id: Id, api_url: ApiUrl = None, token: Token = None, output: JsonOutput = None) -> None:
+    """Delete what was written to a sandbox account; it answers with its examples again.
+
+    DELETE /integrated-account/ID/sandbox.
+
+    Example:
+
+    isthmus accounts empty-sandbox 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
+    """
+    from isthmus.cli.remote.resources.account_calls import call_route
+
+    route = "/integrated-account"
+    raise typer.Exit(call_route("DELETE", route, api_url, token, output, segments=(id, "sandbox")))
 
 
 def create_token(id: Id, api_url: ApiUrl = None, token: Token = None, output: JsonOutput = None) -> None:
