@@ -70,7 +70,7 @@ _ADDED = '2024-01-01" OR x:y'
             "github",
             "ticketing/tickets.list",
             {"created_at": _ADDED, "status[id]": "reopened"},
-            {"q": "repo:owner/repo is:issue state:reopened created:2024-01-01ORx:y"},
+            {"q": "repo:octo-org/octo-repo is:issue state:reopened created:2024-01-01ORx:y"},
         ),
         (
             "freshdesk",

@@ -71,7 +71,7 @@ async def test_functions_that_reach_outside_are_off(
     settings: Settings, provider: Provider, mapping: str, name: str
 ) -> None:
     async with listing(settings, mapping) as (status, body):
-        assert (status, body["message"].count(f"ISTHMUS_NOT_CONFIGURED: {name} is not configured")) == (
+        assert (status, body["message"].count(f"(ISTHMUS_NOT_CONFIGURED): {name} is not configured")) == (
             500,
             1,
         )
@@ -115,7 +115,7 @@ async def test_the_guard_refuses_a_private_address_although_its_host_is_listed(
         embeddings_url="http://10.255.255.1/v2/embed",
     )
     async with listing(given, EMBED) as (status, body):
-        assert (status, body["message"].count("ISTHMUS_REFUSED: generateEmbeddingsCohere: ")) == (500, 1)
+        assert (status, body["message"].count("(ISTHMUS_REFUSED): generateEmbeddingsCohere: ")) == (500, 1)
     assert provider.asked == []
 
 

@@ -147,7 +147,7 @@ async def test_an_expression_over_a_limit_names_the_limit(desk: Desk) -> None:
     await desk.lay_over(unified_model_override={MODEL: {"tickets": {"list": mapping}}})
     status, body = await desk.list("")
     assert status == 500
-    assert "(ISTHMUS_LIMIT: " in body["message"]
+    assert "(ISTHMUS_LIMIT): " in body["message"]
     assert "depth" in body["message"]
 
 

@@ -61,7 +61,7 @@ class ObjectMapping:
 
     def find_field_reads(self) -> FieldReads:
         """Returns what the leaves read of their input, at every depth."""
-        return merge_reads(leaf.find_field_reads() for leaf in self._leaves)
+        return merge_reads(leaf.find_field_reads() for _, leaf in self._leaves)
 
     def can_give_key(self, name: str) -> bool:
         """Returns True if the result can be an object with this key."""

@@ -258,14 +258,14 @@ async def test_an_answer_that_comes_to_another_browser_connects_nothing(tab: Tab
 
 async def test_what_a_product_says_of_a_failure_is_cut_short(tab: Tab) -> None:
     page, session = await begin(tab)
-    tab.desk.product.refusal = "<b>No.</b>" + "y" * 600
+    tab.desk.product.refusal = "No: <b>locked</b>" + "y" * 600
     await tab.send(page, FORM.format(session), values={**VALUES, "api_key": "wrong-key-0123456789"})
     for _ in range(200):
         shown = await tab.get(f"/connect-account?session={session}")
         if 'data-place="problem"' in shown.text:
             break
         await asyncio.sleep(0.05)
-    assert "&lt;b&gt;No.&lt;/b&gt;yyy" in shown.text
+    assert "No: &lt;b&gt;locked&lt;/b&gt;yyy" in shown.text
     assert "y" * 500 not in shown.text
 
 

@@ -322,9 +322,10 @@ def _build_mapping_subject(cells: tuple[Cell, ...], path: Path | None, integrati
 
 
 def _find_model(name: str, folders: Sequence[Path]) -> Mapping[str, Any] | None:
-    """Reads the unified model from the first folder that has it; None if none has."""
-    places = (place for folder in folders if folder.is_dir() for place in folder.iterdir())
-    return next((model for place in places if place.name == name and (model := _read_model(place))), None)
+    """Reads the unified model from the first folder that has it; None if none has, or it cannot be read."""
+    files = (file for folder in folders for file in folder.glob("*/model.yaml"))
+    home = next((file.parent for file in files if file.parent.name == name), None)
+    return None if home is None else _read_model(home)
 
 
 def _read_model(folder: Path) -> Mapping[str, Any] | None:

@@ -134,7 +134,7 @@ async def test_what_a_renewal_gives_after_its_account_is_gone_is_revoked_too(
     with pytest.raises(NotFound):
         await with_time(renewing, clock, 0.1)
     await drain(database, handlers)
-    assert authority.revoked == ["rt-0", "rt-1"]
+    assert sorted(authority.revoked) == ["rt-0", "rt-1"]  # by two jobs, which run at the same time
     assert await waiting(database) == 0
 
 
