@@ -7,11 +7,13 @@ its title and text. It is one line of bounded length, without the secrets that t
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import MASK, is_secret_name
@@ -23,12 +25,14 @@ __all__ = ["clean_reason", "describe_body", "find_error_message", "find_secret_v
 _MAX_MESSAGE: Final = 1_000
 _MAX_BEGINNING: Final = 300
 _READ_BYTES: Final = 16_384
-"""How much of a body, or of a page in it, is looked at for its beginning."""
+"""How much of a body, or of a message in it, is looked at."""
 _MAX_DEPTH: Final = 8
 _MAX_TEXTS: Final = 3
 """How many messages of a list are told."""
 _MAX_KEYS: Final = 200
 """How many keys of an object are looked at."""
+_MAX_STEPS: Final = 4_000
+"""How many values and keys of a body are looked at."""
 _MIN_SECRET: Final = 8
 _UNREADABLE_SHARE: Final = 0.1
 
@@ -91,37 +95,58 @@ def word_error(product: str, answered: int, status: int, reason: str) -> str:
 def find_error_message(body: Any) -> str:
     """Returns what an error's body says, the text as it stands: the first in the places where providers
     commonly put it, those of a list joined; "" where there is none. `body`: any JSON value, also of XML."""
-    return "" if isinstance(body, str) else _find_text(body, _MAX_DEPTH)
+    return "" if isinstance(body, str) else _MessageSearch().find_text(body, _MAX_DEPTH)
 
 
-def _find_text(value: Any, depth: int) -> str:
-    """Returns the message in a value of an error's body; "" for none. `depth`: how much deeper to look."""
-    if isinstance(value, str):
-        return value.strip()
-    if depth == 0:
-        return ""
-    if isinstance(value, list):
-        texts = (_find_text(item, depth - 1) for item in value[:_MAX_TEXTS])
-        return "; ".join(dict.fromkeys(text for text in texts if text))
-    if not isinstance(value, dict):
-        return ""
-    first = list(islice(value.items(), _MAX_KEYS))
-    by_place = {_normalise_key(key): item for key, item in reversed(first)}
-    for place in _PLACES:
-        name = place.removesuffix("{}")
-        item = by_place.get(name)
-        if item is None or (name != place and isinstance(item, str)):
-            continue
-        has_fields = name in _ERRORS_BY_FIELD and isinstance(item, dict) and not _has_place(item)
-        text = _join_by_field(item, depth - 1) if has_fields else _find_text(item, depth - 1)
-        if text:
-            return text
-    return _find_text(next(iter(value.values())), depth - 1) if len(value) == 1 and _is_nested(value) else ""
+class _MessageSearch:
+    """Searches one body for a message. It looks at each value once, and at _MAX_STEPS values and keys in
+    all: a provider may answer anything."""
 
+    __slots__ = ("_steps_left",)
 
-def _has_place(value: Mapping[str, Any]) -> bool:
-    """Returns True if an object has one of the keys under which providers put what they say."""
-    return any(_normalise_key(key) in _PLACE_NAMES for key in islice(value, _MAX_KEYS))
+    def __init__(self) -> None:
+        self._steps_left = _MAX_STEPS
+
+    def find_text(self, value: Any, depth: int) -> str:
+        """Returns the message in a value of the body; "" for none. `depth`: how much deeper to look."""
+        self._steps_left -= 1
+        if isinstance(value, str):
+            return value.strip()
+        if depth == 0 or self._steps_left <= 0:
+            return ""
+        if isinstance(value, list):
+            texts = (self.find_text(item, depth - 1) for item in value[:_MAX_TEXTS])
+            return "; ".join(dict.fromkeys(text for text in texts if text))
+        return self._find_in_object(value, depth) if isinstance(value, dict) else ""
+
+    def _find_in_object(self, value: Mapping[str, Any], depth: int) -> str:
+        """Returns the message in an object, as `find_text` does."""
+        by_place = {_normalise_key(key): value[key] for key in reversed(self._read_keys(value))}
+        for place in _PLACES:
+            name = place.removesuffix("{}")
+            item = by_place.get(name)
+            if item is None or (name != place and isinstance(item, str)):
+                continue
+            text = self._find_at_place(name, by_place.pop(name), depth - 1)
+            if text:
+                return text
+        is_envelope = len(value) == 1 and bool(by_place) and _is_nested(value)
+        return self.find_text(next(iter(value.values())), depth - 1) if is_envelope else ""
+
+    def _find_at_place(self, name: str, item: Any, depth: int) -> str:
+        """Returns the message in the value of a place; "" for none. `name`: of the place."""
+        if name not in _ERRORS_BY_FIELD or not isinstance(item, dict):
+            return self.find_text(item, depth)
+        if any(_normalise_key(key) in _PLACE_NAMES for key in self._read_keys(item)):
+            return self.find_text(item, depth)
+        texts = ((field, self.find_text(error, depth)) for field, error in islice(item.items(), _MAX_TEXTS))
+        return "; ".join(f"{field}: {text}" for field, text in texts if text)
+
+    def _read_keys(self, value: Mapping[str, Any]) -> list[str]:
+        """Returns the first keys of an object."""
+        keys = list(islice(value, max(0, min(_MAX_KEYS, self._steps_left))))
+        self._steps_left -= len(keys)
+        return keys
 
 
 def _is_nested(value: Mapping[str, Any]) -> bool:
@@ -129,29 +154,22 @@ def _is_nested(value: Mapping[str, Any]) -> bool:
     return all(isinstance(item, (dict, list)) for item in value.values())
 
 
-def _join_by_field(errors: Mapping[str, Any], depth: int) -> str:
-    """Returns the messages of an object that has them by the field that they are about."""
-    texts = ((field, _find_text(item, depth)) for field, item in islice(errors.items(), _MAX_TEXTS))
-    return "; ".join(f"{field}: {text}" for field, text in texts if text)
-
-
 def _normalise_key(key: str) -> str:
     """Returns a key without its XML prefix, and in lower-case letters and digits only."""
     return _SIGNS.sub("", key.rpartition(":")[2].lower())
 
 
-def describe_body(response: HttpResponse) -> str:
+def describe_body(response: HttpResponse, secrets: Iterable[str] = ()) -> str:
     """Returns the beginning of a body that has no message in it: of a page its title and text, of bytes how
-    many they are, "" of nothing. Values under the names of secrets are masked."""
+    many they are, "" of nothing. The secrets, and values under the names of secrets, are masked."""
     if not response.body.strip():
         return ""
     text = decode_text(replace(response, body=response.body[:_READ_BYTES])).strip().lstrip("\ufeff")
     unreadable = text.count("\ufffd") + text.count("\0")
     beginning = ""
     if unreadable <= 1 + _UNREADABLE_SHARE * len(text):
-        readable = text.rstrip("\ufffd")
-        reduced = _reduce_markup(readable) if _MARKUP.match(readable) else ""
-        beginning = _clean(_mask_named_values(reduced or readable), _MAX_BEGINNING)
+        is_cut = len(response.body) > _READ_BYTES
+        beginning = _clean(text.rstrip("\ufffd"), secrets, _MAX_BEGINNING, masks_names=True, is_cut=is_cut)
     return beginning or f"{len(response.body)} bytes of {read_media_type(response.headers) or 'no type'}"
 
 
@@ -203,21 +221,50 @@ def _mask_named_values(text: str) -> str:
     return _NAMED_VALUE.sub(mask, text)
 
 
-def _clean(text: str, limit: int) -> str:
-    """Returns the text as one line of at most `limit` characters, without control characters."""
-    printable = "".join(ch if ch.isprintable() else " " for ch in text[: limit * 8])
-    line = " ".join(printable.split())
-    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
-
-
 def clean_reason(text: str, secrets: Iterable[str]) -> str:
     """Returns a reason as one line of bounded length, with a mask in place of each of the secrets; of a page
     its title and text."""
+    return _clean(text[:_READ_BYTES], secrets, _MAX_MESSAGE, is_cut=len(text) > _READ_BYTES)
+
+
+def _clean(
+    text: str, secrets: Iterable[str], limit: int, *, masks_names: bool = False, is_cut: bool = False
+) -> str:
+    """Returns the text as one line of at most `limit` characters, without control characters, markup and
+    secrets. `masks_names`: values under the names of secrets are masked, too. `is_cut`: the text goes on.
+
+    The secrets are masked before anything is cut or reduced, and again in what reducing made of the text.
+    """
+    if not text:
+        return ""
+    forms = _list_forms(secrets)
+    text = _mask(text, forms)
+    if is_cut and forms:  # what is left of the last secret has no form to be found by
+        text = text[: -len(forms[0])]
     if _MARKUP.match(text):
-        text = _reduce_markup(text[:_READ_BYTES]) or text
+        text = _reduce_markup(text) or text
+    if masks_names:
+        text = _mask_named_values(text)
+    line = _mask(" ".join("".join(ch if ch.isprintable() else " " for ch in text).split()), forms)
+    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def _list_forms(secrets: Iterable[str]) -> list[str]:
+    """Returns the secrets as a provider may repeat them, the longest first, since one may hold another: as
+    they stand, in one line, in JSON and in a URL. Those below 8 characters are left out."""
+    forms: set[str] = set()
     for secret in secrets:
-        text = text.replace(secret, MASK)
-    return _clean(text, _MAX_MESSAGE)
+        escaped = [json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)]
+        forms.update((secret, " ".join(secret.split()), quote(secret, safe=""), quote_plus(secret), *escaped))
+        forms.update(form.replace("/", "\\/") for form in escaped)
+    return sorted((form for form in forms if len(form) >= _MIN_SECRET), key=lambda form: (-len(form), form))
+
+
+def _mask(text: str, forms: Iterable[str]) -> str:
+    """Returns the text with a mask in place of each of the forms."""
+    for form in forms:
+        text = text.replace(form, MASK)
+    return text
 
 
 def find_secret_values(config: IntegrationConfig, context: Mapping[str, Any]) -> Iterator[str]:

@@ -190,7 +190,7 @@ class ProviderFailure(Exception):
         reason = (
             clean_reason(self.verdict.message or "", secrets)
             or clean_reason(find_error_message(self.body), secrets)
-            or clean_reason(describe_body(self._response), secrets)
+            or describe_body(self._response, secrets)
         )
         return word_error(product, self._response.status, self.status, reason)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -66,6 +67,38 @@ for _ in range(1_000):
 def test_a_message_is_looked_for_eight_levels_deep() -> None:
     assert find_error_message(NESTED) == ""
     assert find_error_message({"error": {"errors": [{"error": {"errors": ["found"]}}]}}) == "found"
+
+
+class CountedObject(dict[str, Any]):
+    """An object that counts how many of its keys and those of others are read."""
+
+    reads: list[int]
+
+    def __iter__(self) -> Iterator[str]:
+        for key in super().__iter__():
+            self.reads[0] += 1
+            yield key
+
+
+def nest(depth: int, keys: int, reads: list[int], places: tuple[str, ...]) -> dict[str, Any]:
+    """Returns objects without a message, in the places of each other."""
+    made = CountedObject({f"k{number}": 1 for number in range(keys)})
+    made.reads = reads
+    if depth:
+        made.update({place: nest(depth - 1, keys, reads, places) for place in places})
+    return made
+
+
+def test_a_value_of_a_body_is_looked_at_once() -> None:
+    reads = [0]
+    assert find_error_message(nest(7, 3, reads, ("error",))) == ""
+    assert reads[0] == 7 * 4 + 3
+
+
+def test_a_body_of_any_size_is_looked_at_in_a_bounded_part() -> None:
+    reads = [0]
+    assert find_error_message(nest(4, 20, reads, ("error", "errors", "fault", "meta", "details", "x"))) == ""
+    assert 3_000 < reads[0] <= 4_000
 
 
 @pytest.mark.parametrize(
@@ -143,6 +176,38 @@ def test_a_reason_is_one_line_of_bounded_length_without_the_secrets() -> None:
     assert clean_reason("no\nsuch\u202e key: s3cr3t-key", ["s3cr3t-key"]) == "no such key: ***"
     assert clean_reason("<html><title>Down</title><p>Soon.", ()) == "Down: Soon."
     assert clean_reason("a" * 1_001, ()) == "a" * 999 + "\u2026"
+
+
+PEM = '-----BEGIN KEY-----\nMIIB/w+Qa\nbc"d\n-----END KEY-----'
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("a" * 295 + "s3cr3t-key", "a" * 295 + "***"),
+        (f"bad {PEM}!", "bad ***!"),
+        ("bad " + PEM.replace("\n", "\r\n") + "!", "bad ***!"),
+        ({"code": PEM}, '{"code":"***"}'),
+        ('{"code": "-----BEGIN KEY-----\\nMIIB\\/w+Qa\\nbc\\"d\\n-----END KEY-----"}', '{"code": "***"}'),
+        ("<p>bad s3cr3t&amp;key", "bad ***"),
+        ("at s3cr3t-key%2Flonger", "at ***"),
+        ("<p>a" + "<b>" * 5_458 + "s3cr3t-key", "a"),
+    ],
+)
+def test_a_secret_is_masked_as_it_stands_before_anything_is_cut(body: Any, told: str) -> None:
+    secrets = ["s3cr3t-key", PEM, "s3cr3t&key", "s3cr3t-key/longer"]
+    assert describe_body(answer(body, 500, "text/plain"), secrets) == told
+    assert describe_body(answer(body, 500, "text/plain"), reversed(secrets)) == told
+
+
+def test_a_secret_that_crosses_the_end_of_a_page_is_not_told_in_part() -> None:
+    page = "<p>a" + "<b>" * 5_458 + "s3cr3t-key"
+    assert clean_reason(page, ["s3cr3t-key"]) == "a"
+
+
+def test_a_secret_within_another_leaves_none_of_that() -> None:
+    for secrets in (["s3cr3t-key", "s3cr3t-key-2"], ["s3cr3t-key-2", "s3cr3t-key"]):
+        assert clean_reason("no s3cr3t-key-2", secrets) == "no ***"
 
 
 def test_the_secrets_of_an_account_are_its_passwords_and_what_is_named_like_one() -> None:
