@@ -332,6 +332,20 @@ async def test_what_the_definition_lacks_is_told_to_the_log_and_not_to_the_perso
     assert any("The account has no client_id" in record.getMessage() for record in caplog.records)
 
 
+async def test_what_a_token_endpoint_repeats_of_the_secrets_is_neither_logged_nor_shown(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.authority.answers = [
+        (400, {"error": "invalid_grant", "error_description": "<b>bad</b>\nsecret typed-by-the-person"})
+    ]
+    values = {"url": desk.authority.url, "client_id": "c", "client_secret": "typed-by-the-person"}
+    sent = await desk.flow.submit_form(await desk.open(), "brightfold", "oauth2_client_credentials", values)
+    assert isinstance(sent.screen, Form)
+    assert "It said: bad secret ***. Check" in (sent.screen.error or "")
+    assert "bad secret ***" in caplog.text
+    assert "typed-by-the-person" not in caplog.text
+
+
 async def set_client(desk: Desk, **clients: Any) -> None:
     """Overrides the OAuth apps, and nothing else, of the install."""
     credentials = {name: {"config": {"client": client}} for name, client in clients.items()}

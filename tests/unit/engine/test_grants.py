@@ -190,6 +190,25 @@ def test_a_status_that_refuses_is_a_refusal_without_a_code(refused: HttpResponse
     assert caught.value.code is None
 
 
+@pytest.mark.parametrize("status", [400, 503])
+def test_what_a_provider_says_is_one_line_without_what_was_sent(status: int) -> None:
+    basic = "YXBwOnMlM0FjcmV0LW9mLXRoZS1hcHA="
+    said = (
+        f"<p>no\nrt-of-the-account, code-1234, s:cret-of-the-app,\t{basic} for a-known-audience" + "x" * 600
+    )
+    app = {**OAUTH2["client"], "secret": "s:cret-of-the-app"}  # type: ignore[dict-item]
+    settings = config(client=app, refreshParams={"extra": "code-1234", "audience": "a-known-audience"})
+    refused = answer(status, {"error": "no\nrt-of-the-account", "error_description": said})
+    with pytest.raises((CredentialsRefused, TokenEndpointFailed)) as caught:
+        drive(refresh_access_token(settings, scope(), "rt-of-the-account"), refused)
+    assert ": no ***, ***, ***, *** for a-known-audiencexx" in caught.value.message
+    assert len(caught.value.message) < 650
+    if isinstance(caught.value, CredentialsRefused):
+        assert f"({status}, no ***)" in caught.value.message
+        assert caught.value.reason.startswith("no ***, ***")
+        assert len(caught.value.reason) == 500
+
+
 @pytest.mark.parametrize("code", ["invalid_client", "unauthorized_client"])
 def test_a_refused_app_is_told_apart_from_refused_credentials(code: str) -> None:
     with pytest.raises(CredentialsRefused, match="client id and secret"):

@@ -160,7 +160,7 @@ def request_keka_token(config: KekaConfig, scope: Scope) -> Grant:
     }
     url = render_address(config.auth.token_host, config.auth.token_path, scope, f"{field}.auth")
     response = yield make_form_request(url, fields, {"Accept": "application/json"})
-    return read_token_reply(response)
+    return read_token_reply(response, fields)
 
 
 def revoke_token(config: OAuth2Config, scope: Scope, token: str) -> Grant | None:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import orjson
 
+from isthmus.engine.error_messages import clean_reason
 from isthmus.engine.evaluation import render_strict
 from isthmus.engine.queries import format_scalar
 from isthmus.errors import BadRequest, CredentialsRefused, TokenEndpointFailed, failure
@@ -36,6 +37,8 @@ Grant = Generator[HttpRequest, HttpResponse, dict[str, Any]]
 FIELD: Final = "credentials"
 _TIMEOUT_SECONDS: Final = 30.0
 _MAX_REASON: Final = 500
+_NO_SECRETS: Final = frozenset({"audience", "client_id", "grant_type", "redirect_uri", "resource", "scope"})
+"""Fields of a token request that a provider's explanation may repeat."""
 _RETRYABLE_CODES: Final = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 _REFUSAL_STATUSES: Final = frozenset({400, 401, 403})
 _FORBIDDEN: Final = 403
@@ -58,13 +61,13 @@ def call_token_endpoint(
     provider refuses, TokenEndpointFailed where it gives no usable answer.
     """
     name, secret = client
-    headers = {"Accept": "application/json"}
+    headers, basic = {"Accept": "application/json"}, encode_basic_header(name, secret)
     if in_header and secret:
-        headers["Authorization"] = encode_basic_header(name, secret)
+        headers["Authorization"] = basic
     else:
         fields = {**fields, "client_id": name, **({"client_secret": secret} if secret else {})}
     response = yield make_form_request(url, fields, headers, as_json=as_json)
-    return read_token_reply(response)
+    return read_token_reply(response, {**fields, "client_secret": secret, "basic": basic.partition(" ")[2]})
 
 
 def encode_basic_header(name: str, secret: str) -> str:
@@ -91,8 +94,9 @@ def make_form_request(
     )
 
 
-def read_token_reply(response: HttpResponse) -> dict[str, Any]:
-    """Returns the whole reply of a token endpoint; it holds an `access_token`.
+def read_token_reply(response: HttpResponse, sent: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the whole reply of a token endpoint; it holds an `access_token`. `sent`: what the request
+    held, by name, which but for _NO_SECRETS no message repeats.
 
     Raises CredentialsRefused for an `error` in the reply, whatever the status, and for a refusing status;
     TokenEndpointFailed for any other answer.
@@ -101,15 +105,17 @@ def read_token_reply(response: HttpResponse) -> dict[str, Any]:
     error = reply.get("error")
     code = error if isinstance(error, str) else None
     host = urlsplit(response.url).hostname
+    secrets = [value for name, value in sent.items() if name not in _NO_SECRETS]
+    reason = _find_reason(reply, secrets)
+    said = f": {reason}" if reason else ""
     if response.status == _THROTTLED or response.status >= _SERVER_ERROR or code in _RETRYABLE_CODES:
         raise TokenEndpointFailed(
-            f"{host} answered a token call with {response.status}{_format_reason(reply)}. "
-            "It may be tried again.",
+            f"{host} answered a token call with {response.status}{said}. It may be tried again.",
             is_retryable=True,
         )
     if error or (response.status in _REFUSAL_STATUSES and (reply or response.status != _FORBIDDEN)):
-        message = _make_refusal_message(host, code, reply, response.status)
-        raise CredentialsRefused(message, code=code, reason=_find_reason(reply))
+        answered = f"{response.status}, {clean_reason(code, secrets)}" if code else str(response.status)
+        raise CredentialsRefused(_make_refusal_message(host, code, answered, said), code=code, reason=reason)
     if response.status >= 300:
         raise TokenEndpointFailed(
             f"{host} answered a token call with {response.status}: is {urlsplit(response.url).path} its "
@@ -135,27 +141,22 @@ def _parse_reply(response: HttpResponse) -> dict[str, Any]:
     return reply if isinstance(reply, dict) else {}
 
 
-def _make_refusal_message(host: str | None, code: str | None, reply: Mapping[str, Any], status: int) -> str:
-    """Returns the message for a refusal. `code`: the OAuth error code, None for none."""
-    answered = f"{status}, {code}" if code else str(status)
+def _make_refusal_message(host: str | None, code: str | None, answered: str, said: str) -> str:
+    """Returns the message for a refusal. `code`: the OAuth error code, None for none. `answered`: the status
+    and the code. `said`: the provider's explanation behind a colon, "" for none."""
     if code in {"invalid_client", "unauthorized_client"}:
         return (
-            f"{host} does not accept the app's client id and secret ({answered}){_format_reason(reply)}. "
+            f"{host} does not accept the app's client id and secret ({answered}){said}. "
             "Correct them in the environment integration's override, under credentials."
         )
-    return f"{host} refused the credentials ({answered}){_format_reason(reply)}. Reconnect the account."
+    return f"{host} refused the credentials ({answered}){said}. Reconnect the account."
 
 
-def _format_reason(reply: Mapping[str, Any]) -> str:
-    """Returns the provider's explanation of an error, behind a colon; "" for none."""
-    reason = _find_reason(reply)
-    return f": {reason}" if reason else ""
-
-
-def _find_reason(reply: Mapping[str, Any]) -> str:
-    """Returns the provider's explanation of an error, without a full stop; "" for none."""
+def _find_reason(reply: Mapping[str, Any], secrets: list[str]) -> str:
+    """Returns the provider's explanation of an error in one line, without the secrets and a full stop; "" for
+    none."""
     reason = reply.get("error_description") or reply.get("message")
-    return reason[:_MAX_REASON].rstrip(".") if isinstance(reason, str) else ""
+    return clean_reason(reason, secrets)[:_MAX_REASON].rstrip(".") if isinstance(reason, str) else ""
 
 
 def render_address(host: Template, path: Template, scope: Scope, field: str) -> str:
