@@ -8,13 +8,15 @@ It did if one of these holds:
 - the request was a write, and `errors` is true, or an object with a message in it;
 - the request was a write, and its answer is a list of results, alone or as the only list of objects in an
   outermost object without an `id`, in which each result tells how it went (`success`, `ok`, or an HTTP
-  status) and one failed.
+  status) and one failed. Of a custom method, which may be a search, a result with an `id` is a record, and
+  its status its own.
 
 Anything else is no failure: an answer is not searched for the word.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -30,16 +32,23 @@ _MULTI_STATUS: Final = 207
 _OUTCOMES: Final = ("success", "ok")
 _STATUSES: Final = ("status", "statusCode", "status_code")
 _HTTP_STATUSES: Final = range(100, 600)
+_STATUS_TEXT: Final = re.compile(r"([1-5][0-9]{2})|HTTP/[0-9.]{1,3} ([1-5][0-9]{2})(?: .*)?")
 _ERROR_STATUS: Final = 400
 
 
 def find_partial_failure(
-    product: str, status: int, body: Any, data: Any, *, is_write: bool
+    product: str, status: int, body: Any, data: Any, *, is_write: bool, is_custom: bool = False
 ) -> CallWarning | None:
     """Returns the warning of a successful answer that did only a part; None for any other. `data`: what the
-    method's `response_path` finds in the body, the whole body without one."""
+    method's `response_path` finds in the body, the whole body without one. `is_custom`: the method is none of
+    create, update and delete."""
     results = _list_results(body) if is_write or status == _MULTI_STATUS else []
-    failed = [result for result in results if _has_failed(result)]
+    has_records = is_custom and status != _MULTI_STATUS
+    failed = [
+        result
+        for result in results
+        if _has_failed(result) and not (has_records and result.get("id") is not None)
+    ]
     errors = _get_errors(body, data, is_write=is_write)
     if failed:
         return _make_warning(product, status, f"{len(failed)} of {len(results)} parts failed", failed)
@@ -93,9 +102,12 @@ def _has_failed(result: Mapping[str, Any]) -> bool:
 
 
 def _get_status(result: Mapping[str, Any]) -> int | None:
-    """Returns the HTTP status of a result; None where it has none."""
+    """Returns the HTTP status of a result, a number or a text like `404` or `HTTP/1.1 404 Gone`; None for
+    none."""
     for name in _STATUSES:
         status = result.get(name)
+        if isinstance(status, str) and (found := _STATUS_TEXT.fullmatch(status)) is not None:
+            return int(found[1] or found[2])
         if isinstance(status, int) and not isinstance(status, bool) and status in _HTTP_STATUSES:
             return status
     return None

@@ -122,6 +122,7 @@ async def _send_and_read(
         answer.body,
         answer.data,
         is_write=not inputs.asks_for_list and is_write(plan, inputs.kind),
+        is_custom=inputs.kind == "custom",
     )
     warnings = (*inputs.warnings, *response.warnings, *(() if failure is None else (failure,)))
     return replace(answer, warnings=warnings) if warnings else answer
@@ -319,5 +320,5 @@ async def fetch_filled_page(
             break
         skipped, page = page, await fetch(page.next_cursor)
         if skipped.warnings:
-            page = replace(page, warnings=(*skipped.warnings, *page.warnings))
+            page = replace(page, warnings=tuple(dict.fromkeys((*skipped.warnings, *page.warnings))))
     return page

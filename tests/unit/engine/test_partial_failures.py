@@ -14,6 +14,7 @@ from isthmus.engine.custom import CustomCall, call_custom
 from isthmus.engine.partial_failures import find_partial_failure
 
 WRITE = {"is_write": True}
+CUSTOM = {"is_write": True, "is_custom": True}
 READ = {"is_write": False}
 HALF = {"results": [{"id": 1}], "errors": [{"message": "2 is taken"}]}
 
@@ -32,6 +33,12 @@ HALF = {"results": [{"id": 1}], "errors": [{"message": "2 is taken"}]}
         (200, [{"status": 201}, {"status": 422, "error": "blank"}], WRITE, "1 of 2 parts failed: blank"),
         (207, [{"statusCode": 200}, {"statusCode": 404, "error": "gone"}], READ, "1 of 2 parts failed: gone"),
         (207, {"results": [{"id": 1}], "errors": [{"message": "x"}]}, WRITE, "a part failed: x"),
+        (207, [{"status": "HTTP/1.1 200 OK"}, {"status": "HTTP/1.1 404 Not Found"}], READ,
+         "1 of 2 parts failed"),
+        (207, [{"status": "200"}, {"status": "409"}], WRITE, "1 of 2 parts failed"),
+        (207, [{"status": 200, "id": 1}, {"status": 500, "id": 2}], CUSTOM, "1 of 2 parts failed"),
+        (200, [{"ok": True, "id": 1}, {"ok": False, "id": None}], CUSTOM, "1 of 2 parts failed"),
+        (200, [{"status": 200, "id": 1}, {"status": 500, "id": 2}], WRITE, "1 of 2 parts failed"),
         (207, {"multistatus": {"response": []}}, READ, "parts may have failed"),
         (207, None, WRITE, "parts may have failed"),
     ],
@@ -65,6 +72,10 @@ def test_a_part_that_failed_is_told(status: int, body: Any, kind: dict[str, bool
         (200, {"status": 404, "id": 1}, WRITE),
         (200, {"success": False, "count": 1}, WRITE),
         (207, [{"status": 200}, {"status": 201}], WRITE),
+        (207, [{"status": "HTTP/1.1 200 OK"}, {"status": "HTTP/2 204"}], WRITE),
+        (207, {"responses": [{"status": "200"}, {"status_code": "201"}]}, READ),
+        (200, [{"status": "500 pieces"}, {"status": "404 left"}], WRITE),
+        (200, {"items": [{"id": 1, "status": 500}, {"id": 2, "ok": False}]}, CUSTOM),
         (200, None, WRITE),
         (200, "errors", WRITE),
         (200, [], WRITE),
@@ -113,6 +124,26 @@ async def test_the_result_of_a_call_tells_it(method: str, body: Any) -> None:
         assert [(item.code, "2 is taken" in item.message) for item in result.warnings] == [
             ("partial_failure", True)
         ]
+
+
+@pytest.mark.parametrize(("method", "count"), [("create", 1), ("search", 0)])
+async def test_the_records_of_a_search_have_a_status_of_their_own(method: str, count: int) -> None:
+    body = {"items": [{"id": 1, "status": 500}, {"id": 2, "status": 200}]}
+    result = await proxy.call_method(
+        MemoryUpstream([answer(body)]), integration(METHODS), "things", parse_call(method, body={})
+    )
+    assert len(result.warnings) == count
+
+
+async def test_empty_pages_that_tell_the_same_tell_it_once() -> None:
+    paging = {"format": "cursor", "config": {"cursor_field": "more", "cursor_path": "more"}}
+    methods = {"list": {"path": "/things", "response_path": "items", "pagination": paging}}
+    empty = [answer({"items": [], "errors": ERRORS, "more": f"c{number}"}) for number in range(3)]
+    last = answer({"items": [{"no": 1}], "errors": ERRORS})
+    result = await proxy.call_method(
+        MemoryUpstream([*empty, last]), integration(methods), "things", parse_call("list")
+    )
+    assert [item.code for item in result.warnings] == ["partial_failure"]
 
 
 async def test_a_page_that_is_skipped_because_it_is_empty_still_tells_what_failed() -> None:
