@@ -19,10 +19,11 @@ from isthmus.accounts.credentials.revocations import queue_orphan_revocation
 from isthmus.accounts.credentials.token_refresh import (
     RefreshPlan,
     add_lifetime,
+    complete_lifetime,
     get_access_token,
-    get_expiry,
     get_submitted_credential,
     get_token_life,
+    has_same_lifetime,
     plan_refresh,
     schedule_refresh,
 )
@@ -199,12 +200,12 @@ class RefreshStore:
             stored_context = decrypt_context(get_key_ring(conn), row)
             context = build_effective_context(stored_context, account.definition.reveal_variables())
             before, after = get_access_token(attempt.context), get_access_token(context)
-            if after is None or (after == before and get_expiry(context) == get_expiry(attempt.context)):
+            if after is None or (after == before and has_same_lifetime(attempt.context, context)):
                 raise CredentialsRefused(
                     "The action refresh_token left no new token in the context.", code=None
                 )
             await end_lease(conn, attempt.lease, "committed")
-            renewed = add_lifetime(stored_context, now=self._clock.now())
+            renewed = complete_lifetime(attempt.context, stored_context, now=self._clock.now())
             return await self._store_context(conn, account, row, renewed)
 
         return await self._write_with_retries(work)

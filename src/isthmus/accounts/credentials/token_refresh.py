@@ -24,6 +24,7 @@ from isthmus.definitions.credentials import (
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.grants import (
     Grant,
+    make_oauth_context,
     refresh_access_token,
     request_client_credentials_token,
     request_keka_token,
@@ -38,11 +39,13 @@ __all__ = [
     "RefreshPlan",
     "TokenLife",
     "add_lifetime",
+    "complete_lifetime",
     "find_job_moment",
     "get_access_token",
     "get_expiry",
     "get_submitted_credential",
     "get_token_life",
+    "has_same_lifetime",
     "ignore_failed_refresh",
     "is_refreshable",
     "plan_refresh",
@@ -182,6 +185,11 @@ def _get_lifetime(context: Mapping[str, Any]) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
+def has_same_lifetime(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return True if the access tokens of both contexts have the same end, and the same lifetime."""
+    return get_expiry(one) == get_expiry(other) and _get_lifetime(one) == _get_lifetime(other)
+
+
 def add_lifetime(context: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """Return the context of a token that was issued just now, with its lifetime as `expires_in` where the
     token tells its end only."""
@@ -190,6 +198,25 @@ def add_lifetime(context: Mapping[str, Any], *, now: datetime) -> dict[str, Any]
         return dict(context)
     token = {**get_oauth_token(context), "expires_in": round(expires_at - now.timestamp(), 3)}
     return {**context, "oauth": {**context["oauth"], "token": token}}
+
+
+def complete_lifetime(
+    before: Mapping[str, Any], context: Mapping[str, Any], *, now: datetime
+) -> dict[str, Any]:
+    """Return the context that an action left just now, in which `expires_at` and `expires_in` are of the same
+    token: where it wrote one of them, or neither, the other is computed, since a context keeps what is not
+    written. `before`: the context that the action started with."""
+    old, token = get_oauth_token(before), dict(get_oauth_token(context))
+    has_new_lifetime = token.get("expires_in") != old.get("expires_in")
+    if get_expiry(context) not in (None, get_expiry(before)):
+        if not has_new_lifetime:
+            token.pop("expires_in", None)
+    elif has_new_lifetime or get_access_token(context) != get_access_token(before):
+        token.pop("expires_at", None)
+        token = make_oauth_context(token, now=now)["token"]
+    if token == get_oauth_token(context):
+        return add_lifetime(context, now=now)
+    return add_lifetime({**context, "oauth": {**context["oauth"], "token": token}}, now=now)
 
 
 def find_job_moment(context: Mapping[str, Any]) -> datetime | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from tests.unit.accounts.conftest import Desk, WatchedClock
-from tests.unit.accounts.credentials.authority import Authority, call, connect
+from tests.unit.accounts.credentials.authority import ACTION, DEFINITION, Authority, call, connect
 
 from isthmus.accounts import Connections
 from isthmus.accounts.credentials.token_refresh import (
     REFRESH_AHEAD,
+    complete_lifetime,
     get_access_token,
     get_expiry,
     get_submitted_credential,
@@ -19,9 +21,11 @@ from isthmus.accounts.credentials.token_refresh import (
     is_refreshable,
     plan_refresh,
 )
+from isthmus.accounts.rows.context import patch_context
 from isthmus.db import Database
 from isthmus.db.tables import job_timer
 from isthmus.definitions import load_integration
+from isthmus.kit.ids import new_id
 
 STEPS = {"steps": [{"type": "request", "config": {"path": "/x"}}]}
 OAUTH = {"auth": {"tokenHost": "https://a.test", "tokenPath": "/token"}, "client": {"id": "i", "secret": "s"}}
@@ -147,3 +151,63 @@ async def test_a_token_that_lives_no_longer_than_the_job_is_ahead_has_none(
     await connect(desk, clock, ends_in=REFRESH_AHEAD.total_seconds() + beyond)
     async with database.read() as conn:
         assert len((await conn.execute(select(job_timer.c.key))).all()) == timers
+
+
+BEFORE = {"access_token": "at-0", "refresh_token": "rt-0", "expires_at": "2026-01-01T00:00:00.000Z"}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("kept", "written", "lifetime", "ends_after"),
+    [
+        ({"expires_in": 3600}, {"access_token": "a", "expires_at": "2026-01-01T00:00:20Z"}, 20.0, 20.0),
+        ({"expires_in": 0}, {"access_token": "a", "expires_at": "2026-01-01T00:00:20Z"}, 20.0, 20.0),
+        ({}, {"access_token": "a", "expires_at": "2026-01-01T00:00:20Z"}, 20.0, 20.0),
+        ({"expires_in": 3600}, {"access_token": "a", "expires_in": 20}, 20, 20.0),
+        ({"expires_in": 3600}, {"access_token": "a", "expires_in": 3600}, 3600, 3600.0),
+        ({"expires_in": 3600}, {"access_token": "a"}, 3600, 3600.0),
+        ({}, {"access_token": "a"}, None, None),
+        ({"expires_in": 3600}, {"expires_in": 20}, 20, 20.0),
+        ({}, {"access_token": "a", "expires_in": 20, "expires_at": "2026-01-01T00:00:19Z"}, 20, 19.0),
+        ({"expires_in": 20}, {"refresh_token": "r"}, 20, 0.0),
+        ({"expires_in": 20}, {"access_token": "a", "expires_at": None}, 20, 20.0),
+    ],
+)
+def test_the_end_and_the_lifetime_that_an_action_leaves_are_of_one_token(
+    kept: Any, written: Any, lifetime: Any, ends_after: float | None
+) -> None:
+    before = context(**BEFORE, **kept)
+    left = complete_lifetime(before, patch_context(before, {"oauth": {"token": written}}), now=NOW)
+    end = get_expiry(left)
+    assert left["oauth"]["token"].get("expires_in") == lifetime
+    assert (None if end is None else end - NOW.timestamp()) == ends_after
+
+
+@pytest.mark.parametrize("definition", [DEFINITION + ACTION])
+@pytest.mark.parametrize("lifetime", [0, 7200])
+async def test_an_action_that_tells_the_lifetime_only_is_not_run_before_each_call(
+    connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock, lifetime: int
+) -> None:
+    id = await connect(desk, clock, ends_in=-1.0, expires_in=lifetime)
+    authority.access = "at-other"
+    for _ in range(3):
+        await call(connections, desk, id)
+    assert len(authority.refreshes) == 1
+    await clock.advance(3_590.0)
+    await call(connections, desk, id)
+    assert len(authority.refreshes) == 2
+
+
+TELLS_END = ACTION.replace("$previous }", "{'access_token': $previous.access_token, 'expires_at': END} }")
+
+
+@pytest.mark.parametrize("definition", [DEFINITION + TELLS_END.replace("END", "'2030-01-01T00:00:20Z'")])
+@pytest.mark.parametrize("lifetime", [0, 3600])
+async def test_an_action_that_tells_the_end_only_replaces_the_lifetime(
+    connections: Connections, desk: Desk, clock: WatchedClock, lifetime: int
+) -> None:
+    id = await connect(desk, clock, ends_in=-1.0, expires_in=lifetime)
+    await connections.refresh_credentials(desk.scope.environment_id, id, request_id=new_id())
+    stored = (await desk.get(id))["context"]
+    end = datetime(2030, 1, 1, 0, 0, 20, tzinfo=UTC)
+    assert stored["oauth"]["token"]["expires_in"] == round((end - clock.now()).total_seconds(), 3)
