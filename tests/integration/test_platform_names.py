@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from truto_python_sdk import link_token
 
 from isthmus.api.platform_app import build_platform
 from isthmus.api.resources import ROUTERS
+from isthmus.config import Settings
 from isthmus.kit.ids import new_id
 from tests.integration.larkdesk import MODEL, connect, definition, install
-from tests.integration.serving import Server
+from tests.integration.serving import Server, serving
 
 CLIENTS = yaml.safe_load((Path(__file__).parents[1] / "contract" / "published_clients.yaml").read_text())
 NAMED_AT_ONCE = 10
@@ -65,6 +67,14 @@ def unknown_in(answer: Any) -> dict[str, str]:
     return {each["path"]: each["message"] for each in failures if each["code"] == "unknown_name"}
 
 
+async def issue_account_token(server: Server) -> str:
+    """Returns a token of an account."""
+    account = await connect(server, await install(server), "http://127.0.0.1:1")
+    body = {"integrated_account_id": account}
+    token: str = (await server.ok("POST", "/integrated-account/token", json=body))["token"]
+    return token
+
+
 async def test_every_misspelt_parameter_of_a_list_is_refused_with_the_close_names(
     server: Server, operations: dict[str, dict[str, Any]]
 ) -> None:
@@ -84,13 +94,36 @@ async def test_every_misspelt_parameter_of_a_list_is_refused_with_the_close_name
 async def test_every_route_but_probes_refuses_a_parameter_that_is_like_none(
     server: Server, operations: dict[str, dict[str, Any]]
 ) -> None:
+    account_token = await issue_account_token(server)
     for route in operations:
         verb, path = split(route)
-        status, body = await server.call(verb, path, params={"zzz": "1"})
+        token = account_token if path == "/integrated-account/me" else None
+        status, body = await server.call(verb, path, params={"zzz": "1"}, token=token)
         if path in PROBES:
             assert status == 200, route
         else:
             assert (status, list(unknown_in(body))) == (400, ["zzz"]), route
+
+
+async def test_who_sends_no_token_learns_no_names(
+    server: Server, operations: dict[str, dict[str, Any]]
+) -> None:
+    walked = 0
+    for route, operation in operations.items():
+        if not operation.get("security") or operation["tags"] == ["schemas"]:
+            continue  # needs no token
+        status, body = await server.call(*split(route), params={"zzz": "1"}, token="")
+        assert (status, unknown_in(body)) == (401, {}), route
+        walked += 1
+    assert walked > 50
+
+
+async def test_a_request_with_an_unknown_name_counts_against_the_limit_of_its_token(
+    settings: Settings,
+) -> None:
+    async with serving(replace(settings, token_rate_limit=2)) as server:
+        statuses = [(await server.call("GET", "/team?zzz=1"))[0] for _ in range(3)]
+    assert statuses == [400, 400, 429]
 
 
 async def test_every_misspelt_field_of_a_body_is_refused_with_the_close_names(
@@ -111,10 +144,9 @@ async def test_every_misspelt_field_of_a_body_is_refused_with_the_close_names(
 
 
 async def test_the_account_of_a_token_takes_its_context_and_nothing_else(desk_server: Server) -> None:
-    account = await connect(desk_server, await install(desk_server), "http://127.0.0.1:1")
-    made = await desk_server.ok("POST", "/integrated-account/token", json={"integrated_account_id": account})
+    token = await issue_account_token(desk_server)
     sent = {"context": {}, "tenent_id": "x"}
-    status, body = await desk_server.call("PATCH", "/integrated-account/me", json=sent, token=made["token"])
+    status, body = await desk_server.call("PATCH", "/integrated-account/me", json=sent, token=token)
     assert (status, list(unknown_in(body))) == (400, ["tenent_id"])
 
 

@@ -40,6 +40,17 @@ class Desk:
             warnings = parse_warning_header(response.headers.get(WARNING_HEADER, ""))
             return response.status, await response.json(), warnings
 
+    async def send_batch(self, *nodes: Any) -> tuple[Any, list[CallWarning]]:
+        """Sends a batch request. Returns the body and the warnings of the header."""
+        async with self.server.session.post(
+            f"{self.server.url}/batch-request",
+            json={"integrated_account_id": self.account, "resources": nodes},
+            headers={"authorization": f"Bearer {self.server.token}"},
+        ) as response:
+            assert response.status == 200
+            warnings = parse_warning_header(response.headers.get(WARNING_HEADER, ""))
+            return await response.json(), warnings
+
     async def choose(self, value: str | None) -> None:
         """Sets what becomes of unknown names."""
         own = (await self.server.ok("GET", "/me"))["environment"]["id"]
@@ -81,6 +92,34 @@ async def test_an_environment_that_warns_makes_the_call_and_names_it(desk: Desk,
 
     status, body, warnings = await desk.call("GET", "&status[id]=new")
     assert (status, warnings) == (200, [])
+
+
+BATCH = (
+    {
+        "resource": "desk/tickets",
+        "name": "new",
+        "method": "create",
+        "body": {"name": "Lamp", "descripton": "Broken"},
+    },
+    {"resource": "desk/tickets", "name": "known", "method": "get", "id": "1"},
+)
+
+
+async def test_a_batch_names_what_its_nodes_sent_and_nobody_knows(desk: Desk) -> None:
+    await desk.choose("warn")
+    body, warnings = await desk.send_batch(*BATCH)
+    assert [record["name"] for record in body["result"]["desk/tickets"]][:1] == ["Lamp"]
+    assert (body.keys(), body["errors"]) == ({"result", "errors"}, {"desk/tickets": []})
+    assert [(each.code, each.field) for each in warnings] == [("unknown_name", "new: body.descripton")]
+
+
+async def test_a_node_of_a_batch_that_sends_an_unknown_name_is_refused_alone(desk: Desk) -> None:
+    body, warnings = await desk.send_batch(*BATCH)
+    assert [record["id"] for record in body["result"]["desk/tickets"]] == ["1"]
+    (error,) = body["errors"]["desk/tickets"]
+    assert (error["node"], error["statusCode"]) == ("new", 400)
+    assert [each["path"] for each in error["details"]["failures"]] == ["body.descripton"]
+    assert ([visit.method for visit in desk.fake.visits], warnings) == (["GET"], [])
 
 
 async def test_the_choice_counts_from_the_next_call_on(desk: Desk) -> None:

@@ -28,6 +28,7 @@ from isthmus.engine.batch import BatchLimits, run_batch
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.graph.structure import Graph
 from isthmus.errors import BadRequest, DatabaseUnavailable, IsthmusError, MethodNotAllowed, NotFound, failure
+from isthmus.kit.call_warnings import make_warning_headers
 from isthmus.kit.clock import Clock
 from isthmus.tenancy import Principal
 
@@ -118,10 +119,11 @@ class BatchRequests:
             limits=self._batch,
             clock=self._clock,
         )
+        headers = make_warning_headers(outcome.warnings)
         try:
-            response = make_json_response(outcome.body)
+            response = make_json_response(outcome.body, headers=headers)
         except TypeError:  # rare, so that only then each record is tried by itself
-            response = make_json_response(outcome.without_unwritable(_has_json_form).body)
+            response = make_json_response(outcome.without_unwritable(_has_json_form).body, headers=headers)
         return replace(response, is_provisional=outcome.has_error(DatabaseUnavailable))
 
 

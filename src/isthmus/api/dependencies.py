@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator
 
 from isthmus.accounts import Connections
 from isthmus.api.authentication import Authentication, get_account_of_token
+from isthmus.api.known_names import refuse_unknown_query_names
 from isthmus.api.list_queries import (
     MAX_LIMIT,
     build_list_envelope,
@@ -89,10 +90,11 @@ _bearer = HTTPBearer(auto_error=False, description="An API token of an environme
 async def _require_api_token(
     request: Request, parts: Parts, _: Annotated[Any, Security(_bearer)]
 ) -> Principal:
-    """Authenticates an API token, and counts the request against its limit. Raises Unauthorized, Forbidden,
-    TooManyRequests."""
+    """Authenticates an API token, counts the request against its limit, and checks the names of its query.
+    Raises Unauthorized, Forbidden, TooManyRequests, BadRequest."""
     principal = await parts.authentication.authenticate_api_token(request.headers.get("authorization"))
     parts.limits.take_token(principal)
+    await refuse_unknown_query_names(request)
     return principal
 
 
@@ -108,10 +110,11 @@ _account_bearer = HTTPBearer(
 async def _require_account_token(
     request: Request, parts: Parts, _: Annotated[Any, Security(_account_bearer)]
 ) -> Principal:
-    """Authenticates an integrated account token, and counts the request against its limit. Raises
-    Unauthorized, Forbidden, TooManyRequests."""
+    """Authenticates an integrated account token, counts the request against its limit, and checks the names
+    of its query. Raises Unauthorized, Forbidden, TooManyRequests, BadRequest."""
     principal = await parts.authentication.authenticate_account_token(request.headers.get("authorization"))
     parts.limits.take_token(principal)
+    await refuse_unknown_query_names(request)
     return principal
 
 
@@ -124,10 +127,11 @@ async def _require_any_token(
     _: Annotated[Any, Security(_bearer)],
     __: Annotated[Any, Security(_account_bearer)],
 ) -> Caller:
-    """Authenticates a token of either kind, and counts the request against its limit. Raises Unauthorized,
-    Forbidden, TooManyRequests."""
+    """Authenticates a token of either kind, counts the request against its limit, and checks the names of its
+    query. Raises Unauthorized, Forbidden, TooManyRequests, BadRequest."""
     principal = await parts.authentication.authenticate_any_token(request.headers.get("authorization"))
     parts.limits.take_token(principal)
+    await refuse_unknown_query_names(request)
     return Caller(principal, get_account_of_token(principal, request.scope["query_string"]))
 
 
@@ -139,8 +143,9 @@ async def _accept_api_token(
     request: Request, parts: Parts, bearer: Annotated[Any, Security(_bearer)]
 ) -> Principal | None:
     """Returns the principal of an API token, or None if no token was sent. Raises Unauthorized and Forbidden
-    for a token that is sent and not valid."""
+    for a token that is sent and not valid, and BadRequest for unknown names in the query."""
     if request.headers.get("authorization") is None:
+        await refuse_unknown_query_names(request)
         return None
     return await _require_api_token(request, parts, bearer)
 

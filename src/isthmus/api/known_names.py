@@ -143,7 +143,8 @@ def _read_declared_names(route: APIRoute) -> QueryNames:
 
 
 async def refuse_unknown_query_names(request: Request) -> None:
-    """Raises BadRequest if the query has a parameter that the route does not have."""
+    """Raises BadRequest if the query has a parameter that the route does not have. Called once the sender is
+    known: nobody else learns what a route takes."""
     if not request.scope["query_string"]:
         return
     names: QueryNames | None = request.app.state.query_names.get(_make_key(request.scope["route"]))

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
@@ -15,12 +15,7 @@ from starlette.exceptions import HTTPException
 
 from isthmus import __version__
 from isthmus.api.dispatcher import make_exception_response
-from isthmus.api.known_names import (
-    list_body_fields,
-    list_query_names,
-    refuse_unknown_query_names,
-    suggest_close_names,
-)
+from isthmus.api.known_names import list_body_fields, list_query_names, suggest_close_names
 from isthmus.api.openapi.batch_operation import BATCH_PATH, build_batch_path, build_batch_schemas
 from isthmus.api.openapi.data_plane_operations import build_data_plane_paths
 from isthmus.api.openapi.error_responses import add_error_responses
@@ -74,7 +69,7 @@ def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     for router in routers:
-        app.include_router(router, dependencies=[Depends(refuse_unknown_query_names)])
+        app.include_router(router)
     app.state.query_names = list_query_names(routers)
     app.openapi = lambda: _build_openapi_document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.add_exception_handler(IsthmusError, _handle_error)

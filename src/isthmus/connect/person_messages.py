@@ -32,8 +32,10 @@ def describe_stage_failure(label: str, cause: FailureCause | None, message: str)
             return _describe_silence(label)
         case "definition":
             return _describe_definition(label)
-        case _:
+        case "provider" | "check":
             return message
+        case _:
+            return f"{label} could not be connected. Try again, or tell whoever sent you the link."
 
 
 def describe_exchange_failure(label: str, error: IsthmusError, *, has_own_client: bool = False) -> str:

@@ -205,7 +205,7 @@ class RapidForms:
                 limit=_PAGE_SIZE,
                 cursor=cursor,
             )
-            calls = BatchCalls(self._connections, form.connection, new_id())
+            calls = BatchCalls(self._connections, form.connection, new_id(), can_refuse_names=False)
             result = await calls.call(spec.resource, call, _skip_wait)
             records = result.records if isinstance(result, ListResult) else getattr(result, "body", [])
             more = result.next_cursor if isinstance(result, ListResult) else None

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.lifecycle.causes import FailureCause
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.accounts.rows.account_views import AccountStatus, read_status
+from isthmus.accounts.rows.connected_definition import Stage
 from isthmus.connect.connectable_integrations import (
     ConnectableIntegration,
     find_slug_of_account,
@@ -51,6 +52,11 @@ _ERROR_TYPES: Final[Mapping[str, ErrorType]] = {
     "post_install_error": "post_install_error",
     "validation_error": "validation_error",
     "needs_reauth": "validation_error",
+}
+
+_FAILED_STAGES: Final[Mapping[str, Stage]] = {
+    "post_install_error": "post_install",
+    "validation_error": "validation",
 }
 
 
@@ -201,11 +207,19 @@ class ScreenBuilder:
 
 
 def _describe_failure(label: str, account: AccountStatus) -> str:
-    """Returns the text for the person about an account that is not connected; "" where nothing is known of
-    why."""
-    error = (account.last_action or {}).get("error") or {}
-    cause: FailureCause | None = "credentials" if account.status == "needs_reauth" else error.get("cause")
+    """Returns the text for the person about an account that is not connected."""
+    cause: FailureCause | None = "credentials" if account.status == "needs_reauth" else _read_cause(account)
     return describe_stage_failure(label, cause, account.last_error or "")
+
+
+def _read_cause(account: AccountStatus) -> FailureCause | None:
+    """Returns the stored cause of the failed stage; None where the latest result is of another action, or of
+    a version that stored no cause."""
+    result = account.last_action or {}
+    if result.get("action") != _FAILED_STAGES[account.status]:
+        return None
+    cause: FailureCause | None = (result.get("error") or {}).get("cause")
+    return cause
 
 
 def _can_go_back(session: Session, link: LinkToken) -> bool:

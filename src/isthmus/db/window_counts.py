@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import delete, func, or_, select, tuple_
 
 from isthmus.db.answer_limit import ANSWER_LIMIT
 from isthmus.db.database import Database
@@ -59,10 +59,11 @@ class WindowSharing:
     async def share(self) -> None:
         """Reads the counts of the others, then writes those of this process that have changed."""
         columns = window_count.c
-        earliest = self._clock.now().timestamp() - self._counter.seconds
+        now = self._clock.now().timestamp()
+        earliest, latest = now - self._counter.seconds, now + self._counter.seconds
         others = (
             select(columns.key, func.min(columns.started), func.sum(columns.count))
-            .where(columns.started > earliest, columns.process != self._process)
+            .where(columns.started > earliest, columns.started < latest, columns.process != self._process)
             .group_by(columns.key)
         )
         async with self._database.read() as conn:
@@ -70,15 +71,17 @@ class WindowSharing:
         self._counter.merge(KeyCount(key, started, int(count)) for key, started, count in rows)
         changed = self._counter.list_unpublished()
         if changed:
-            await self._write(changed, earliest)
+            await self._write(changed, earliest, latest)
             self._counter.mark_published(changed)
 
-    async def _write(self, counts: Sequence[KeyCount], earliest: float) -> None:
+    async def _write(self, counts: Sequence[KeyCount], earliest: float, latest: float) -> None:
         """Stores counts of this process, and deletes the rows of windows that are over, which began before
-        `earliest`; rows that another process is deleting or writing are left to it."""
+        `earliest`, or after `latest` where the clock was set back since; rows that another process is
+        deleting or writing are left to it."""
         columns = window_count.c
         place = (columns.key, columns.process)
-        over = select(*place).where(columns.started <= earliest).with_for_update(skip_locked=True)
+        is_over = or_(columns.started <= earliest, columns.started >= latest)
+        over = select(*place).where(is_over).with_for_update(skip_locked=True)
         async with self._database.write() as conn:
             statement = insert_into(conn, window_count)
             changes = {name: statement.excluded[name] for name in ("started", "count")}

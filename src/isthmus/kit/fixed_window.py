@@ -36,22 +36,23 @@ class KeyCount:
 
 @dataclass(slots=True)
 class _Window:
-    """The window of a key. `own`: counted here; `elsewhere`: by others. `published`: what they know of it."""
+    """The window of a key. `own`: counted here; `elsewhere`: by others."""
 
     started: float
     own: int = 0
     elsewhere: int = 0
-    published: KeyCount | None = None
 
 
 class FixedWindowCounter:
     """Counts the events of each key, up to a limit, in windows of `seconds`. The window of a key begins with
-    its first event. Of more than 10,000 keys, those whose last event is longest ago are forgotten."""
+    its first event. Of more than 10,000 keys, those that only others counted are forgotten first, then those
+    whose last event is longest ago."""
 
     def __init__(self, seconds: float, clock: Clock) -> None:
         self.seconds: Final = seconds
         self._clock = clock
         self._windows: OrderedDict[str, _Window] = OrderedDict()
+        self._unpublished: dict[str, None] = {}
 
     def count(self, key: str, limit: int) -> WindowCount:
         """Counts one event, unless `limit` events or more were counted in the key's window already. Returns
@@ -60,55 +61,76 @@ class FixedWindowCounter:
         window = self._windows.get(key)
         if window is None or not self._is_open(window.started, now):
             window = _Window(now)
+        self._limit_start(key, window, now)
         count = window.own + window.elsewhere
         seconds_left = self.seconds - (now - window.started)
         if count >= limit:
             return WindowCount(count, True, seconds_left)
         window.own += 1
-        self._store(key, window)
+        self._unpublished[key] = None
+        self._windows[key] = window
+        self._windows.move_to_end(key)
+        if len(self._windows) > _MAX_KEYS:
+            self._forget(next(iter(self._windows)))
         return WindowCount(count + 1, False, seconds_left)
 
     def list_unpublished(self) -> list[KeyCount]:
         """Returns what was counted here in open windows, as far as it differs from what was published."""
         now = self._clock.now().timestamp()
-        counts = [
-            (window, KeyCount(key, window.started, window.own))
-            for key, window in self._windows.items()
-            if window.own and self._is_open(window.started, now)
+        return [
+            self._read_own_count(key)
+            for key in self._unpublished
+            if self._is_open(self._windows[key].started, now)
         ]
-        return [count for window, count in counts if count != window.published]
 
     def mark_published(self, counts: Iterable[KeyCount]) -> None:
         """Notes that others know these counts."""
         for count in counts:
-            window = self._windows.get(count.key)
-            if window is not None:
-                window.published = count
+            if count.key in self._unpublished and self._read_own_count(count.key) == count:
+                del self._unpublished[count.key]
 
     def merge(self, others: Iterable[KeyCount]) -> None:
-        """Replaces what others have counted, one sum for each key. Where their window of a key began earlier
-        than the one here, it becomes the window of both."""
+        """Replaces what others have counted, one sum for each key; while 10,000 keys are kept, none is added.
+        Where their window of a key began earlier than the one here, it becomes the window of both."""
         now = self._clock.now().timestamp()
         for key, window in list(self._windows.items()):
             window.elsewhere = 0
-            if not self._is_open(window.started, now):
-                del self._windows[key]
+            if self._is_open(window.started, now):
+                self._limit_start(key, window, now)
+            else:
+                self._forget(key)
         for other in others:
             if not self._is_open(other.started, now):
                 continue
-            window = self._windows.get(other.key) or _Window(other.started)
-            window.started = min(window.started, other.started)
+            known = self._windows.get(other.key)
+            if known is None and len(self._windows) >= _MAX_KEYS:
+                continue
+            window = known or _Window(now)
+            self._limit_start(other.key, window, other.started)
             window.elsewhere = other.count
-            self._store(other.key, window)
+            if known is None:
+                self._windows[other.key] = window
+                self._windows.move_to_end(other.key, last=False)  # the first that is forgotten
 
     def _is_open(self, started: float, now: float) -> bool:
         """Returns True until a window that began at `started` is over; False too where the clock was set back
         by more than its length."""
         return -self.seconds < now - started < self.seconds
 
-    def _store(self, key: str, window: _Window) -> None:
-        """Keeps the window of a key, as the last that is forgotten."""
-        self._windows[key] = window
-        self._windows.move_to_end(key)
-        if len(self._windows) > _MAX_KEYS:
-            self._windows.popitem(last=False)
+    def _limit_start(self, key: str, window: _Window, latest: float) -> None:
+        """Lets a window that begins after `latest` begin then: one in the future, where the clock was set
+        back, would stay open for too long."""
+        if window.started > latest:
+            window.started = latest
+            if window.own:
+                self._unpublished[key] = None
+
+    def _read_own_count(self, key: str) -> KeyCount:
+        """Returns what was counted here for a key that is kept."""
+        window = self._windows[key]
+        return KeyCount(key, window.started, window.own)
+
+    def _forget(self, key: str) -> None:
+        """Forgets a key that is kept."""
+        del self._windows[key]
+        self._unpublished.pop(key, None)

@@ -296,7 +296,7 @@ async def test_an_exchange_that_fails_is_told_in_plain_words(desk: Desk, answer:
     [
         ("validation_error", "provider", "The key is not known."),
         ("validation_error", "check", "The key is not known."),
-        ("validation_error", None, "The key is not known."),
+        ("validation_error", None, "Brightfold Desk could not be connected."),
         ("validation_error", "credentials", "Brightfold Desk did not accept the credentials. Check what you"),
         ("post_install_error", "connection", "Brightfold Desk could not be reached"),
         ("post_install_error", "definition", "Brightfold Desk is not set up correctly here"),
@@ -308,6 +308,7 @@ async def test_what_only_an_author_understands_is_not_shown_to_the_person(
 ) -> None:
     sent = await desk.flow.submit_form(await desk.open(), "brightfold", "api_key", typed(desk))
     result = {
+        "action": status.removesuffix("_error"),
         "status": "error",
         "error": {"statusCode": 500, "message": "T0410"} | ({"cause": cause} if cause else {}),
     }
@@ -317,6 +318,28 @@ async def test_what_only_an_author_understands_is_not_shown_to_the_person(
     screen = await desk.flow.build_screen(sent.session)
     assert isinstance(screen, Problem)
     assert screen.message.startswith(shown)
+
+
+@pytest.mark.parametrize(
+    "latest",
+    [
+        None,
+        {"action": "resync", "status": "success"},
+        {"action": "post_install", "status": "error", "error": {"statusCode": 502, "cause": "provider"}},
+    ],
+)
+async def test_a_result_that_is_not_of_the_failed_stage_gives_the_neutral_text(
+    desk: Desk, latest: Any
+) -> None:
+    sent = await desk.flow.submit_form(await desk.open(), "brightfold", "api_key", typed(desk))
+    failed = {"status": "validation_error", "last_error": "T0410", "last_action_run_result": latest}
+    async with desk.database.write() as conn:
+        await conn.execute(update(integrated_account).values(failed))
+    screen = await desk.flow.build_screen(sent.session)
+    assert isinstance(screen, Problem)
+    assert screen.message == (
+        "Brightfold Desk could not be connected. Try again, or tell whoever sent you the link."
+    )
 
 
 async def test_what_the_definition_lacks_is_told_to_the_log_and_not_to_the_person(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tests.fakes.listening import listening
 from tests.unit.connect.conftest import Desk
 
@@ -18,7 +18,7 @@ from isthmus.connect.rapid_form import RapidForms
 from isthmus.connect.rapid_form_fields import FieldChoices
 from isthmus.connect.screens import Field, IntegrationSummary, RapidForm
 from isthmus.connect.sessions import RapidOptions, Session, create_session
-from isthmus.db.tables import event
+from isthmus.db.tables import environment, event
 
 DEFINITION = """
 name: brightfold
@@ -169,6 +169,30 @@ async def test_options_that_depend_on_a_choice_come_with_it(desk: Desk, product:
     assert (await form.fields())["board"].choices == ()
     options = await form.forms.fetch_choices(form.session, form.account_id, "board", {"team": ["t2"]}, None)
     assert [option.label for option in options.choices] == ["Board of t2"]
+
+
+UNIFIED = (
+    DEFINITION.replace("    boards: {", "    tickets: {")
+    .replace("resource: boards", "resource: desk/tickets")
+    .replace('"{{form.team}}"', '"{{form.team}}", nobodys: "1"')
+)
+
+
+@pytest.mark.parametrize("definition", [UNIFIED])
+async def test_a_form_whose_definition_sends_an_unknown_name_is_shown_all_the_same(
+    desk: Desk, product: Product
+) -> None:
+    mapping = {
+        "query_mapping": "{ 'team': query.team }",
+        "response_mapping": "{ 'id': response.id, 'name': response.name }",
+    }
+    form = await opened(desk, product)
+    async with desk.database.write() as conn:
+        await conn.execute(update(environment).values(settings={"unknown_names": "refuse"}))
+        override = {"desk": {"tickets": {"list": mapping}}}
+        await Accounts(conn, desk.scope).update(form.account_id, {"unified_model_override": override})
+    options = await form.forms.fetch_choices(form.session, form.account_id, "board", {"team": ["t2"]}, None)
+    assert labels(options) == ["Board of t2"]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,20 @@ async def test_rows_of_windows_that_are_over_are_deleted(
     assert await read_row_count(database) == 1
 
 
+async def test_rows_of_a_clock_that_was_set_back_are_neither_counted_nor_kept(
+    here: Counting, there: Counting, database: Database, clock: VirtualClock
+) -> None:
+    there.count(90)
+    await there.sharing.share()
+    clock.set_forward(-3_600)
+    elsewhere = Counting(database, clock)
+    elsewhere.count(1)
+    await elsewhere.sharing.share()
+    assert await read_row_count(database) == 1
+    await here.sharing.share()
+    assert here.count(100) == 99
+
+
 async def test_nothing_is_written_while_nothing_is_counted(here: Counting, database: Database) -> None:
     here.count(1)
     await here.sharing.share()

@@ -22,7 +22,7 @@ Rows = Callable[[Call], Any]
 
 class DeskCalls:
     """`rows`: by resource, what a call gives: an array for `list`, which is paged by `size`; an exception is
-    raised. `most` is how many calls were under way at once."""
+    raised, and a result returned as it is. `most` is how many calls were under way at once."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class DeskCalls:
         value = rows(call) if callable(rows) else rows
         if isinstance(value, IsthmusError):
             raise value
-        if isinstance(value, StreamResult):
+        if isinstance(value, ListResult | StreamResult | ValueResult):
             return value
         if call.method != "list":
             return ValueResult(value)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.fakes.clock import VirtualClock
-from tests.unit.engine.desk_calls import DeskCalls, graph_of, limits, ran
+from tests.unit.engine.desk_calls import DeskCalls, graph_of, limits, outcome_of, ran
 
 from isthmus.api.call_parsing import parse_node_call
 from isthmus.engine.batch import run_batch
-from isthmus.engine.calls import Call, ResponseOptions, StreamResult
+from isthmus.engine.calls import Call, ListResult, ResponseOptions, StreamResult, ValueResult
 from isthmus.errors import AccountNeedsReauth, RemoteError, TooManyRequests, UpstreamUnreachable
+from isthmus.kit.call_warnings import CallWarning
 
 
 @pytest.fixture
@@ -43,6 +45,30 @@ async def test_a_list_is_read_to_its_last_page(clock: VirtualClock) -> None:
     body = await ran(calls, clock, {"resource": "desk/tickets", "query": {"limit": 2}})
     assert body == {"result": {"desk/tickets": tickets(5)}, "errors": {"desk/tickets": []}}
     assert [call.cursor for _, call in calls.asked] == [None, "2", "4"]
+
+
+async def test_what_calls_left_out_is_told_once_with_the_name_of_the_node(clock: VirtualClock) -> None:
+    unread = CallWarning("unknown_name", "body.emial is not known.", "body.emial")
+    partial = CallWarning("partial_failure", "1 of 2 parts failed.")
+    results = {
+        "desk/tickets": lambda call: ValueResult({"id": call.id}, warnings=(unread, partial)),
+        "desk/comments": ListResult([], warnings=(unread,)),
+    }
+    calls = DeskCalls(clock, results)
+    outcome = await outcome_of(
+        calls,
+        clock,
+        {"resource": "desk/comments", "name": "said"},
+        {"resource": "desk/tickets", "method": "get", "id": "{{args.n}}", "loop_on": "args.n"},
+        args={"n": [1, 2]},
+    )
+    assert len(calls.asked) == 3
+    assert outcome.warnings == [
+        replace(unread, field="said: body.emial"),
+        replace(unread, field="desk/tickets: body.emial"),
+        replace(partial, message="desk/tickets: 1 of 2 parts failed."),
+    ]
+    assert outcome.body.keys() == {"result", "errors"}
 
 
 async def test_a_loop_calls_once_for_each_record_and_answers_in_their_order(clock: VirtualClock) -> None:

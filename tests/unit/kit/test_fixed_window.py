@@ -90,3 +90,38 @@ async def test_a_clock_that_is_set_back_ends_the_windows() -> None:
     assert counter.count("a", 1).count == 1
     clock.set_forward(-3_600)
     assert counter.count("a", 1) == WindowCount(1, False, 10)
+
+
+async def test_keys_of_others_push_out_nothing_that_was_counted_here() -> None:
+    clock = VirtualClock()
+    start = clock.now().timestamp()
+    counter = FixedWindowCounter(10, clock)
+    assert counter.count("own", 1) == WindowCount(1, False, 10)
+    counter.merge([KeyCount(f"of others {number}", start, 1) for number in range(10_000)])
+    assert counter.count("own", 1).is_exceeded
+    assert counter.count("one more", 1).count == 1
+    assert counter.count("own", 1).is_exceeded
+    assert counter.list_unpublished() == [KeyCount("own", start, 1), KeyCount("one more", start, 1)]
+
+
+async def test_a_clock_that_is_set_back_a_little_makes_no_window_longer() -> None:
+    clock = VirtualClock()
+    counter = FixedWindowCounter(10, clock)
+    start = clock.now().timestamp()
+    counter.count("own", 1)
+    counter.mark_published(counter.list_unpublished())
+    clock.set_forward(-9)
+    counter.merge([KeyCount("of others", start, 5)])
+    assert counter.list_unpublished() == [KeyCount("own", start - 9, 1)]
+    assert counter.count("own", 1) == WindowCount(1, True, 10)
+    assert counter.count("of others", 1) == WindowCount(5, True, 10)
+    await clock.advance(10)
+    assert counter.count("own", 1) == WindowCount(1, False, 10)
+
+
+def test_a_clock_that_is_set_back_between_two_events_makes_no_window_longer() -> None:
+    clock = VirtualClock()
+    counter = FixedWindowCounter(10, clock)
+    counter.count("own", 1)
+    clock.set_forward(-9)
+    assert counter.count("own", 1) == WindowCount(1, True, 10)

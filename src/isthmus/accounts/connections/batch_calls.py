@@ -24,7 +24,8 @@ class BatchCalls:
     so that one that is refused, blocked or disabled meanwhile is not called any more.
 
     `opened`: the account as it was opened for the batch request. `before_write`: awaited before each write to
-    the provider; None if nobody has to know.
+    the provider; None if nobody has to know. `can_refuse_names`: whether unified calls are refused for
+    unknown names where the environment says so; False where a definition makes them, not a caller.
     """
 
     def __init__(
@@ -33,7 +34,10 @@ class BatchCalls:
         opened: Connection,
         request_id: str,
         before_write: BeforeWrite | None = None,
+        *,
+        can_refuse_names: bool = True,
     ) -> None:
+        self._can_refuse_names = can_refuse_names
         self._before_write = before_write
         self._connections = connections
         self._opened = opened
@@ -81,7 +85,12 @@ class BatchCalls:
         schema, mapping, method = await connection.find_mapping(model, unified_resource, call.method)
         target = UnifiedTarget(model, unified_resource, schema, connection.integration_name)
         return await unified.call_method(
-            upstream, connection.definition, target, mapping, call.with_method(method)
+            upstream,
+            connection.definition,
+            target,
+            mapping,
+            call.with_method(method),
+            refuses_unknown_names=self._can_refuse_names and connection.refuses_unknown_names,
         )
 
 

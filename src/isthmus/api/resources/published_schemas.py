@@ -9,11 +9,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from isthmus.api.dependencies import OptionalPrincipal, Parts
+from isthmus.api.known_names import refuse_unknown_query_names
 from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut
 from isthmus.definitions.json_schema import PUBLISHED, make_published_schema
@@ -69,7 +70,7 @@ async def list_schemas(parts: Parts, principal: OptionalPrincipal) -> Any:
     return {"result": [*files, *records], "next_cursor": None, "limit": MAX_LIMIT}
 
 
-@router.get("/{name}", response_class=SchemaResponse)
+@router.get("/{name}", response_class=SchemaResponse, dependencies=[Depends(refuse_unknown_query_names)])
 async def get_schema(name: str) -> SchemaResponse:
     """The schema of a file that definitions are written in, for completion in editors. `name` may end in
     `.schema.json`. No token is needed.

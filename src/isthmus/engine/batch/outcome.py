@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from isthmus.definitions.graph_nodes import Node, RequestNode
 from isthmus.engine.graph.node_scopes import ProducedRecord
 from isthmus.engine.graph.structure import Graph
 from isthmus.errors import IsthmusError, UnprocessableRequest, to_error_envelope
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = ["BatchOutcome", "NodeError"]
 
@@ -25,11 +26,13 @@ class NodeError:
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What the nodes of a batch gave, and their errors, by the name of the node."""
+    """What the nodes of a batch gave, their errors, and what their calls left out, by the name of the
+    node."""
 
     graph: Graph
     records: Mapping[str, Sequence[ProducedRecord]]
     errors: Mapping[str, Sequence[NodeError]] = field(default_factory=dict)
+    node_warnings: Mapping[str, Iterable[CallWarning]] = field(default_factory=dict)
 
     @property
     def body(self) -> dict[str, Any]:
@@ -46,6 +49,16 @@ class BatchOutcome:
                 _error_to_wire(name, node_error) for node_error in self.errors.get(name, ())
             )
         return {"result": result, "errors": errors}
+
+    @property
+    def warnings(self) -> list[CallWarning]:
+        """What the calls left out, in the order of the nodes. The name of the node is before the field, or
+        where there is none before the message."""
+        return [
+            _name_node(name, warning)
+            for name in self.graph.nodes
+            for warning in self.node_warnings.get(name, ())
+        ]
 
     def has_error(self, kind: type[IsthmusError]) -> bool:
         """Returns True if a node has an error of this kind."""
@@ -77,6 +90,13 @@ def _is_in_answer(node: Node) -> bool:
     if node.persist is not None:
         return node.persist
     return not isinstance(node, RequestNode) or node.is_unified
+
+
+def _name_node(name: str, warning: CallWarning) -> CallWarning:
+    """Returns the warning with the name of its node."""
+    if warning.field is None:
+        return replace(warning, message=f"{name}: {warning.message}")
+    return replace(warning, field=f"{name}: {warning.field}")
 
 
 def _error_to_wire(name: str, node_error: NodeError) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from isthmus.errors import (
     UnprocessableRequest,
     UpstreamError,
 )
+from isthmus.kit.call_warnings import CallWarning
 
 __all__ = ["Admit", "NodeCaller", "RequestNodeRun"]
 
@@ -50,7 +51,7 @@ class _Page:
 
 class RequestNodeRun:
     """One run of a request node of a batch. `caller`: makes its calls. `errors`: those of the calls that
-    failed."""
+    failed. `warnings`: what the calls left out, each once."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class RequestNodeRun:
         budget: Budget,
     ) -> None:
         self.errors: list[NodeError] = []
+        self.warnings: dict[CallWarning, None] = {}
         self._name = name
         self._node = node
         self._scope = scope
@@ -158,6 +160,7 @@ class RequestNodeRun:
                 if not await self._budget.wait(_parse_retry_after(error)):
                     raise
             else:
+                self.warnings |= dict.fromkeys(result.warnings)
                 return await self._to_page(result)
 
     async def _to_page(self, result: CallResult) -> _Page:

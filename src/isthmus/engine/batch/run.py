@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from isthmus.definitions.graph_nodes import RequestNode, SpoolNode, TransformNode
@@ -23,6 +23,7 @@ from isthmus.engine.graph.structure import Graph
 from isthmus.engine.responses import as_records
 from isthmus.errors import FailedDependency, IsthmusError, UpstreamTimeout
 from isthmus.expressions import UNDEFINED
+from isthmus.kit.call_warnings import CallWarning
 from isthmus.kit.clock import Clock, SystemClock
 
 __all__ = ["run_batch"]
@@ -53,7 +54,7 @@ async def run_batch(
 
 
 class _BatchRun:
-    """One run of a batch: its scheduler, and the records and errors of each node so far."""
+    """One run of a batch: its scheduler, and the records, errors and warnings of each node so far."""
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class _BatchRun:
         self._scheduler = NodeScheduler(graph)
         self._records: dict[str, list[ProducedRecord]] = {}
         self._errors: dict[str, list[NodeError]] = {name: [] for name in graph.nodes}
+        self._warnings: dict[str, Iterable[CallWarning]] = {}
 
     async def run(self, clock: Clock) -> BatchOutcome:
         """Runs the nodes until all ended or the time is over."""
@@ -92,7 +94,7 @@ class _BatchRun:
         if ended:
             nodes_task.result()
         self._add_errors_of_unfinished()
-        return BatchOutcome(self._graph, self._records, self._errors)
+        return BatchOutcome(self._graph, self._records, self._errors, self._warnings)
 
     async def _run_and_start_next(self, name: str) -> list[str]:
         """Runs one node. Returns the names of the nodes that start because of it."""
@@ -138,6 +140,7 @@ class _BatchRun:
                 finally:
                     records += requests.records
                     self._errors[name] += requests.errors
+                    self._warnings[name] = requests.warnings
 
     async def _transform(self, name: str, node: TransformNode) -> list[Any]:
         """Returns the values that a transform computes. Raises MappingFailed."""
