@@ -128,6 +128,23 @@ class _Scope:
             return self._outer.find(name)
         return value
 
+    def list_values_beside(self, other: _Scope) -> list[_Value]:
+        """Returns what the variables stand for that are bound here or around, but not around `other`."""
+        shared = set(other._iterate_outwards())
+        return [
+            value
+            for scope in self._iterate_outwards()
+            if scope not in shared
+            for value in scope._values.values()
+        ]
+
+    def _iterate_outwards(self) -> Iterator[_Scope]:
+        """Yields this scope and those around it."""
+        scope: _Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope._outer
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Function:
@@ -173,8 +190,8 @@ class _Reader:
         self._visits_left = _MAX_VISITS
         self._defined: list[_Function] = []
         self._called: set[t.Lambda] = set()
-        self._consumed: set[t.Lambda] = set()
-        self._running: list[t.Lambda] = []
+        self._consumed: set[_Function] = set()
+        self._running: dict[t.Lambda, _Function] = {}
 
     def read_all(self, tree: t.Node) -> None:
         """Notes what the expression reads, and what its functions read that it never calls itself."""
@@ -190,8 +207,8 @@ class _Reader:
             for one in value.fields:
                 one.is_whole = True
             for function in value.functions:
-                if function.definition not in self._consumed:
-                    self._consumed.add(function.definition)
+                if function not in self._consumed:
+                    self._consumed.add(function)
                     self._consume(self._call_function(function, []))
 
     def _read(self, node: t.Node, context: _Value, scope: _Scope) -> _Value:
@@ -297,7 +314,7 @@ class _Reader:
         if left.functions:  # two functions become one
             self._consume(left, function)
             return _NOTHING
-        return self._call(function, [left])
+        return self._call(function, [left], context)
 
     def _read_call(self, node: t.Call, context: _Value, scope: _Scope, *first: _Value) -> _Value:
         """Notes what a call reads, and returns what its value may be. `first`: arguments before its own."""
@@ -309,7 +326,7 @@ class _Reader:
             self._consume(*arguments, function or _NOTHING)
             return _NOTHING
         if function is not None:
-            return self._call(function, arguments)
+            return self._call(function, arguments, context)
         if len(arguments) < _CONTEXT_ARITY.get(name, 0):
             self._consume(context)
         if name == "eval":
@@ -341,31 +358,38 @@ class _Reader:
         self._consume(*arguments)
         return _NOTHING
 
-    def _call(self, function: _Value, arguments: list[_Value]) -> _Value:
+    def _call(self, function: _Value, arguments: list[_Value], context: _Value = _NOTHING) -> _Value:
         """Returns what a call of a value may give. What no function of the expression receives is
-        consumed."""
+        consumed. `context`: of the call, from which a signature takes what is missing."""
         if not function.functions:
             self._consume(function, *arguments)
             return _NOTHING
         self._consume(_Value(function.fields))
+        for one in function.functions:
+            if one.definition.signature is not None and len(arguments) < len(one.definition.parameters):
+                self._consume(context, *arguments)
         return _unite([self._call_function(one, arguments) for one in function.functions])
 
     def _call_function(self, function: _Function, arguments: Sequence[_Value]) -> _Value:
         """Returns what a call of one of the expression's own functions may give. A call inside of its own
-        call consumes the arguments."""
+        call consumes the arguments, and what the function has around it that the running one has not."""
         definition = function.definition
-        if definition in self._running:
+        running = self._running.get(definition)
+        if running is not None:
             self._consume(*arguments)
+            if running.context != function.context:
+                self._consume(function.context)
+            self._consume(*function.scope.list_values_beside(running.scope))
             return _NOTHING
         self._called.add(definition)
         inside = _Scope(function.scope)
         for position, name in enumerate(definition.parameters):
             inside.bind(name, arguments[position] if position < len(arguments) else _NOTHING)
-        self._running.append(definition)
+        self._running[definition] = function
         try:
             return self._read(definition.body, function.context, inside)
         finally:
-            self._running.pop()
+            del self._running[definition]
 
 
 def _tells_presence_only(node: t.Node) -> bool:

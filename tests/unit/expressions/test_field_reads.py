@@ -77,6 +77,16 @@ def test_paths_are_followed_through_their_steps(text: str, paths: set[str]) -> N
         ("$lookup(body, 'email')", {"body.email.*"}),
         ("($all := $merge([body, {'a': 1}]); $all.email)", {"body.email.*"}),
         ("$append(body.a, body.b).c", {"body.a.c.*", "body.b.c.*"}),
+        (
+            "($f := function($o) { $each({'x': 1}, function($v, $k) { $o.label }) };"
+            " {'a': $f(body.a), 'b': $f(body.b)})",
+            {"body.a.label.*", "body.b.label.*"},
+        ),
+        (
+            "($f := function($o) { function($v) { $o.label } }; [$f(body.a), $f(body.b)])",
+            {"body.a.label.*", "body.b.label.*"},
+        ),
+        ("($f := function($o)<o:s> { $o.name }; body.$f(a))", {"body.a.name.*"}),
     ],
 )
 def test_values_are_followed_through_variables_and_functions(text: str, paths: set[str]) -> None:
@@ -122,6 +132,9 @@ def test_a_condition_on_an_object_reads_none_of_its_fields(text: str) -> None:
         "$map([1], function() { $$.body })",
         "{'later': function() { body }}",
         "$unheard_of(body)",
+        "($f := function($o)<o-:s> { $o.name }; body.$f())",
+        "($f := function($o, $k)<o-s:s> { $o.name }; query.$f($$.body))",
+        "($f := function($x, $o)<so-:s> { $o.name }; body.('a' ~> $f))",
     ],
 )
 def test_an_object_that_leaves_sight_is_read_whole(text: str) -> None:
@@ -161,6 +174,22 @@ def test_a_nested_call_for_each_level_ends_with_everything_read() -> None:
     doubled = "".join(f"$f{n} := function($v) {{ $f{n - 1}($v) & $f{n - 1}($v) }};" for n in range(1, 25))
 
     assert _reads_of(f"($f0 := function($v) {{ $v.a }}; {doubled} $f24(body))") == EVERYTHING
+
+
+def test_a_function_that_is_made_again_inside_of_its_own_call_reads_what_is_around_it() -> None:
+    text = "($f := function($o) { function($v) { ($each({}, $f($o.next)); $o.label) } }; $each({}, $f(body)))"
+
+    assert _reads_of(text) == {"body.next.*", "body.label.*"}
+
+
+def test_functions_that_make_each_other_are_followed_to_an_end() -> None:
+    text = """(
+        $f := function($o) { function($v) { ($map([1], $g($o.a)); $map([1], $f($o.b)); $o.c) } };
+        $g := function($o) { function($v) { ($map([1], $f($o.a)); $map([1], $g($o.b)); $o.c) } };
+        $map([1], $f(body))
+    )"""
+
+    assert _reads_of(text) == {"body.a.a.*", "body.a.b.*", "body.a.c.*", "body.b.*", "body.c.*"}
 
 
 def test_the_leaves_of_an_object_are_read_together() -> None:
