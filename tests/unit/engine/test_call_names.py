@@ -15,6 +15,7 @@ from isthmus.engine.calls import NO_BODY, CallResult
 from isthmus.engine.queries import parse_query
 from isthmus.engine.unified import UnifiedTarget
 from isthmus.errors import BadRequest
+from isthmus.expressions.host import Blob
 from isthmus.kit.call_warnings import CallWarning
 
 SCHEMA = {
@@ -237,6 +238,36 @@ async def test_platform_parameters_and_the_record_itself_are_never_named() -> No
     assert await _named({**WRITE, "query_mapping": "{}"}, "update", "id=7", body) == {}
 
 
+@pytest.mark.parametrize("remote_data", ["abc", [1], 0, [{"tel": 1}]])
+@pytest.mark.parametrize("mapping", [WRITE, {}])
+async def test_remote_data_that_is_no_object_is_named(mapping: dict[str, Any], remote_data: Any) -> None:
+    result = await _call(mapping, "create", body={"first_name": "A", "remote_data": remote_data})
+
+    assert result.warnings == (
+        CallWarning(
+            "unused_name",
+            "body.remote_data is not used: it must be an object of further fields for the provider.",
+            "body.remote_data",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("mapping", "remote_data"),
+    [
+        (WRITE, {"id": 1, "zz": 2}),
+        (WRITE, {}),
+        (WRITE, None),
+        ({"request_body_mapping": "{'name': body.first_name, 'tag': body.remote_data}"}, "abc"),
+        ({"request_body_mapping": "body"}, "abc"),
+    ],
+)
+async def test_remote_data_that_was_read_or_is_used_is_not_named(
+    mapping: dict[str, Any], remote_data: Any
+) -> None:
+    assert await _named(mapping, "create", body={"first_name": "A", "remote_data": remote_data}) == {}
+
+
 async def test_an_id_filters_no_list_unless_its_mapping_reads_it() -> None:
     assert await _named(FILTER, query="id=7") == {"query.id": "unknown_name"}
     assert await _named({"query_mapping": "{'id': query.id}"}, query="id=7") == {}
@@ -299,6 +330,14 @@ async def test_a_write_of_which_nothing_remains_is_refused(mapping: Any, body: A
         (WRITE, NO_BODY),
         (WRITE, {"id": "7"}),
         (WRITE, {"phone": "1", "remote_data": {"tel": "1"}}),
+        (WRITE, {"remote_data": {"tel": "1"}}),
+        (WRITE, {"remote_data": {}}),
+        (WRITE, {"remote_data": None}),
+        (WRITE, {"first_name": "A", "remote_data": {"id": "7"}}),
+        ({"request_body_mapping": "{'x': body.remote_data.id}"}, {"remote_data": {"id": 1}}),
+        ({"request_body_mapping": "{'text': body}"}, "abc"),
+        ({"request_body_mapping": "{'all': body.{'n': first_name}}"}, [{"first_name": "A"}]),
+        (WRITE, Blob(b"abc", "text/plain")),
         ({"request_body_mapping": "{}", "path_mapping": "'/things/' & body.phone"}, {"phone": "1"}),
         ({"request_body_mapping": "{}", "query_mapping": "{'p': body.phone}"}, {"phone": "1"}),
         (
@@ -314,6 +353,74 @@ async def test_a_write_of_which_something_remains_is_sent(mapping: dict[str, Any
     await _call(mapping, "update", body=body, upstream=upstream)
 
     assert len(upstream.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [
+            {
+                "type": "request",
+                "config": {"path": "/notes", "method": "post", "body": {"p": "{{body.phone}}"}},
+            }
+        ],
+        [{"type": "request", "config": "{'path': '/notes'}", "run_if": "body.phone"}],
+        [{"type": "set_context", "config": {"p": "{{body.phone}}"}}],
+        [{"type": "update_context", "config": "{'p': body.phone}"}],
+        [{"type": "transform", "config": "{'p': body.phone}"}, {"type": "update_context"}],
+    ],
+)
+@pytest.mark.parametrize("written", ["{'kind': 'person'}", "{'name': body.first_name}"])
+async def test_a_write_whose_steps_send_something_afterwards_is_sent(after: Any, written: str) -> None:
+    upstream = MemoryUpstream([answer({"id": 1})] * 2)
+
+    await _call(
+        {"request_body_mapping": written, "after": after}, "create", body={"phone": "1"}, upstream=upstream
+    )
+
+    assert len(upstream.sent) == (2 if after[0]["type"] == "request" else 1)
+
+
+async def test_a_write_of_which_only_the_answer_is_made_is_refused() -> None:
+    after = [{"type": "update_context", "config": "{}"}, {"type": "transform", "config": "body.phone"}]
+
+    with pytest.raises(BadRequest):
+        await _call({**WRITE, "after": after}, "create", body={"phone": "1"})
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        "{'properties': {'name': body.first_name}}",
+        "{'kind': 'person', 'name': body.first_name}",
+        "$exists(body) ? {'name': body.first_name}",
+    ],
+)
+@pytest.mark.parametrize("body", ["abc", "", [1], [[1]], [], [{}], True, 0, None])
+async def test_a_write_of_a_body_without_names_is_refused(mapping: str, body: Any) -> None:
+    upstream = MemoryUpstream([])
+
+    with pytest.raises(BadRequest, match="It carries ") as caught:
+        await _call({"request_body_mapping": mapping}, "create", body=body, upstream=upstream)
+
+    assert upstream.sent == []
+    assert [(each["path"], each["code"]) for each in caught.value.details["failures"]] == [
+        ("body", "unused_name")
+    ]
+
+
+@pytest.mark.parametrize("remote_data", [{"id": 1, "zz": 2}, "abc", [1], 0, {"zz": "7"}])
+@pytest.mark.parametrize("rest", [{}, {"phone": "1"}, {"id": "7"}])
+async def test_a_write_whose_remote_data_is_not_sent_is_refused(
+    remote_data: Any, rest: dict[str, Any]
+) -> None:
+    upstream = MemoryUpstream([])
+
+    with pytest.raises(BadRequest) as caught:
+        await _call(WRITE, "update", body={**rest, "remote_data": remote_data}, upstream=upstream)
+
+    assert upstream.sent == []
+    assert "body.remote_data" in {each["path"] for each in caught.value.details["failures"]}
 
 
 async def test_the_request_tells_the_call_log_the_names_alone() -> None:

@@ -18,7 +18,7 @@ from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call, ListResult, ValueResult
 from isthmus.engine.queries import parse_query
 from isthmus.engine.steps import ActionScope, Progress, run_action
-from isthmus.engine.unified.request_mapping import add_remote_data
+from isthmus.engine.unified.remote_data import add_remote_data
 from isthmus.errors import BadRequest, MappingFailed, NotExecutable, RemoteError
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpRequest, HttpResponse

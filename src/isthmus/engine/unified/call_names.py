@@ -16,9 +16,11 @@ from isthmus.definitions.json_values import as_mapping
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.method_plans import suggest_names
 from isthmus.engine.unified.caller_reads import CallerReads
+from isthmus.engine.unified.remote_data import REMOTE_DATA, select_remote_data
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.field_reads import NO_FIELDS, FieldReads
+from isthmus.expressions.host import Blob
 from isthmus.kit.call_warnings import CallWarning
 
 __all__ = ["CallNames", "require_known_names"]
@@ -31,7 +33,7 @@ _MAX_NAMED: Final = 100
 _LIST_QUERY_NAMES: Final = frozenset({"limit", "cursor"})
 _QUERY_NAMES: Final = _LIST_QUERY_NAMES | {"id"}
 """Query names with a meaning of their own (`id`: of the record, in place of that of the path)."""
-_BODY_NAMES: Final = frozenset({"id", "remote_data"})
+_BODY_NAMES: Final = frozenset({"id", REMOTE_DATA})
 """Body fields with a meaning of their own, in every call."""
 _OPEN_KEYWORDS: Final = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "patternProperties")
 
@@ -42,12 +44,15 @@ Path = tuple[str, ...]
 class CallNames:
     """The names that one unified method knows. `reads`: those that its mapping reads. `query_schema`,
     `body_schemas`: describe those that the model knows, as their authors wrote them; a body may have what any
-    of them describes. `target`: the method, for messages (`crm/contacts create`)."""
+    of them describes. `target`: the method, for messages (`crm/contacts create`). `handles_remote_data`: the
+    mapping of the body reads `remote_data` itself. `maps_body`: there is such a mapping."""
 
     reads: CallerReads
     query_schema: Mapping[str, Any] | None
     body_schemas: tuple[Mapping[str, Any] | None, ...]
     target: str
+    handles_remote_data: bool
+    maps_body: bool
 
     def find_unused(self, call: Call) -> tuple[CallWarning, ...]:
         """Returns a warning for each name in the query and body of a call that the mapping does not read, and
@@ -60,43 +65,73 @@ class CallNames:
             **_find_unread("query", self.reads.query, query, own_names),
             **_find_unread("body", self.reads.body, body, _BODY_NAMES),
         }
+        warnings = self._find_lost_remote_data(body)
         if not unread:
-            return ()
+            return warnings
         schemas = {
             "query": [as_object_schema(self.query_schema)],
             "body": [as_object_schema(schema) for schema in self.body_schemas],
         }
-        warnings = [
+        warnings += tuple(
             self._make_warning(path, place, schemas[path[0]])
             for path, place in islice(unread.items(), _MAX_NAMED)
-        ]
+        )
         if len(unread) > _MAX_NAMED:
-            warnings.append(CallWarning("left_out", f"{len(unread) - _MAX_NAMED} more names are not used."))
-        return tuple(warnings)
+            warnings += (CallWarning("left_out", f"{len(unread) - _MAX_NAMED} more names are not used."),)
+        return warnings
 
     def require_used_field(self, call: Call) -> None:
-        """Raises BadRequest for a create or update that sends fields, none of which the mapping reads for the
-        request, before anything is sent. `remote_data` may still hold some."""
-        fields = _select_written_fields(call)
-        if not fields or call.body.get("remote_data") or _reads_any(self.reads.sent_body, fields):
-            return
-        raise self._make_lost_write_error(fields)
+        """Raises BadRequest for a create or update of whose body the mapping reads nothing for the request,
+        before anything is sent."""
+        sent = self._select_written(call)
+        if sent is not NO_BODY and not _reads_any_of_body(self.reads.sent_body, sent):
+            raise self._make_lost_write_error(sent)
 
     def require_sent_field(self, call: Call, mapped: Any) -> None:
-        """Raises BadRequest for a create or update that sends fields, none of which the request holds.
-        `mapped`: what the mapping of the body gave."""
-        fields = _select_written_fields(call)
-        if fields and _is_empty(mapped) and not _reads_any(self.reads.beside_body, fields):
-            raise self._make_lost_write_error(fields)
+        """Raises BadRequest for a create or update of whose body the request holds nothing. `mapped`: what
+        the mapping of the body gave."""
+        sent = self._select_written(call)
+        if sent is not NO_BODY and _is_empty(mapped) and not _reads_any_of_body(self.reads.beside_body, sent):
+            raise self._make_lost_write_error(sent)
 
-    def _make_lost_write_error(self, fields: Mapping[str, Any]) -> BadRequest:
+    def _find_lost_remote_data(self, body: Any) -> tuple[CallWarning, ...]:
+        """Returns a warning for `remote_data` that is no object, where nothing reads it."""
+        extra = body.get(REMOTE_DATA) if isinstance(body, Mapping) else None
+        if extra is None or isinstance(extra, Mapping):
+            return ()
+        if self.maps_body and self.reads.body.find_below(REMOTE_DATA) is not None:
+            return ()
+        place = f"body.{REMOTE_DATA}"
+        message = f"{place} is not used: it must be an object of further fields for the provider."
+        return (CallWarning(_UNUSED_NAME, message, place),)
+
+    def _select_written(self, call: Call) -> Any:
+        """Returns the body of a create or update, without what has a meaning of its own. NO_BODY for any
+        other call, where nothing is left, for bytes, and where `remote_data` is added to the request."""
+        body = call.body
+        if call.method not in ("create", "update") or call.body_passthrough or isinstance(body, Blob):
+            return NO_BODY
+        if not isinstance(body, Mapping):
+            return body
+        if not self.handles_remote_data and select_remote_data(call, call.record_id):
+            return NO_BODY
+        fields = {name: value for name, value in body.items() if name != "id"}
+        if fields.get(REMOTE_DATA) in (None, {}):
+            fields.pop(REMOTE_DATA, None)
+        return fields or NO_BODY
+
+    def _make_lost_write_error(self, sent: Any) -> BadRequest:
         """Returns the error for a write of which nothing would reach the provider."""
-        names = list(islice(fields, _MAX_NAMED))
+        names = list(islice(sent, _MAX_NAMED)) if isinstance(sent, Mapping) else []
+        told = ", ".join(names) or "a body without names"
         carried = ", ".join(".".join(path) for path in self.reads.sent_body.iterate_paths())
         return BadRequest(
-            f"The mapping of {self.target} makes nothing of what was sent ({', '.join(names)}), so nothing "
+            f"The mapping of {self.target} makes nothing of what was sent ({told}), so nothing "
             f"was sent on. It carries {carried or 'no field'}.",
-            failures=[failure(f"body.{name}", "does not reach the provider", _UNUSED_NAME) for name in names],
+            failures=[
+                failure(path, "does not reach the provider", _UNUSED_NAME)
+                for path in [f"body.{name}" for name in names] or ["body"]
+            ],
         )
 
     def _make_warning(self, path: Path, place: str, schemas: Sequence[Mapping[str, Any]]) -> CallWarning:
@@ -159,13 +194,11 @@ def _iterate_unread(reads: FieldReads, value: Any, path: Path, place: str) -> It
             yield from _iterate_unread(below, item, (*path, name), f"{place}.{name}")
 
 
-def _select_written_fields(call: Call) -> dict[str, Any]:
-    """Returns the fields of a create or update, without those that have a meaning of their own; empty for any
-    other call."""
-    body = call.body
-    if call.method not in ("create", "update") or not isinstance(body, Mapping):
-        return {}
-    return {name: value for name, value in body.items() if name not in _BODY_NAMES}
+def _reads_any_of_body(reads: FieldReads, body: Any) -> bool:
+    """Returns True if anything in a body is read: of one without names, the whole."""
+    if isinstance(body, list):
+        return reads.is_whole or any(_reads_any_of_body(reads, item) for item in body)
+    return reads.is_whole or (isinstance(body, Mapping) and bool(body) and _reads_any(reads, body))
 
 
 def _reads_any(reads: FieldReads, value: Any) -> bool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.definitions.actions import RequestStep, ResourceCall, SetContextStep, Step
+from isthmus.definitions.actions import (
+    RequestStep,
+    ResourceCall,
+    SetContextStep,
+    Step,
+    UpdateContextStep,
+)
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.object_mapping import ObjectMapping
@@ -18,6 +24,7 @@ __all__ = ["CallerReads", "find_caller_reads"]
 
 _QUERY_NAMES: Final = ("query", "rawQuery")
 _METHOD_FIELDS: Final = ("path", "base_url", "pagination_path", "headers", "query", "body")
+_SENDING_STEPS: Final = (RequestStep, SetContextStep, UpdateContextStep)
 
 _Site = Expression | ObjectMapping | Template
 
@@ -25,8 +32,8 @@ _Site = Expression | ObjectMapping | Template
 @dataclass(frozen=True, slots=True)
 class CallerReads:
     """What a mapping reads of a call. `query`, `body`: for the request, or for the answer. `sent_body`: of
-    the body, for the request. `beside_body`: the part of that which is read by anything but the mapping of
-    the body."""
+    the body, for the request, and for what the steps after it send or store. `beside_body`: the part of that
+    which is read by anything but the mapping of the body."""
 
     query: FieldReads
     body: FieldReads
@@ -71,7 +78,7 @@ def _select(reads: FieldReads, name: str) -> FieldReads:
 
 
 def _iterate_request_sites(mapping: MappingConfig) -> Iterator[_Site]:
-    """Yields what makes the request, except the mapping of the body."""
+    """Yields what makes the request and those of the steps behind it, except the mapping of the body."""
     for choice in (mapping.resource, mapping.method):
         if isinstance(choice, ResourceChoice | MethodChoice):
             yield choice.expression
@@ -83,6 +90,13 @@ def _iterate_request_sites(mapping: MappingConfig) -> Iterator[_Site]:
         mapping.request_header_mapping,
     )
     yield from _iterate_steps(mapping.before)
+    yield from _iterate_steps(_select_sending_steps(mapping.after))
+
+
+def _select_sending_steps(steps: Sequence[Step]) -> Sequence[Step]:
+    """Returns the steps up to the last that sends or stores something, which the others may lead to."""
+    ends = [at for at, step in enumerate(steps, 1) if isinstance(step, _SENDING_STEPS)]
+    return steps[: ends[-1]] if ends else ()
 
 
 def _iterate_answer_sites(mapping: MappingConfig) -> Iterator[_Site]:

@@ -17,6 +17,7 @@ from isthmus.engine.method_plans import PlanCache, suggest_names
 from isthmus.engine.unified.aliases import AliasPlan, plan_aliases
 from isthmus.engine.unified.call_names import CallNames
 from isthmus.engine.unified.caller_reads import find_caller_reads
+from isthmus.engine.unified.remote_data import REMOTE_DATA
 from isthmus.errors import BadRequest, NotExecutable, NotFound, failure
 from isthmus.expressions import Expression
 
@@ -132,6 +133,7 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
     aliases = list_aliases(definition.aliases, definition.record_schema)
     query_schema = merge_schemas(definition.query_schema.get(method), mapping.query_schema)
     body_schema = merge_schemas(definition.request_body_schema.get(method), mapping.request_body_schema)
+    handles_remote_data = body_mapping is not None and body_mapping.reads_field(REMOTE_DATA)
     return MappingPlan(
         mapping=mapping.model_copy(),
         definition=definition,
@@ -144,7 +146,7 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
             SideLoadPlan(key, spec, ResponseView.from_mapping(spec.response_mapping))
             for key, spec in mapping.side_load.items()
         ),
-        handles_remote_data=body_mapping is not None and body_mapping.reads_field("remote_data"),
+        handles_remote_data=handles_remote_data,
         names_cursors=answer_mapping is not None and any(map(answer_mapping.can_give_key, _CURSORS)),
         names_way_back=answer_mapping is not None and answer_mapping.can_give_key("prev_cursor"),
         places_cursor=body_mapping is not None and body_mapping.reads_field("cursor", "next_cursor"),
@@ -154,6 +156,8 @@ def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> Ma
             query_schema=add_aliases(query_schema or {}, aliases),
             body_schemas=(add_aliases(definition.record_schema, aliases), body_schema),
             target=f"{target.name} {method}",
+            handles_remote_data=handles_remote_data,
+            maps_body=body_mapping is not None,
         ),
     )
 

@@ -1,10 +1,4 @@
-"""Maps the query, body, headers and path of a unified call to those of the provider's request.
-
-`remote_data` in the body of a write holds further fields for the provider. They are laid under the mapped
-body, so that a mapped field always wins. A client that sends a record back as it read it sends the provider's
-whole record there, which is never forwarded: it is recognised by its own identity, which fields that a client
-means to add do not hold (`docs/explanation/engine.md`).
-"""
+"""Maps the query, body, headers and path of a unified call to those of the provider's request."""
 
 from __future__ import annotations
 
@@ -13,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from isthmus.definitions.json_values import merge_deep
 from isthmus.definitions.mapping import FileUpload, MappingConfig
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.evaluation import (
@@ -28,6 +21,7 @@ from isthmus.engine.multipart import OCTET_STREAM
 from isthmus.engine.queries import format_header, parse_whole_number
 from isthmus.engine.requests import MethodInputs, add_cursor, render_default_headers
 from isthmus.engine.unified.mapping_plans import MappingPlan
+from isthmus.engine.unified.remote_data import add_remote_data, drop_remote_data
 from isthmus.engine.urls import PathTemplate
 from isthmus.expressions import UNDEFINED, run_in_turns
 from isthmus.expressions.host import Blob
@@ -36,19 +30,12 @@ from isthmus.kit.call_warnings import CallWarning
 
 __all__ = [
     "CallerInput",
-    "add_remote_data",
-    "drop_remote_data",
     "find_upload",
     "make_upload_body",
     "map_request",
     "read_caller_input",
 ]
 
-_READ_METHODS: Final = frozenset({"list", "get", "delete"})
-_REMOTE_DATA: Final = "remote_data"
-_IDENTITY_NAMES: Final = frozenset(
-    {"id", "uuid", "guid", "uid", "gid", "_id", "key", "self", "href", "url", "@id"}
-)
 _DEFAULT_FIELD: Final = "file"
 _PATH_SYNTAX: Final = re.compile(r"[{}?#\\]")
 
@@ -148,7 +135,7 @@ async def _make_body(
         root = {**default, **scope} if isinstance(default, dict) else scope
         mapped = await evaluate_mapping("request_body_mapping", mapping.request_body_mapping, root)
         body = default if mapped is UNDEFINED else mapped
-    if not plan.handles_remote_data and isinstance(call.body, dict) and "remote_data" in call.body:
+    if not plan.handles_remote_data:
         complete = add_remote_data(body, call, call.record_id)
         if complete is not body:
             return complete
@@ -229,44 +216,6 @@ def _escape_path_syntax(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_escape_path_syntax(item) for item in value]
     return value
-
-
-def add_remote_data(mapped: Any, call: Call, id: str | None) -> Any:
-    """Returns the mapped body with the caller's further fields (`remote_data`) under it. `id`: of the record
-    that is written. Nothing is added to reads, and where `remote_data` is the provider's own record."""
-    body = call.body
-    if (
-        call.method in _READ_METHODS
-        or not isinstance(body, Mapping)
-        or not isinstance(body.get(_REMOTE_DATA), dict)
-    ):
-        return mapped
-    extra = body[_REMOTE_DATA]
-    if not extra or _is_echo(extra, body, id):
-        return mapped
-    if mapped is NO_BODY or mapped is None:
-        return dict(extra)
-    return merge_deep(extra, mapped) if isinstance(mapped, dict) else mapped
-
-
-def drop_remote_data(body: Any) -> Any:
-    """Returns the body without its `remote_data`."""
-    if isinstance(body, dict) and _REMOTE_DATA in body:
-        return {name: value for name, value in body.items() if name != _REMOTE_DATA}
-    return body
-
-
-def _is_echo(extra: Mapping[str, Any], body: Mapping[str, Any], id: str | None) -> bool:
-    """Returns True if `extra` is the provider's own record, sent back: it has an identity of its own, or
-    names the record that is written, by a top-level value."""
-    if any(str(name).lower() in _IDENTITY_NAMES for name in extra):
-        return True
-    written_ids = {str(id_value) for id_value in (id, body.get("id")) if id_value is not None}
-    return any(
-        str(value) in written_ids
-        for value in extra.values()
-        if isinstance(value, (str, int)) and value is not True
-    )
 
 
 def find_upload(file_upload: bool | FileUpload) -> FileUpload | None:
