@@ -5,8 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+from typing import Final
 
 __all__ = ["find_close_names", "find_closest_name", "find_name_ignoring_separator"]
+
+_MAX_LENGTH: Final = 64
+"""Characters of a name that may be a misspelt one: comparing takes time by the square of the length."""
 
 
 def find_close_names(name: str, names: Iterable[str]) -> list[str]:
@@ -34,6 +38,8 @@ def find_name_ignoring_separator(name: str, known_names: Collection[str]) -> str
 def _rank_close_names(name: str, names: Iterable[str], count: int, cutoff: float) -> list[str]:
     """Returns at most `count` of `names`, the closest to `name` first. `cutoff`: the similarity (0 to 1)
     below which a name is left out."""
+    if len(name) > _MAX_LENGTH:
+        return []
     spelt: dict[str, list[str]] = {}
     for known_name in sorted(set(names)):
         spelt.setdefault(known_name.lower(), []).append(known_name)

@@ -14,7 +14,7 @@ from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import unified
 from isthmus.engine.calls import Call
 from isthmus.engine.explain.dry_run import DryRun
-from isthmus.engine.explain.explanations import explain_unified
+from isthmus.engine.explain.explanations import CallExplanation, explain_unified
 from isthmus.engine.queries import parse_query
 from isthmus.engine.unified import UnifiedTarget
 from isthmus.engine.unified.aliases import resolve_aliases
@@ -64,6 +64,11 @@ async def send(mapping: dict[str, Any], call: Call, of: UnifiedTarget | None = N
     upstream = MemoryUpstream(lambda _: answer({"items": []}))
     await unified.call_method(upstream, integration(METHODS), of or target(), load_mapping(mapping), call)
     return upstream
+
+
+async def explain(mapping: dict[str, Any], call: Call) -> CallExplanation:
+    account = DryRun(AccountFacts("a", "t", "e"), {"api_key": "k"})
+    return await explain_unified(account, integration(METHODS), target(), load_mapping(mapping), call)
 
 
 async def sent_body(
@@ -207,13 +212,8 @@ async def test_a_body_without_aliases_is_handed_on_as_the_same_object() -> None:
 
 
 async def test_an_explanation_says_what_an_alias_was_read_as() -> None:
-    explained = await explain_unified(
-        DryRun(AccountFacts("a", "t", "e"), {"api_key": "k"}),
-        integration(METHODS),
-        target(),
-        load_mapping(WRITE),
-        parse_call("create", body={"email": "a"}),
-    )
+    explained = await explain(WRITE, parse_call("create", body={"email": "a"}))
+
     assert explained.body["aliases"] == {"body.email": "body.emails[].email"}
     assert explained.body["request"]["body"] == {"mails": [{"email": "a"}]}
 
@@ -225,3 +225,49 @@ async def test_an_alias_whose_list_the_mapping_does_not_read_is_named_as_the_mod
     result = await unified.call_method(upstream, integration(METHODS), target(), mapping, call)
     codes = {warning.field: warning.code for warning in result.warnings}
     assert codes == {"body.city": "unused_name", "body.town": "unknown_name"}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"address": {"zipp": "b", "city": "C"}}, ["body.address.zipp"]),
+        ({"address": {"zipp": "b"}, "city": "C"}, ["body.address.zipp"]),
+        ({"addresses": [{"zipp": "b", "city": "C"}]}, ["body.addresses.0.zipp"]),
+        (
+            {"address": {"zipp": "b"}, "addresses": [{"zipp": "b", "zip": "1", "city": "C"}]},
+            ["body.addresses.0.zipp"],
+        ),
+    ],
+)
+async def test_a_name_that_is_not_used_is_told_as_it_was_sent(body: Any, told: list[str]) -> None:
+    mapping = {
+        **WRITE,
+        "request_body_mapping": "{'mail': body.emails.email, 'at': body.addresses.(zip & city)}",
+    }
+
+    explanation = await explain(mapping, parse_call("create", body=body))
+
+    assert [each.field for each in explanation.warnings] == told
+    assert all(each.message.startswith(f"{each.field} ") for each in explanation.warnings)
+
+
+async def test_a_filter_that_is_not_used_is_told_as_it_was_sent() -> None:
+    mapping = {**LIST, "query_mapping": "{'mail': query.emails.email.in, 'city': query.addresses.city}"}
+    call = parse_call("list", query=parse_query("email[on]=1&address[plz]=2"))
+
+    explanation = await explain(mapping, call)
+
+    assert [each.field for each in explanation.warnings] == ["query.email.on", "query.address.plz"]
+
+
+@pytest.mark.parametrize(
+    "written", ["{'kind': 1, 'at': body.addresses.city}", "{'at': body.addresses[zip = '2'].city}"]
+)
+async def test_a_write_that_is_lost_is_told_as_it_was_sent(written: str) -> None:
+    mapping = {**WRITE, "request_body_mapping": written}
+
+    with pytest.raises(BadRequest) as caught:
+        await send(mapping, parse_call("create", body={"address": {"zip": "1"}}))
+
+    assert "(address)" in caught.value.message
+    assert [each["path"] for each in caught.value.details["failures"]] == ["body.address"]

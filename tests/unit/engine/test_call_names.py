@@ -436,3 +436,34 @@ async def test_a_thousand_unknown_names_end_with_their_number() -> None:
 
     assert len(result.warnings) == 101
     assert result.warnings[-1] == CallWarning("left_out", "900 more names are not used.")
+
+
+async def test_unknown_names_are_told_before_the_hundredth_unused_one() -> None:
+    mapping = {"request_body_mapping": "{'x': body.extra.x, 'name': body.first_name}"}
+    body = {"first_name": "A", "extra": {"x": 1, **{f"y{n}": n for n in range(200)}}, "frist_name": "B"}
+
+    result = await _call(mapping, "create", body=body)
+
+    assert [each.field for each in result.warnings[:2]] == ["body.frist_name", "body.extra.y0"]
+    with pytest.raises(BadRequest, match="frist_name is not known"):
+        await _call(mapping, "create", body=body, refuses=True)
+
+
+async def test_a_long_name_is_told_by_its_beginning_and_without_names_like_it() -> None:
+    name = "first_name" * 2000
+    upstream = MemoryUpstream([answer({"id": 1})])
+    place = f"body.{name}"[:200] + "…"
+
+    (warning,) = (await _call(WRITE, "create", body={"first_name": "A", name: 1}, upstream=upstream)).warnings
+
+    assert warning.field == place
+    assert warning.message.startswith(f"{place} is not known to crm/contacts create. Known there are ")
+    assert upstream.sent[0].unused == (place,)
+
+
+async def test_a_lost_write_is_told_the_beginning_of_a_long_name() -> None:
+    with pytest.raises(BadRequest) as caught:
+        await _call(WRITE, "create", body={"x" * 20_000: 1})
+
+    assert len(caught.value.message) < 500
+    assert [len(each["path"]) for each in caught.value.details["failures"]] == [201]

@@ -44,3 +44,9 @@ def test_a_separator_that_fits_several_names_finds_none() -> None:
 
 def test_names_that_differ_in_case_alone_are_all_close_and_shown_as_they_are() -> None:
     assert find_close_names("PEOPLE", ["people", "People", "things"]) == ["People", "people"]
+
+
+def test_a_name_that_is_too_long_to_be_misspelt_is_close_to_none() -> None:
+    assert find_close_names("a" * 64, ["a" * 63]) == ["a" * 63]
+    assert find_close_names("a" * 65, ["a" * 64]) == []
+    assert find_closest_name("a" * 65, ["a" * 64]) is None

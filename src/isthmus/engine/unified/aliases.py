@@ -18,7 +18,7 @@ from isthmus.engine.unified.caller_reads import CallerReads
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.field_reads import FieldReads
 
-__all__ = ["AliasPlan", "plan_aliases", "resolve_aliases"]
+__all__ = ["AliasPlan", "find_aliased_places", "plan_aliases", "resolve_aliases"]
 
 _RECORD_METHODS: Final = frozenset({"create", "update"})
 
@@ -81,6 +81,20 @@ def resolve_aliases(plan: AliasPlan, call: Call) -> tuple[Call, dict[str, str]]:
         if body is not call.body:
             call = replace(call, body=body)
     return call, used
+
+
+def find_aliased_places(used: Mapping[str, str], sent: Call) -> dict[str, str]:
+    """Returns by each place that an alias fills (`body.addresses.0`, `query.addresses`) the alias
+    (`body.address`); without those of a list that was sent, too. `used`: as `resolve_aliases` returns it.
+    `sent`: the call before."""
+    values = {"query": sent.query.nested, "body": as_mapping(sent.body)}
+    places: dict[str, str] = {}
+    for alias, target in used.items():
+        root, _, path = target.partition(".")
+        field, _, key = path.partition("[]")
+        if field not in values[root]:
+            places[f"{root}.{field}{'.0' if root == 'body' else ''}{key}"] = alias
+    return places
 
 
 def _resolve(

@@ -30,6 +30,8 @@ _UNUSED_NAME: Final = "unused_name"
 
 _MAX_NAMED: Final = 100
 """Names that a call is told, each with its similar names."""
+_MAX_PLACE: Final = 200
+"""Characters of a place that a call is told."""
 _LIST_QUERY_NAMES: Final = frozenset({"limit", "cursor"})
 _QUERY_NAMES: Final = _LIST_QUERY_NAMES | {"id"}
 """Query names with a meaning of their own (`id`: of the record, in place of that of the path)."""
@@ -54,9 +56,10 @@ class CallNames:
     handles_remote_data: bool
     maps_body: bool
 
-    def find_unused(self, call: Call) -> tuple[CallWarning, ...]:
+    def find_unused(self, call: Call, aliased_places: Mapping[str, str]) -> tuple[CallWarning, ...]:
         """Returns a warning for each name in the query and body of a call that the mapping does not read, and
-        that has no meaning of its own."""
+        that has no meaning of its own; those that are unknown come first. `aliased_places`: as
+        `find_aliased_places` returns them."""
         query, body = call.query.nested, call.body
         if not query and body is NO_BODY:
             return ()
@@ -65,34 +68,36 @@ class CallNames:
             **_find_unread("query", self.reads.query, query, own_names),
             **_find_unread("body", self.reads.body, body, _BODY_NAMES),
         }
-        warnings = self._find_lost_remote_data(body)
-        if not unread:
-            return warnings
-        schemas = {
-            "query": [as_object_schema(self.query_schema)],
-            "body": [as_object_schema(schema) for schema in self.body_schemas],
-        }
-        warnings += tuple(
-            self._make_warning(path, place, schemas[path[0]])
-            for path, place in islice(unread.items(), _MAX_NAMED)
-        )
-        if len(unread) > _MAX_NAMED:
-            warnings += (CallWarning("left_out", f"{len(unread) - _MAX_NAMED} more names are not used."),)
-        return warnings
+        levels: dict[Path, _Level] = {}
+        unknown: list[tuple[Path, str]] = []
+        unused: list[tuple[Path, str]] = []
+        for path, place in unread.items():
+            above = path[:-1]
+            level = levels.get(above) or levels.setdefault(above, self._find_level(above))
+            (unused if level.describes(path[-1]) else unknown).append((path, place))
+        named = [(_UNKNOWN_NAME, *each) for each in unknown] + [(_UNUSED_NAME, *each) for each in unused]
+        warnings = [
+            self._make_warning(code, path[-1], _tell_place(place, aliased_places), levels[path[:-1]])
+            for code, path, place in named[:_MAX_NAMED]
+        ]
+        warnings += self._find_lost_remote_data(body)
+        if len(named) > _MAX_NAMED:
+            warnings.append(CallWarning("left_out", f"{len(named) - _MAX_NAMED} more names are not used."))
+        return tuple(warnings)
 
-    def require_used_field(self, call: Call) -> None:
+    def require_used_field(self, call: Call, aliased_places: Mapping[str, str]) -> None:
         """Raises BadRequest for a create or update of whose body the mapping reads nothing for the request,
-        before anything is sent."""
+        before anything is sent. `aliased_places`: see `find_unused`."""
         sent = self._select_written(call)
         if sent is not NO_BODY and not _reads_any_of_body(self.reads.sent_body, sent):
-            raise self._make_lost_write_error(sent)
+            raise self._make_lost_write_error(sent, aliased_places)
 
-    def require_sent_field(self, call: Call, mapped: Any) -> None:
+    def require_sent_field(self, call: Call, mapped: Any, aliased_places: Mapping[str, str]) -> None:
         """Raises BadRequest for a create or update of whose body the request holds nothing. `mapped`: what
-        the mapping of the body gave."""
+        the mapping of the body gave. `aliased_places`: see `find_unused`."""
         sent = self._select_written(call)
         if sent is not NO_BODY and _is_empty(mapped) and not _reads_any_of_body(self.reads.beside_body, sent):
-            raise self._make_lost_write_error(sent)
+            raise self._make_lost_write_error(sent, aliased_places)
 
     def _find_lost_remote_data(self, body: Any) -> tuple[CallWarning, ...]:
         """Returns a warning for `remote_data` that is no object, where nothing reads it."""
@@ -120,38 +125,60 @@ class CallNames:
             fields.pop(REMOTE_DATA, None)
         return fields or NO_BODY
 
-    def _make_lost_write_error(self, sent: Any) -> BadRequest:
+    def _make_lost_write_error(self, sent: Any, aliased_places: Mapping[str, str]) -> BadRequest:
         """Returns the error for a write of which nothing would reach the provider."""
-        names = list(islice(sent, _MAX_NAMED)) if isinstance(sent, Mapping) else []
-        told = ", ".join(names) or "a body without names"
+        fields = islice(sent, _MAX_NAMED) if isinstance(sent, Mapping) else ()
+        places = [place for name in fields for place in _list_places_of_field(name, aliased_places)]
+        told = ", ".join(place.removeprefix("body.") for place in places) or "a body without names"
         carried = ", ".join(".".join(path) for path in self.reads.sent_body.iterate_paths())
         return BadRequest(
             f"The mapping of {self.target} makes nothing of what was sent ({told}), so nothing "
             f"was sent on. It carries {carried or 'no field'}.",
             failures=[
-                failure(path, "does not reach the provider", _UNUSED_NAME)
-                for path in [f"body.{name}" for name in names] or ["body"]
+                failure(place, "does not reach the provider", _UNUSED_NAME) for place in places or ["body"]
             ],
         )
 
-    def _make_warning(self, path: Path, place: str, schemas: Sequence[Mapping[str, Any]]) -> CallWarning:
-        """Returns the warning for one name. `path`: from `query` or `body` on. `place`: the same with the
-        positions in lists. `schemas`: describe that query or body."""
+    def _find_level(self, path: Path) -> _Level:
+        """Returns what is known of an object. `path`: from `query` or `body` on."""
         kind, *names = path
         reads = self.reads.query if kind == "query" else self.reads.body
-        for name in names[:-1]:
+        authored = (self.query_schema,) if kind == "query" else self.body_schemas
+        schemas = [as_object_schema(schema) for schema in authored]
+        for name in names:
             reads = reads.find_below(name) or NO_FIELDS
             schemas = [_find_below(schema, name) for schema in schemas]
         # A schema that names no properties leaves it to the others to describe them.
         schemas = [schema for schema in schemas if schema.get("properties")] or schemas
-        if any(_describes(schema, names[-1], is_top=len(names) == 1) for schema in schemas):
+        return _Level(schemas, frozenset(reads.fields), is_top=not names)
+
+    def _make_warning(self, code: str, name: str, place: str, level: _Level) -> CallWarning:
+        """Returns the warning for one name. `place`: where it stands, as it is told."""
+        if code == _UNUSED_NAME:
             message = f"{place} is not used: the mapping of {self.target} does not carry it."
-            return CallWarning(_UNUSED_NAME, message, place)
-        known = {name for schema in schemas for name in as_mapping(schema.get("properties"))} | {
-            *reads.fields
-        }
-        hint = suggest_names(names[-1], known, "Known there")
-        return CallWarning(_UNKNOWN_NAME, f"{place} is not known to {self.target}. {hint}", place)
+        else:
+            hint = suggest_names(name, level.list_known_names(), "Known there")
+            message = f"{place} is not known to {self.target}. {hint}"
+        return CallWarning(code, message, place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """What is known of one object of a query or body. `schemas`: describe it. `read_names`: those that the
+    mapping reads. `is_top`: it is the query or body itself."""
+
+    schemas: Sequence[Mapping[str, Any]]
+    read_names: frozenset[str]
+    is_top: bool
+
+    def describes(self, name: str) -> bool:
+        """Returns True if the model or the mapping describes a name."""
+        return any(_describes(schema, name, is_top=self.is_top) for schema in self.schemas)
+
+    def list_known_names(self) -> set[str]:
+        """Returns the names that are described or read."""
+        described = {name for schema in self.schemas for name in as_mapping(schema.get("properties"))}
+        return described | self.read_names
 
 
 def require_known_names(warnings: Iterable[CallWarning]) -> None:
@@ -192,6 +219,22 @@ def _iterate_unread(reads: FieldReads, value: Any, path: Path, place: str) -> It
             yield (*path, name), f"{place}.{name}"
         elif not below.is_whole and isinstance(item, Mapping | list):
             yield from _iterate_unread(below, item, (*path, name), f"{place}.{name}")
+
+
+def _tell_place(place: str, aliased_places: Mapping[str, str]) -> str:
+    """Returns a place as the caller wrote it, under the alias that it sent, cut to _MAX_PLACE."""
+    above = [each for each in aliased_places if place == each or place.startswith(f"{each}.")]
+    if above:
+        closest = max(above, key=len)
+        place = aliased_places[closest] + place[len(closest) :]
+    return place if len(place) <= _MAX_PLACE else f"{place[:_MAX_PLACE]}…"
+
+
+def _list_places_of_field(name: str, aliased_places: Mapping[str, str]) -> list[str]:
+    """Returns the aliases of which a field of the body was made; else its own place."""
+    place = f"body.{name}"
+    aliases = [alias for each, alias in aliased_places.items() if each.startswith(f"{place}.0")]
+    return aliases or [_tell_place(place, {})]
 
 
 def _reads_any_of_body(reads: FieldReads, body: Any) -> bool:

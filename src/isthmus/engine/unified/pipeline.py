@@ -23,7 +23,7 @@ from isthmus.engine.provider_answers import Page, ProviderAnswer, fetch_answer, 
 from isthmus.engine.provider_errors import ProviderFailure
 from isthmus.engine.responses import as_records, read_media_type
 from isthmus.engine.steps import Progress, StepRunner
-from isthmus.engine.unified.aliases import resolve_aliases
+from isthmus.engine.unified.aliases import find_aliased_places, resolve_aliases
 from isthmus.engine.unified.call_names import require_known_names
 from isthmus.engine.unified.error_mapping import make_insights, to_unified_error
 from isthmus.engine.unified.mapping_plans import (
@@ -110,14 +110,15 @@ async def prepare_call(
     """
     require_method(target, call.method)
     plan = plan_mapping(mapping, target, call.method)
-    call, aliases = resolve_aliases(plan.aliases, call)
-    caller, cursor = read_caller_input(plan, call, context)
+    sent, (call, aliases) = call, resolve_aliases(plan.aliases, call)
+    aliased_places = find_aliased_places(aliases, sent)
+    caller, cursor = read_caller_input(plan, call, context, aliased_places)
     # Bytes that pass through are the provider's body: the required fields of a unified body are not in them.
     body_schema = _ANY_INPUT if call.body_passthrough else plan.body_schema
     require_inputs(plan.query_schema, body_schema, caller.query, call.body)
     if refuses_unknown_names:
         require_known_names(caller.warnings)
-    plan.call_names.require_used_field(call)
+    plan.call_names.require_used_field(call, aliased_places)
     shared = caller.scope(cursor)
     scope = {**{name: shared[name] for name in ("query", "rawQuery", "context")}, "body": call.body}
     resource = await choose_name("resource", mapping.resource, target.resource, scope)

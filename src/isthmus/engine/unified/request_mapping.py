@@ -44,7 +44,8 @@ _PATH_SYNTAX: Final = re.compile(r"[{}?#\\]")
 class CallerInput:
     """The caller's input as the expressions of a mapping see it. `query`: coerced, without platform
     parameters and cursors. `raw_query`: as sent. `before`: the results of the steps before the call.
-    `warnings`: what of it the mapping does not use."""
+    `warnings`: what of it the mapping does not use. `aliased_places`: as `find_aliased_places` returns
+    them."""
 
     call: Call
     query: Mapping[str, Any]
@@ -52,6 +53,7 @@ class CallerInput:
     context: Mapping[str, Any]
     before: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[CallWarning, ...] = ()
+    aliased_places: Mapping[str, str] = field(default_factory=dict)
 
     def scope(self, cursor: str | None) -> dict[str, Any]:
         """Returns the names that the expressions of most fields see. `cursor`: as they see it."""
@@ -65,16 +67,17 @@ class CallerInput:
 
 
 def read_caller_input(
-    plan: MappingPlan, call: Call, context: Mapping[str, Any]
+    plan: MappingPlan, call: Call, context: Mapping[str, Any], aliased_places: Mapping[str, str]
 ) -> tuple[CallerInput, str | None]:
     """Returns the caller's input with its query coerced, and its cursor, sent as `next_cursor`, `prev_cursor`
-    or `cursor`; None on the first page."""
+    or `cursor`; None on the first page. `aliased_places`: see CallerInput."""
     nested = call.query.nested
     alias = nested.get("cursor")
     cursor = call.cursor or (alias if isinstance(alias, str) and alias else None)
     query = plan.query_schema.coerce({name: value for name, value in nested.items() if name != "cursor"})
-    warnings = plan.call_names.find_unused(call)
-    return CallerInput(call, query, nested, context, warnings=warnings), cursor
+    warnings = plan.call_names.find_unused(call, aliased_places)
+    caller = CallerInput(call, query, nested, context, warnings=warnings, aliased_places=aliased_places)
+    return caller, cursor
 
 
 async def map_request(
@@ -90,7 +93,7 @@ async def map_request(
     if upload is not None:
         scope["body"] = await make_upload_body(upload, call)
         raw = raw if scope["body"] is NO_BODY else None
-    body = NO_BODY if raw is not None else await _make_body(plan, scope, templates, call)
+    body = NO_BODY if raw is not None else await _make_body(plan, scope, templates, caller)
     query, fixed = await _map_query(mapping, scope, templates, call)
     template_names = make_template_scope(caller.context, id=call.id, query=query, body=body)
     headers = await _map_headers(mapping, method, scope, template_names, body)
@@ -118,10 +121,10 @@ async def map_request(
 
 
 async def _make_body(
-    plan: MappingPlan, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
+    plan: MappingPlan, scope: Mapping[str, Any], templates: Mapping[str, Any], caller: CallerInput
 ) -> Any:
     """Returns the mapped body, with the caller's further fields (`remote_data`) under it."""
-    mapping = plan.mapping
+    mapping, call = plan.mapping, caller.call
     default = NO_BODY
     if mapping.body is not None:
         default = render(mapping.body, templates, "body")
@@ -140,7 +143,7 @@ async def _make_body(
         if complete is not body:
             return complete
     if mapping.request_body_mapping is not None:
-        plan.call_names.require_sent_field(call, mapped)
+        plan.call_names.require_sent_field(call, mapped, caller.aliased_places)
     return body
 
 
