@@ -30,6 +30,7 @@ __all__ = [
     "encode_body",
     "flatten_to_dotted_names",
     "ignores_body",
+    "is_deeper_than",
     "make_body_not_object_error",
     "make_passthrough_paging_error",
     "moves_query_to_body",
@@ -139,7 +140,7 @@ def dump_json(value: Any) -> bytes:
         "The body cannot be written as JSON: it is nested too deeply, or holds what has no form there.",
         failures=[failure("body", "must be plain JSON", "bad_body")],
     )
-    if _is_deeper_than(MAX_DEPTH, value):
+    if is_deeper_than(MAX_DEPTH, value):
         raise error
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
@@ -147,7 +148,7 @@ def dump_json(value: Any) -> bytes:
         raise error from cause
 
 
-def _is_deeper_than(limit: int, value: Any) -> bool:
+def is_deeper_than(limit: int, value: Any) -> bool:
     """Returns True if more than `limit` objects and lists are nested in each other. An object that occurs
     several times at one depth is visited once."""
     level = [value]

@@ -18,14 +18,18 @@ from isthmus.accounts.sandbox.stored_records import StoredRecord
 from isthmus.accounts.sandbox.write_shapes import WriteShapes
 from isthmus.definitions.file_models import Exchange, ExchangeResponse
 from isthmus.definitions.json_values import merge_deep
+from isthmus.engine.bodies import is_deeper_than
 from isthmus.engine.upstream import Operation
-from isthmus.errors import Conflict
+from isthmus.errors import BadRequest, Conflict, failure
 from isthmus.kit.call_warnings import CallWarning
 
 __all__ = ["RecordWrites", "WriteDecision", "find_stored"]
 
 _BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
+
+_MAX_DEPTH: Final = 100
+"""Nested objects and lists of a body that is stored: within a recorded list, fewer than are read from rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,9 @@ class RecordWrites:
         stored: Sequence[StoredRecord],
     ) -> WriteDecision:
         """Decide a write. `exchanges`: all of the method. `path_names`: the parameters of its path. `stored`:
-        what was written before. Raises Conflict for an id that is taken."""
+        what was written before. Raises BadRequest for a body that is nested too deeply, and Conflict for an
+        id that is taken."""
+        _require_flat_body(operation.sent_body)
         own = [record for record in stored if record.collection == self.recorded.collection]
         refusal = self._find_refusal(operation, exchanges, path_names)
         if refusal is not None:
@@ -254,6 +260,16 @@ class RecordWrites:
             shown = {name: current.get(name, value) for name, value in found.items()}
         deleted = _make_deleted(self.recorded.collection, record_id, find_stored(stored, record_id))
         return WriteDecision(_answer(template, shown, body), (deleted,))
+
+
+def _require_flat_body(body: Any) -> None:
+    """Raises BadRequest for a body that is nested more deeply than the sandbox can store."""
+    if is_deeper_than(_MAX_DEPTH, body):
+        raise BadRequest(
+            f"the sandbox keeps bodies of at most {_MAX_DEPTH} nested objects and lists, and this one has "
+            "more. Send a flatter body.",
+            failures=[failure("body", f"must be at most {_MAX_DEPTH} levels deep", "bad_body")],
+        )
 
 
 def _name_record(template: RecordedExchange, record_id: str) -> Any:

@@ -28,6 +28,7 @@ from isthmus.definitions.file_models import Exchange, ExchangeRequest, ExchangeR
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.pagination import Pagination
+from isthmus.engine.bodies import dump_json
 from isthmus.engine.upstream import AccountFacts, Operation, OutgoingRequest
 from isthmus.errors import NotFound
 from isthmus.expressions import UNDEFINED
@@ -78,7 +79,8 @@ class SandboxUpstream:
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
         """Return the recorded response that fits the request best, with what was written, or a 404. Raises
-        NotFound for a method without recorded exchanges, and Conflict for a write that cannot be kept."""
+        NotFound for a method without recorded exchanges, and BadRequest or Conflict for a write that cannot be
+        kept."""
         method, pagination = self._find_method(request.operation.resource, request.operation.method)
         request = add_path_values(request, method)
         operation = request.operation
@@ -103,7 +105,7 @@ class SandboxUpstream:
     async def _write(
         self, operation: Operation, method: MethodDefinition, exchanges: Sequence[Exchange]
     ) -> WriteDecision:
-        """Store what the write comes to, and return that. Raises Conflict."""
+        """Store what the write comes to, and return that. Raises BadRequest and Conflict."""
         writes = self._get_writes(operation.resource)
         decisions: list[WriteDecision] = []
 
@@ -216,7 +218,7 @@ def _to_http_response(
     if isinstance(answer.body, str) and "json" not in headers.get("content-type", ""):
         body = answer.body.encode()
     elif answer.body is not None:
-        body = orjson.dumps(answer.body)
+        body = dump_json(answer.body)
         headers.setdefault("content-type", "application/json")
     return HttpResponse(
         status=answer.status, headers=headers, body=body, url=request.http.url, warnings=warnings

@@ -14,7 +14,7 @@ from isthmus.definitions.unified_model import UnifiedResource
 from isthmus.engine import unified
 from isthmus.engine.calls import Call
 from isthmus.engine.queries import parse_query
-from isthmus.errors import Conflict, RemoteError
+from isthmus.errors import BadRequest, Conflict, RemoteError
 
 REFUSED = {"fault": "no subject"}
 NO_TICKET = {"fault": "no such ticket"}
@@ -98,6 +98,27 @@ async def test_a_created_record_has_what_was_sent_and_an_id_of_its_own(paged: Sa
 async def test_what_the_recorded_create_sent_is_not_passed_on(paged: Sandbox) -> None:
     made = (await paged.call("create", body={"colour": "blue"})).body
     assert (made["subject"], made["colour"], made["state"]) == (None, "blue", "new")
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """An object with this many objects in each other."""
+    value: dict[str, Any] = {}
+    for _ in range(depth - 1):
+        value = {"in": value}
+    return value
+
+
+async def test_a_body_that_is_nested_too_deeply_is_refused_and_not_stored(paged: Sandbox) -> None:
+    kept = nested(100)
+    assert (await paged.call("update", id="2", body=kept)).body == {**ticket(2), **kept}
+    for depth in (101, 251):
+        with pytest.raises(BadRequest, match="at most 100 nested"):
+            await paged.call("create", body=nested(depth))
+    assert await paged.walk() == [[1, 2], [3, 4], [5]]
+
+
+async def test_an_integer_beyond_64_bits_is_answered(paged: Sandbox) -> None:
+    assert (await paged.call("create", body={"size": 10**30})).body["size"] == 1e30  # as JSON is read
 
 
 async def test_an_updated_record_shows_the_change_everywhere(paged: Sandbox) -> None:
