@@ -17,6 +17,7 @@ __all__ = [
     "get_path",
     "iterate_leaves",
     "normalize_name",
+    "read_integer",
     "set_at_place",
     "set_path",
     "split_plain_path",
@@ -27,6 +28,7 @@ Path: TypeAlias = tuple[str, ...]
 
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 _SEPARATORS: Final = re.compile(r"[\W_]+")
+_MAX_DIGITS: Final = 18  # of integers that every database and JSON reader holds
 
 
 def split_plain_path(text: str) -> Path:
@@ -90,3 +92,8 @@ def as_text(value: Any) -> str | None:
     if value is None or isinstance(value, (Mapping, list)):
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def read_integer(text: str) -> int | None:
+    """Return the number that a text of up to 18 ASCII digits is; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from isthmus.accounts.sandbox.body_places import as_text
+from isthmus.accounts.sandbox.body_places import as_text, read_integer
 
 __all__ = ["is_numbered_key", "make_next_id", "replace_id"]
 
@@ -69,7 +69,8 @@ def replace_id(value: Any, old: str, new: str, *, everywhere: bool = False) -> A
     if isinstance(value, list):
         return [replace_id(item, old, new, everywhere=everywhere) for item in value]
     if as_text(value) == old and (everywhere or len(old) >= _MIN_TELLING_LENGTH):
-        return int(new) if isinstance(value, int) and new.isdigit() else new
+        number = read_integer(new) if isinstance(value, int) else None
+        return new if number is None else number
     if isinstance(value, str) and "://" in value:
         return re.sub(rf"(?<![0-9A-Za-z]){re.escape(old)}(?![0-9A-Za-z])", lambda _: new, value)
     return value

@@ -29,7 +29,7 @@ _BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
 
 _MAX_DEPTH: Final = 100
-"""Nested objects and lists of a body that is stored: within a recorded list, fewer than are read from rows."""
+"""Nested objects and lists of a body that is stored: few enough to be read from rows, within a list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,8 @@ class SandboxUpstream:
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
         """Return the recorded response that fits the request best, with what was written, or a 404. Raises
-        NotFound for a method without recorded exchanges, and BadRequest or Conflict for a write that cannot be
-        kept."""
+        NotFound for a method without recorded exchanges, and BadRequest or Conflict for a write that cannot
+        be kept."""
         method, pagination = self._find_method(request.operation.resource, request.operation.method)
         request = add_path_values(request, method)
         operation = request.operation

@@ -15,6 +15,7 @@ from isthmus.accounts.sandbox.body_places import (
     get_path,
     iterate_leaves,
     normalize_name,
+    read_integer,
     set_path,
 )
 from isthmus.accounts.sandbox.recorded_records import RecordedExchange, RecordedRecords
@@ -144,8 +145,9 @@ class WriteShapes:
             return self._find_object(path, value)
         if isinstance(known[0], str):
             return as_text(value)
-        if type(known[0]) is int and isinstance(value, str) and value.isdigit():
-            return int(value)
+        if type(known[0]) is int and isinstance(value, str):
+            number = read_integer(value)
+            return value if number is None else number
         return value
 
     def _find_item(self, path: Path, item: Any) -> Any:

@@ -55,6 +55,11 @@ def test_a_long_id_is_replaced_wherever_it_stands_alone() -> None:
     assert replace_id(value, "id-123456", "id-123457") == expected
 
 
+@pytest.mark.parametrize("new", ["²", "9" * 19, "9" * 5_000])
+def test_an_id_that_is_no_plain_number_stays_text(new: str) -> None:
+    assert replace_id({"id": 7}, "7", new, everywhere=True) == {"id": new}
+
+
 def test_an_id_keeps_its_type() -> None:
     assert replace_id({"id": 7}, "7", "8", everywhere=True) == {"id": 8}
     assert replace_id({"id": "7"}, "7", "8", everywhere=True) == {"id": "8"}

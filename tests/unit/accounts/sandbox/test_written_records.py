@@ -121,6 +121,20 @@ async def test_an_integer_beyond_64_bits_is_answered(paged: Sandbox) -> None:
     assert (await paged.call("create", body={"size": 10**30})).body["size"] == 1e30  # as JSON is read
 
 
+@pytest.mark.parametrize("text", ["²", "9" * 25, "9" * 5_000])
+async def test_a_text_that_is_no_plain_number_stays_text_in_a_field_of_numbers(
+    tmp_path: Path, text: str
+) -> None:
+    record = {"no": 1, "size": 3, "tags": []}
+    files = {
+        "tickets.get": [exchange(record, id="1")],
+        "tickets.update": [sending(exchange({**record, "size": 4}, id="1"), {"size": 4})],
+    }
+    sandbox = Sandbox(tmp_path, None, files)
+    for sent, shown in (("12", 12), (text, text)):
+        assert (await sandbox.call("update", id="1", body={"size": sent})).body["size"] == shown
+
+
 async def test_an_updated_record_shows_the_change_everywhere(paged: Sandbox) -> None:
     changed = {**ticket(2), "subject": "Changed"}
     assert (await paged.call("update", id="2", body={"subject": "Changed"})).body == changed
