@@ -66,7 +66,7 @@ class RecordWrites:
             return WriteDecision(refusal)
         templates = self._choose_templates(operation, path_names)
         if not templates:
-            return WriteDecision(_find_sample(exchanges), warnings=(_make_not_stored(operation),))
+            return WriteDecision(_find_sample(exchanges), warnings=(_make_no_record_warning(operation),))
         if operation.kind == "create":
             return self._create(operation, templates, path_names, own)
         if operation.id is None:
@@ -156,6 +156,8 @@ class RecordWrites:
     ) -> WriteDecision:
         """Decide a create: the example of the method, with an id of its own and with what was sent."""
         template = templates[0]
+        if not _has_fields(operation, template):
+            return WriteDecision(template.exchange.response, warnings=(_make_no_fields_warning(),))
         is_record = self._shapes.has_sent_values(template)
         receipt = template.record or {}
         base = self._shapes.drop_sent_values(template) if is_record else self._fill_blank(receipt)
@@ -174,13 +176,14 @@ class RecordWrites:
         record = merge_deep(base, changes)
         record_id = self.recorded.get_id(record)
         if record_id is None:
-            return WriteDecision(template.exchange.response, warnings=(_make_not_stored(operation),))
+            return WriteDecision(template.exchange.response, warnings=(_make_no_record_warning(operation),))
         self._require_free_id(operation, record_id, stored)
         parameters = {
             name: sent for name in path_names if (sent := get_sent_value(operation, name)) is not None
         }
         created = StoredRecord(self.recorded.collection, record_id, record, parameters, is_created=True)
-        return WriteDecision(_answer(template, record if is_record else None, body), (created,))
+        answer = _answer(template, record if is_record else None, body)
+        return WriteDecision(answer, (created,), self._warn_of_files(operation))
 
     def _require_free_id(self, operation: Operation, record_id: str, stored: Sequence[StoredRecord]) -> None:
         """Raises Conflict if there is a record with this id."""
@@ -222,8 +225,11 @@ class RecordWrites:
         record = merge_deep(current, changes)
         new_id = self.recorded.get_id(record) or record_id
         template = templates[0]
+        warnings = self._warn_of_files(operation)
         shown = record if self._shapes.has_sent_values(template) else None
         answer = _answer(template, shown, _name_record(template, record_id))
+        if not _has_fields(operation, template):
+            return WriteDecision(answer, warnings=(_make_no_fields_warning(),))
         written = find_stored(stored, record_id)
         if new_id != record_id:
             self._require_free_id(operation, new_id, stored)
@@ -234,7 +240,8 @@ class RecordWrites:
                 {} if written is None else written.parameters,
                 is_created=True,
             )
-            return WriteDecision(answer, (_make_deleted(self.recorded.collection, record_id, written), moved))
+            deleted = _make_deleted(self.recorded.collection, record_id, written)
+            return WriteDecision(answer, (deleted, moved), warnings)
         values = changes if written is None else merge_deep(written.values, changes)
         changed = StoredRecord(
             self.recorded.collection,
@@ -243,7 +250,14 @@ class RecordWrites:
             {} if written is None else written.parameters,
             is_created=written is not None and written.is_created,
         )
-        return WriteDecision(answer, (changed,))
+        return WriteDecision(answer, (changed,), warnings)
+
+    def _warn_of_files(self, operation: Operation) -> tuple[CallWarning, ...]:
+        """Return the warnings for the fields of a body that hold files."""
+        return tuple(
+            _make_not_stored(f"the sandbox does not keep the file in {name}.", f"body.{name}")
+            for name in self._shapes.list_files(operation.sent_body)
+        )
 
     def _delete(
         self,
@@ -303,10 +317,25 @@ def _answer(template: RecordedExchange, record: Mapping[str, Any] | None, body: 
     return template.exchange.response.model_copy(update={"body": body})
 
 
-def _make_not_stored(operation: Operation) -> CallWarning:
-    """Return the warning for a create whose exchanges show no record with an id."""
-    return CallWarning(
-        "not_stored",
+def _has_fields(operation: Operation, template: RecordedExchange) -> bool:
+    """Return True if a write sends an object, or no body as in the exchange that answers it."""
+    sent = operation.sent_body
+    return isinstance(sent, Mapping) or (sent is None and template.exchange.request.body is None)
+
+
+def _make_no_record_warning(operation: Operation) -> CallWarning:
+    """Return the warning for a write whose exchanges show no record with an id."""
+    return _make_not_stored(
         f"the sandbox does not keep what was sent: the recorded answer of {operation.resource}."
-        f"{operation.method} has no record. Connect a real account to see its effect.",
+        f"{operation.method} has no record."
     )
+
+
+def _make_no_fields_warning() -> CallWarning:
+    """Return the warning for a write whose body is no object."""
+    return _make_not_stored("the sandbox does not keep what was sent: the body is no JSON object.", "body")
+
+
+def _make_not_stored(message: str, field: str | None = None) -> CallWarning:
+    """Return a warning that something is not stored. `field`: what was sent."""
+    return CallWarning("not_stored", f"{message} Connect a real account to see its effect.", field)

@@ -74,11 +74,16 @@ class WriteShapes:
         """Return the fields of the record that a body sets, in the form of the record."""
         changes: dict[str, Any] = {}
         for path, value in iterate_leaves(as_mapping(unwrap_body(body, self._recorded))):
-            if path in self._naming or not isinstance(value, str | int | float | list | Mapping | None):
-                continue  # the id of the record, or the content of a file
+            if path in self._naming or not _is_json(value):
+                continue
             for target, part in self._targets.get(path) or [(self._find_target(path), "whole")]:
                 self._put_value(changes, target, _take_part(value, part))
         return changes
+
+    def list_files(self, body: Any) -> list[str]:
+        """Return the dotted names of the fields of a body that hold files, which `read_changes` leaves
+        out."""
+        return [".".join(path) for path, value in iterate_leaves(as_mapping(body)) if not _is_json(value)]
 
     def make_blank(self) -> dict[str, Any]:
         """Return a record with the fields of the recorded ones, and the values that all of them have alike;
@@ -204,6 +209,15 @@ def _find_targets(path: Path, value: Any, leaves: Sequence[tuple[Path, Any]]) ->
         if others and found in (first, others):
             targets.append((leaf, "first word" if found == first else "other words"))
     return targets
+
+
+def _is_json(value: Any) -> bool:
+    """Return True if nothing in a value is the content of a file."""
+    if isinstance(value, Mapping):
+        return all(_is_json(below) for below in value.values())
+    if isinstance(value, list):
+        return all(_is_json(item) for item in value)
+    return isinstance(value, str | int | float | None)
 
 
 def _take_part(value: Any, part: _Part) -> Any:

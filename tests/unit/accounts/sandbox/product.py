@@ -148,6 +148,8 @@ class Sandbox:
     def __init__(
         self, folder: Path, pagination: dict[str, Any] | None, files: dict[str, Any], **listing: Any
     ) -> None:
+        """`listing`: more of the list's definition; `body_format` in it is of the writes."""
+        writing = {"body_format": listing.pop("body_format", "json")}
         examples = folder / "integrations" / "b" / "examples"
         examples.mkdir(parents=True)
         for name, exchanges in files.items():
@@ -159,8 +161,8 @@ class Sandbox:
                 "tickets": {
                     "list": {"path": "/tickets", "response_path": "items", **listing},
                     "get": {"path": "/tickets/{{id}}"},
-                    "create": {"method": "post", "path": "/tickets"},
-                    "update": {"method": "patch", "path": "/tickets/{{id}}"},
+                    "create": {"method": "post", "path": "/tickets", **writing},
+                    "update": {"method": "patch", "path": "/tickets/{{id}}", **writing},
                     "delete": {"method": "delete", "path": "/tickets/{{id}}"},
                     "export": {"path": "/export", "examples": {"response": '{"ok": true}'}},
                     "odd": {"path": "/odd"},

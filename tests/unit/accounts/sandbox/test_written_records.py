@@ -11,10 +11,11 @@ from tests.unit.integrations.small_catalog import exchange, ticket
 
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedResource
-from isthmus.engine import unified
+from isthmus.engine import proxy, unified
 from isthmus.engine.calls import Call
 from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, Conflict, RemoteError
+from isthmus.expressions.host import Blob
 
 REFUSED = {"fault": "no subject"}
 NO_TICKET = {"fault": "no such ticket"}
@@ -133,6 +134,37 @@ async def test_a_text_that_is_no_plain_number_stays_text_in_a_field_of_numbers(
     sandbox = Sandbox(tmp_path, None, files)
     for sent, shown in (("12", 12), (text, text)):
         assert (await sandbox.call("update", id="1", body={"size": sent})).body["size"] == shown
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"body": [{"subject": "Mine"}]},
+        {"body": "Mine"},
+        {"body": None},
+        {"raw_body": b'{"subject": "Mine"}', "content_type": "application/json", "body_passthrough": True},
+    ],
+)
+async def test_a_body_that_is_no_object_is_said_not_to_be_kept(paged: Sandbox, sent: dict[str, Any]) -> None:
+    for method, id in (("create", None), ("update", "2")):
+        call = Call(method=method, id=id, **sent)
+        result = await proxy.call_method(paged.upstream, paged.definition, "tickets", call)
+        assert [(warning.code, warning.field) for warning in result.warnings] == [("not_stored", "body")]
+    assert await paged.walk() == [[1, 2], [3, 4], [5]]
+    assert (await paged.call("get", id="2")).body == ticket(2)
+
+
+async def test_a_file_in_a_body_is_said_not_to_be_kept(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path, CURSOR, recorded_writes(), body_format="multipart")
+    file = Blob(b"x", "text/plain")
+    body = {"subject": "Mine", "state": {"scan": file}, "scans": [file]}
+    for method, id in (("create", None), ("update", "2")):
+        result = await sandbox.call(method, id=id, body=body)
+        assert [(warning.code, warning.field) for warning in result.warnings] == [
+            ("not_stored", "body.state.scan"),
+            ("not_stored", "body.scans"),
+        ]
+        assert (result.body["subject"], "scans" in result.body) == ("Mine", False)
 
 
 async def test_an_updated_record_shows_the_change_everywhere(paged: Sandbox) -> None:
