@@ -129,6 +129,7 @@ def make_inputs(plan: MethodPlan, call: Call) -> tuple[MethodInputs, str | None]
         query=query,
         fixed=frozenset(call.remote_query),
         caller_query=nested,
+        remote_query=call.remote_query,
         scope_query=nested,
         body=call.body,
         raw=call.passed_through_body,

@@ -50,7 +50,7 @@ class MethodInputs:
     """What one call puts into a method's request, on every page alike.
 
     `query`: outbound, over the definition's own. `fixed`: names in it that a mapping or `remote_query` set.
-    `caller_query`: the query of the call itself, which nothing is made of.
+    `caller_query`, `remote_query`: those of the call itself, which nothing is made of.
     `scope_query`: what templates see as `query`. `body`: the caller's or the mapped one, before
     `bodies.choose_body`; `raw`: bytes that are sent instead. `body_is_mapped`: a mapping made the body, so no
     page overwrites the limit in it, nor, with `body_has_cursor`, anything else that it set. `headers`:
@@ -67,6 +67,7 @@ class MethodInputs:
     query: Mapping[str, Any] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()
     caller_query: Mapping[str, Any] = field(default_factory=dict)
+    remote_query: Mapping[str, Any] = field(default_factory=dict)
     scope_query: Mapping[str, Any] = field(default_factory=dict)
     body: Any = NO_BODY
     body_is_mapped: bool = False
@@ -126,6 +127,7 @@ def build_request(
             body=None if body is NO_BODY else body,
             sent_body=None if inputs.body is NO_BODY else inputs.body,
             caller_query=inputs.caller_query,
+            remote_query=inputs.remote_query,
         ),
         authorization=plan.choose_authorization(credential_format),
         throttling=ThrottleDetector(plan.config.rate_limit),

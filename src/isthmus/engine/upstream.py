@@ -32,7 +32,8 @@ class Operation:
     parameters. `cursor`: as the caller sent it, None on the first page. `limit`: page size after
     `default_limit` and `max_limit`, None where nobody asked for one. `body`: before encoding, None for none.
     `sent_body`: the caller's or the mapped one, before the definition's own body is put around it.
-    `caller_query`: as the caller sent it; of a unified call, before it was mapped.
+    `caller_query`: as the caller sent it; of a unified call, before it was mapped. `remote_query`:
+    of the call.
     """
 
     kind: OperationKind
@@ -45,6 +46,7 @@ class Operation:
     body: Any = None
     sent_body: Any = None
     caller_query: Mapping[str, Any] = field(default_factory=dict)
+    remote_query: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,10 +100,16 @@ def _find_field(
 def _name_as_sent(operation: Operation, left_out: Sequence[str], *, has_other_body: bool) -> list[str]:
     """Return the caller's names of the parameters `left_out`, and of what the body of a list carries, which
     the mapping of a unified call made of them: those with a value in them, or else those whose value is
-    nowhere."""
+    nowhere. Those of `remote_query` reach the provider under their own."""
+    remote = {
+        ".".join(("remote_query", *path)): None
+        for path, value in iterate_leaves(operation.remote_query)
+        if path and path[0] in left_out and value is not None
+    }
+    left_out = [name for name in left_out if name not in operation.remote_query]
     sent = list(_iterate_sent(operation.caller_query))
     if not sent or not (left_out or has_other_body):
-        return []
+        return list(remote)
     texts = {name: _to_text(value) for name, value in operation.query.items()}
     body = _to_text(operation.body) if has_other_body else ""
     everywhere = [*texts.values(), _to_text(operation.body)]
@@ -113,12 +119,17 @@ def _name_as_sent(operation: Operation, left_out: Sequence[str], *, has_other_bo
         found = [
             name
             for name, value in sent
-            if (name == carrier if texts.get(name) == value else name == carrier or value in text)
+            if (name == carrier if texts.get(name) == value else name == carrier or _is_in(value, text))
         ]
         if not found:
-            found = [name for name, value in sent if not any(value in each for each in everywhere)]
+            found = [name for name, value in sent if value and not any(value in each for each in everywhere)]
         names.update(dict.fromkeys(found))
-    return list(names)
+    return [*names, *remote]
+
+
+def _is_in(value: str, text: str) -> bool:
+    """Return True if a value is a part of a text. Only an empty text has an empty value in it."""
+    return value in text if value else not text
 
 
 def _iterate_sent(query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -126,7 +137,7 @@ def _iterate_sent(query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for path, value in iterate_leaves(query):
         for item in value if isinstance(value, list) else [value]:
             text = as_text(item)
-            if path and path[0] not in _PLATFORM_PARAMETERS and text:
+            if path and path[0] not in _PLATFORM_PARAMETERS and text is not None:
                 yield ".".join(path), text
 
 

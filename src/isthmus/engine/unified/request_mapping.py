@@ -104,6 +104,7 @@ async def map_request(
         query=query,
         fixed=fixed,
         caller_query=caller.raw_query,
+        remote_query=call.remote_query,
         scope_query=query,
         body=body,
         body_is_mapped=mapping.request_body_mapping is not None,

@@ -8,10 +8,11 @@ import pytest
 from tests.unit.accounts.sandbox.product import CURSOR, Sandbox
 from tests.unit.integrations.small_catalog import exchange
 
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedResource
 from isthmus.engine import unified
-from isthmus.engine.calls import Call, ListResult
+from isthmus.engine.calls import ListResult
 from isthmus.engine.queries import parse_query
 
 RECORDS = [
@@ -47,6 +48,8 @@ def sandbox(tmp_path: Path) -> Sandbox:
         ("project_id=7", [1, 3]),
         ("project_id=7&state=open", [1]),
         ("state=all", [1, 2, 3]),
+        ("remote_query[state]=closed", [3]),
+        ("state=open&remote_query[state]=closed", [3]),
     ],
 )
 async def test_a_parameter_with_the_name_of_a_field_keeps_the_records_with_its_value(
@@ -71,6 +74,9 @@ async def test_a_filtered_list_is_paged(sandbox: Sandbox, size: int) -> None:
         ("tags=a", "query.tags"),
         ("project_id=mine", "query.project_id"),
         ("created[gt]=2020", "query.created.gt"),
+        ("colour=", "query.colour"),
+        ("remote_query[colour]=blue", "query.remote_query.colour"),
+        ("remote_query[created][gt]=2020", "query.remote_query.created.gt"),
     ],
 )
 async def test_what_cannot_be_applied_offline_is_named(sandbox: Sandbox, query: str, field: str) -> None:
@@ -93,6 +99,9 @@ async def test_created_and_changed_records_are_filtered_as_they_are_now(sandbox:
         ("status=open", ["query.status"]),
         ("owner[id]=7", ["query.owner.id"]),
         ("search=tide&emails[email]=b@x.example", ["query.search"]),
+        ("search=tide&status=", ["query.search"]),
+        ("remote_query[q]=tide", ["query.remote_query.q"]),
+        ("remote_query[sort]=tide&search=tide", ["query.search", "query.remote_query.sort"]),
         ("colour=blue", []),  # no one knows it, which another warning says
         ("", []),
     ],
@@ -114,7 +123,7 @@ async def test_a_filter_of_a_unified_call_is_named_as_its_caller_did(
         }
     )
     target = unified.UnifiedTarget("desk", "tickets", UnifiedResource())
-    call = Call(method="list", query=parse_query(query), limit=5)
+    call = parse_call("list", query=parse_query(f"{query}&limit=5"))
     result = await unified.call_method(sandbox.upstream, sandbox.definition, target, mapping, call)
     assert isinstance(result, ListResult)
     named = [warning.field for warning in result.warnings if warning.code == "unfiltered"]
