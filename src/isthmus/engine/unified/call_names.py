@@ -144,7 +144,7 @@ class CallNames:
         kind, *names = path
         reads = self.reads.query if kind == "query" else self.reads.body
         authored = (self.query_schema,) if kind == "query" else self.body_schemas
-        schemas = [as_object_schema(schema) for schema in authored]
+        schemas: list[Mapping[str, Any]] = [as_object_schema(schema) for schema in authored]
         for name in names:
             reads = reads.find_below(name) or NO_FIELDS
             schemas = [_find_below(schema, name) for schema in schemas]
