@@ -30,19 +30,17 @@ def make_next_id(example: str, taken: Iterable[str]) -> str:
     numbered = _NUMBERED.match(example)
     if numbered:
         prefix = numbered[1]
-        numbers = [int(text.removeprefix(prefix)) for text in taken if _is_numbered(text, prefix)]
-        return f"{prefix}{max([int(numbered[2]), *numbers]) + 1}"
+        texts = set(taken)
+        numbers = (read_integer(text.removeprefix(prefix)) for text in texts if text.startswith(prefix))
+        number = max(int(numbered[2]), *(number or 0 for number in numbers)) + 1
+        while f"{prefix}{number}" in texts:  # too long to be read
+            number += 1
+        return f"{prefix}{number}"
     texts = {example, *taken}
     made = _increment(max(text for text in texts if len(text) == len(example)))
     while made in texts:
         made = _increment(made)
     return made
-
-
-def _is_numbered(text: str, prefix: str) -> bool:
-    """Return True if `text` is the prefix and a number."""
-    rest = text.removeprefix(prefix)
-    return text.startswith(prefix) and rest.isascii() and rest.isdigit()
 
 
 def _increment(text: str) -> str:

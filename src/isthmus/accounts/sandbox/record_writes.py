@@ -6,6 +6,7 @@ write that was recorded as refused, by its body or by the id that it names, is r
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,6 +29,8 @@ __all__ = ["RecordWrites", "WriteDecision", "find_stored"]
 _BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
 
+_MAX_ID_LENGTH: Final = 255
+_UNKEPT: Final = frozenset({"Cc", "Cs"})  # categories of characters
 _MAX_DEPTH: Final = 100
 """Nested objects and lists of a body that is stored: few enough to be read from rows, within a list."""
 
@@ -57,8 +60,8 @@ class RecordWrites:
         stored: Sequence[StoredRecord],
     ) -> WriteDecision:
         """Decide a write. `exchanges`: all of the method. `path_names`: the parameters of its path. `stored`:
-        what was written before. Raises BadRequest for a body that is nested too deeply, and Conflict for an
-        id that is taken."""
+        what was written before. Raises BadRequest for a body or an id that cannot be stored, and Conflict for
+        an id that is taken."""
         _require_flat_body(operation.sent_body)
         own = [record for record in stored if record.collection == self.recorded.collection]
         refusal = self._find_refusal(operation, exchanges, path_names)
@@ -186,7 +189,19 @@ class RecordWrites:
         return WriteDecision(answer, (created,), self._warn_of_files(operation))
 
     def _require_free_id(self, operation: Operation, record_id: str, stored: Sequence[StoredRecord]) -> None:
-        """Raises Conflict if there is a record with this id."""
+        """Raises BadRequest for an id that cannot be stored, and Conflict if there is a record with it."""
+        if not _can_be_id(record_id):
+            raise BadRequest(
+                f"the id of a record in {operation.resource} must have 1 to {_MAX_ID_LENGTH} characters, "
+                "none of them a control character.",
+                failures=[
+                    failure(
+                        f"body.{self.recorded.id_fields[0]}",
+                        f"must have 1 to {_MAX_ID_LENGTH} characters without control characters",
+                        "bad_value",
+                    )
+                ],
+            )
         if self.find_record(record_id, stored) is not None:
             raise Conflict(f"the sandbox has a record {record_id} in {operation.resource} already.")
 
@@ -223,7 +238,7 @@ class RecordWrites:
         """Decide an update: the record with what was sent. One whose id was sent too goes on under that."""
         changes = self._shapes.read_changes(operation.sent_body)
         record = merge_deep(current, changes)
-        new_id = self.recorded.get_id(record) or record_id
+        new_id = self.recorded.get_id(record)
         template = templates[0]
         warnings = self._warn_of_files(operation)
         shown = record if self._shapes.has_sent_values(template) else None
@@ -231,7 +246,7 @@ class RecordWrites:
         if not _has_fields(operation, template):
             return WriteDecision(answer, warnings=(_make_no_fields_warning(),))
         written = find_stored(stored, record_id)
-        if new_id != record_id:
+        if new_id is not None and new_id != record_id:
             self._require_free_id(operation, new_id, stored)
             moved = StoredRecord(
                 self.recorded.collection,
@@ -274,6 +289,12 @@ class RecordWrites:
             shown = {name: current.get(name, value) for name, value in found.items()}
         deleted = _make_deleted(self.recorded.collection, record_id, find_stored(stored, record_id))
         return WriteDecision(_answer(template, shown, body), (deleted,))
+
+
+def _can_be_id(text: str) -> bool:
+    """Return True for an id that every database holds: not too long, without control characters or halves of
+    surrogate pairs."""
+    return 0 < len(text) <= _MAX_ID_LENGTH and not any(unicodedata.category(char) in _UNKEPT for char in text)
 
 
 def _require_flat_body(body: Any) -> None:

@@ -12,6 +12,8 @@ from isthmus.accounts.sandbox.record_ids import make_next_id, replace_id
     [
         ("104", ["101", "103"], "105"),
         ("104", ["9", "200", "name"], "201"),
+        ("104", ["9" * 5_000, "200"], "201"),
+        ("104", ["9" * 18, f"1{'0' * 18}"], f"1{'0' * 17}1"),
         ("NB-3", ["NB-2", "NB-12", "XY-99"], "NB-13"),
         ("cus_Qa2OrchardFrgt", ["cus_Qa3SlipwayRprs"], "cus_Qa3SlipwayRprt"),
         ("003Kd00000bbbb3IAZ", [], "003Kd00000bbbb3IBA"),

@@ -223,6 +223,21 @@ async def test_a_name_that_is_the_id_is_taken_once(tmp_path: Path) -> None:
         await sandbox.call("get", id="bug")
 
 
+@pytest.mark.parametrize("id", ["", "a\0b", "a\n", "\ud800", "x" * 256, "9" * 5_000])
+async def test_an_id_that_no_database_holds_is_refused(paged: Sandbox, id: str) -> None:
+    for method, path in (("create", None), ("update", "2")):
+        with pytest.raises(BadRequest, match="must have 1 to 255 characters") as refused:
+            await paged.call(method, id=path, body={"no": id})
+        assert refused.value.details["failures"][0]["path"] == "body.no"
+    assert await paged.walk() == [[1, 2], [3, 4], [5]]
+
+
+@pytest.mark.parametrize("id", ["x" * 255, "ψ 👩‍🚀", "9" * 255])
+async def test_an_id_of_the_caller_leaves_room_for_others(paged: Sandbox, id: str) -> None:
+    assert (await paged.call("create", body={"no": id})).body["no"] == id
+    assert (await create(paged, "Mine"))["no"] == 7
+
+
 async def test_a_record_that_is_created_again_is_listed_once(tmp_path: Path) -> None:
     files = {
         "tickets.list": [exchange({"items": [{"name": "bug", "id": 1}, {"name": "chart", "id": 2}]})],
