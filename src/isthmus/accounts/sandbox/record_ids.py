@@ -32,7 +32,7 @@ def make_next_id(example: str, taken: Iterable[str]) -> str:
         prefix = numbered[1]
         texts = set(taken)
         numbers = (read_integer(text.removeprefix(prefix)) for text in texts if text.startswith(prefix))
-        number = max(int(numbered[2]), *(number or 0 for number in numbers)) + 1
+        number = max([int(numbered[2]), *(number or 0 for number in numbers)]) + 1
         while f"{prefix}{number}" in texts:  # too long to be read
             number += 1
         return f"{prefix}{number}"
