@@ -40,7 +40,7 @@ class WriteShapes:
         self._recorded = recorded
         self._samples = [*recorded.records.values()]
         self._targets: dict[Path, list[tuple[Path, _Part]]] = {}
-        self._naming: set[Path] = set()  # say which record is meant, and change nothing
+        self._naming = self._find_naming()
         for exchanges in recorded.exchanges.values():
             for exchange in exchanges:
                 self._learn(exchange)
@@ -90,6 +90,28 @@ class WriteShapes:
         null elsewhere."""
         return _make_blank(self._samples) if self._samples else {}
 
+    def _find_naming(self) -> set[Path]:
+        """Return the paths of what says which record is meant, and changes nothing: the recorded writes send
+        the id of their path there, and nothing else, and do not show it under the same name unless that is
+        the id's."""
+        naming: set[Path] = set()
+        others: set[Path] = set()
+        for exchanges in self._recorded.exchanges.values():
+            for exchange in exchanges:
+                if exchange.path_id is None:
+                    continue
+                sent = unwrap_body(exchange.exchange.request.body, self._recorded)
+                for path, value in iterate_leaves(as_mapping(sent)):
+                    is_id = as_text(value) == exchange.path_id
+                    is_shown = as_text(get_path(exchange.record, path)) == exchange.path_id
+                    if is_id and exchange.record is None:
+                        continue  # which tells nothing
+                    if is_id and (path[0] in self._recorded.id_fields or not is_shown):
+                        naming.add(path)
+                    else:
+                        others.add(path)
+        return naming - others
+
     def _learn(self, exchange: RecordedExchange) -> None:
         """Note where the values that a recorded write sent are in the record of its response."""
         record = exchange.record
@@ -101,8 +123,7 @@ class WriteShapes:
         leaves = [*iterate_leaves(record)]
         for path, value in iterate_leaves(sent):
             if exchange.path_id is not None and as_text(value) == exchange.path_id:
-                self._naming.add(path)
-                continue
+                continue  # it may be anywhere in the record by chance
             targets = _find_targets(path, value, leaves)
             if path not in self._targets and get_path(record, path) is not UNDEFINED:
                 targets = [(path, "whole"), *(target for target in targets if target[0] != path)]

@@ -238,6 +238,42 @@ async def test_an_id_of_the_caller_leaves_room_for_others(paged: Sandbox, id: st
     assert (await create(paged, "Mine"))["no"] == 7
 
 
+def sending_rank(id: int, rank: int, sent: dict[str, Any]) -> dict[str, Any]:
+    """An update of a ticket, which shows its rank."""
+    return sending(exchange({**ticket(id), "rank": rank}, id=str(id)), sent)
+
+
+@pytest.mark.parametrize(
+    ("updates", "is_changed"),
+    [
+        ([sending_rank(2, 2, {"rank": 2})], True),
+        ([sending(exchange(ticket(2), id="2"), {"rank": 2}), sending_rank(3, 5, {"rank": 5})], True),
+        ([sending(exchange(ticket(2), id="2"), {"rank": 2})], False),
+    ],
+    ids=["shown", "contradicted", "names the record"],
+)
+async def test_a_value_that_is_the_id_by_chance_may_be_changed(
+    tmp_path: Path, updates: list[dict[str, Any]], is_changed: bool
+) -> None:
+    gets = [exchange(ticket(number), id=str(number)) for number in (2, 3)]
+    sandbox = Sandbox(tmp_path, None, {"tickets.get": gets, "tickets.update": updates})
+    await sandbox.call("update", id="3", body={"rank": 7, "subject": "Changed"})
+    shown = {**ticket(3), "subject": "Changed"}
+    assert (await sandbox.call("get", id="3")).body == ({**shown, "rank": 7} if is_changed else shown)
+
+
+async def test_a_sent_id_of_the_record_names_it(tmp_path: Path) -> None:
+    """And is no value that other fields of the record are found by."""
+    record = {"no": "T-12", "code": "T-12", "subject": "a"}
+    files = {
+        "tickets.get": [exchange(record, id="T-12")],
+        "tickets.update": [sending(exchange(record, id="T-12"), {"no": "T-12", "code": "T-12"})],
+    }
+    sandbox = Sandbox(tmp_path, None, files)
+    await sandbox.call("update", id="T-12", body={"no": "T-12", "subject": "b"})
+    assert (await sandbox.call("get", id="T-12")).body == {**record, "subject": "b"}
+
+
 async def test_a_record_that_is_created_again_is_listed_once(tmp_path: Path) -> None:
     files = {
         "tickets.list": [exchange({"items": [{"name": "bug", "id": 1}, {"name": "chart", "id": 2}]})],
