@@ -27,6 +27,7 @@ def _sent_names(catalogued: CatalogEntry, model_name: str) -> list[tuple[MappedM
     ]
 
 
+@pytest.mark.walk(share=0.3)
 @pytest.mark.parametrize(("integration", "model_name"), _MAPPINGS, ids=["-".join(each) for each in _MAPPINGS])
 async def test_a_name_is_used_or_named_or_refused(integration: str, model_name: str, walk: Walk) -> None:
     catalogued = entry(integration)
@@ -39,6 +40,7 @@ async def test_a_name_is_used_or_named_or_refused(integration: str, model_name: 
     assert complaints == []
 
 
+@pytest.mark.walk(share=0.3)
 @pytest.mark.parametrize(("integration", "model_name"), _MAPPINGS, ids=["-".join(each) for each in _MAPPINGS])
 async def test_a_misspelt_name_is_named_or_refused(integration: str, model_name: str, walk: Walk) -> None:
     catalogued = entry(integration)
