@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from isthmus.config import Settings
-from tests.integration.error_cases import CASES, ON_THEIR_OWN_SERVER, scene
+from tests.integration.error_cases import CASES, ON_THEIR_OWN_SERVER
+from tests.integration.error_scene import scene
 from tests.integration.larkdesk import definition
 from tests.integration.serving import Server, serving
 

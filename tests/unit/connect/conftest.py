@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import yaml
 from aiohttp import web
 from sqlalchemy import select
 from starlette.applications import Starlette
@@ -210,3 +211,17 @@ async def desk(
             flow, database, world.mine, install_id, authority, clock, connections, account_tokens, pages
         )
     await epochs.stop()
+
+
+def of_formats(*names: str) -> str:
+    """Returns the definition with these credential formats alone."""
+    data = yaml.safe_load(DEFINITION)
+    credentials = data["config"]["credentials"]
+    data["config"]["credentials"] = {name: credentials[name] for name in names}
+    text: str = yaml.safe_dump(data)
+    return text
+
+
+def typed(desk: Desk, **values: str) -> dict[str, str]:
+    """Returns what a person types into the form of an API key."""
+    return {"url": desk.authority.url, "api_key": " k-1 ", **values}

@@ -155,7 +155,7 @@ def test_the_app_travels_in_the_body_and_as_json_where_the_provider_wants_it_so(
 
 
 def test_a_refresh_goes_to_its_own_path_with_its_own_parameters() -> None:
-    auth = {**OAUTH2["auth"], "refreshPath": "/renew"}  # type: ignore[dict-item]
+    auth = {**OAUTH2["auth"], "refreshPath": "/renew"}  # type: ignore[dict-item]  # any JSON
     sent, _ = drive(refresh_access_token(config(auth=auth, refreshParams={"k": "v"}), scope(), "rt-0"), TOKEN)
     assert sent[0].url == "https://fir.acme.test/renew"
     assert form(sent[0])["k"] == ["v"]
@@ -196,7 +196,7 @@ def test_what_a_provider_says_is_one_line_without_what_was_sent(status: int) -> 
     said = (
         f"<p>no\nrt-of-the-account, code-1234, s:cret-of-the-app,\t{basic} for a-known-audience" + "x" * 600
     )
-    app = {**OAUTH2["client"], "secret": "s:cret-of-the-app"}  # type: ignore[dict-item]
+    app = {**OAUTH2["client"], "secret": "s:cret-of-the-app"}  # type: ignore[dict-item]  # any JSON
     settings = config(client=app, refreshParams={"extra": "code-1234", "audience": "a-known-audience"})
     refused = answer(status, {"error": "no\nrt-of-the-account", "error_description": said})
     with pytest.raises((CredentialsRefused, TokenEndpointFailed)) as caught:
@@ -344,7 +344,7 @@ def test_an_unconfirmed_callback_is_not_trusted() -> None:
 
 def test_a_revocation_is_only_tried_where_there_is_an_endpoint_and_never_fails() -> None:
     assert revoke_token(config(), scope(), "at") is None
-    auth = {**OAUTH2["auth"], "revokePath": "/revoke"}  # type: ignore[dict-item]
+    auth = {**OAUTH2["auth"], "revokePath": "/revoke"}  # type: ignore[dict-item]  # any JSON
     grant = revoke_token(config(auth=auth), scope(), "at")
     assert grant is not None
     sent, reply = drive(grant, answer(500, {}))

@@ -72,7 +72,7 @@ def answer_list(
     filters = _plan_filters(method, request, chosen, path, added)
     view = _ListView(method, path, filters, written, [each for each in added if filters.keeps(each)])
     if list_matching(method.exchanges, request.operation, method.definition):
-        return view.build(request, chosen), filters.warnings
+        return view.build_page(request, chosen), filters.warnings
     if not added and not _names_created_parent(method, request.operation, written):
         return None, ()
     return view.build_without_recorded(request), filters.warnings
@@ -94,7 +94,7 @@ class _ListView:
         edited = self.written.edit(record)
         return edited if edited is not None and self.filters.keeps(edited) else None
 
-    def build(self, request: OutgoingRequest, chosen: Sequence[Exchange]) -> ExchangeResponse | None:
+    def build_page(self, request: OutgoingRequest, chosen: Sequence[Exchange]) -> ExchangeResponse | None:
         """Return the page that is asked for, of the exchanges that fit it; None for an unknown cursor."""
         if isinstance(self.method.pagination, DynamicPagination):
             return self._build_dynamic_page(request, chosen)
@@ -119,7 +119,7 @@ class _ListView:
         if isinstance(self.method.pagination, DynamicPagination):
             is_first = request.operation.cursor is None
             return self._edit_page(emptied, is_first=True).response if is_first else None
-        return self.build(request, [emptied])
+        return self.build_page(request, [emptied])
 
     def _build_dynamic_page(
         self, request: OutgoingRequest, chosen: Sequence[Exchange]

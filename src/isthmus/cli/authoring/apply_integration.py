@@ -74,7 +74,7 @@ class _Progress:
         self._attempt: str | None = None
 
     @contextmanager
-    def writing(self, subject: str, name: str, done: str) -> Iterator[None]:
+    def record_write(self, subject: str, name: str, done: str) -> Iterator[None]:
         """Notes that a row was `done`, if nothing is raised. `subject`: what is counted together. `name`: of
         the row."""
         self._attempt = f"{subject}: {name}"
@@ -182,11 +182,11 @@ async def _apply_files(
             integration_id = await _write_integration(application, plan, progress)
         for model, changes in plan.mappings.items():
             for change in changes:
-                with progress.writing(f"mappings {model}", change.name, change.done):
+                with progress.record_write(f"mappings {model}", change.name, change.done):
                     if not application.dry_run:
                         await send_change(application.remote, change)
         for document in plan.documents:
-            with progress.writing("documentation", document.name, document.done):
+            with progress.record_write("documentation", document.name, document.done):
                 await _write_document(application, integration_id, document)
 
 
@@ -246,7 +246,7 @@ async def _write_integration(application: _Application, plan: _Plan, progress: _
     config = {"label": file.get("label", plan.name), **logo, **file["config"]}
     subject = f"integration {plan.name}"
     if stored_row is None:
-        with progress.writing(subject, plan.name, "created"):
+        with progress.record_write(subject, plan.name, "created"):
             if not application.dry_run:
                 stored_row = await remote.call(
                     "POST", "/integration", body={"name": plan.name, **row, "config": config}
@@ -257,12 +257,12 @@ async def _write_integration(application: _Application, plan: _Plan, progress: _
         }
         changed = make_patch(stored_row["config"], config)
         changes |= {"config": changed} if changed else {}
-        with progress.writing(subject, plan.name, "updated" if changes else "unchanged"):
+        with progress.record_write(subject, plan.name, "updated" if changes else "unchanged"):
             if changes and not application.dry_run:
                 body = {"version": stored_row["version"], **changes}
                 await remote.call("PATCH", f"/integration/{stored_row['id']}", body=body)
     if not plan.is_installed:
-        with progress.writing(subject, "its install", "installed"):
+        with progress.record_write(subject, "its install", "installed"):
             if stored_row is not None and not application.dry_run:
                 body = {"integration_id": stored_row["id"]}
                 await remote.call("POST", "/environment-integration", body=body)
