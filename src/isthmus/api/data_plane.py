@@ -27,7 +27,7 @@ from isthmus.engine.calls import Call, CallResult, ListResult, StreamResult
 from isthmus.engine.custom import is_read
 from isthmus.engine.unified import UnifiedTarget
 from isthmus.errors import IsthmusError, MethodNotAllowed, NotFound
-from isthmus.kit.call_warnings import WARNING_HEADER, format_warning_header
+from isthmus.kit.call_warnings import make_warning_headers
 from isthmus.tenancy import Principal
 
 __all__ = ["ACTIONS", "COLLECTION_METHODS", "CUSTOM_VERBS", "ITEM_METHODS", "DataPlane"]
@@ -234,9 +234,7 @@ def _resolve_method(request: IncomingRequest, segments: tuple[str, ...]) -> tupl
 
 def _make_response(result: CallResult) -> OutgoingResponse:
     """Converts the result of a call to a response, whose header names what the call left out."""
-    headers = dict(result.headers)
-    if result.warnings:
-        headers[WARNING_HEADER] = format_warning_header(result.warnings)
+    headers = {**result.headers, **make_warning_headers(result.warnings)}
     if isinstance(result, StreamResult):
         content_type = headers.pop("content-type", "application/octet-stream")
         return OutgoingResponse(result.status, content_type, headers=headers, stream=result.stream)
