@@ -234,7 +234,9 @@ def _resolve_method(request: IncomingRequest, segments: tuple[str, ...]) -> tupl
 
 def _make_response(result: CallResult) -> OutgoingResponse:
     """Converts the result of a call to a response, whose header names what the call left out."""
-    headers = {**result.headers, **make_warning_headers(result.warnings)}
+    headers = dict(result.headers)
+    if result.warnings:
+        headers.update(make_warning_headers(result.warnings))
     if isinstance(result, StreamResult):
         content_type = headers.pop("content-type", "application/octet-stream")
         return OutgoingResponse(result.status, content_type, headers=headers, stream=result.stream)

@@ -143,7 +143,7 @@ class SandboxUpstream:
 
     def _read_written(self, resource: str) -> WrittenRecords:
         """Return what was written to the account, as a call to the resource sees it."""
-        stored = self._store.list_records()
+        stored = self._store.list_records() if self._store.has_records else ()
         if not stored:
             return WrittenRecords()
         recorded = self._get_writes(resource).recorded

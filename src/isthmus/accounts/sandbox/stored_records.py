@@ -78,7 +78,10 @@ class Decision(Protocol):
 
 
 class RecordStore(Protocol):
-    """The written records of one sandbox account."""
+    """The written records of one sandbox account. `has_records`: False if `list_records` has none to give."""
+
+    @property
+    def has_records(self) -> bool: ...
 
     def list_records(self) -> Sequence[StoredRecord]:
         """Returns all records that have not expired, in the order in which they were first written."""
@@ -101,6 +104,7 @@ class AccountRecords:
         self._environment_id = environment_id
         self._account_id = account_id
         self._records = records
+        self.has_records = bool(records)
 
     def list_records(self) -> Sequence[StoredRecord]:
         """Returns all records that have not expired, in the order in which they were first written."""
@@ -120,6 +124,7 @@ class AccountRecords:
             await self._replace_rows(conn, [record for record in records if record.key in changed])
             await increment_epoch(conn, get_epoch_group(self._account_id))
         self._records = records
+        self.has_records = bool(records)
 
     async def _replace_rows(self, conn: AsyncConnection, records: Sequence[StoredRecord]) -> None:
         """Write records in place of the rows with their keys."""
@@ -155,6 +160,11 @@ class MemoryRecords:
 
     def __init__(self) -> None:
         self._records: Sequence[StoredRecord] = ()
+
+    @property
+    def has_records(self) -> bool:
+        """True once anything was written."""
+        return bool(self._records)
 
     def list_records(self) -> Sequence[StoredRecord]:
         """Returns all records; none expires."""

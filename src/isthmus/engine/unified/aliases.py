@@ -87,6 +87,8 @@ def find_aliased_places(used: Mapping[str, str], sent: Call) -> dict[str, str]:
     """Returns by each place that an alias fills (`body.addresses.0`, `query.addresses`) the alias
     (`body.address`); without those of a list that was sent, too. `used`: as `resolve_aliases` returns it.
     `sent`: the call before."""
+    if not used:
+        return {}
     values = {"query": sent.query.nested, "body": as_mapping(sent.body)}
     places: dict[str, str] = {}
     for alias, target in used.items():

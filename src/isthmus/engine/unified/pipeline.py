@@ -9,6 +9,7 @@ from typing import Any, Final
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine.calls import (
+    NO_BODY,
     Call,
     CallResult,
     ListResult,
@@ -118,7 +119,8 @@ async def prepare_call(
     require_inputs(plan.query_schema, body_schema, caller.query, call.body)
     if refuses_unknown_names:
         require_known_names(caller.warnings)
-    plan.call_names.require_used_field(call, aliased_places)
+    if call.body is not NO_BODY:
+        plan.call_names.require_used_field(call, aliased_places)
     shared = caller.scope(cursor)
     scope = {**{name: shared[name] for name in ("query", "rawQuery", "context")}, "body": call.body}
     resource = await choose_name("resource", mapping.resource, target.resource, scope)

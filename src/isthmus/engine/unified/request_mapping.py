@@ -139,6 +139,8 @@ async def _make_body(
         root = {**default, **scope} if isinstance(default, dict) else scope
         mapped = await evaluate_mapping("request_body_mapping", mapping.request_body_mapping, root)
         body = default if mapped is UNDEFINED else mapped
+    if call.body is NO_BODY:
+        return body
     if not plan.handles_remote_data:
         complete = add_remote_data(body, call, call.record_id)
         if complete is not body:
