@@ -38,11 +38,9 @@ VANISHING: Final = (
     Vanishing(
         "freshdesk", "*/comments.create", "body.remote_data", "read by name: what a reply or a note may have"
     ),
-    Vanishing("github", "*/tickets.create", "body.status.id body.status.name", "an issue is created open"),
     Vanishing("jira", "*/tickets.*", "body.custom_fields", "fields named customfield_…, and three others"),
     Vanishing("jira", "*/tickets.update", "body.workspace.id", "an issue stays in its project"),
     Vanishing("linear", "*/comments.update", "body.ticket.id", "a comment stays where it was created"),
-    Vanishing("okta", "*/roles.create", "body.name", "stands in for the label, which is required"),
     Vanishing(
         "pipedrive",
         "*/contacts.list",
@@ -62,7 +60,6 @@ VANISHING: Final = (
         "query.sort_by.amount query.sort_by.close_date query.sort_by.last_activity_at query.sort_by.name",
         _COLUMNS,
     ),
-    Vanishing("pipedrive", "*/leads.create", "body.status", "a lead is created open"),
     Vanishing("pipedrive", "*/leads.list", "query.sort_by.last_name", _COLUMNS),
     Vanishing(
         "pipedrive",
