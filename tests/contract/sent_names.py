@@ -43,7 +43,7 @@ _TEXTS: Final = (
     "personal",
 )  # fmt: skip
 """Values of many kinds: a mapping may look for one of them."""
-_KINDS: Final = ("website", "version", "linkedin")
+_KINDS: Final = ("website", "version", "linkedin", "category")
 """Values that mappings take beside those that a schema lists."""
 
 
@@ -74,9 +74,11 @@ async def find_fate(catalogued: CatalogEntry, cell: MappedMethod, name: SentName
     """Makes calls with and without a name. Returns `used`, `named`, `vanished`, or `refused` for one that is
     refused beside whatever else; `named wrongly` for one that is named and changes what is sent."""
     target, fate = _target_of(catalogued, cell), "refused"
-    for base in await _bases_of(catalogued, cell, target, name):
+    values = _values_of(name)
+    for number, base in enumerate(await _bases_of(catalogued, cell, target, name)):
         without = await _call(catalogued, cell, target, name.part, base)
-        for value in _values_of(name):
+        # A name that was named once is named always: one value beside each of the other fields is enough.
+        for value in values if fate != "named" else [values[number % len(values)]]:
             with_name = await _call(catalogued, cell, target, name.part, _put(base, name, value))
             if with_name.is_refused:
                 continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ _OPEN_KEYWORDS: Final = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "patt
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CallNames:
     """The names that one unified method knows. `reads`: those that its mapping reads. `query_schema`,
     `body_schemas`: describe those that the model knows, as their authors wrote them; a body may have what any
@@ -139,12 +140,21 @@ class CallNames:
             ],
         )
 
+    @cached_property
+    def _query_schemas(self) -> list[Mapping[str, Any]]:
+        """The schema of the query in the standard form, made for the first name that is not read."""
+        return [as_object_schema(self.query_schema)]
+
+    @cached_property
+    def _body_schemas(self) -> list[Mapping[str, Any]]:
+        """The schemas of the body in the standard form, made for the first name that is not read."""
+        return [as_object_schema(schema) for schema in self.body_schemas]
+
     def _find_level(self, path: Path) -> _Level:
         """Returns what is known of an object. `path`: from `query` or `body` on."""
         kind, *names = path
         reads = self.reads.query if kind == "query" else self.reads.body
-        authored = (self.query_schema,) if kind == "query" else self.body_schemas
-        schemas: list[Mapping[str, Any]] = [as_object_schema(schema) for schema in authored]
+        schemas = self._query_schemas if kind == "query" else self._body_schemas
         for name in names:
             reads = reads.find_below(name) or NO_FIELDS
             schemas = [_find_below(schema, name) for schema in schemas]
