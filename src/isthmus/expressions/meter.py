@@ -22,6 +22,7 @@ __all__ = [
     "MAX_FREE_LENGTH",
     "MAX_FREE_RESULT",
     "Meter",
+    "charge_bytes_use",
     "charge_current",
     "charge_each",
     "charge_text_use",
@@ -256,6 +257,13 @@ def charge_text_use(text: str) -> None:
     meter = current_evaluation.meter
     if meter is not None:
         meter.charge_text(len(text) if text.isascii() else 4 * len(text))
+
+
+def charge_bytes_use(size: int) -> None:
+    """Charge bytes that are worked with or made, as `charge_text_use` does a text."""
+    meter = current_evaluation.meter
+    if meter is not None and size > MAX_FREE_RESULT:
+        meter.charge_text(size)
 
 
 def get_remaining_seconds(most: float = 1.0) -> float:

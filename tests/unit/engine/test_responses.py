@@ -303,6 +303,7 @@ def test_xml_in_an_unknown_encoding_is_unreadable(text: bytes | str) -> None:
 BOMB = (
     b'<!DOCTYPE a [<!ENTITY x "boom"><!ENTITY y "&x;&x;&x;&x;">]><a>&y;</a>',
     b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>',
+    b'<!DOCTYPE a [<!ATTLIST b c CDATA "default">]><a><b/></a>',
     b"<a>" * 300 + b"</a>" * 300,
     b"<a>",
 )

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import starmap
 
+from tests.unit.expressions.hostile_bytes import bytes_and_documents
 from tests.unit.expressions.hostile_sources import sources
 from tests.unit.expressions.hostile_values import values
 from tests.unit.expressions.own_time import own_time
@@ -349,6 +350,7 @@ FAMILIES: dict[str, Callable[[], Iterator[Attack]]] = {
     "texts": _texts,
     "sources": lambda: starmap(Attack, sources()),
     "values": lambda: starmap(Attack, values()),
+    "bytes": lambda: starmap(Attack, bytes_and_documents()),
 }
 """They are made one by one: what one holds would count as the memory of the next."""
 

@@ -34,6 +34,19 @@ def test_patterns_match_as_in_javascript(
 
 @pytest.mark.parametrize(
     "source",
+    [
+        "a(?R)?b", "(a(?1)?b)", "(?(DEFINE)(?<x>a))", "(a)(?(1)b|c)", "(?i)a", "(?i:a)", "a(?#c)", "(?>a+)b",
+        "(?|a|b)", "(?P<x>a)(?P=x)", "(?&x)", "a*+a", "a++", "a?+", "a{2}+",
+    ],
+)  # fmt: skip
+def test_what_only_other_engines_have_is_an_error_of_the_expression(source: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        Pattern(source, "")
+    assert caught.value.code == "S0303"
+
+
+@pytest.mark.parametrize(
+    "source",
     ["(a", "[a", "a{1,99999999999999999999}"],
     ids=["a group without an end", "a set without an end", "repeats beyond all numbers"],
 )
@@ -57,8 +70,8 @@ def test_a_pattern_for_which_no_stack_is_left_is_an_error_of_the_expression() ->
     [
         ("a" * MAX_PATTERN_CHARS, "a" * (MAX_PATTERN_CHARS + 1)),
         ("a{10000}", "a{10001}"),
-        ("(?:ab){2500}", "(?:ab){2501}"),
-        ("(?:a{50}){192}", "(?:a{50}){193}"),
+        ("(?:ab){3333}", "(?:ab){3334}"),
+        ("(?:a{50}){196}", "(?:a{50}){197}"),
     ],
 )
 def test_patterns_are_taken_up_to_a_size(fitting: str, too_large: str) -> None:

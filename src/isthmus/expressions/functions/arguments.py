@@ -8,6 +8,7 @@ from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.host.blobs import encode_text, extract_bytes
 from isthmus.expressions.javascript import to_text
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.meter import charge_bytes_use
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -62,7 +63,10 @@ def require_options(value: object, function: str) -> Mapping[str, object]:
 def to_bytes(value: object) -> bytes:
     """Return bytes as they are, the content of blobs and buffers, anything else by its text form in UTF-8."""
     data = extract_bytes(value)
-    return encode_text(to_text(value)) if data is None else data
+    if data is None:
+        return encode_text(to_text(value))
+    charge_bytes_use(len(data))
+    return data
 
 
 def get_setting(evaluation: Evaluation, name: str, default: object = None) -> object:

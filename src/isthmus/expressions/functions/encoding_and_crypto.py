@@ -15,6 +15,7 @@ from isthmus.expressions.functions.offloading import offload_if_heavy
 from isthmus.expressions.host.blobs import Blob, extract_bytes, normalize_media_type
 from isthmus.expressions.javascript import is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.meter import charge_bytes_use
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["base64_to_blob", "base64decode", "base64encode", "digest", "sign", "uuid"]
@@ -107,9 +108,9 @@ def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: o
     if is_truthy(options.get("urlSafe")):
         trimmed = trimmed.replace("-", "+").replace("_", "/")
     trimmed += "=" * (-len(trimmed) % 4)
-    return Blob(
-        _decode_base64(trimmed, "base64ToBlob", "Invalid base64 string: "), normalize_media_type(kind)
-    )
+    data = _decode_base64(trimmed, "base64ToBlob", "Invalid base64 string: ")
+    charge_bytes_use(len(data))
+    return Blob(data, normalize_media_type(kind))
 
 
 def _encode_bytes(data: bytes, form: object) -> str | None:

@@ -20,6 +20,7 @@ from isthmus.expressions.host.blobs import (
 )
 from isthmus.expressions.host.streams import Stream, branch_stream, drain_stream
 from isthmus.expressions.javascript import as_list, is_nil, is_truthy, to_text
+from isthmus.expressions.meter import charge_bytes_use
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["blob", "buffer_to_string", "get_array_buffer", "get_data_uri", "get_mime_type", "tee_stream"]
@@ -78,6 +79,7 @@ def get_data_uri(file: object = UNDEFINED, mime_type: object = UNDEFINED) -> str
     data = extract_bytes(file)
     if data is None:
         raise make_function_error("getDataUri", "Unsupported file type for getDataUri")
+    charge_bytes_use(len(data))
     return _to_data_uri(data, kind)
 
 
@@ -109,6 +111,7 @@ def buffer_to_string(
     data = extract_bytes(value)
     if data is None:
         raise make_function_error("bufferToString", "Unsupported value type for bufferToString")
+    charge_bytes_use(len(data))
     return decode_bytes(data, encoding)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.host.streams import Stream
 from isthmus.expressions.host_value import Host, make_host_type
+from isthmus.expressions.meter import charge_bytes_use
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -105,7 +106,9 @@ def _resolve_index(value: object, size: int, missing: int) -> int:
 
 def _slice_bytes(data: bytes, start: object, end: object) -> bytes:
     """Return the bytes from `start` up to `end`, as JavaScript's `slice` reads them."""
-    return data[_resolve_index(start, len(data), 0) : _resolve_index(end, len(data), len(data))]
+    part = slice(_resolve_index(start, len(data), 0), _resolve_index(end, len(data), len(data)))
+    charge_bytes_use(part.stop - part.start)
+    return data[part]
 
 
 def _slice_blob(blob: Blob, start: object, end: object, media_type: object) -> Blob:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import ada_url
 
-from isthmus.expressions.errors import make_function_error
+from isthmus.expressions.errors import make_function_error, make_limit_error
 from isthmus.expressions.host_value import Host, make_host_type
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.limits import DEFAULT_ITEMS
 
 __all__ = ["SEARCH_PARAMS", "URL", "SearchParams", "Url"]
 
@@ -28,11 +30,14 @@ _PARTS: Final = (
 
 
 class SearchParams(Host):
-    """The parsed query of a URL; names may repeat."""
+    """The parsed query of a URL; names may repeat. Raises `ExpressionError` for more parameters than a list
+    may have items."""
 
     __slots__ = ("_parsed",)
 
     def __init__(self, query: str) -> None:
+        if query.count("&") >= DEFAULT_ITEMS:
+            raise make_limit_error("searchParams", "items", DEFAULT_ITEMS)
         self._parsed = ada_url.URLSearchParams(query)
 
     def to_text(self) -> str:
@@ -97,16 +102,25 @@ URL: Final = make_host_type(
     to_result=Url.to_text,
 )
 
+
+def _check_items(evaluation: Evaluation, items: list[Any]) -> list[Any]:
+    """Return the items; raises ExpressionError if they are more than a list may have."""
+    if len(items) > evaluation.limits.items:
+        raise evaluation.make_limit_error("items", "searchParams")
+    return items
+
+
 SEARCH_PARAMS: Final = make_host_type(
     SearchParams,
     {"size": lambda params: len(params.pairs)},
     {
         "get": SearchParams.get,
         "has": lambda params, name: any(key == name for key, _ in params.pairs),
-        "getAll": SearchParams.get_all,
-        "keys": lambda params: [key for key, _ in params.pairs],
-        "values": lambda params: [value for _, value in params.pairs],
-        "entries": lambda params: [[key, value] for key, value in params.pairs],
+        "getAll": lambda evaluation, params, name: _check_items(evaluation, params.get_all(name)),
+        "keys": lambda evaluation, params: _check_items(evaluation, [key for key, _ in params.pairs]),
+        "values": lambda evaluation, params: _check_items(evaluation, [value for _, value in params.pairs]),
+        "entries": lambda evaluation, params: _check_items(evaluation, list(map(list, params.pairs))),
         "toString": SearchParams.to_text,
     },
+    evaluation_methods=frozenset({"getAll", "keys", "values", "entries"}),
 )

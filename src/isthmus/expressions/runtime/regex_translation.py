@@ -24,6 +24,11 @@ _CLASSES: Final = {
     "s": _BLANKS,
 }
 _QUANTIFIER: Final = re.compile(r"\{([0-9]+)(,[0-9]*)?\}")
+_REPEATS: Final = frozenset("*+?")
+_GROUP_STARTS: Final = (
+    *((same, same) for same in ("(?:", "(?=", "(?!", "(?<=", "(?<!")),
+    ("(?<", "(?P<"),
+)
 _MAX_ITEMS: Final = 10_000
 _CONTROL: Final = {"t": r"\t", "n": r"\n", "v": r"\v", "f": r"\f", "r": r"\r"}
 
@@ -130,7 +135,8 @@ class _Translator:
         return "".join(self.out)
 
     def translate_char(self, char: str) -> str:
-        """Translate a character outside of sets and escapes."""
+        """Translate a character outside of sets and escapes. Raises ValueError for `a*+`, which is possessive
+        in Python and an error in JavaScript."""
         if char == ")":
             self.items.close_group()
         elif char not in "*+?|":
@@ -143,6 +149,8 @@ class _Translator:
             return rf"(?=[{_ENDS}]|\Z)" if self.multiline else r"\Z"
         if char == "{":
             return r"\{"
+        if char == "+" and self.out and (self.out[-1] in _REPEATS or _QUANTIFIER.fullmatch(self.out[-1])):
+            raise ValueError("a quantifier is repeated by +")
         if char in "#&~ ":
             return "\\" + char
         if char in "]":
@@ -150,11 +158,14 @@ class _Translator:
         return char
 
     def translate_group_start(self) -> str:
-        """Translate the opening of a group at the cursor, and move past it."""
-        for opening, translated in (("(?<=", "(?<="), ("(?<!", "(?<!"), ("(?<", "(?P<")):
+        """Translate the opening of a group at the cursor, and move past it. Raises ValueError for one that
+        JavaScript does not have: recursion, conditions, flags, comments and atomic groups."""
+        for opening, translated in _GROUP_STARTS:
             if self.source.startswith(opening, self.position):
                 self.position += len(opening)
                 return translated
+        if self.source.startswith("(?", self.position):
+            raise ValueError(f"a group cannot begin with {self.source[self.position : self.position + 3]}")
         self.position += 1
         return "("
 

@@ -1,4 +1,5 @@
-"""`$xmlToJs`: XML as an object. The parser is expat; a document that declares entities is refused."""
+"""`$xmlToJs`: XML as an object. The parser is expat; a document with declarations of its own is
+refused."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def xml_to_js(evaluation: Evaluation, xml: object = UNDEFINED, options: object =
             tree of `elements`. `trim`, `nativeType`, `nativeTypeAttributes`, `alwaysArray`, `alwaysChildren`,
             `ignoreText` (`Attributes`, `Comment`, …), `textKey` (`attributesKey`, …).
     Null and missing: missing is an error; null and `""` give `{}`.
-    Errors: `xmlToJs: …` with line and column for what is no XML.
+    Errors: `xmlToJs: …` with line and column for what is no XML, and for a document type with declarations.
     Example:
         $xmlToJs("<a x='1'><b>t</b><b>u</b></a>").a.b._text
         => ["t", "u"]
@@ -217,7 +218,6 @@ def _parse_xml(source: str, builder: _Builder, evaluation: Evaluation) -> None:
     parser.EndCdataSectionHandler = builder.on_cdata_end
     parser.XmlDeclHandler = _make_declaration_handler(builder)
     parser.StartDoctypeDeclHandler = _make_doctype_handler(builder)
-    parser.EntityDeclHandler = _refuse_entity
     parser.ExternalEntityRefHandler = lambda *_: 0
     try:
         for start in range(0, len(source), 65_536):
@@ -247,10 +247,15 @@ def _make_declaration_handler(builder: _Builder) -> Callable[[str, str | None, i
 
 
 def _make_doctype_handler(builder: _Builder) -> Callable[[str, str | None, str | None, bool], None]:
-    """Return the handler of expat for the document type; it keeps names and addresses, not the subset."""
+    """Return the handler of expat for the document type; it keeps names and addresses. Its declarations may
+    make a small document large, so a document with any is refused."""
 
     def handle(name: str, system: str | None, public: str | None, has_subset: bool) -> None:
-        """Hand the text of the document type to the builder."""
+        """Hand the text of the document type to the builder. Raises ExpressionError for declarations."""
+        if has_subset:
+            raise make_function_error(
+                "xmlToJs", f"xmlToJs: the document type {name} holds declarations, which are not read"
+            )
         out = name
         if public is not None:
             out += f' PUBLIC "{public}" "{system}"'
@@ -259,10 +264,3 @@ def _make_doctype_handler(builder: _Builder) -> Callable[[str, str | None, str |
         builder.on_part("doctype", out)
 
     return handle
-
-
-def _refuse_entity(name: str, *_: object) -> None:
-    """Raise ExpressionError for the declaration of an entity."""
-    raise make_function_error(
-        "xmlToJs", f"xmlToJs: the document declares the entity {name}; entities are not expanded"
-    )
