@@ -177,6 +177,32 @@ async def test_a_picker_sends_back_all_it_was_shown_with_its_selection(server: S
     assert unchanged["updated_at"] == changed["updated_at"]
 
 
+@pytest.mark.parametrize("context", [{"folder": "13"}, {"subdomain": "evil"}, {"folder": None}, {"a": {}}])
+async def test_a_page_changes_no_part_of_the_address_of_credentials(
+    server: Server, context: dict[str, Any]
+) -> None:
+    account = await oauth_account(server)
+    token = await token_of(server, account["id"])
+    status, answer = await server.call(
+        "PATCH", "/integrated-account/me", token=token, json={"context": {**context, "drive_items": [1]}}
+    )
+    (name,) = context
+    assert (status, answer["details"]["failures"][0]["path"]) == (400, f"context.{name}")
+    assert "which may change drive_items. Use an API token" in answer["message"]
+    assert await server.ok("GET", f"/integrated-account/{account['id']}") == account
+
+
+async def test_a_page_changes_what_is_kept_in_the_object_store(server: Server) -> None:
+    account = await oauth_account(server)
+    kept = {"context": {"report": {"truto_obj_store": True, "data": {"a": 1}}}}
+    await server.ok("PATCH", f"/integrated-account/{account['id']}", json=kept)
+    token = await token_of(server, account["id"])
+    changed = await server.ok(
+        "PATCH", "/integrated-account/me", token=token, json={"context": {"report": {"a": 2}}}
+    )
+    assert changed["context"]["report"] == {"a": 2}
+
+
 @pytest.mark.parametrize(
     "context",
     [

@@ -24,6 +24,10 @@ _VISIBLE_TOKEN_PATH: Final = ("oauth", "token", "access_token")
 _TOKEN_PARENT_PATHS: Final = frozenset({("oauth",), ("oauth", "token")})
 """A value other than an object at these paths would remove the tokens below."""
 
+_PICKED_ITEMS: Final = "drive_items"
+_OUTDATED_FIELDS: Final = frozenset({"oauth", "environment_variables"})
+"""A page sends them back as they were shown to it, perhaps before they changed."""
+
 
 class OwnAccount:
     """The account `id`. Its JSON form has the access token, too, because file pickers of the provider use it
@@ -46,9 +50,13 @@ class OwnAccount:
         return row
 
     async def update(self, context: Mapping[str, Any]) -> Row:
-        """Change the context, and return the account. `context` may be the one that `get` returned, with
-        changes: unchanged values, the access token and environment variables are ignored. Raises NotFound,
-        and BadRequest for any other secret, because credentials are not changed from a browser."""
+        """Change what pages may change of the context (`drive_items` and the fields in
+        `object_store_context_fields`), and return the account. `context` may be the one that `get` returned,
+        with changes: unchanged values, `oauth` and environment variables are ignored.
+
+        Raises NotFound, and BadRequest for any other field: it may be a credential, or decide where one is
+        sent.
+        """
         before = await self.get()
         stored = await self._read_row()
         definition = await ConnectedDefinition.read(
@@ -60,11 +68,12 @@ class OwnAccount:
         changed = {
             key: value
             for key, value in context.items()
-            if key not in visible_context or visible_context[key] != value
+            if key not in _OUTDATED_FIELDS and (key not in visible_context or visible_context[key] != value)
         }
         if not changed:
             return before
-        await self._accounts.update(self._id, {"context": _remove_path(changed, _VISIBLE_TOKEN_PATH)})
+        _refuse_other_fields(changed, {_PICKED_ITEMS, *before["object_store_context_fields"]})
+        await self._accounts.update(self._id, {"context": changed})
         return await self.get()
 
     async def _read_row(self) -> Mapping[str, Any]:
@@ -90,6 +99,18 @@ def _refuse_secrets(context: Mapping[str, Any], protected: frozenset[tuple[str, 
         )
 
 
+def _refuse_other_fields(changed: Mapping[str, Any], allowed: set[str]) -> None:
+    """Raises BadRequest for changed fields that are not among those that pages may change: any other may be a
+    part of the address to which credentials are sent."""
+    refused = sorted(set(changed) - allowed)
+    if refused:
+        raise BadRequest(
+            f"context.{refused[0]} cannot be changed with the token of an integrated account, which may "
+            f"change {', '.join(sorted(allowed))}. Use an API token: PATCH /integrated-account/{{id}}.",
+            failures=[failure(f"context.{name}", "must be left as it is", "read_only") for name in refused],
+        )
+
+
 def _has_path(value: Any, path: tuple[str, ...]) -> bool:
     """Return True if there is a value at `path`, even null."""
     parent = get_path(value, path[:-1])
@@ -107,13 +128,3 @@ def _nest_value(path: tuple[str, ...], value: Any) -> dict[str, Any]:
         value = {name: value}
     nested: dict[str, Any] = value
     return nested
-
-
-def _remove_path(value: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    """Return a copy without the value at `path`."""
-    name, *rest = path
-    if not rest:
-        return {key: item for key, item in value.items() if key != name}
-    if not isinstance(value.get(name), Mapping):
-        return dict(value)
-    return {**value, name: _remove_path(value[name], tuple(rest))}

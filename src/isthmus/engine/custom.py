@@ -6,17 +6,20 @@ are data, so placeholders in them are not rendered. A `methodConfig` is a defini
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
+from pydantic import BaseModel
+
 from isthmus.definitions.findings import find_unknown_keys
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.definitions.pagination import DynamicPagination
+from isthmus.definitions.object_mapping import ObjectMapping
 from isthmus.engine.calls import NO_BODY, Call, CallResult, RawBody, StreamResult, ValueResult
 from isthmus.engine.evaluation import make_template_scope
 from isthmus.engine.method_plans import MethodPlan, plan_ad_hoc_method
@@ -46,6 +49,9 @@ METHOD_CONFIG: Final = "methodConfig"
 _CLOCK: Final = SystemClock()
 _RESOURCE: Final = "custom"
 _READ_VERBS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_PAGE_TIMEOUT_SECONDS: Final = float(MethodDefinition.model_fields["timeout_seconds"].default)
+_MAX_TIMEOUT_SECONDS: Final = 600.0
+_PLAIN_PATH: Final = re.compile(r"[\w$]+(\.[\w$]+)*")
 _CALLER_ROOTS: Final = frozenset({"id", "query", "body"})
 _DROPPED_HEADERS: Final = frozenset(
     {
@@ -184,6 +190,8 @@ def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) 
         raise DefinitionInvalid(METHOD_CONFIG, misspelt)
     if "path" in method_config:
         check_relative_path(str(definition.path.source))
+    if definition.timeout_seconds > _MAX_TIMEOUT_SECONDS:
+        raise _make_not_allowed_error("timeout_seconds", f"may be {_MAX_TIMEOUT_SECONDS:g} at most")
     if not call.is_trusted:
         _refuse_access_to_credentials(definition)
     plan = plan_ad_hoc_method(config, _RESOURCE, definition.method, definition, where=METHOD_CONFIG)
@@ -195,22 +203,25 @@ def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) 
 
 def _refuse_access_to_credentials(definition: MethodDefinition) -> None:
     """Raises BadRequest for a definition by which the token of one account could read the account's
-    credentials or send them elsewhere: a base URL, authorization, dynamic pagination, or an expression in the
-    request. Expressions that see only the provider's answer are allowed."""
+    credentials, send them elsewhere or hold this server: a base URL, authorization, an expression, or a
+    longer time limit than a method has by itself."""
     for name in ("base_url", "authorization"):
         if getattr(definition, name) is not None:
             raise _make_not_allowed_error(name, "may not be set with the token of an integrated account")
-    if isinstance(definition.pagination, DynamicPagination):
-        # Its expressions see the whole request, with what the definition put into it.
+    for name, value in definition:
+        if name == "response_path" and value is not None and _PLAIN_PATH.fullmatch(value.text):
+            continue
+        if _holds_expression(value):
+            raise _make_not_allowed_error(
+                name, "may hold no expression with the token of an integrated account"
+            )
+    if definition.timeout_seconds > _PAGE_TIMEOUT_SECONDS:
         raise _make_not_allowed_error(
-            "pagination", "may not be dynamic with the token of an integrated account"
+            "timeout_seconds",
+            f"may be {_PAGE_TIMEOUT_SECONDS:g} at most with the token of an integrated account",
         )
     for name in ("path", "pagination_path", "headers", "query", "body"):
         value = getattr(definition, name)
-        if isinstance(value, Expression):
-            raise _make_not_allowed_error(
-                name, "may not be an expression with the token of an integrated account"
-            )
         templates = value.values() if isinstance(value, Mapping) else [value]
         for template in templates:
             if isinstance(template, Template) and any(
@@ -219,6 +230,17 @@ def _refuse_access_to_credentials(definition: MethodDefinition) -> None:
                 raise _make_not_allowed_error(
                     name, "may read id, query and body only, with an integrated account's token"
                 )
+
+
+def _holds_expression(value: Any) -> bool:
+    """Returns True if there is an expression in the value of a field, at any depth."""
+    if isinstance(value, Expression | ObjectMapping):
+        return True
+    if isinstance(value, BaseModel):
+        return any(_holds_expression(item) for _, item in value)
+    if isinstance(value, Mapping):
+        return any(map(_holds_expression, value.values()))
+    return isinstance(value, list | tuple) and any(map(_holds_expression, value))
 
 
 def _make_not_allowed_error(name: str, message: str) -> BadRequest:

@@ -45,6 +45,9 @@ READS_QUERY = {"get_cursor_from_response_expression": "requestOptions.query.key"
         ({"path": "/x/{{api_key}}"}, "path"),
         ({"pagination": {"format": "page"}, "pagination_path": "/x/{{api_key}}"}, "pagination_path"),
         ({"pagination": {"format": "dynamic", "config": READS_QUERY}}, "pagination"),
+        ({"error_expression": "data.ok"}, "error_expression"),
+        ({"response_path": "$map([1..200000], $string)"}, "response_path"),
+        ({"timeout_seconds": 61}, "timeout_seconds"),
     ],
 )
 async def test_the_token_of_one_account_cannot_read_or_redirect_its_credentials(
@@ -59,7 +62,8 @@ async def test_it_may_use_what_it_sends_and_the_definition_its_credentials() -> 
     upstream = await _call({"body": {"y": "{{body.x:any}}"}}, {"x": 1}, is_trusted=False)
     assert upstream.body == {"y": 1}
     assert upstream.query == [("key", "k")]
-    upstream = await _call({"body": {"y": "{{id|query.x|body.x:any}}"}}, {"x": 1}, is_trusted=False)
+    config = {"body": {"y": "{{id|query.x|body.x:any}}"}, "response_path": "ok", "timeout_seconds": 60}
+    upstream = await _call(config, {"x": 1}, is_trusted=False)
     assert upstream.body == {"y": 1}
 
 
@@ -73,6 +77,13 @@ async def test_notes_beside_the_fields_of_a_method_are_no_matter() -> None:
     pagination = {"format": "page", "config": {"page_param": "p", "note": "n"}, "x-note": "n"}
     upstream = await _call({"label": "Things", "x-note": 1, "pagination": pagination}, is_trusted=True)
     assert upstream.request.url.startswith("https://api.acme.test/")
+
+
+async def test_nobody_waits_longer_than_ten_minutes() -> None:
+    upstream = await _call({"timeout_seconds": 600}, is_trusted=True)
+    assert upstream.request.timeout_seconds == 600
+    with pytest.raises(BadRequest, match="timeout_seconds may be 600 at most"):
+        await _call({"timeout_seconds": 601}, is_trusted=True)
 
 
 async def test_another_base_url_keeps_the_host() -> None:

@@ -130,8 +130,9 @@ async def get_own_account(request: Request, parts: Parts, principal: AccountPrin
 async def update_own_account(
     request: Request, parts: Parts, principal: AccountPrincipal, body: OwnPatch
 ) -> AccountOut:
-    """Changes the context of an integrated account token's account, but no credential in it. An access token
-    that expires soon is refreshed first."""
+    """Changes `drive_items`, and the fields in `object_store_context_fields`, in the context of an integrated
+    account token's account; 400 for any other field. What `GET` showed may come back. An access token that
+    expires soon is refreshed first."""
     await parts.connections.refresh_expiring_token(
         principal.environment_id, principal.account_id, request_id=request.scope["isthmus.request_id"]
     )
