@@ -99,7 +99,8 @@ class SandboxEmptiedOut(BaseModel):
 
 class OwnPatch(Body):
     context: dict[str, Any] = Field(
-        description="Merged by top-level keys; what `GET` showed may come back with it. No credentials."
+        description="Its `drive_items` and the fields in `object_store_context_fields`; what `GET` showed may "
+        "come back with them."
     )
 
 
