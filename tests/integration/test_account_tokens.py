@@ -134,7 +134,10 @@ async def oauth_account(server: Server) -> dict[str, Any]:
             "environment_integration_id": row["id"],
             "authentication_method": "oauth2",
             "context": {
-                "oauth": {"token": {"access_token": "a-1", "refresh_token": "r-1"}, "scope": ["files"]},
+                "oauth": {
+                    "token": {"access_token": "a-1", "refresh_token": "r-1", "id_token": "i-1"},
+                    "scope": ["files"],
+                },
                 "client_secret": "hush",
                 "folder": "12",
             },

@@ -37,6 +37,7 @@ PROTECTED_CONTEXT_PATHS: Final[frozenset[Path]] = frozenset(
         ("oauth", "token", "access_token"),
         ("oauth", "token", "refresh_token"),
         ("oauth", "token", "access_token_secret"),
+        ("oauth", "token", "id_token"),
         ("api_key",),
         ("api_token",),
         ("token",),
