@@ -99,8 +99,8 @@ class SandboxEmptiedOut(BaseModel):
 
 class OwnPatch(Body):
     context: dict[str, Any] = Field(
-        description="Its `drive_items` and the fields in `object_store_context_fields`; what `GET` showed may "
-        "come back with them."
+        description="Its `drive_items` and the fields in `object_store_context_fields`; what `GET` showed "
+        "may come back with them."
     )
 
 
