@@ -163,6 +163,13 @@ class Meter:
         self.charge(size)
         self.charge_memory(size)
 
+    def charge_items(self, count: int, function: str) -> None:
+        """Charge a list of `count` items that `function` gives. Raises `ExpressionError` if they are more
+        than `Limits.items`."""
+        if count > self.limits.items:
+            raise self.make_limit_error("items", function)
+        self.charge(count)
+
     def watch_allocations(self) -> None:
         """Measure memory if the process gained many small objects, which may also be those of others."""
         self.steps_since_watch = 0

@@ -12,6 +12,17 @@ Case = tuple[object, ...]
 
 LIMIT = ("ISTHMUS_LIMIT",)
 _DOUBLE = "$f := function($b, $n) { $n = 0 ? $b.size : $f($blob([$b, $b], {}), $n - 1) }"
+_TEXT = {"t": "x" * 1_000_000}
+_MANY_USES = (
+    "$blob($t)",
+    "$blob([$b, 'x'])",
+    "$b.slice(0, 900000)",
+    "$b.arrayBuffer().slice(0, 900000)",
+    "$bufferToString($b, 'hex')",
+    "$getDataUri($b, 'a/b')",
+    "$base64encode($b)",
+    "$b.text()",
+)
 
 
 def bytes_and_documents() -> Iterator[Case]:
@@ -23,9 +34,9 @@ def bytes_and_documents() -> Iterator[Case]:
         _TEXT,
         LIMIT,
     )
-    for use in ("$blob($t)", "$blob([$b, 'x'])", "$b.slice(0, 900000)", "$b.arrayBuffer().slice(0, 900000)"):
+    for use in _MANY_USES:
         yield (
-            f"many blobs: {use}",
+            f"many bytes held: {use}",
             f"($t := t; $b := $blob($t); $map([1..2000], function($i) {{ $i > 0 ? {use} }}))",
             _TEXT,
             LIMIT,
@@ -36,13 +47,6 @@ def bytes_and_documents() -> Iterator[Case]:
         {"t": base64.b64encode(b"x" * 900_000).decode()},
         LIMIT,
     )
-    for use in ("$bufferToString($b, 'hex')", "$getDataUri($b, 'a/b')", "$base64encode($b)", "$b.text()"):
-        yield (
-            f"many texts of a blob: {use}",
-            f"($b := $blob(t); $map([1..2000], function($i) {{ $i > 0 ? {use} }}))",
-            _TEXT,
-            LIMIT,
-        )
     defaults = f'<!DOCTYPE a [<!ATTLIST b c CDATA "{"x" * 70_000}">]><a>{"<b/>" * 17_500}</a>'
     yield "attribute defaults", "$count($xmlToJs(t).a.b)", {"t": defaults}, ("ISTHMUS_FUNCTION",)
     for pattern in ("^(a(?R)?b)*$", "(a|(?1))*b", "(?(DEFINE)(?<x>a*))(?&x)*b", "(?i)(a+)+$"):
@@ -55,6 +59,3 @@ def bytes_and_documents() -> Iterator[Case]:
     parameters = {"t": "https://example.com/?" + "a&" * 2_000_000}
     for use in ("getAll('a')", "keys()", "entries()", "size", "get('b')"):
         yield f"many parameters: {use}", f"$parseUrl(t).searchParams.{use}", parameters, LIMIT
-
-
-_TEXT = {"t": "x" * 1_000_000}

@@ -35,10 +35,23 @@ def test_patterns_match_as_in_javascript(
 @pytest.mark.parametrize(
     "source",
     [
-        "a(?R)?b", "(a(?1)?b)", "(?(DEFINE)(?<x>a))", "(a)(?(1)b|c)", "(?i)a", "(?i:a)", "a(?#c)", "(?>a+)b",
-        "(?|a|b)", "(?P<x>a)(?P=x)", "(?&x)", "a*+a", "a++", "a?+", "a{2}+",
+        "a(?R)?b",
+        "(a(?1)?b)",
+        "(?(DEFINE)(?<x>a))",
+        "(a)(?(1)b|c)",
+        "(?i)a",
+        "(?i:a)",
+        "a(?#c)",
+        "(?>a+)b",
+        "(?|a|b)",
+        "(?P<x>a)(?P=x)",
+        "(?<x>a)(?&x)",
+        "a*+a",
+        "a++",
+        "a?+",
+        "a{2}+",
     ],
-)  # fmt: skip
+)
 def test_what_only_other_engines_have_is_an_error_of_the_expression(source: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         Pattern(source, "")

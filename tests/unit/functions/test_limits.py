@@ -45,6 +45,34 @@ def test_input_text_is_bounded(function: str) -> None:
     assert (failure.code, failure.token) == ("ISTHMUS_LIMIT", function)
 
 
+@pytest.mark.parametrize("expression", ["$blob([b])", "b.slice(0)", "b.arrayBuffer().slice(0)", "$digest(b)"])
+def test_bytes_are_bounded_as_characters_are(expression: str) -> None:
+    value(expression, {"b": Blob(b"a" * 1_000)}, limits=SMALL)
+    assert error(expression, {"b": Blob(b"a" * 1_001)}, limits=SMALL).code == "ISTHMUS_LIMIT"
+
+
+def test_the_parts_of_a_blob_are_bounded_together() -> None:
+    value("$blob([b, b])", {"b": Blob(b"a" * 500)}, limits=SMALL)
+    assert error("$blob([b, b])", {"b": Blob(b"a" * 501)}, limits=SMALL).code == "ISTHMUS_LIMIT"
+
+
+@pytest.mark.parametrize("use", ["getAll('a')", "keys()", "values()", "entries()"])
+def test_lists_of_parameters_are_bounded_as_lists_are(use: str) -> None:
+    expression = f"$parseUrl(t).searchParams.{use}"
+    assert (
+        value(f"$count({expression})", {"t": "https://example.com/?" + "&".join(["a"] * 10)}, limits=SMALL)
+        == 10
+    )
+    failure = error(expression, {"t": "https://example.com/?" + "&".join(["a"] * 11)}, limits=SMALL)
+    assert (failure.code, failure.token) == ("ISTHMUS_LIMIT", "searchParams")
+
+
+def test_a_url_has_at_most_200_000_parameters() -> None:
+    expression = "$parseUrl(t).searchParams.size"
+    assert value(expression, {"t": "https://example.com/?" + "a&" * 199_999 + "a"}) == 200_000
+    assert error(expression, {"t": "https://example.com/?" + "a&" * 200_000 + "a"}).code == "ISTHMUS_LIMIT"
+
+
 @pytest.mark.parametrize(("size", "is_taken"), [(400, True), (401, False)])
 def test_bytes_are_bounded_by_four_for_each_character(size: int, is_taken: bool) -> None:
     data = {"b": Blob(b"a" * size)}

@@ -13,7 +13,6 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
     "check_input_text",
-    "check_output_items",
     "check_output_text",
     "get_options",
     "get_setting",
@@ -36,13 +35,6 @@ def check_output_text(evaluation: Evaluation, value: str, function: str) -> str:
     if len(value) > evaluation.limits.output_chars:
         raise evaluation.make_limit_error("output_chars", function)
     return value
-
-
-def check_output_items(evaluation: Evaluation, count: int, function: str) -> None:
-    """Raise ExpressionError if `count` is more items than `Limits.items` lets a list have."""
-    if count > evaluation.limits.items:
-        raise evaluation.make_limit_error("items", function)
-    evaluation.charge(count)
 
 
 def get_options(value: object) -> Mapping[str, object]:

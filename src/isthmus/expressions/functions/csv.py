@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from isthmus.expressions.errors import make_function_error
-from isthmus.expressions.functions.arguments import check_output_items, check_output_text, get_options
+from isthmus.expressions.functions.arguments import check_output_text, get_options
 from isthmus.expressions.functions.lodash import get_path
 from isthmus.expressions.host_value import Host
 from isthmus.expressions.javascript import (
@@ -54,7 +54,7 @@ def json_to_csv(evaluation: Evaluation, rows: object = UNDEFINED, options: objec
     if not items:
         return ""
     columns = _choose_columns(items, options)
-    check_output_items(evaluation, len(items) * max(1, len(columns)), "jsonToCsv")
+    evaluation.charge_items(len(items) * max(1, len(columns)), "jsonToCsv")
     delimiter, eol = _get_text_option(options, "delimiter", ","), _get_text_option(options, "eol", "\n")
     has_header = options.get("header", True) is not False
     mark = "\ufeff" if is_truthy(options.get("withBOM")) else ""

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from isthmus.expressions.functions.arguments import check_output_items, check_output_text
+from isthmus.expressions.functions.arguments import check_output_text
 from isthmus.expressions.functions.lodash import (
     get_path,
     has_path,
@@ -242,7 +242,7 @@ def chunk(evaluation: Evaluation, items: object = UNDEFINED, size: object = UNDE
     if step < 1:
         return []
     chunk_size = len(item_list) or 1 if math.isinf(step) else int(step)
-    check_output_items(evaluation, len(item_list) // chunk_size, "chunk")
+    evaluation.charge_items(len(item_list) // chunk_size, "chunk")
     return [item_list[start : start + chunk_size] for start in pace(range(0, len(item_list), chunk_size))]
 
 

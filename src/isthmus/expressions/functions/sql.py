@@ -8,7 +8,6 @@ from typing import Final
 
 from isthmus.expressions.errors import make_function_error
 from isthmus.expressions.functions.arguments import (
-    check_output_items,
     check_output_text,
     get_options,
     is_strict,
@@ -227,7 +226,7 @@ def zip_sql_response(
     table = _require_list(rows, "rows")
     if table and not any(isinstance(row, list) for row in table):
         table = [table]
-    check_output_items(evaluation, len(table) * max(len(names), 1), "zipSqlResponse")
+    evaluation.charge_items(len(table) * max(len(names), 1), "zipSqlResponse")
     return [_convert_row_to_object(names, row) for row in pace(table, 2 + len(names))]
 
 

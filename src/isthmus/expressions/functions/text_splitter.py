@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from isthmus.expressions.errors import make_function_error
-from isthmus.expressions.functions.arguments import check_input_text, check_output_items, get_options
+from isthmus.expressions.functions.arguments import check_input_text, get_options
 from isthmus.expressions.javascript import clamp_to_integer, count_utf16_units, is_nil, to_json_text, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -47,7 +47,7 @@ def recursive_character_text_splitter(
     source = check_input_text(evaluation, source, "recursiveCharacterTextSplitter")
     length: Callable[[str], int] = len if source.isascii() else count_utf16_units
     chunks = _Splitter(size, overlap, length).split(source, _SEPARATORS)
-    check_output_items(evaluation, len(chunks), "recursiveCharacterTextSplitter")
+    evaluation.charge_items(len(chunks), "recursiveCharacterTextSplitter")
     return chunks
 
 

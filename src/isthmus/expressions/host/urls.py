@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import ada_url
 
@@ -13,6 +13,8 @@ from isthmus.expressions.library import Evaluation
 from isthmus.expressions.limits import DEFAULT_ITEMS
 
 __all__ = ["SEARCH_PARAMS", "URL", "SearchParams", "Url"]
+
+Item = TypeVar("Item")
 
 _PARTS: Final = (
     "href",
@@ -103,10 +105,9 @@ URL: Final = make_host_type(
 )
 
 
-def _check_items(evaluation: Evaluation, items: list[Any]) -> list[Any]:
-    """Return the items; raises ExpressionError if they are more than a list may have."""
-    if len(items) > evaluation.limits.items:
-        raise evaluation.make_limit_error("items", "searchParams")
+def _charge_list(evaluation: Evaluation, items: list[Item]) -> list[Item]:
+    """Return a list of parts of the parameters; raises ExpressionError if it is too long."""
+    evaluation.charge_items(len(items), "searchParams")
     return items
 
 
@@ -116,10 +117,10 @@ SEARCH_PARAMS: Final = make_host_type(
     {
         "get": SearchParams.get,
         "has": lambda params, name: any(key == name for key, _ in params.pairs),
-        "getAll": lambda evaluation, params, name: _check_items(evaluation, params.get_all(name)),
-        "keys": lambda evaluation, params: _check_items(evaluation, [key for key, _ in params.pairs]),
-        "values": lambda evaluation, params: _check_items(evaluation, [value for _, value in params.pairs]),
-        "entries": lambda evaluation, params: _check_items(evaluation, list(map(list, params.pairs))),
+        "getAll": lambda evaluation, params, name: _charge_list(evaluation, params.get_all(name)),
+        "keys": lambda evaluation, params: _charge_list(evaluation, [key for key, _ in params.pairs]),
+        "values": lambda evaluation, params: _charge_list(evaluation, [value for _, value in params.pairs]),
+        "entries": lambda evaluation, params: _charge_list(evaluation, list(map(list, params.pairs))),
         "toString": SearchParams.to_text,
     },
     evaluation_methods=frozenset({"getAll", "keys", "values", "entries"}),

@@ -1,5 +1,4 @@
-"""`$xmlToJs`: XML as an object. The parser is expat; a document with declarations of its own is
-refused."""
+"""`$xmlToJs`: XML as an object. The parser is expat; a document type with declarations is refused."""
 
 from __future__ import annotations
 
