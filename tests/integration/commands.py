@@ -6,7 +6,6 @@ What only a process shows (its start, signals, a port) is tested with `tests.int
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from unittest.mock import patch
 
 import tests.command_tree  # noqa: F401  # makes them faster
 from isthmus.cli import main
+from tests.logging_state import restoring_logging
 
 __all__ = ["Finished", "isthmus", "refused", "run_command"]
 
@@ -59,8 +59,7 @@ def _run(environ: Mapping[str, str], arguments: tuple[str, ...], input: bytes) -
     with (
         patch.dict(os.environ, environ, clear=True),
         patch.object(sys, "argv", ["isthmus", *arguments]),
-        # What logs after the command must not write to its streams, which are closed then.
-        patch.object(logging.root, "handlers", list(logging.root.handlers)),
+        restoring_logging(),
         patch.object(sys, "stdin", TextIOWrapper(BytesIO(input), encoding="utf-8")),
         redirect_stdout(output),
         redirect_stderr(errors),

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.logging_state import restoring_logging
 from typer.testing import CliRunner
 
 from isthmus.cli.main import app
@@ -42,7 +43,8 @@ def test_a_worker_makes_no_database_that_it_does_not_work_on(
     monkeypatch.chdir(tmp_path)
     for setting in ("ISTHMUS_DATA_DIR", "ISTHMUS_DATABASE_URL"):
         monkeypatch.delenv(setting, raising=False)
-    error = CliRunner().invoke(app, ["worker"]).exception
+    with restoring_logging():
+        error = CliRunner().invoke(app, ["worker"]).exception
     assert isinstance(error, SetupError)
     assert "needs PostgreSQL" in error.message
     assert list(tmp_path.iterdir()) == []
