@@ -349,10 +349,11 @@ FAMILIES: dict[str, Callable[[], Iterator[Attack]]] = {
     "names": _names,
     "texts": _texts,
     "sources": lambda: starmap(Attack, sources()),
-    "values": lambda: starmap(Attack, values()),
     "bytes": lambda: starmap(Attack, bytes_and_documents()),
+    "values": lambda: starmap(Attack, values()),
 }
-"""They are made one by one: what one holds would count as the memory of the next."""
+"""They are made one by one: what one holds would count as the memory of the next. The large
+ones come last, because the process keeps their memory."""
 
 
 @own_time()
